@@ -1,0 +1,79 @@
+"""Every route of the REST API, in one place."""
+
+from django.urls import path, re_path
+
+from financeproj.core.errors import NothingHere
+from financeproj.users.api import views as users
+from integrations.api import views as integrations
+from integrations.ynab import api as ynab
+from marketdata.api import views as market
+from pensions.api import views as pensions
+from pensions.api import wealth
+from portfolios.api import reports
+from portfolios.api import views as portfolios
+
+ONE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+PORTFOLIO, HOLDING, TRANSACTION = (
+    portfolios.PortfolioViewSet,
+    portfolios.HoldingViewSet,
+    portfolios.TransactionViewSet,
+)
+
+urlpatterns = [
+    path("auth/login", users.LoginView.as_view()),
+    path("auth/refresh", users.RefreshView.as_view()),
+    path("auth/logout", users.LogoutView.as_view()),
+    path("users/me", users.MeView.as_view()),
+    path("users/me/retirement-goal", users.RetirementGoalView.as_view()),
+    path("users/me/password", users.PasswordView.as_view()),
+    path("currencies", market.CurrenciesView.as_view()),
+    path("stocks/search", market.SearchView.as_view()),
+    path("stocks/<str:ticker>/price", market.PriceView.as_view()),
+    path("stocks/<str:ticker>/prices", market.PricesByHandView.as_view()),
+    path("stocks/<str:ticker>/history", market.HistoryView.as_view()),
+    path("exchange-rates/<str:from>/<str:to>", market.RateView.as_view()),
+    path("exchange-rates/<str:from>/<str:to>/history", market.RateHistoryView.as_view()),
+    path("portfolios", PORTFOLIO.as_view({"get": "list", "post": "create"})),
+    path("portfolios/order", PORTFOLIO.as_view({"put": "order"})),
+    path("portfolios/<uuid:pk>", PORTFOLIO.as_view(ONE)),
+    path("portfolios/<uuid:pk>/used-credit", PORTFOLIO.as_view({"put": "used_credit"})),
+    path("portfolios/<uuid:pk>/cash", PORTFOLIO.as_view({"put": "cash"})),
+    path("portfolios/<uuid:pk>/holdings", PORTFOLIO.as_view({"get": "holdings"})),
+    path("portfolios/<uuid:pk>/timeline", reports.TimelineView.as_view()),
+    path("portfolios/<uuid:pk>/performance", reports.PerformanceView.as_view()),
+    path("portfolios/<uuid:pk>/performance/explain", reports.PerformanceExplainView.as_view()),
+    path("portfolios/<uuid:pk>/bridge", reports.BridgeView.as_view()),
+    path("portfolios/<uuid:pk>/allocation", reports.AllocationView.as_view()),
+    path("portfolios/<uuid:pk>/realised-gains", reports.RealisedGainsView.as_view()),
+    path("timeline", reports.TimelineView.as_view()),
+    path("performance", reports.PerformanceView.as_view()),
+    path("allocation", reports.AllocationOfAllView.as_view()),
+    path("holdings/<uuid:pk>", HOLDING.as_view({name: ONE[name] for name in ("get", "patch", "delete")})),
+    path("holdings/<uuid:pk>/explain", reports.HoldingExplainView.as_view()),
+    path("holdings/<uuid:pk>/transactions", HOLDING.as_view({"get": "transactions"})),
+    path("transactions", TRANSACTION.as_view({"get": "list", "post": "create"})),
+    path("transactions/import-csv", integrations.ImportCsvView.as_view()),
+    path("transactions/export.csv", integrations.ExportCsvView.as_view()),
+    path("transactions/<uuid:pk>", TRANSACTION.as_view(ONE)),
+    path("export", integrations.ExportView.as_view()),
+    path("imports", integrations.ImportViewSet.as_view({"get": "list"})),
+    path("imports/formats", integrations.FormatsView.as_view()),
+    path("imports/<uuid:pk>", integrations.ImportViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path("settings/ynab", ynab.YnabSettingsView.as_view()),
+    path("ynab/accounts", ynab.YnabAccountsView.as_view()),
+    path("ynab/accounts/<str:account_id>/balance", ynab.YnabBalanceView.as_view()),
+    path("pension/accounts/<uuid:pk>/sync", ynab.PensionSyncView.as_view()),
+    path("net-worth", wealth.NetWorthView.as_view()),
+    path("net-worth/explain", wealth.NetWorthExplainView.as_view()),
+    path("dashboard", wealth.DashboardView.as_view()),
+    path("pension/projection", pensions.ProjectionView.as_view()),
+    path("goal", pensions.GoalView.as_view()),
+    path("pension/accounts", pensions.AccountsView.as_view()),
+    path("pension/accounts/<uuid:pk>", pensions.AccountView.as_view()),
+    path("pension/accounts/<uuid:pk>/values", pensions.ValuesView.as_view()),
+    path("pension/accounts/<uuid:pk>/values/<uuid:value_id>", pensions.ValueView.as_view()),
+    path("pension/accounts/<uuid:pk>/contributions", pensions.ContributionsView.as_view()),
+    path("pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>", pensions.ContributionView.as_view()),
+    # Also with DEBUG an unknown path is answered in JSON.
+    re_path(r"", NothingHere.as_view()),
+]

@@ -1,0 +1,31 @@
+"""The Celery application; its settings are the CELERY_* ones of settings.py."""
+
+import logging
+import os
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from django.dispatch import receiver
+from django_structlog.celery import signals as structlog_signals
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
+
+app = Celery("financeproj")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.autodiscover_tasks()
+app.autodiscover_tasks(["integrations.ynab"])  # a package inside an app is not looked into
+
+
+@signals.setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """Connected so that Celery does not put its own handlers over ours."""
+    logging.getLogger("celery").setLevel(logging.INFO)
+
+
+@receiver(structlog_signals.bind_extra_task_metadata)
+def name_the_task(task: Any, **kwargs: Any) -> None:
+    """Every line of a task tells which it is."""
+    structlog.contextvars.bind_contextvars(task=task.name)

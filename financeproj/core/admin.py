@@ -1,0 +1,157 @@
+"""The admin writes through the same services as the API, and shows their refusals at the field."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import CASCADE
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from financeproj.core.errors import DomainError
+from financeproj.core.money import plain
+
+
+class ServiceForm(forms.ModelForm):
+    """A form whose last step of validation is the write itself, by `write()`: what the service refuses is an error
+    of the form, at the field it names."""
+
+    def write(self, fields: dict[str, Any]) -> Any:
+        """Write what was entered through a service and return the stored row."""
+        raise NotImplementedError
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return {field.name for field in self._meta.model._meta.get_fields()}  # the service validates the whole row
+
+    def validate_unique(self) -> None:
+        """Left to the service."""
+
+    def validate_constraints(self) -> None:
+        """Left to the service."""
+
+    def _post_clean(self) -> None:
+        if self.errors:
+            return
+        try:
+            self.instance = self.write(self.cleaned_data)
+        except DomainError as error:
+            self.add_error(error.attr if error.attr in self.fields else None, error.detail)
+        except ValidationError as error:
+            by_field = error.error_dict if hasattr(error, "error_dict") else {"__all__": error.error_list}
+            for field, errors in by_field.items():
+                self.add_error(field if field in self.fields else None, ValidationError(errors))
+
+    def save(self, commit: bool = True) -> Any:
+        return self.instance
+
+    def save_m2m(self) -> None:
+        """Nothing: the service wrote it all."""
+
+
+class RowForm(ServiceForm):
+    """For rows of which a service takes the whole: `save_row` is that service."""
+
+    save_row: Callable[[Any], None]
+
+    def write(self, fields: dict[str, Any]) -> Any:
+        model = self._meta.model
+        row = model() if self.instance._state.adding else model.objects.get(pk=self.instance.pk)
+        for name, value in fields.items():
+            setattr(row, name, value)
+        type(self).save_row(row)
+        return row
+
+
+class ServiceAdmin(admin.ModelAdmin):
+    """A ModelAdmin whose form is a ServiceForm, and which deletes by `delete_row()`."""
+
+    show_full_result_count = False
+
+    def delete_row(self, row: Any) -> None:
+        """Delete one row through a service."""
+        raise NotImplementedError
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        # Not in Django's transaction: the service has its own, and may ask a third party before it begins.
+        return self._changeform_view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nothing: the form wrote it."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_row(obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        # In one order always, so that two of these never wait for each other's portfolio.
+        for row in sorted(queryset, key=lambda row: str(getattr(row, "portfolio_id", row.pk))):
+            self.delete_row(row)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(request.path.removesuffix("delete/") + "change/")
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+        try:
+            return super().response_action(request, queryset)
+        except DomainError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class DeletesAllInIt(admin.ModelAdmin):
+    """For rows that go with all that hangs on them: it is not listed before, which could be years of transactions."""
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        rows = list(objs)
+        forbidden = {
+            str(one.related_model._meta.verbose_name)
+            for one in self.opts.related_objects
+            if one.on_delete is CASCADE
+            and self.admin_site.is_registered(one.related_model)
+            and not self.admin_site.get_model_admin(one.related_model).has_delete_permission(request)
+        }
+        named = [f"{self.opts.verbose_name} {row}, with everything that belongs to it" for row in rows]
+        return named, {str(self.opts.verbose_name_plural): len(rows)}, forbidden, []
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """For rows that only the system writes."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def number_column(name: str, description: str | None = None) -> Any:
+    """A list column with the exact number, sortable."""
+
+    @admin.display(ordering=name, description=description or name.replace("_", " "))
+    def column(row: Any) -> str:
+        value = getattr(row, name)
+        return "–" if value is None else format(plain(value), "f")
+
+    column.__name__ = f"{name}_shown"
+    return column
+
+
+admin.site.site_header = admin.site.site_title = "financeproj"

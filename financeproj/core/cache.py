@@ -1,0 +1,53 @@
+"""The embedded cache: Django's DatabaseCache in an SQLite file of its own, for installations without Redis.
+
+A file of its own because in the main database every `set` would wait for a running import.
+"""
+
+from typing import Any
+
+import structlog
+from django.core.cache.backends.db import DatabaseCache
+from django.db import DatabaseError, transaction
+
+log = structlog.get_logger(__name__)
+
+ALIAS = "cache"
+
+
+class EmbeddedCacheRouter:
+    """Sends DatabaseCache's table, and nothing else, to the cache file."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str | None:
+        return ALIAS if model._meta.app_label == "django_cache" else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return False if db == ALIAS else None
+
+
+class EmbeddedCache(DatabaseCache):
+    """DatabaseCache for which a broken or locked file is an empty cache, never an error."""
+
+    def get_many(self, keys: Any, version: Any = None) -> dict[Any, Any]:
+        try:
+            return super().get_many(keys, version=version)
+        except DatabaseError:
+            log.warning("cache_unavailable", exc_info=True)
+            return {}
+
+    def _base_set(self, mode: str, key: str, value: Any, timeout: Any = None) -> bool:
+        try:
+            # One transaction around Django's count, select and insert: `add` is atomic between processes.
+            with transaction.atomic(using=ALIAS):
+                return super()._base_set(mode, key, value, timeout)
+        except DatabaseError:
+            log.warning("cache_unavailable", exc_info=True)
+            return False
+
+    def _base_delete_many(self, keys: Any) -> bool:
+        try:
+            return super()._base_delete_many(keys)
+        except DatabaseError:
+            log.warning("cache_unavailable", exc_info=True)
+            return False

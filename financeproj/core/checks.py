@@ -1,0 +1,46 @@
+"""System checks: what is wrong with the configuration, each in a sentence."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Warning, register
+
+HINT = "See the table of environment variables in README.md."
+
+
+@register("configuration")
+def settings_are_readable(**kwargs: Any) -> list[Any]:
+    return [
+        Error(problem, hint=HINT, id=f"financeproj.E{number:03}")
+        for number, problem in enumerate(settings.CONFIGURATION_PROBLEMS, start=1)
+    ]
+
+
+@register("configuration")
+def currency_exists(**kwargs: Any) -> list[Any]:
+    from financeproj.core.currencies import is_currency
+
+    if is_currency(settings.DEFAULT_BASE_CURRENCY):
+        return []
+    return [Error("DEFAULT_BASE_CURRENCY must be an ISO 4217 currency such as NOK.", hint=HINT, id="financeproj.E101")]
+
+
+@register("configuration")
+def key_is_long(**kwargs: Any) -> list[Any]:
+    if len(settings.SECRET_KEY) >= 32:
+        return []
+    return [Warning("SECRET_KEY is short: use a random text of 50 characters.", hint=HINT, id="financeproj.W102")]
+
+
+@register("configuration")
+def backups_can_be_written(**kwargs: Any) -> list[Any]:
+    if not settings.BACKUP_DIR:
+        return []
+    folder = Path(settings.BACKUP_DIR)
+    nearest = folder if folder.exists() else folder.parent  # the folder itself is made with the first backup
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return []
+    # No error: what fills the disk of backups, or unmounts it, must not stop the server.
+    return [Warning(f"BACKUP_DIR: nothing can be written to {folder}.", hint=HINT, id="financeproj.W103")]

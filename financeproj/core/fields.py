@@ -1,0 +1,135 @@
+"""Model fields for exact numbers and currency codes."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from financeproj.core.money import MAX_DECIMAL_PLACES, MAX_MAGNITUDE, SIGNIFICANT_DIGITS, plain, significant_digits
+
+POSTGRESQL_DIGITS = 28
+
+
+def check_number(value: Decimal, *, digits: int = SIGNIFICANT_DIGITS) -> None:
+    """Raise ValidationError unless `value` is finite, in range and needs at most `digits` significant digits."""
+    if not value.is_finite():
+        raise ValidationError(_("Enter a number."), code="invalid")
+    if not value:
+        return
+    if value.adjusted() >= MAX_MAGNITUDE:
+        raise ValidationError(_("Enter a number below 10^15."), code="out_of_range")
+    if value.adjusted() < -MAX_DECIMAL_PLACES:  # before anything that would round it to 0
+        raise ValidationError(_("This is too close to 0 to be kept."), code="too_precise")
+    if significant_digits(value) > digits:
+        raise ValidationError(
+            _("At most %(digits)s significant digits can be kept without rounding."),
+            code="too_precise",
+            params={"digits": digits},
+        )
+    if -int(value.normalize().as_tuple().exponent) > MAX_DECIMAL_PLACES:
+        raise ValidationError(
+            _("At most %(places)s decimal places can be kept."),
+            code="too_precise",
+            params={"places": MAX_DECIMAL_PLACES},
+        )
+
+
+class ExactDecimalField(models.DecimalField):
+    """A Decimal kept digit by digit: an unconstrained numeric on PostgreSQL, 15 significant digits on SQLite.
+
+    Django's own field has a fixed scale, which would round a crypto price on PostgreSQL and pad 0.1 to 0.1000 on
+    both. Nothing is rounded here: what needs more digits is refused by `check_number` in validation.
+    """
+
+    if TYPE_CHECKING:  # on a row it is the value
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+        def __set__(self, instance: Any, value: Any) -> None: ...
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_digits"], kwargs["decimal_places"] = MAX_MAGNITUDE + MAX_DECIMAL_PLACES, MAX_DECIMAL_PLACES
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_digits"], kwargs["decimal_places"]
+        return name, path, args, kwargs
+
+    def get_internal_type(self) -> str:
+        return "ExactDecimalField"  # keeps Django's SQLite converter away, which quantises to decimal_places
+
+    def db_type(self, connection: Any) -> str:
+        return "numeric" if connection.vendor == "postgresql" else "decimal"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
+        if value is None or isinstance(value, Decimal):
+            return value
+        # repr() is the shortest text that reads back as this float: exact for up to 15 digits.
+        return Decimal(repr(value))
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = self.to_python(value)
+        if value is None or connection.vendor == "postgresql" or not isinstance(value, Decimal):
+            return value
+        # A number and not its text: a constraint checked before saving compares two parameters, and SQLite
+        # compares texts letter by letter. 15 digits are exact as a float.
+        return float(value)
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        super().validate(value, model_instance)
+        if value is not None:
+            from django.db import connection
+
+            check_number(value, digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS)
+
+    @property
+    def validators(self) -> list[Any]:
+        return []  # check_number replaces DecimalValidator
+
+    def value_to_string(self, obj: Any) -> str:
+        value = self.value_from_object(obj)
+        return "" if value is None else format(plain(value), "f")
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"max_digits": None, "decimal_places": None, **kwargs})
+
+
+class CurrencyField(models.CharField):
+    """An ISO 4217 code. Its shape is also a constraint: see `currency_constraint`."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+        def __set__(self, instance: Any, value: Any) -> None: ...
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["max_length"] = 3
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_length"]
+        return name, path, args, kwargs
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        from financeproj.core.currencies import is_currency
+
+        super().validate(value, model_instance)
+        if value and not is_currency(value):
+            raise ValidationError(
+                _("%(value)s is not a currency in circulation (ISO 4217)."),
+                code="unknown_currency",
+                params={"value": value},
+            )
+
+
+def currency_constraint(field: str, name: str) -> models.CheckConstraint:
+    """Three capital letters, in the database itself."""
+    return models.CheckConstraint(
+        condition=Q(**{f"{field}__regex": r"^[A-Z]{3}$"}),
+        name=name,
+        violation_error_message=_("A currency code is three capital letters."),
+    )

@@ -1,0 +1,116 @@
+"""What several processes must agree on: leases and counters, in Redis or in the embedded cache.
+
+A fault of the shared cache is no error: everything here then holds within this process only.
+"""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, transaction
+
+from financeproj.core.cache import ALIAS
+
+log = structlog.get_logger(__name__)
+
+_local: dict[str, tuple[float, Any]] = {}
+_local_lock = threading.Lock()
+
+
+def change(key: str, function: Callable[[Any], Any], *, timeout_seconds: float) -> Any:
+    """Replace the shared value at `key` (None if there is none) by `function(value)`, atomically, and return it.
+
+    Values are what JSON can say. `function` may run more than once, and must be quick. A returned None deletes the
+    key; an unchanged value keeps its end, a changed one ends after `timeout_seconds`.
+    """
+    try:
+        return (
+            _change_in_redis(key, function, timeout_seconds)
+            if settings.REDIS_URL
+            else _change_embedded(key, function, timeout_seconds)
+        )
+    except (DatabaseError, OSError, *_redis_errors()):
+        log.warning("shared_state_unavailable", key=key)
+        return _change_here(key, function, timeout_seconds)
+
+
+def lease(key: str, *, seconds: float) -> str | None:
+    """A token if nobody holds the lease `key`, else None. It ends by itself after `seconds`."""
+    token = secrets.token_hex(8)
+    holder = change(f"lease:{key}", lambda held: held or token, timeout_seconds=seconds)
+    return token if holder == token else None
+
+
+def release(key: str, token: str) -> None:
+    """End a lease early; somebody else's is left alone."""
+    change(f"lease:{key}", lambda held: None if held == token else held, timeout_seconds=60)
+
+
+def _redis_errors() -> tuple[type[Exception], ...]:
+    if not settings.REDIS_URL:
+        return ()
+    from redis.exceptions import RedisError
+
+    return (RedisError,)
+
+
+def _change_in_redis(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
+    from django_redis import get_redis_connection
+
+    from financeproj.core.outage import asking_redis
+
+    name = cache.make_key(f"shared:{key}")
+    outcome: list[Any] = []
+
+    def step(pipe: Any) -> None:
+        """WATCH has been sent; redis-py repeats this when somebody else wrote in between."""
+        found = pipe.get(name)
+        held = json.loads(found) if found else None
+        value = function(held)
+        outcome[:] = [value]
+        pipe.multi()
+        if value is None:
+            pipe.delete(name)
+        elif value != held:
+            pipe.set(name, json.dumps(value), px=max(1, int(timeout_seconds * 1000)))
+
+    with asking_redis():
+        get_redis_connection("default").transaction(step, name)
+    return outcome[0]
+
+
+def _change_embedded(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
+    name = f"shared:{key}"
+    with transaction.atomic(using=ALIAS):  # IMMEDIATE: nobody else reads or writes until the end
+        stored = cache.get(name)
+        now = time.time()
+        held = stored[1] if stored and stored[0] > now else None
+        value = function(held)
+        if value is None:
+            cache.delete(name)
+        elif value != held:
+            # DatabaseCache cuts expiry to whole seconds: the exact end stands in the value.
+            cache.set(name, (now + timeout_seconds, value), timeout=timeout_seconds + 1)
+    return value
+
+
+def _change_here(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
+    with _local_lock:
+        now = time.monotonic()
+        if len(_local) > 10_000:
+            for old in [name for name, (end, _) in _local.items() if end <= now]:
+                del _local[old]
+        end, held = _local.get(key, (0.0, None))
+        held = held if end > now else None
+        value = function(held)
+        if value is None:
+            _local.pop(key, None)
+        elif value != held:
+            _local[key] = (now + timeout_seconds, value)
+    return value

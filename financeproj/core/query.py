@@ -1,0 +1,137 @@
+"""Query parameters: read, or refused with 400 naming the parameter."""
+
+import re
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+from financeproj.core.errors import BadQuery, DomainError
+from financeproj.core.serializers import DAY
+
+TRUE, FALSE = ("true", "1"), ("false", "0", "")
+
+
+def boolean_parameter(request: Request, name: str, default: bool) -> bool:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if text.lower() not in TRUE + FALSE:
+        raise BadQuery(f"{name} is true or false.", attr=name)
+    return text.lower() in TRUE
+
+
+def date_parameter(request: Request, name: str) -> date | None:
+    """The day in `name`, None when it was left out."""
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        if not DAY.fullmatch(text):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadQuery(f"{name} is a date such as 2024-05-31.", attr=name) from error
+
+
+def choice_parameter(request: Request, name: str, choices: tuple[str, ...], default: str) -> str:
+    text = request.query_params.get(name) or default
+    if text not in choices:
+        raise BadQuery(f"{name} is one of {', '.join(choices)}.", attr=name)
+    return text
+
+
+def number_parameter(
+    request: Request, name: str, *, above: int | None = None, minimum: int | None = None, maximum: int
+) -> Decimal | None:
+    """The number in `name`, None when it was left out; out of the range (`above` is exclusive) it is 422."""
+    text = request.query_params.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = Decimal(text if len(text) <= 100 and text.isascii() and "_" not in text else "?")
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise BadQuery(f"{name} is a number.", attr=name)
+    # As a float too: what is above -1 by less than a float can say would be -1 in the arithmetic.
+    if value > maximum or (minimum is not None and value < minimum) or (above is not None and float(value) <= above):
+        lowest = f"above {above}" if above is not None else f"{minimum} or more"
+        raise DomainError(f"{name} must be {lowest} and at most {maximum}.", attr=name, code="out_of_range")
+    return value
+
+
+def integer_parameter(request: Request, name: str, *, minimum: int, maximum: int) -> int | None:
+    """The whole number in `name`, None when it was left out; out of the range it is 422."""
+    text = request.query_params.get(name, "").strip()
+    if not text:
+        return None
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text):
+        raise BadQuery(f"{name} is a whole number.", attr=name)
+    if not minimum <= int(text) <= maximum:
+        raise DomainError(f"{name} must be from {minimum} to {maximum}.", attr=name, code="out_of_range")
+    return int(text)
+
+
+def uuid_parameter(request: Request, name: str) -> UUID | None:
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise BadQuery(f"{name} is an id.", attr=name) from error
+
+
+def check_period(start: date | None, end: date | None) -> None:
+    if start and end and start > end:
+        raise DomainError(f"start ({start}) is after end ({end}).", attr="start", code="start_after_end")
+
+
+class QueryFilterBackend(DjangoFilterBackend):
+    """django-filter, but a parameter that cannot be read is 400 and not a validation error of a body."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        filterset = self.get_filterset(request, queryset, view)
+        if filterset is None:
+            return queryset
+        if not filterset.is_valid():
+            name, problems = next(iter(filterset.errors.as_data().items()))
+            raise BadQuery(" ".join(problems[0].messages), attr=name)
+        return filterset.qs
+
+
+MAX_OFFSET = 1_000_000
+
+
+class NewestFirst(CursorPagination):
+    """Pages of dated rows, `{next, previous, results}`; the cursor is a date and how many rows of it were shown."""
+
+    page_size = 100
+    offset_cutoff = None  # a file may have any number of rows on one day
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """DRF's says `nullable`, which OpenAPI 3.1 no longer knows."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": link, "results": schema},
+        }
+
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor is not None:
+                if cursor.position is not None:
+                    date.fromisoformat(cursor.position)
+                if cursor.offset > MAX_OFFSET:
+                    raise ValueError
+            return cursor
+        except (NotFound, ValueError) as error:
+            raise BadQuery("cursor is not one that this list gave.", attr="cursor") from error

@@ -1,0 +1,165 @@
+"""The OpenAPI schema: every operation says what it refuses and with which status, and shows an example of itself."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+ERROR_TYPES = ["validation_error", "client_error", "server_error"]
+EXAMPLES = Path(__file__).with_name("examples.json")
+REQUEST_ID = "0f0a6a1c-6f0c-4f0e-9f57-2f6f8f0f3c11"
+
+# status: what it means, and an example of its one error (code, detail, attr)
+REFUSALS: dict[int, tuple[str, tuple[str, str, str | None]]] = {
+    400: ("The request cannot be read", ("parse_error", "The body is not JSON: it is truncated.", None)),
+    401: ("No token, or one that is no longer good", ("not_authenticated", "Sign in first.", None)),
+    403: ("A session without its CSRF token", ("permission_denied", "CSRF Failed: CSRF token missing.", None)),
+    404: ("What the path or query names is not there for this user", ("not_found", "Not found.", None)),
+    409: ("It contradicts what is stored", ("conflict", "This contradicts what is stored.", None)),
+    413: ("Too large", ("too_large", "The request is too large: JSON may have 2.5 MB, a file 20 MB.", None)),
+    415: ("Another media type is expected", ("unsupported_media_type", 'Unsupported media type "text/plain".', None)),
+    422: ("A field or a rule does not hold", ("required", "This field is required.", "name")),
+    429: ("Too many requests, or locked out", ("throttled", "Request was throttled.", None)),
+    502: ("A third party answers nonsense, or refuses our key", ("upstream_bad_answer", "It made no sense.", None)),
+    503: ("A third party or the database is not available", ("busy", "The database is busy. Try again.", None)),
+    504: ("A third party takes too long", ("upstream_timeout", "It took too long.", None)),
+}
+RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
+
+
+class ErrorItemSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    attr = serializers.CharField(allow_null=True)
+
+
+class ErrorSerializer(serializers.Serializer):
+    """What every error looks like."""
+
+    type = serializers.ChoiceField(ERROR_TYPES)
+    errors = ErrorItemSerializer(many=True)
+    request_id = serializers.CharField(allow_null=True)
+
+
+def refusals(*statuses: int) -> dict[int, Any]:
+    """For `extend_schema(responses=…)`: what an operation refuses beyond what follows from its parameters and body."""
+    return dict.fromkeys(statuses, ErrorSerializer)
+
+
+THIRD_PARTY = refusals(502, 503, 504)
+
+
+class ApiSchema(AutoSchema):
+    def get_operation_id(self) -> str:
+        return super().get_operation_id().replace(".", "_")
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "query" and not parameter.get("required"):
+                parameter["allowEmptyValue"] = True  # counts as left out
+        reference = self.resolve_serializer(ErrorSerializer, "response").ref
+        responses = operation["responses"]
+        declared = {
+            int(status)
+            for status, response in responses.items()
+            if response.get("content", {}).get("application/json", {}).get("schema") == reference
+        }
+        for status in declared:
+            del responses[str(status)]
+        for status in declared | self._refused(operation):
+            responses.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
+        operation["responses"] = dict(sorted(responses.items()))
+        _show(operation, examples().get(f"{self.method} {self.path.removeprefix('/api/v1')}"))
+        return operation
+
+    def _refused(self, operation: dict[str, Any]) -> set[int]:
+        """What follows from the operation's parameters and body."""
+        places = {parameter["in"] for parameter in operation.get("parameters", [])}
+        statuses = {401, 429, 503}
+        if self.method != "GET" and self.view.authentication_classes:
+            statuses.add(403)
+        if "path" in places:
+            statuses.add(404)
+        if "query" in places:
+            statuses |= {400, 422}
+        if "requestBody" in operation:
+            statuses |= {400, 413, 415, 422}
+        return statuses
+
+
+def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: what the operations refer to by status."""
+    error = {"$ref": "#/components/schemas/Error"}
+    result["components"]["responses"] = {
+        str(status): {
+            "description": meaning,
+            "content": {"application/json": {"schema": error, "example": _envelope(status, *example)}},
+            **({"headers": RETRY_AFTER} if status == 429 else {}),
+        }
+        for status, (meaning, example) in REFUSALS.items()
+    }
+    return result
+
+
+def _envelope(status: int, code: str, detail: str, attr: str | None) -> dict[str, Any]:
+    kind = "validation_error" if status == 422 else "server_error" if status >= 500 else "client_error"
+    return {"type": kind, "errors": [{"code": code, "detail": detail, "attr": attr}], "request_id": REQUEST_ID}
+
+
+@cache
+def examples() -> dict[str, Any]:
+    """Real requests and answers by `METHOD /path`, which `make examples` records."""
+    return json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else {}
+
+
+def _show(operation: dict[str, Any], example: dict[str, Any] | None) -> None:
+    """Put the example into the parameters, the request and the answer."""
+    if example is None:
+        return
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in example["parameters"]:
+            parameter["example"] = example["parameters"][parameter["name"]]
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        media["example"] = example["request"]
+    for media in operation["responses"][str(example["status"])].get("content", {}).values():
+        media["example"] = example["response"]
+
+
+class ExactNumber(OpenApiSerializerFieldExtension):
+    target_class = "financeproj.core.serializers.ExactDecimalField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        """An answer is a number; a request may also write it as text, with all its digits."""
+        field: Any = self.target
+        number: dict[str, Any] = {"type": "number"}
+        if direction == "response" or field.read_only:
+            return number
+        if field.minimum is not None:
+            number |= {"exclusiveMinimum" if field.above_minimum else "minimum": field.minimum}
+        if field.maximum is not None:
+            number |= {"maximum": field.maximum}
+        text = {"type": "string", "pattern": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$", "maxLength": 100}
+        return {"oneOf": [number, text]}
+
+
+class NullIsLeftOut(OpenApiSerializerExtension):
+    target_class = "financeproj.core.serializers.ApiSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        """An optional field may be null: it then counts as left out."""
+        if direction == "request":
+            for field in self.target.fields.values():
+                if not field.read_only and (not field.required or auto_schema.method == "PATCH"):
+                    field.allow_null = True
+        return auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+
+
+__all__ = ["THIRD_PARTY", "ApiSchema", "ErrorSerializer", "refusals"]

@@ -1,0 +1,145 @@
+"""Serializer fields and a base that every app's serializers share."""
+
+import re
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from financeproj.core.currencies import is_currency
+from financeproj.core.errors import fields_of
+from financeproj.core.fields import POSTGRESQL_DIGITS, check_number
+from financeproj.core.money import SIGNIFICANT_DIGITS, plain
+
+EARLIEST_DATE = date(1900, 1, 1)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class ExactDecimalField(serializers.Field):
+    """A number with exactly its digits: JSON number or numeric text in, JSON number out.
+
+    `minimum` is inclusive unless `above_minimum`; `maximum` is inclusive.
+    """
+
+    default_error_messages = {
+        "invalid": _("Enter a number."),
+        "too_small": _("Enter a number of {minimum} or more."),
+        "not_above": _("Enter a number above {minimum}."),
+        "too_big": _("Enter a number of {maximum} or less."),
+    }
+
+    def __init__(
+        self, *, minimum: int | None = None, above_minimum: bool = False, maximum: int | None = None, **kwargs: Any
+    ) -> None:
+        self.minimum = minimum
+        self.above_minimum = above_minimum
+        self.maximum = maximum
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, int | str | Decimal):
+            self.fail("invalid")
+        if isinstance(data, str) and (len(data) > 100 or "_" in data or not data.isascii()):
+            self.fail("invalid")
+        try:
+            value = Decimal(data.strip() if isinstance(data, str) else data)
+            check_number(value, digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS)
+        except InvalidOperation:
+            self.fail("invalid")
+        except DjangoValidationError as error:
+            raise ValidationError(fields_of(error)["non_field_errors"]) from error
+        if self.minimum is not None and value < self.minimum:
+            self.fail("too_small", minimum=self.minimum)
+        if self.above_minimum and value == self.minimum:
+            self.fail("not_above", minimum=self.minimum)
+        if self.maximum is not None and value > self.maximum:
+            self.fail("too_big", maximum=self.maximum)
+        return value + 0  # -0 becomes 0
+
+    def to_representation(self, value: Decimal) -> Decimal:
+        return plain(value)
+
+
+class _OnlyText:
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):  # DRF's own takes a whole number for text, and no other number
+            self.fail("invalid")  # type: ignore[attr-defined]
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class TextField(_OnlyText, serializers.CharField):
+    """Text: a number is not one."""
+
+
+class PatternField(_OnlyText, serializers.RegexField):
+    """Text of a shape."""
+
+
+class CurrencyCodeField(TextField):
+    """An ISO 4217 currency in circulation, in capitals whatever was typed."""
+
+    default_error_messages = {"unknown_currency": _("{code} is not a currency in circulation (ISO 4217).")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=3, max_length=3, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = str(super().to_internal_value(data))
+        # The dotless ı of ıSK is an I to upper(); GBp and ZAc are hundredths, not GBP and ZAR.
+        is_plain = text.isascii() and (text.isupper() or text.islower())
+        code = text.upper() if is_plain else text
+        if len(code) == 3 and not is_currency(code):
+            self.fail("unknown_currency", code=code)
+        return code
+
+
+class DayField(serializers.DateField):
+    """A day from 1900 on."""
+
+    default_error_messages = {"out_of_range": _("Dates before 1900 are not kept.")}
+
+    def to_internal_value(self, value: Any) -> date:
+        if isinstance(value, str) and not DAY.fullmatch(value):  # 20240531 and 2024-W22-5 are ISO 8601 too
+            self.fail("invalid", format="YYYY-MM-DD")
+        day: date = super().to_internal_value(value)
+        if day < EARLIEST_DATE:
+            self.fail("out_of_range")
+        return day
+
+
+class PastDateField(DayField):
+    """A day from 1900 to today (in TIME_ZONE)."""
+
+    default_error_messages = {"future_date": _("The date {date} is in the future.")}
+
+    def to_internal_value(self, value: Any) -> date:
+        day = super().to_internal_value(value)
+        if day > timezone.localdate():
+            self.fail("future_date", date=day)
+        return day
+
+
+class ApiSerializer(serializers.Serializer):
+    """Plain serializer in which an optional field that is null counts as left out."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            data = {
+                name: value
+                for name, value in data.items()
+                if value is not None
+                or name not in self.fields
+                or self.fields[name].allow_null
+                or (self.fields[name].required and not self.partial)
+            }
+        return super().to_internal_value(data)
+
+
+def required_error(field: str, detail: str = "This field is required.") -> ValidationError:
+    return ValidationError({field: [ErrorDetail(detail, code="required")]})

@@ -1,0 +1,61 @@
+"""What a process keeps by version, and what a read stores on the side."""
+
+import sqlite3
+import time
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from financeproj.core.kept import Kept, write_of_a_read
+from financeproj.users.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_value_is_found_at_its_version_only():
+    kept = Kept(100)
+    kept.put("a", 1, "one", 10)
+    assert (kept.get("a", 1), kept.get("a", 2), kept.get("b", 1)) == ("one", None, None)
+    kept.put("a", 2, "two", 20)
+    assert (kept.get("a", 1), kept.get("a", 2), kept.size) == (None, "two", 20)
+
+
+def test_what_was_used_longest_ago_goes_first():
+    kept = Kept(30)
+    for key in "abc":
+        kept.put(key, 1, key, 10)
+    kept.get("a", 1)
+    kept.put("d", 1, "d", 10)
+    assert [kept.get(key, 1) for key in "abcd"] == ["a", None, "c", "d"]
+    kept.put("huge", 1, "huge", 31)
+    assert (kept.get("huge", 1), kept.size) == (None, 0)
+
+
+def test_nothing_of_a_transaction_is_kept_or_found():
+    kept = Kept(100)
+    with transaction.atomic():
+        kept.put("a", 1, "perhaps rolled back", 10)
+    assert kept.get("a", 1) is None
+    kept.put("a", 1, "true", 10)
+    with transaction.atomic():
+        assert kept.get("a", 1) is None
+    assert kept.get("a", 1) == "true"
+
+
+def test_a_read_stores_on_the_side_and_waits_for_nobody():
+    with write_of_a_read():
+        User.objects.create_user(username="stored")
+    assert User.objects.count() == 1
+    if connection.vendor != "sqlite":
+        return
+    writer = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    with pytest.raises(DatabaseError), write_of_a_read():
+        User.objects.create_user(username="too late")
+    assert time.monotonic() - begun < 2  # not the 30 s of a write that may wait
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert User.objects.count() == 1
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA busy_timeout").fetchone() == (30_000,)

@@ -1,0 +1,51 @@
+"""Requests a minute: per user, per address, and whose address."""
+
+import pytest
+from django.test import RequestFactory
+
+from financeproj.core.proxies import client_address
+from financeproj.core.throttling import AnonThrottle, UserThrottle
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_user_above_the_rate_is_told_when_to_come_back(api, other_api, monkeypatch):
+    monkeypatch.setattr(UserThrottle, "rate", "3/min", raising=False)
+    assert [api.get("/api/v1/users/me").status_code for _ in range(3)] == [200, 200, 200]
+    refused = api.get("/api/v1/users/me")
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (429, "throttled")
+    assert 1 <= int(refused["Retry-After"]) <= 60
+    assert other_api.get("/api/v1/users/me").status_code == 200
+
+
+def test_an_address_without_sign_in_has_a_rate_of_its_own(anonymous, api, monkeypatch):
+    monkeypatch.setattr(AnonThrottle, "rate", "2/min", raising=False)
+    codes = [anonymous.post("/api/v1/auth/refresh", {"refresh": "x"}).status_code for _ in range(3)]
+    assert codes == [401, 401, 429]
+    elsewhere = anonymous.post("/api/v1/auth/refresh", {"refresh": "x"}, REMOTE_ADDR="10.9.9.9")
+    assert elsewhere.status_code == 401
+    assert api.get("/api/v1/users/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (0, "1.1.1.1", "9.9.9.9"),
+        (1, "1.1.1.1", "1.1.1.1"),
+        (1, "6.6.6.6, 1.1.1.1", "1.1.1.1"),
+        (2, "6.6.6.6, 1.1.1.1, 8.8.8.8", "1.1.1.1"),
+        (2, "1.1.1.1", "1.1.1.1"),
+        (1, "", "9.9.9.9"),
+        (1, "not an address", "9.9.9.9"),
+    ],
+)
+def test_forwarded_addresses_are_believed_for_as_many_proxies_as_there_are(settings, proxies, forwarded, expected):
+    settings.TRUSTED_PROXIES = proxies
+    request = RequestFactory().get("/", REMOTE_ADDR="9.9.9.9", HTTP_X_FORWARDED_FOR=forwarded)
+    assert client_address(request) == expected
+
+
+def test_whoever_sends_bad_tokens_counts_as_not_signed_in(anonymous, monkeypatch):
+    monkeypatch.setattr(AnonThrottle, "rate", "2/min", raising=False)
+    codes = [anonymous.get("/api/v1/users/me", headers={"Authorization": "Bearer x.y.z"}).status_code for _ in range(3)]
+    assert codes == [401, 401, 429]

@@ -1,0 +1,30 @@
+"""How gunicorn serves: two processes of eight threads, on PORT."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
+
+from django.conf import settings
+
+logconfig_dict = settings.LOGGING  # gunicorn's own lines too; and the settings have read .env
+control_socket_disable = True  # nobody speaks to it, and its place in the home folder may not be writable
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+worker_class = "gthread"
+threads = 8
+timeout = 120
+graceful_timeout = 30
+keepalive = 5
+max_requests = 5_000  # a process is renewed now and then, for years
+max_requests_jitter = 500
+# Access lines are the application's own, in JSON.
+accesslog = None
+
+
+def post_worker_init(worker: object) -> None:
+    """The import of yfinance takes a second or two: in the background now, not while somebody waits for a price."""
+    from threading import Thread
+
+    from integrations.yahoo import warm_up
+
+    Thread(target=warm_up, daemon=True).start()

@@ -1,0 +1,71 @@
+"""The project's own pages: frames with the session, which the scripts in static/js fill from the API."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from portfolios.selectors import portfolios_of
+
+THEMES = ("light", "dark")
+
+
+def preferences(request: HttpRequest) -> dict[str, Any]:
+    """For every template: what static/js/frame.js keeps in cookies, so that no page flashes in the wrong colours."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "theme": theme if theme in THEMES else "",
+        "amounts_hidden": request.COOKIES.get("amounts") == "hidden",
+    }
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return redirect("dashboard")
+
+
+class SignInView(LoginView):
+    template_name = "users/login.html"
+    redirect_authenticated_user = True
+
+
+@require_safe
+@never_cache
+@login_required
+def dashboard(request: HttpRequest) -> HttpResponse:
+    return render(request, "pensions/dashboard.html")
+
+
+@require_safe
+@never_cache
+@login_required
+def portfolios(request: HttpRequest) -> HttpResponse:
+    return render(request, "portfolios/portfolios.html")
+
+
+@require_safe
+@never_cache
+@login_required
+def portfolio(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """404 for somebody else's portfolio, as in the API."""
+    found = get_object_or_404(portfolios_of(request.user), pk=pk)
+    return render(request, "portfolios/portfolio.html", {"portfolio": found})
+
+
+@require_safe
+@never_cache
+@login_required
+def pension(request: HttpRequest) -> HttpResponse:
+    return render(request, "pensions/pension.html")
+
+
+@require_safe
+@never_cache
+@login_required
+def settings(request: HttpRequest) -> HttpResponse:
+    return render(request, "users/settings.html")

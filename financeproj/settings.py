@@ -1,0 +1,434 @@
+"""All settings, read from the environment (and `.env`); README.md lists the variables."""
+
+import os
+import secrets
+import sys
+import warnings
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+import litecharts
+from celery.schedules import crontab
+from csp.constants import NONE, SELF
+from kombu import Exchange, Queue
+
+from financeproj.core.logging import logging_config
+from financeproj.environment import (
+    CONFIGURATION_PROBLEMS,
+    boolean,
+    comma_separated,
+    currency_code,
+    database,
+    http_url,
+    one_of,
+    origins,
+    positive,
+    read,
+    redis_url,
+    throttle_rate,
+    time_zone,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+VAR_DIR.mkdir(exist_ok=True)
+
+environ.Env.read_env(BASE_DIR / ".env")
+# --- Core -------------------------------------------------------------------------------------------------------
+
+TESTING = "pytest" in sys.modules
+DEBUG = read("DEBUG", False, boolean, "true or false")
+
+
+def development_key() -> str:
+    """A key made once and kept under var/, so that sign-ins survive a restart of a development server."""
+    path = VAR_DIR / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key := secrets.token_urlsafe(50))
+    return key
+
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "").strip()
+if not SECRET_KEY:
+    if DEBUG or TESTING:
+        SECRET_KEY = development_key()
+    else:
+        CONFIGURATION_PROBLEMS.append("SECRET_KEY must be set: a random text of 50 characters or more.")
+        SECRET_KEY = secrets.token_urlsafe(50)  # so that the checks can run and say so; wsgi.py refuses to serve
+
+LOCAL_HOSTS = ["localhost", "127.0.0.1"]
+ALLOWED_HOSTS = read("ALLOWED_HOSTS", LOCAL_HOSTS, comma_separated, "host names, comma-separated")
+CSRF_TRUSTED_ORIGINS = read("CSRF_TRUSTED_ORIGINS", [], origins, "origins such as https://example.org")
+CORS_ALLOWED_ORIGINS = read("CORS_ALLOWED_ORIGINS", [], origins, "origins such as https://example.org")
+CORS_URLS_REGEX = r"^/api/"
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
+
+DEFAULT_BASE_CURRENCY = read("DEFAULT_BASE_CURRENCY", "NOK", currency_code, "a currency code such as NOK")
+TIME_ZONE = read("TIME_ZONE", "UTC", time_zone, "a time zone such as Europe/Oslo")
+USE_TZ = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("nb", "Norsk bokmål")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+USE_I18N = True
+
+ROOT_URLCONF = "financeproj.urls"
+WSGI_APPLICATION = "financeproj.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+
+INSTALLED_APPS = [
+    "financeproj.core",
+    "financeproj.users",
+    "marketdata",
+    "portfolios",
+    "pensions",
+    "integrations",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "corsheaders",
+    "csp",
+    "django_filters",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+]
+
+MIDDLEWARE = [
+    "financeproj.core.logging.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "marketdata.middleware.third_party_time_limit",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "financeproj.pages.preferences",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS: list[Any] = [
+    BASE_DIR / "static",
+    ("vendor/litecharts", Path(litecharts.__file__).parent / "js"),  # the package's one script, lightweight-charts.js
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+# Without a collectstatic (make run, tests) whitenoise serves straight from the apps' folders.
+WHITENOISE_USE_FINDERS = DEBUG or not STATIC_ROOT.exists()
+if WHITENOISE_USE_FINDERS:
+    warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
+
+# --- Database ---------------------------------------------------------------------------------------------------
+
+SQLITE_OPTIONS = {
+    # IMMEDIATE takes the write lock when a transaction begins, so that what it has read stays true until it writes.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 30,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000",
+}
+CACHE_TABLE = "embedded_cache"
+
+DATABASES = {
+    "default": read(
+        "DATABASE_URL",
+        {"ENGINE": "django.db.backends.sqlite3", "NAME": "var/db.sqlite3"},
+        database,
+        "sqlite:///path or postgres://user:password@host:port/name",
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
+    DATABASES["default"].update(CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS)
+    # A file, not memory: the tests' threads must be real writers that shut each other out.
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+else:
+    # A thread keeps its connection; one that PostgreSQL's restart has closed is replaced before the next request.
+    DATABASES["default"].update(CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=60, OPTIONS={"connect_timeout": 5})
+
+# --- Cache and Celery: Redis, or stand-ins under var/ that all processes share ------------------------------------
+
+REDIS_URL = read("REDIS_URL", "", redis_url, "a URL such as redis://127.0.0.1:6379/0")
+DATABASE_ROUTERS: list[str] = []
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for a broker as long as it takes
+CELERY_TASK_PUBLISH_RETRY = False  # a request never waits for a broker that is down: beat catches up
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+if REDIS_URL:
+    from financeproj.core.outage import ANSWER_SECONDS, one_more_attempt
+
+    CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "financeproj",
+            # IGNORE_EXCEPTIONS: a cache that is down means no cache, not no answer.
+            "OPTIONS": {
+                "REDIS_CLIENT_CLASS": "financeproj.core.outage.GuardedRedis",
+                "SOCKET_CONNECT_TIMEOUT": ANSWER_SECONDS,
+                "SOCKET_TIMEOUT": ANSWER_SECONDS,
+                "CONNECTION_POOL_KWARGS": {"retry": one_more_attempt()},
+                "IGNORE_EXCEPTIONS": True,
+            },
+        }
+    }
+    CELERY_BROKER_URL = REDIS_URL
+    CELERY_RESULT_BACKEND = REDIS_URL
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "socket_connect_timeout": ANSWER_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "global_keyprefix": "financeproj:celery:",
+        "visibility_timeout": 3600,
+    }
+else:
+    DATABASES["cache"] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(VAR_DIR / "cache.sqlite3"),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": SQLITE_OPTIONS
+        | {
+            "timeout": 1,
+            # The table is made by whoever connects first, so a deleted file heals itself. What is cached may be lost
+            # in a crash of the machine: no fsync.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+            f"CREATE TABLE IF NOT EXISTS {CACHE_TABLE} (cache_key varchar(255) NOT NULL PRIMARY KEY,"
+            " value text NOT NULL, expires datetime NOT NULL);"
+            f"CREATE INDEX IF NOT EXISTS {CACHE_TABLE}_expires ON {CACHE_TABLE} (expires)",
+        },
+        "TEST": {"NAME": str(VAR_DIR / "test-cache.sqlite3")},
+    }
+    DATABASE_ROUTERS = ["financeproj.core.cache.EmbeddedCacheRouter"]
+    CACHES = {
+        "default": {
+            "BACKEND": "financeproj.core.cache.EmbeddedCache",
+            "LOCATION": CACHE_TABLE,
+            "OPTIONS": {"MAX_ENTRIES": 50_000},
+        }
+    }
+    BROKER_DIR = VAR_DIR / "celery"
+    for folder in ("queue", "processed", "control"):
+        (BROKER_DIR / folder).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER_DIR / "queue"),
+        "data_folder_out": str(BROKER_DIR / "queue"),
+        "processed_folder": str(BROKER_DIR / "processed"),
+        "control_folder": str(BROKER_DIR / "control"),
+    }
+
+# Named here so that a bare `celery worker` serves them all.
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("maintenance", "prices", "imports")]
+CELERY_TASK_ROUTES = {"marketdata.tasks.*": {"queue": "prices"}, "integrations.tasks.*": {"queue": "imports"}}
+CELERY_BEAT_SCHEDULE = {
+    "refresh quotes": {"task": "portfolios.tasks.refresh_quotes", "schedule": crontab(minute="*/15")},
+    "refresh rates": {"task": "portfolios.tasks.refresh_rates", "schedule": crontab(minute=7)},
+    "refresh pensions' rates": {"task": "pensions.tasks.refresh_rates", "schedule": crontab(minute=9)},
+    "refresh histories": {"task": "portfolios.tasks.refresh_histories", "schedule": crontab(hour=2, minute=23)},
+    # Late on the day, so that the value of a month's last day carries that date.
+    "sync pensions": {"task": "integrations.ynab.tasks.sync_pensions", "schedule": crontab(hour=23, minute=20)},
+    "resume imports": {"task": "integrations.tasks.resume_imports", "schedule": crontab()},
+    "flush expired tokens": {"task": "financeproj.users.tasks.flush_tokens", "schedule": crontab(hour=3, minute=41)},
+}
+
+# --- Market data and YNAB -----------------------------------------------------------------------------------------
+
+MARKET_DATA_SOURCES = [  # the first that handles a ticker is asked
+    "integrations.simulated.SimulatedSource",
+    "integrations.yahoo.YahooSource",
+]
+EXCHANGE_RATE_SOURCES = ["integrations.yahoo.YahooSource", "integrations.ecb.EcbSource"]
+MARKET_DATA_CACHE_SECONDS = read("MARKET_DATA_CACHE_SECONDS", 900, positive, "a number of seconds")
+MARKET_DATA_TIMEOUT_SECONDS = read("MARKET_DATA_TIMEOUT_SECONDS", 10, positive, "a number of seconds")
+YNAB_API_KEY = os.environ.get("YNAB_API_KEY", "").strip()
+YNAB_BASE_URL = read("YNAB_BASE_URL", "https://api.ynab.com/v1", http_url, "an http or https URL")
+PENSION_LINK_CHECK = "integrations.ynab.services.check_link"  # asked before a pension account is linked
+BACKUP_DIR = os.environ.get("BACKUP_DIR", "").strip()
+if BACKUP_DIR:
+    BACKUP_DIR = str(BASE_DIR / BACKUP_DIR)
+    CELERY_BEAT_SCHEDULE["back up"] = {"task": "integrations.tasks.back_up", "schedule": crontab(hour=4, minute=11)}
+
+# --- Sign-in --------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/login"
+LOGIN_REDIRECT_URL = "/dashboard"
+LOGOUT_REDIRECT_URL = "/login"
+
+TRUSTED_PROXIES = read("TRUSTED_PROXIES", 0, int, "a whole number, 0 or more")
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "financeproj.core.proxies.client_address"
+AXES_LOCKOUT_CALLABLE = "financeproj.users.lockout.lockout_response"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ACCESS_FAILURE_LOG = False
+AXES_VERBOSE = False
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=read("ACCESS_TOKEN_MINUTES", 15, positive, "a number of minutes")),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=read("REFRESH_TOKEN_DAYS", 14, positive, "a number of days")),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": True,
+}
+
+# --- HTTPS and headers ----------------------------------------------------------------------------------------------
+
+SECURE_SSL = read("SECURE_SSL", not (DEBUG or set(ALLOWED_HOSTS) <= {*LOCAL_HOSTS, "[::1]"}), boolean, "true or false")
+SECURE_SSL_REDIRECT = SECURE_SSL
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE_SSL else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL
+SECURE_HSTS_PRELOAD = SECURE_SSL
+SESSION_COOKIE_SECURE = SECURE_SSL
+CSRF_COOKIE_SECURE = SECURE_SSL
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES > 0 else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+CSRF_FAILURE_VIEW = "financeproj.core.errors.csrf_failure"
+
+# What one upload may be: JSON 2.5 MB; files 20 MB, counted while they stream in.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+FILE_UPLOAD_HANDLERS = [
+    "financeproj.core.uploads.BoundedUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+MAX_UPLOAD_BYTES = 20_000_000
+
+# --- REST -----------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["financeproj.core.renderers.ExactJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["financeproj.core.renderers.ExactJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "financeproj.core.renderers.AlwaysJSON",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "financeproj.core.throttling.UserThrottle",
+        "financeproj.core.throttling.AnonThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "user": read("THROTTLE_USER", "600/min", throttle_rate, "a rate such as 600/min"),
+        "anon": read("THROTTLE_ANON", "60/min", throttle_rate, "a rate such as 60/min"),
+    },
+    "DEFAULT_SCHEMA_CLASS": "financeproj.core.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "DATETIME_FORMAT": None,  # the renderer writes them, in UTC with a Z
+    "DATE_FORMAT": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+    "URL_FORMAT_OVERRIDE": None,
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "financeproj.core.errors.ApiExceptionHandler",
+    "EXCEPTION_FORMATTER_CLASS": "financeproj.core.errors.ApiExceptionFormatter",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "financeproj",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",  # whose schemas are JSON Schema: null is a type, also beside a reference
+    "DESCRIPTION": "Portfolios, prices, pensions and net worth of one person or family.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "financeproj.core.schema.add_refusals",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "TransactionTypeEnum": "portfolios.models.TransactionType",
+        "TransactionSourceEnum": "portfolios.models.TransactionSource",
+        "ErrorTypeEnum": "financeproj.core.schema.ERROR_TYPES",
+    },
+}
+
+# --- Logs: one JSON line each, to standard output ---------------------------------------------------------------------
+
+LOG_FORMAT = read("LOG_FORMAT", "console" if DEBUG else "json", one_of("json", "console"), "json or console")
+LOG_LEVEL = read(
+    "LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "DEBUG, INFO, WARNING or ERROR"
+)
+LOGGING = logging_config(log_format=LOG_FORMAT, level=LOG_LEVEL)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # debug: one line a request is enough

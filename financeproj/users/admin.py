@@ -1,0 +1,16 @@
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+
+from financeproj.core.admin import DeletesAllInIt
+from financeproj.users.models import User
+
+
+@admin.register(User)
+class OurUserAdmin(DeletesAllInIt, UserAdmin):
+    list_display = ("username", "email", "base_currency", "is_staff", "is_active", "last_login")
+    list_filter = ("is_staff", "is_active", "base_currency")
+    date_hierarchy = "date_joined"
+    fieldsets = (
+        *UserAdmin.fieldsets,
+        ("Money", {"fields": ("base_currency", "retirement_goal_amount", "retirement_goal_year")}),
+    )

@@ -1,0 +1,123 @@
+from typing import Any
+
+from django.contrib.auth import authenticate, update_session_auth_hash
+from django.contrib.auth.models import update_last_login
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from financeproj.core.errors import DomainError
+from financeproj.core.schema import refusals
+from financeproj.users import services
+from financeproj.users.api import serializers
+from financeproj.users.lockout import count_failure, locked_out, seconds_locked
+
+
+def _tokens(refresh: Any) -> dict[str, str]:
+    return {"access": str(refresh.access_token), "refresh": str(refresh)}
+
+
+class OpenView(APIView):
+    """For whoever has no token yet; a stale one in the header must not stand in the way."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(*args, **kwargs)
+        response["Cache-Control"] = "no-store"  # RFC 6749, 5.1: nobody keeps a copy of tokens
+        return response
+
+
+class LoginView(OpenView):
+    @extend_schema(request=serializers.LoginSerializer, responses=serializers.TokensSerializer)
+    def post(self, request: Request) -> Response:
+        form = serializers.LoginSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        username = form.validated_data["username"]
+        user = authenticate(request=request._request, **form.validated_data)
+        if user is None:
+            if seconds := seconds_locked(request._request, username):
+                raise locked_out(seconds)
+            raise AuthenticationFailed("The user name or the password is wrong.", code="invalid_credentials")
+        update_last_login(None, user)
+        return Response(_tokens(RefreshToken.for_user(user)))
+
+
+class RefreshView(OpenView):
+    @extend_schema(request=serializers.RefreshSerializer, responses=serializers.TokensSerializer)
+    def post(self, request: Request) -> Response:
+        """A refresh token works once: of two requests with the same one, one is refused."""
+        form = serializers.RefreshSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        try:
+            return Response(_tokens(services.rotate_refresh_token(token=form.validated_data["refresh"])))
+        except TokenError as error:
+            raise InvalidToken(str(error)) from error
+
+
+class LogoutView(OpenView):
+    @extend_schema(request=serializers.RefreshSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        form = serializers.RefreshSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        try:
+            RefreshToken(form.validated_data["refresh"]).blacklist()
+        except TokenError as error:
+            raise InvalidToken(str(error)) from error
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MeView(APIView):
+    @extend_schema(responses=serializers.UserSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(serializers.UserSerializer(request.user).data)
+
+    @extend_schema(request=serializers.UserSerializer, responses=serializers.UserSerializer)
+    def patch(self, request: Request) -> Response:
+        form = serializers.UserSerializer(data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        user = services.update_user(user=request.user, **form.validated_data)
+        return Response(serializers.UserSerializer(user).data)
+
+
+class RetirementGoalView(APIView):
+    @extend_schema(request=serializers.RetirementGoalSerializer, responses=serializers.UserSerializer)
+    def put(self, request: Request) -> Response:
+        form = serializers.RetirementGoalSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = services.set_retirement_goal(
+            user=request.user,
+            amount=form.validated_data["retirement_goal_amount"],
+            year=form.validated_data["retirement_goal_year"],
+        )
+        return Response(serializers.UserSerializer(user).data)
+
+
+class PasswordView(APIView):
+    @extend_schema(request=serializers.PasswordSerializer, responses={204: None, **refusals(409)})
+    def put(self, request: Request) -> Response:
+        form = serializers.PasswordSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        # Whoever got hold of a token must not find out the password with it.
+        if seconds := seconds_locked(request._request, request.user.username):
+            raise locked_out(seconds)
+        try:
+            services.change_password(user=request.user, **form.validated_data)
+        except DomainError as error:
+            if error.code == "wrong_password":
+                count_failure(request._request, request.user.username)
+            raise
+        if request._request.session.session_key:
+            request.user.refresh_from_db()
+            update_session_auth_hash(request._request, request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class UsersConfig(AppConfig):
+    name = "financeproj.users"
+    label = "users"
+    verbose_name = "Users"
+
+    def ready(self) -> None:
+        from financeproj.users import services  # noqa: F401  (its receiver)

@@ -1,0 +1,99 @@
+"""Sign-in, tokens, lockout."""
+
+import pytest
+from django.contrib.auth.hashers import identify_hasher
+from rest_framework.test import APIClient
+
+from conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+def sign_in(client, username="kari", password=PASSWORD):
+    return client.post("/api/v1/auth/login", {"username": username, "password": password})
+
+
+def errors(response):
+    return [(error["code"], error["attr"]) for error in response.json()["errors"]]
+
+
+def test_signing_in_gives_an_access_token_that_opens_the_api(user, anonymous):
+    tokens = sign_in(anonymous).json()
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+    assert anonymous.get("/api/v1/users/me").json()["username"] == "kari"
+
+
+def test_a_wrong_password_is_refused_with_a_code_and_the_request_id(user, anonymous):
+    response = sign_in(anonymous, password="wrong")
+    assert response.status_code == 401
+    assert errors(response) == [("invalid_credentials", None)]
+    assert response.json()["type"] == "client_error"
+    assert response.json()["request_id"] == response["X-Request-ID"]
+
+
+def test_five_failures_lock_the_name_for_that_address_only(user, anonymous):
+    for _ in range(4):
+        assert sign_in(anonymous, password="wrong").status_code == 401
+    fifth = sign_in(anonymous, password="wrong")
+    assert fifth.status_code == 429
+    locked = sign_in(anonymous)
+    assert locked.status_code == 429
+    assert errors(locked) == [("locked_out", None)]
+    assert 1 <= int(locked["Retry-After"]) <= 900
+    elsewhere = APIClient(REMOTE_ADDR="10.1.2.3")
+    assert sign_in(elsewhere).status_code == 200
+
+
+def test_a_refresh_token_works_once(user, anonymous):
+    first = sign_in(anonymous).json()["refresh"]
+    rotated = anonymous.post("/api/v1/auth/refresh", {"refresh": first})
+    assert set(rotated.json()) == {"access", "refresh"}
+    again = anonymous.post("/api/v1/auth/refresh", {"refresh": first})
+    assert again.status_code == 401
+    assert errors(again)[0][0] == "token_not_valid"
+    assert anonymous.post("/api/v1/auth/refresh", {"refresh": rotated.json()["refresh"]}).status_code == 200
+
+
+def test_signing_out_kills_the_refresh_token(user, anonymous):
+    refresh = sign_in(anonymous).json()["refresh"]
+    assert anonymous.post("/api/v1/auth/logout", {"refresh": refresh}).status_code == 204
+    assert anonymous.post("/api/v1/auth/refresh", {"refresh": refresh}).status_code == 401
+
+
+def test_a_new_password_kills_every_refresh_token(user, anonymous, api):
+    refresh = sign_in(anonymous).json()["refresh"]
+    body = {"current_password": PASSWORD, "new_password": "another long phrase"}
+    assert api.put("/api/v1/users/me/password", body).status_code == 204
+    assert anonymous.post("/api/v1/auth/refresh", {"refresh": refresh}).status_code == 401
+    assert sign_in(anonymous, password="another long phrase").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"current_password": "wrong", "new_password": "another long phrase"}, ("wrong_password", "current_password")),
+        ({"current_password": PASSWORD, "new_password": "short"}, ("password_too_short", "new_password")),
+        ({"current_password": PASSWORD}, ("required", "new_password")),
+    ],
+)
+def test_a_password_that_does_not_hold_changes_nothing(user, api, body, expected):
+    before = user.password
+    response = api.put("/api/v1/users/me/password", body)
+    assert response.status_code == 422
+    assert expected in errors(response)
+    user.refresh_from_db()
+    assert user.password == before
+
+
+@pytest.mark.parametrize("path", ["users/me", "users/me/password", "users/me/retirement-goal"])
+def test_without_a_token_there_is_no_answer(anonymous, path):
+    response = anonymous.put(f"/api/v1/{path}", {})
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_passwords_are_kept_with_bcrypt(settings, make_user):
+    from financeproj import settings as real
+
+    settings.PASSWORD_HASHERS = real.PASSWORD_HASHERS
+    assert identify_hasher(make_user("berit").password).algorithm == "bcrypt_sha256"
