@@ -1,0 +1,232 @@
+"""Market data in the admin: every write goes through `marketdata.services`, so that no vector is left stale."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, number_column
+from financeproj.core.errors import DomainError
+from financeproj.core.wake import wake
+from marketdata import gateway, services, tasks
+from marketdata.models import (
+    CurrencyPair,
+    HeldBackPrice,
+    HistoricalExchangeRate,
+    HistoricalStockPrice,
+    StockDividend,
+    StockMetadata,
+    StockQuote,
+    StockSplit,
+)
+
+
+def row_form(form_model: Any, form_fields: tuple[str, ...], save: Callable[[Any], None]) -> type[RowForm]:
+    """A form for rows of `form_model` that `save` writes."""
+
+    class Form(RowForm):
+        save_row = staticmethod(save)
+
+        class Meta:
+            model = form_model
+            fields = form_fields
+
+    return Form
+
+
+class ByHandAdmin(ServiceAdmin):
+    """Rows that a source writes and a person may put right."""
+
+    delete: Callable[[Any], None]
+
+    def delete_row(self, row: Any) -> None:
+        type(self).delete(row)
+
+
+class Freshness(admin.SimpleListFilter):
+    title = "price"
+    parameter_name = "price"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("stale", "Stale: older than a day"),
+            ("unpriced", "Unpriced"),
+            ("held_back", "Quarantined prices"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StockMetadata]) -> QuerySet[StockMetadata]:
+        if self.value() == "stale":
+            return queryset.filter(
+                ~Q(source=StockMetadata.MANUAL), quote__fetched_at__lt=timezone.now() - timedelta(days=1)
+            )
+        if self.value() == "unpriced":
+            priced = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"))
+            return queryset.filter(~Exists(priced), quote__isnull=True)
+        if self.value() == "held_back":
+            return queryset.filter(Exists(HeldBackPrice.objects.filter(stock=OuterRef("pk"))))
+        return queryset
+
+
+@admin.action(description="Refresh prices")
+def refresh_prices(modeladmin: Any, request: HttpRequest, queryset: QuerySet[StockMetadata]) -> None:
+    for pk in queryset.values_list("pk", flat=True):
+        wake(tasks.fetch_history, str(pk))
+    modeladmin.message_user(request, f"{queryset.count()} instruments are being refreshed.", messages.SUCCESS)
+
+
+@admin.register(StockMetadata)
+class StockMetadataAdmin(ServiceAdmin):
+    form = row_form(
+        StockMetadata,
+        (
+            "ticker",
+            "company_name",
+            "currency",
+            "asset_type",
+            "exchange",
+            "exchange_timezone",
+            "sector",
+            "country",
+            "isin",
+            "source",
+            "owner",
+        ),
+        services.save_instrument,
+    )
+    list_display = ("ticker", "company_name", "currency", "asset_type", "exchange", "price", "as_of", "source", "owner")
+    list_filter = (Freshness, "asset_type", "currency", "source")
+    list_select_related = ("quote", "owner")
+    search_fields = ("ticker", "company_name", "isin")
+    autocomplete_fields = ("owner",)
+    readonly_fields = ("history_fetched_at", "version")
+    date_hierarchy = "created_at"
+    actions = (refresh_prices,)
+    change_list_template = "admin/marketdata/stockmetadata/change_list.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """With the circuit of each third party above the list."""
+        return super().changelist_view(request, {**(extra_context or {}), "third_parties": gateway.state()})
+
+    @admin.display(ordering="quote__price")
+    def price(self, row: StockMetadata) -> str:
+        quote = getattr(row, "quote", None)
+        return format(quote.price.normalize(), "f") if quote else "–"
+
+    @admin.display(ordering="quote__as_of")
+    def as_of(self, row: StockMetadata) -> Any:
+        quote = getattr(row, "quote", None)
+        return quote.as_of if quote else None
+
+    def delete_row(self, row: StockMetadata) -> None:
+        services.delete_instrument(stock=row)
+
+
+@admin.register(StockQuote)
+class StockQuoteAdmin(ByHandAdmin):
+    form = row_form(
+        StockQuote, ("stock", "price", "previous_close", "as_of", "day", "fetched_at", "source"), services.save_quote
+    )
+    delete = services.delete_quote
+    list_display = ("stock", number_column("price"), number_column("previous_close"), "as_of", "fetched_at", "source")
+    list_filter = ("source", "stock__currency")
+    list_select_related = ("stock",)
+    search_fields = ("stock__ticker", "stock__company_name")
+    autocomplete_fields = ("stock",)
+    date_hierarchy = "as_of"
+
+
+class OfInstrument(ByHandAdmin):
+    """One dated row of an instrument."""
+
+    list_filter = ("source", "stock__currency")
+    list_select_related = ("stock",)
+    search_fields = ("stock__ticker", "stock__company_name")
+    autocomplete_fields = ("stock",)
+    date_hierarchy = "date"
+
+
+@admin.register(HistoricalStockPrice)
+class HistoricalStockPriceAdmin(OfInstrument):
+    form = row_form(HistoricalStockPrice, ("stock", "date", "close"), services.save_price)
+    delete = services.delete_price
+    list_display = ("date", "stock", number_column("close"), "source")
+
+
+@admin.register(StockSplit)
+class StockSplitAdmin(OfInstrument):
+    form = row_form(StockSplit, ("stock", "date", "ratio"), services.save_split)
+    delete = services.delete_split
+    list_display = ("date", "stock", number_column("ratio"), "source")
+
+
+@admin.register(StockDividend)
+class StockDividendAdmin(OfInstrument):
+    form = row_form(StockDividend, ("stock", "date", "amount"), services.save_dividend)
+    delete = services.delete_dividend
+    list_display = ("date", "stock", number_column("amount"), "source")
+
+
+@admin.action(description="Accept: store as the close of its day")
+def accept(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPrice]) -> None:
+    for row in queryset:
+        try:
+            services.accept_price(held_back=row)
+            modeladmin.message_user(request, f"{row.stock}, {row}: accepted.", messages.SUCCESS)
+        except DomainError as error:
+            modeladmin.message_user(request, f"{row.stock}, {row}: {error.detail}", messages.ERROR)
+
+
+@admin.action(description="Reject: forget")
+def reject(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPrice]) -> None:
+    for row in queryset:
+        services.reject_price(held_back=row)
+    modeladmin.message_user(request, "Rejected.", messages.SUCCESS)
+
+
+@admin.register(HeldBackPrice)
+class HeldBackPriceAdmin(ReadOnlyAdmin):
+    list_display = ("date", "stock", number_column("close"), number_column("previous"), "reason", "source", "seen_at")
+    list_filter = ("reason", "source")
+    list_select_related = ("stock",)
+    search_fields = ("stock__ticker", "stock__company_name")
+    date_hierarchy = "date"
+    actions = (accept, reject)
+
+
+@admin.action(description="Refresh rates")
+def refresh_rates(modeladmin: Any, request: HttpRequest, queryset: QuerySet[CurrencyPair]) -> None:
+    for base, target in queryset.values_list("base", "target"):
+        wake(tasks.refresh_pair, base, target)
+    modeladmin.message_user(request, f"{queryset.count()} pairs are being refreshed.", messages.SUCCESS)
+
+
+@admin.register(CurrencyPair)
+class CurrencyPairAdmin(ReadOnlyAdmin):
+    list_display = ("base", "target", "last_rate_on", "fetched_at", "version")
+    list_filter = ("base", "target")
+    search_fields = ("base", "target")
+    date_hierarchy = "fetched_at"
+    actions = (refresh_rates,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CurrencyPair]:
+        return super().get_queryset(request).annotate(latest=Max("rates__date"))
+
+    @admin.display(ordering="latest")
+    def last_rate_on(self, row: Any) -> Any:
+        return row.latest
+
+
+@admin.register(HistoricalExchangeRate)
+class HistoricalExchangeRateAdmin(ByHandAdmin):
+    form = row_form(HistoricalExchangeRate, ("pair", "date", "rate"), services.save_rate)
+    delete = services.delete_rate
+    list_display = ("date", "pair", number_column("rate"), "source")
+    list_filter = ("source", "pair")
+    list_select_related = ("pair",)
+    search_fields = ("pair__base", "pair__target")
+    autocomplete_fields = ("pair",)
+    date_hierarchy = "date"

@@ -1,0 +1,188 @@
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from financeproj.core.currencies import currencies
+from financeproj.core.errors import Conflict, DomainError, NotKnown
+from financeproj.core.money import EXACT, plain, stored
+from financeproj.core.query import choice_parameter, integer_parameter
+from financeproj.core.schema import THIRD_PARTY, refusals
+from marketdata import services
+from marketdata.api import serializers
+from marketdata.api.query import period_of
+from marketdata.selectors import currencies_in_use, instrument_for, price_history
+
+START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the first day known.")
+END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default: today.")
+INTERVALS = ("day", "week", "month")
+INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default="day")
+
+
+class CurrenciesView(APIView):
+    @extend_schema(responses=serializers.CurrencySerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The ISO 4217 currencies in circulation, by code."""
+        used = currencies_in_use(user=request.user)
+        return Response(
+            [
+                {
+                    "code": info.code,
+                    "name": info.name,
+                    "symbol": info.symbol,
+                    "decimal_places": info.decimal_places,
+                    "in_use": info.code in used,
+                }
+                for info in currencies().values()
+            ]
+        )
+
+
+class SearchView(APIView):
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("q", str, required=True, description="Part of a ticker or name, or an ISIN."),
+            OpenApiParameter("limit", int, default=10),
+        ],
+        responses=serializers.HitSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """Instruments by ticker, name or ISIN: those known here first, then the source's."""
+        query = request.query_params.get("q", "").strip()
+        limit = integer_parameter(request, "limit", minimum=1, maximum=50) or 10
+        if not query or len(query) > 100:
+            raise DomainError("Search for 1 to 100 characters.", attr="q", code="required" if not query else "too_long")
+        hits = services.search(user=request.user, query=query, limit=limit)
+        return Response(serializers.HitSerializer(hits, many=True).data)
+
+
+class PriceView(APIView):
+    @extend_schema(responses={200: serializers.PriceSerializer, **THIRD_PARTY})
+    def get(self, request: Request, ticker: str) -> Response:
+        """The latest price, at most as old as the cache time unless `stale`."""
+        stock = services.instrument_named(user=request.user, ticker=ticker)
+        price = services.price_of(stock=stock)
+        change = change_pct = None
+        if price.previous_close is not None:
+            change = EXACT.subtract(price.price, price.previous_close)
+            if price.previous_close:
+                change_pct = stored(EXACT.divide(change, price.previous_close))
+        answer = {
+            "ticker": stock.ticker,
+            "price": price.price,
+            "previous_close": price.previous_close,
+            "change": change,
+            "change_pct": change_pct,
+            "currency": stock.currency,
+            "as_of": price.as_of,
+            "fetched_at": price.fetched_at,
+            "source": price.source,
+            "stale": price.stale,
+        }
+        return Response(serializers.PriceSerializer(answer).data)
+
+
+class PricesByHandView(APIView):
+    @extend_schema(
+        request=serializers.EnteredPriceSerializer,
+        responses={**dict.fromkeys((200, 201), serializers.StoredPriceSerializer), **refusals(409)},
+    )
+    def post(self, request: Request, ticker: str) -> Response:
+        """A price by hand, for an instrument without a source; a second one on a date replaces the first (200)."""
+        stock = instrument_for(user=request.user, ticker=ticker)
+        if stock is None:
+            raise NotKnown(f"There is no instrument {ticker.upper()}.", code="unknown_ticker")
+        if not stock.is_manual:
+            raise Conflict(f"{stock.ticker} is priced by {stock.source}.", attr="ticker", code="not_manual")
+        form = serializers.EnteredPriceSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        row, is_new = services.enter_price(
+            stock=stock, day=form.validated_data["date"], close=form.validated_data["close"]
+        )
+        answer = {
+            "ticker": stock.ticker,
+            "date": row.date,
+            "close": row.close,
+            "currency": stock.currency,
+            "source": row.source,
+        }
+        return Response(
+            serializers.StoredPriceSerializer(answer).data,
+            status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
+        )
+
+
+def sampled(points: Sequence[Any], interval: str, day_of: Callable[[Any], date]) -> list[Any]:
+    """The last point of each day, ISO week or month."""
+    if interval == "day":
+        return list(points)
+    period = (lambda day: day.isocalendar()[:2]) if interval == "week" else (lambda day: (day.year, day.month))
+    last = {period(day_of(point)): point for point in points}
+    return list(last.values())
+
+
+class HistoryView(APIView):
+    @extend_schema(
+        parameters=[START, END, INTERVAL], responses={200: serializers.PriceHistorySerializer, **THIRD_PARTY}
+    )
+    def get(self, request: Request, ticker: str) -> Response:
+        """Closes as traded and in today's shares, with splits and dividends of the same days."""
+        start, end = period_of(request)
+        interval = choice_parameter(request, "interval", INTERVALS, "day")
+        stock = services.instrument_named(user=request.user, ticker=ticker)
+        is_recent = services.ensure_recent_history(stock=stock)
+        found = price_history(stock=stock, start=start, end=end)
+        return Response(
+            {
+                "ticker": stock.ticker,
+                "currency": stock.currency,
+                "points": [
+                    {"date": day, "close": plain(close), "adjusted_close": plain(adjusted)}
+                    for day, close, adjusted in sampled(found.points, interval, lambda point: point[0])
+                ],
+                "splits": [{"date": day, "ratio": plain(ratio)} for day, ratio in found.splits],
+                "dividends": [{"date": day, "amount": plain(amount)} for day, amount in found.dividends],
+                "stale": not is_recent,
+            }
+        )
+
+
+class RateView(APIView):
+    @extend_schema(responses={200: serializers.RateSerializer, **THIRD_PARTY})
+    def get(self, request: Request, **currencies: str) -> Response:
+        """Units of `to` for one unit of `from`."""
+        rate = services.rate_of(base=currencies["from"], target=currencies["to"])
+        answer = {
+            "base": currencies["from"].upper(),
+            "target": currencies["to"].upper(),
+            "rate": rate.rate,
+            "date": rate.date,
+            "source": rate.source,
+            "stale": rate.stale,
+        }
+        return Response(serializers.RateSerializer(answer).data)
+
+
+class RateHistoryView(APIView):
+    @extend_schema(parameters=[START, END], responses={200: serializers.RateHistorySerializer, **THIRD_PARTY})
+    def get(self, request: Request, **currencies: str) -> Response:
+        """The rates of the days that have one."""
+        start, end = period_of(request)
+        base, target, found, is_stale = services.rates_between(
+            base=currencies["from"], target=currencies["to"], start=start, end=end
+        )
+        return Response(
+            {
+                "base": base,
+                "target": target,
+                "points": [{"date": day, "rate": plain(rate)} for day, rate in found.points],
+                "source": found.source,
+                "stale": is_stale,
+            }
+        )

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class MarketdataConfig(AppConfig):
+    name = "marketdata"
+    verbose_name = "Market data"
+
+    def ready(self) -> None:
+        from financeproj.core import health
+        from marketdata import gateway
+
+        health.INFORMATION["third_parties"] = gateway.state

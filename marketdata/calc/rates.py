@@ -1,0 +1,90 @@
+"""Which stored rate stands for a pair of currencies on a day: docs/definitions.md, section 3."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from financeproj.core.money import EXACT, ONE, stored
+
+FRESH_DAYS = 7
+VIA = ("EUR", "USD")
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The last rate of one stored pair on or before the day asked for."""
+
+    date: date
+    rate: Decimal
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRate:
+    """`date` and `stale` are those of the oldest leg; `source` is `mixed` when the legs disagree on it."""
+
+    rate: Decimal
+    date: date
+    source: str
+    stale: bool
+
+
+def pairs_needed(base: str, target: str) -> Iterator[Pair]:
+    """Every stored pair that may carry a rate from `base` to `target`."""
+    yield from ((base, target), (target, base))
+    for via in VIA:
+        for currency in (base, target):
+            if currency != via:
+                yield from ((currency, via), (via, currency))
+
+
+def find_rate(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> FoundRate | None:
+    """Units of `target` for one `base` on `day`, by the first route whose legs are all at most 7 days old.
+
+    Routes in order: the pair, its inverse, through EUR, through USD. Failing all, the route whose oldest leg is
+    youngest, reported as stale; None where no route is known. `known` has each pair's last rate on or before `day`.
+    """
+    if base == target:
+        return FoundRate(ONE, day, "identity", stale=False)
+    found = [route for route in _routes(base, target, day, known) if route is not None]
+    for route in found:
+        if not route.stale:
+            return route
+    return max(found, key=lambda route: route.date, default=None)
+
+
+def _routes(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> Iterator[FoundRate | None]:
+    direct, inverse = known.get((base, target)), known.get((target, base))
+    yield _joined(day, direct)
+    yield _joined(day, _inverted(inverse))
+    for via in VIA:
+        if via not in (base, target):
+            yield _joined(day, _leg(base, via, day, known), _leg(via, target, day, known))
+
+
+def _leg(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> Leg | None:
+    """The pair or its inverse: the first that is fresh, else the younger."""
+    candidates = [leg for leg in (known.get((base, target)), _inverted(known.get((target, base)))) if leg]
+    for leg in candidates:
+        if (day - leg.date).days <= FRESH_DAYS:
+            return leg
+    return max(candidates, key=lambda leg: leg.date, default=None)
+
+
+def _inverted(leg: Leg | None) -> Leg | None:
+    return leg and Leg(leg.date, EXACT.divide(ONE, leg.rate), leg.source)
+
+
+def _joined(day: date, *legs: Leg | None) -> FoundRate | None:
+    rate, oldest, sources = ONE, day, set()
+    for leg in legs:
+        if leg is None:
+            return None
+        rate = EXACT.multiply(rate, leg.rate)
+        oldest = min(oldest, leg.date)
+        sources.add(leg.source)
+    source = sources.pop() if len(sources) == 1 else "mixed"
+    return FoundRate(stored(rate), oldest, source, stale=(day - oldest).days > FRESH_DAYS)

@@ -1,0 +1,80 @@
+"""Which prices of a source to believe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from financeproj.core.money import EXACT, ONE
+
+LARGEST_JUMP = Decimal("0.6")  # a move of more than 60 % in one step, without a split, waits for a second witness
+CONFIRMATION = Decimal("0.2")  # the next close within 20 % is one
+
+NOT_POSITIVE = "not_positive"
+JUMP = "jump"
+
+Close = tuple[date, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A price that is not believed (yet): `reason` is NOT_POSITIVE or JUMP, `previous` what it was compared with."""
+
+    date: date
+    close: Decimal | None
+    reason: str
+    previous: Decimal | None
+
+
+def split_factor(splits: Sequence[Close], after: date, until: date) -> Decimal:
+    """The product of the ratios of `splits` dated after `after`, up to and including `until`."""
+    factor = ONE
+    for day, ratio in splits:
+        if after < day <= until:
+            factor = EXACT.multiply(factor, ratio)
+    return factor
+
+
+def is_near(price: Decimal, reference: Decimal, tolerance: Decimal) -> bool:
+    """Whether `price` is within `tolerance` (a fraction) of `reference`, which is above 0."""
+    return abs(EXACT.divide(price, reference) - ONE) <= tolerance
+
+
+def sift(
+    closes: Sequence[Close], *, splits: Sequence[Close], last: Close | None, believed: dict[date, Decimal]
+) -> tuple[list[Close], list[HeldBack]]:
+    """Divide `closes` (oldest first, as traded) into those to store and those to hold back.
+
+    A jump of more than 60 % against the close before, seen through `splits`, is believed once the next close lies
+    within 20 % of it. `last` is the stored close before the first of `closes`. `believed` are the stored closes of
+    the same days: a repeated close within 20 % of it needs no second witness, and one more than 60 % away is not
+    believed whatever follows, since a source that restates for a split half-way would rewrite what was traded.
+    """
+    kept: list[Close] = []
+    held: list[HeldBack] = []
+    usable = [(day, close) for day, close in closes if close > 0]
+    held += [HeldBack(day, close, NOT_POSITIVE, last[1] if last else None) for day, close in closes if close <= 0]
+    for position, (day, close) in enumerate(usable):
+        expected = EXACT.divide(last[1], split_factor(splits, last[0], day)) if last else None
+        known = believed.get(day)
+        if known and not is_near(close, known, LARGEST_JUMP):
+            held.append(HeldBack(day, close, JUMP, known))
+            last = (day, known)
+        elif (
+            expected is None
+            or is_near(close, expected, LARGEST_JUMP)
+            or (known and is_near(close, known, CONFIRMATION))
+            or _is_confirmed(close, day, usable[position + 1 : position + 2], splits)
+        ):
+            kept.append((day, close))
+            last = (day, close)
+        else:
+            held.append(HeldBack(day, close, JUMP, expected))
+    return kept, held
+
+
+def _is_confirmed(close: Decimal, day: date, following: Sequence[Close], splits: Sequence[Close]) -> bool:
+    return any(
+        is_near(later, EXACT.divide(close, split_factor(splits, day, later_day)), CONFIRMATION)
+        for later_day, later in following
+    )

@@ -1,0 +1,29 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from marketdata import series, services
+from marketdata.management.progress import progress
+from marketdata.selectors import sourced_instruments
+
+
+class Command(BaseCommand):
+    help = "Ask the sources for the latest price of every instrument that has a source, or of those named."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("ticker", nargs="*", help="only these")
+
+    def handle(self, *args: Any, ticker: list[str], **options: Any) -> None:
+        try:
+            stocks = sourced_instruments(ticker)
+        except LookupError as error:
+            raise CommandError(str(error)) from error
+        failures: list[str] = []
+        for stock in progress(stocks, out=self.stderr):
+            fault = services.refresh_quotes([stock.pk])[stock.pk]
+            if fault is not None:
+                failures.append(f"{stock.ticker}: {fault}")
+            series.prepare([stock.pk])
+        self.stdout.write(f"{len(stocks) - len(failures)} of {len(stocks)} instruments are up to date.")
+        if failures:
+            raise CommandError("\n".join(["Not refreshed:", *failures]))

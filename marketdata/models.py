@@ -1,0 +1,290 @@
+"""What instruments are and what they cost; exchange rates.
+
+Prices and rates are written through `marketdata.services` only, which bumps the version that their vectors carry.
+"""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint
+
+
+class WrittenByServices(models.QuerySet[Any]):
+    """Rows whose writes must bump a version: bulk writes outside `marketdata.services` are refused."""
+
+    def _refuse(self, what: str) -> None:
+        raise TypeError(f"{self.model.__name__}.objects.{what} would leave its vector stale: use marketdata.services.")
+
+    def update(self, **kwargs: Any) -> int:
+        self._refuse("update")
+        return 0
+
+    def delete(self) -> Any:
+        self._refuse("delete")
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse("bulk_create")
+
+    def bulk_update(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse("bulk_update")
+
+    def as_service(self) -> "models.QuerySet[Any]":
+        """The same rows with every write allowed; for `marketdata.services`."""
+        return models.QuerySet(self.model, query=self.query.chain(), using=self._db)
+
+
+SeriesRows = models.Manager.from_queryset(WrittenByServices)
+
+
+class AssetType(models.TextChoices):
+    STOCK = "stock"
+    ETF = "etf"
+    FUND = "fund"
+    BOND = "bond"
+    CRYPTO = "crypto"
+    INDEX = "index"
+    OTHER = "other"
+
+
+class StockMetadata(models.Model):
+    """An instrument: a share, fund, bond, coin or index.
+
+    `owner` is set for instruments that are priced by hand (`source` manual): they belong to the user who made them.
+    """
+
+    MANUAL = "manual"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    ticker = models.CharField(max_length=40)
+    company_name = models.CharField(max_length=200, blank=True)
+    currency = CurrencyField()
+    asset_type = models.CharField(max_length=10, choices=AssetType, default=AssetType.STOCK)
+    exchange = models.CharField(max_length=60, blank=True)
+    exchange_timezone = models.CharField(max_length=60, blank=True)
+    sector = models.CharField(max_length=100, blank=True)
+    country = models.CharField(max_length=100, blank=True)
+    isin = models.CharField("ISIN", max_length=12, blank=True)
+    source = models.CharField(max_length=20)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="instruments"
+    )
+    version = models.PositiveBigIntegerField(default=0, editable=False)
+    history_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "instrument"
+        ordering = ["ticker"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticker"], condition=Q(owner__isnull=True), name="instrument_ticker_shared"
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "ticker"], condition=Q(owner__isnull=False), name="instrument_ticker_per_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(ticker__regex=r"^[A-Z0-9.^=_&+-]+$"),
+                name="instrument_ticker_is_plain",
+                violation_error_message="A ticker is made of capital letters, digits and . - = ^ _ & +",
+            ),
+            models.CheckConstraint(
+                condition=Q(source="manual", owner__isnull=False) | (~Q(source="manual") & Q(owner__isnull=True)),
+                name="instrument_owner_if_manual",
+                violation_error_message="An instrument priced by hand has an owner, any other has none.",
+            ),
+            currency_constraint("currency", "instrument_currency_is_a_code"),
+        ]
+        indexes = [models.Index(fields=["isin"], name="instrument_isin")]
+
+    def __str__(self) -> str:
+        return self.ticker
+
+    @property
+    def is_manual(self) -> bool:
+        return self.source == self.MANUAL
+
+
+class StockQuote(models.Model):
+    """The last known price of an instrument, in its currency's major unit."""
+
+    stock = models.OneToOneField(StockMetadata, on_delete=models.CASCADE, primary_key=True, related_name="quote")
+    price = ExactDecimalField()
+    previous_close = ExactDecimalField(null=True, blank=True)
+    as_of = models.DateTimeField()
+    day = models.DateField(help_text="The trading day of the price, in the exchange's zone.")
+    fetched_at = models.DateTimeField()
+    source = models.CharField(max_length=20)
+
+    class Meta:
+        verbose_name = "quote"
+        constraints = [models.CheckConstraint(condition=Q(price__gte=0), name="quote_price_not_negative")]
+
+    def __str__(self) -> str:
+        return f"{self.stock_id} {self.price}"
+
+
+class HistoricalStockPrice(models.Model):
+    """A close as traded on its day: never adjusted for later splits or dividends, in the major unit."""
+
+    stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="prices")
+    date = models.DateField()
+    close = ExactDecimalField()
+    source = models.CharField(max_length=20)
+
+    objects = SeriesRows()
+
+    class Meta:
+        verbose_name = "close"
+        ordering = ["-date"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stock", "date"],
+                name="price_one_a_day",
+                violation_error_message="That day has a price already.",
+            ),
+            models.CheckConstraint(condition=Q(close__gte=0), name="price_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.close}"
+
+
+class StockSplit(models.Model):
+    """`ratio` new shares for one old share from the opening of `date`."""
+
+    stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="splits")
+    date = models.DateField()
+    ratio = ExactDecimalField()
+    source = models.CharField(max_length=20)
+
+    objects = SeriesRows()
+
+    class Meta:
+        verbose_name = "split"
+        ordering = ["-date"]
+        constraints = [
+            models.UniqueConstraint(fields=["stock", "date"], name="split_one_a_day"),
+            models.CheckConstraint(condition=Q(ratio__gt=0) & ~Q(ratio=1), name="split_ratio_makes_sense"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.ratio}:1"
+
+
+class StockDividend(models.Model):
+    """Per share as paid, in the instrument's currency. Known from the source; never booked by itself."""
+
+    stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="dividends")
+    date = models.DateField()
+    amount = ExactDecimalField()
+    source = models.CharField(max_length=20)
+
+    objects = SeriesRows()
+
+    class Meta:
+        verbose_name = "dividend"
+        ordering = ["-date"]
+        constraints = [
+            models.UniqueConstraint(fields=["stock", "date"], name="dividend_one_a_day"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="dividend_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.amount}"
+
+
+class CurrencyPair(models.Model):
+    """One unit of `base` in `target`; carries the version of the pair's rates."""
+
+    base = CurrencyField()
+    target = CurrencyField()
+    version = models.PositiveBigIntegerField(default=0, editable=False)
+    fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "currency pair"
+        ordering = ["base", "target"]
+        constraints = [
+            models.UniqueConstraint(fields=["base", "target"], name="pair_once"),
+            models.CheckConstraint(condition=~Q(base=F("target")), name="pair_of_two_currencies"),
+            currency_constraint("base", "pair_base_is_a_code"),
+            currency_constraint("target", "pair_target_is_a_code"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.base}/{self.target}"
+
+
+class HistoricalExchangeRate(models.Model):
+    """Units of the pair's target for one unit of its base on `date`."""
+
+    pair = models.ForeignKey(CurrencyPair, on_delete=models.CASCADE, related_name="rates")
+    date = models.DateField()
+    rate = ExactDecimalField()
+    source = models.CharField(max_length=20)
+
+    objects = SeriesRows()
+
+    class Meta:
+        verbose_name = "exchange rate"
+        ordering = ["-date"]
+        constraints = [
+            models.UniqueConstraint(fields=["pair", "date"], name="rate_one_a_day"),
+            models.CheckConstraint(condition=Q(rate__gt=0), name="rate_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.rate}"
+
+
+class HeldBackPrice(models.Model):
+    """A price of a source that is not believed yet, beside the series.
+
+    It joins the series when the next trading day's close lies near it, or when a person accepts it.
+    """
+
+    class Reason(models.TextChoices):
+        NOT_POSITIVE = "not_positive", "Not above 0"
+        JUMP = "jump", "Moved by more than 60 % without a split"
+
+    stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="held_back_prices")
+    date = models.DateField()
+    close = ExactDecimalField(null=True, blank=True)
+    previous = ExactDecimalField(null=True, blank=True, help_text="What it was compared with, in the same shares.")
+    reason = models.CharField(max_length=12, choices=Reason)
+    source = models.CharField(max_length=20)
+    seen_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "held-back price"
+        ordering = ["-date"]
+        constraints = [
+            models.UniqueConstraint(fields=["stock", "date"], name="held_back_one_a_day"),
+            models.CheckConstraint(condition=Q(reason__in=["not_positive", "jump"]), name="held_back_reason_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.close}"
+
+
+class StockVector(models.Model):
+    """The closes of an instrument as one float64 a calendar day from `first_day`, read only at `version`."""
+
+    stock = models.OneToOneField(StockMetadata, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    version = models.PositiveBigIntegerField()
+    first_day = models.DateField(null=True)
+    data = models.BinaryField()
+
+
+class PairVector(models.Model):
+    """The rates of a pair as one float64 a calendar day from `first_day`, NaN without one, read only at `version`."""
+
+    pair = models.OneToOneField(CurrencyPair, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    version = models.PositiveBigIntegerField()
+    first_day = models.DateField(null=True)
+    data = models.BinaryField()

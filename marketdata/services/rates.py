@@ -1,0 +1,75 @@
+"""The only writers of exchange rates. Each bumps `CurrencyPair.version` in the same transaction."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from financeproj.core.money import stored
+from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
+
+MANUAL = StockMetadata.MANUAL
+# Who may overwrite whose rate of the same day: the later in this list the earlier.
+RANKS = {"ecb": 0, MANUAL: 2}
+OTHERS = 1
+
+
+def _pair(base: str, target: str) -> CurrencyPair:
+    made, _ = CurrencyPair.objects.get_or_create(base=base, target=target)
+    return CurrencyPair.objects.select_for_update(no_key=True).get(pk=made.pk)
+
+
+def _bump(pair: CurrencyPair) -> None:
+    CurrencyPair.objects.filter(pk=pair.pk).update(version=F("version") + 1)
+
+
+@transaction.atomic
+def record_rates(*, base: str, target: str, rates: Sequence[tuple[date, Decimal]], source: str) -> int:
+    """Store units of `target` for one `base` by day; returns how many rows changed. Safe to repeat.
+
+    The ECB's fill days without a rate; any other source's replace the ECB's, and nothing replaces one by hand.
+    """
+    wanted = {day: stored(rate) for day, rate in rates if rate > 0}
+    pair = _pair(base, target)
+    known: dict[date, tuple[Decimal, str]] = {}
+    if wanted:
+        rows = HistoricalExchangeRate.objects.filter(pair=pair, date__gte=min(wanted), date__lte=max(wanted))
+        known = {day: (rate, by) for day, rate, by in rows.values_list("date", "rate", "source")}
+    rank = RANKS.get(source, OTHERS)
+    changed = [
+        HistoricalExchangeRate(pair=pair, date=day, rate=rate, source=source)
+        for day, rate in wanted.items()
+        if day not in known or (known[day] != (rate, source) and RANKS.get(known[day][1], OTHERS) <= rank)
+    ]
+    HistoricalExchangeRate.objects.all().as_service().bulk_create(
+        changed,
+        batch_size=2000,
+        update_conflicts=True,
+        unique_fields=["pair", "date"],
+        update_fields=["rate", "source"],
+    )
+    if changed:
+        _bump(pair)
+    if source not in RANKS:
+        CurrencyPair.objects.filter(pk=pair.pk).update(fetched_at=timezone.now())
+    return len(changed)
+
+
+@transaction.atomic
+def save_rate(row: HistoricalExchangeRate) -> None:
+    """Store one rate as a person entered it, so that no source overwrites it. Raises ValidationError."""
+    row.source = MANUAL
+    row.full_clean()
+    before = HistoricalExchangeRate.objects.filter(pk=row.pk).first() if row.pk else None
+    for pair_id in sorted({one.pair_id for one in (before, row) if one is not None}):
+        _bump(CurrencyPair.objects.select_for_update(no_key=True).get(pk=pair_id))
+    row.save()
+
+
+@transaction.atomic
+def delete_rate(row: HistoricalExchangeRate) -> None:
+    _bump(CurrencyPair.objects.select_for_update(no_key=True).get(pk=row.pair_id))
+    row.delete()

@@ -1,0 +1,113 @@
+"""Market data that another installation had, filled in where this one has none."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+
+from financeproj.core.errors import DomainError
+from financeproj.core.rows import insert_as_they_are
+from marketdata.models import (
+    CurrencyPair,
+    HistoricalExchangeRate,
+    HistoricalStockPrice,
+    StockDividend,
+    StockMetadata,
+    StockQuote,
+    StockSplit,
+)
+from marketdata.services.prices import record_dividends, record_prices, record_quote, record_splits
+from marketdata.services.rates import record_rates
+from marketdata.sources import Quote
+
+# A day's value and who gave it.
+Sourced = tuple[date, Decimal, str]
+
+
+@transaction.atomic
+def take_over_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
+    """The instrument here of the same ticker and owner, else `row`, stored as it is; and whether it was here.
+
+    Raises DomainError (`currency_mismatch`) where the one here is in another currency.
+    """
+    row.clean_fields(exclude=["owner", "exchange_timezone"])
+    known = StockMetadata.objects.filter(ticker=row.ticker, owner=row.owner).first()
+    if known is None:
+        # No version that a process may have kept prices of the same key for.
+        row.version = int(time.time())
+        insert_as_they_are(StockMetadata, [row])
+        return StockMetadata.objects.get(pk=row.pk), False
+    if known.currency != row.currency:
+        raise DomainError(
+            f"{row.ticker} is in {known.currency} here, not in {row.currency}.",
+            attr="currency",
+            code="currency_mismatch",
+        )
+    return known, True
+
+
+def take_over_prices(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
+    """Store closes of days that have none."""
+    _fill(HistoricalStockPrice, stock, rows, lambda new, source: record_prices(stock=stock, closes=new, source=source))
+
+
+def take_over_splits(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
+    """Store splits of days that have none; they are booked as any other."""
+    _fill(StockSplit, stock, rows, lambda new, source: record_splits(stock=stock, splits=new, source=source))
+
+
+def take_over_dividends(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
+    """Store dividends of days that have none."""
+    _fill(StockDividend, stock, rows, lambda new, source: record_dividends(stock=stock, dividends=new, source=source))
+
+
+def _fill(
+    model: type[Model],
+    stock: StockMetadata,
+    rows: Sequence[Sourced],
+    record: Callable[[list[tuple[date, Decimal]], str], Any],
+) -> None:
+    days = [day for day, _, _ in rows]
+    stored: Any = model.objects.filter(stock=stock, date__gte=min(days), date__lte=max(days))
+    _record_unknown(set(stored.values_list("date", flat=True)), rows, record)
+
+
+def _record_unknown(
+    known: set[date], rows: Sequence[Sourced], record: Callable[[list[tuple[date, Decimal]], str], Any]
+) -> None:
+    for source, group in groupby(rows, key=lambda row: row[2]):
+        if new := [(day, value) for day, value, _ in group if day not in known]:
+            record(new, source)
+
+
+@transaction.atomic
+def take_over_quote(*, row: StockQuote) -> None:
+    """Store a quote unless the one here was fetched later."""
+    held = StockQuote.objects.filter(stock=row.stock_id).first()
+    if held is None or held.fetched_at < row.fetched_at:
+        quote = Quote(row.price, row.previous_close, row.as_of, row.day)
+        record_quote(stock=row.stock, quote=quote, source=row.source, fetched_at=row.fetched_at)
+
+
+@transaction.atomic
+def take_over_rates(*, base: str, target: str, rows: Sequence[Sourced], fetched_at: datetime | None) -> None:
+    """Store rates of days that have none. `fetched_at`: when a source was asked for the pair, unless known here."""
+    held = CurrencyPair.objects.filter(base=base, target=target).first()
+    asked_at = held.fetched_at if held else fetched_at
+    if rows:
+        days = [day for day, _, _ in rows]
+        stored = HistoricalExchangeRate.objects.filter(
+            pair__base=base, pair__target=target, date__gte=min(days), date__lte=max(days)
+        )
+        _record_unknown(
+            set(stored.values_list("date", flat=True)),
+            rows,
+            lambda new, source: record_rates(base=base, target=target, rates=new, source=source),
+        )
+    pair, _ = CurrencyPair.objects.get_or_create(base=base, target=target)
+    CurrencyPair.objects.filter(pk=pair.pk).update(fetched_at=asked_at)
