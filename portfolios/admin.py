@@ -1,0 +1,336 @@
+"""Portfolios in the admin: every write goes through `portfolios.services`."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from financeproj.core.admin import DeletesAllInIt, ReadOnlyAdmin, ServiceAdmin, ServiceForm, number_column
+from financeproj.core.names import name_key
+from financeproj.core.wake import wake
+from marketdata.tasks import fetch_history
+from portfolios import selectors, services
+from portfolios.models import (
+    DismissedSplit,
+    Holding,
+    Import,
+    InstrumentAlias,
+    PendingImport,
+    Portfolio,
+    PortfolioBalance,
+    Transaction,
+)
+
+
+class PortfolioForm(ServiceForm):
+    class Meta:
+        model = Portfolio
+        fields = ("user", "name", "brokerage_firm", "currency", "used_credit", "cash")
+
+    def write(self, fields: dict[str, Any]) -> Portfolio:
+        if self.instance._state.adding:
+            cash = fields.pop("cash", None)
+            portfolio = services.create_portfolio(**fields)
+            return services.update_portfolio(portfolio=portfolio, cash=cash)
+        fields.pop("user", None)
+        return services.update_portfolio(portfolio=Portfolio.objects.get(pk=self.instance.pk), **fields)
+
+
+@admin.register(Portfolio)
+class PortfolioAdmin(DeletesAllInIt, ServiceAdmin):
+    form = PortfolioForm
+    list_display = ("name", "user", "brokerage_firm", "currency", number_column("used_credit"), number_column("cash"))
+    list_filter = ("currency", "brokerage_firm", "user")
+    list_select_related = ("user",)
+    search_fields = ("name", "brokerage_firm", "user__username", "user__email")
+    autocomplete_fields = ("user",)
+    date_hierarchy = "created_at"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("user",) if obj else ()
+
+    def delete_row(self, row: Portfolio) -> None:
+        services.delete_portfolio(portfolio=row)
+
+
+class BalanceForm(ServiceForm):
+    class Meta:
+        model = PortfolioBalance
+        fields = ("portfolio", "kind", "date", "amount")
+
+    def write(self, fields: dict[str, Any]) -> PortfolioBalance:
+        portfolio, kind, on = fields["portfolio"], fields["kind"], fields["date"]
+        services.set_balance(portfolio=portfolio, kind=kind, amount=fields["amount"], on=on)
+        return PortfolioBalance.objects.get(portfolio=portfolio, kind=kind, date=on)
+
+
+@admin.register(PortfolioBalance)
+class PortfolioBalanceAdmin(ServiceAdmin):
+    form = BalanceForm
+    list_display = ("portfolio", "kind", "date", number_column("amount"), "updated_at")
+    list_filter = ("kind", "portfolio")
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__name",)
+    autocomplete_fields = ("portfolio",)
+    date_hierarchy = "date"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("portfolio", "kind", "date") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if obj is None:
+            return form
+
+        class Change(form):  # type: ignore[misc, valid-type]
+            def write(self, fields: dict[str, Any]) -> PortfolioBalance:
+                key = {"portfolio": obj.portfolio, "kind": obj.kind, "date": obj.date}
+                return super().write({**key, **fields})
+
+        return Change
+
+    def delete_row(self, row: PortfolioBalance) -> None:
+        services.delete_balance(balance=row)
+
+
+class TransactionForm(ServiceForm):
+    class Meta:
+        model = Transaction
+        fields = (
+            "holding",
+            "type",
+            "date",
+            "quantity",
+            "price",
+            "commission",
+            "exchange_rate",
+            "note",
+            "external_id",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "exchange_rate" in self.fields:
+            self.fields["exchange_rate"].help_text = "Left empty it is looked up on the date."
+
+    def write(self, fields: dict[str, Any]) -> Transaction:
+        fields = {**fields, "external_id": fields.get("external_id") or None}
+        if self.instance._state.adding:
+            holding = fields.pop("holding")
+            row = services.record_transaction(portfolio=holding.portfolio, stock=holding.stock, **fields)
+            if row.holding.stock.history_fetched_at is None:
+                wake(fetch_history, str(row.holding.stock_id))
+            return row
+        fields.pop("holding", None)
+        row = Transaction.objects.select_related("holding__stock", "portfolio").get(pk=self.instance.pk)
+        return services.update_transaction(row=row, **fields)
+
+
+@admin.register(Transaction)
+class TransactionAdmin(ServiceAdmin):
+    form = TransactionForm
+    list_display = (
+        "date",
+        "type",
+        "instrument",
+        "portfolio",
+        number_column("quantity"),
+        number_column("price"),
+        number_column("commission"),
+        number_column("exchange_rate"),
+        number_column("realised_gain"),
+        "source",
+    )
+    list_display_links = ("date", "type")
+    list_filter = ("type", "source", "portfolio")
+    list_select_related = ("holding__stock", "portfolio")
+    search_fields = ("holding__stock__ticker", "holding__company_name", "note", "external_id", "portfolio__name")
+    autocomplete_fields = ("holding",)
+    readonly_fields = ("average_cost_per_share_at_transaction", "realised_gain", "source", "statement")
+    date_hierarchy = "date"
+
+    @admin.display(ordering="holding__stock__ticker")
+    def instrument(self, row: Transaction) -> str:
+        return row.holding.stock.ticker
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "holding") if obj else tuple(self.readonly_fields)
+
+    def delete_row(self, row: Transaction) -> None:
+        services.delete_transaction(row=row)
+
+
+class HoldingForm(ServiceForm):
+    class Meta:
+        model = Holding
+        fields = ("company_name",)
+
+    def write(self, fields: dict[str, Any]) -> Holding:
+        holding = Holding.objects.select_related("stock", "portfolio").get(pk=self.instance.pk)
+        return services.rename_holding(holding=holding, **fields)
+
+
+@admin.action(description="Refresh prices")
+def refresh_prices(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Holding]) -> None:
+    stock_ids = set(queryset.values_list("stock_id", flat=True))
+    for stock_id in stock_ids:
+        wake(fetch_history, str(stock_id))
+    modeladmin.message_user(request, f"{len(stock_ids)} instruments are being refreshed.", messages.SUCCESS)
+
+
+@admin.register(Holding)
+class HoldingAdmin(ServiceAdmin):
+    form = HoldingForm
+    list_display = (
+        "stock",
+        "portfolio",
+        number_column("current_quantity", "quantity"),
+        number_column("average_cost_per_share", "average cost"),
+        number_column("cost_basis"),
+        number_column("realised_gain"),
+        number_column("income"),
+        "transaction_count",
+        "last_transaction_on",
+    )
+    list_filter = ("portfolio", "stock__currency", "stock__asset_type")
+    list_select_related = ("stock", "portfolio")
+    search_fields = ("stock__ticker", "stock__isin", "company_name", "stock__company_name", "portfolio__name")
+    readonly_fields = (
+        "portfolio",
+        "stock",
+        "current_quantity",
+        "average_cost_per_share",
+        "cost_basis",
+        "realised_gain",
+        "income",
+        "charges",
+        "first_transaction_on",
+        "last_transaction_on",
+    )
+    date_hierarchy = "last_transaction_on"
+    actions = (refresh_prices,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Holding]:
+        return super().get_queryset(request).annotate(transaction_total=Count("transactions"))
+
+    @admin.display(ordering="transaction_total", description="transactions")
+    def transaction_count(self, row: Any) -> int:
+        return row.transaction_total
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # a holding is made by its first transaction
+
+    def delete_row(self, row: Holding) -> None:
+        services.delete_holding(holding=row)
+
+
+@admin.action(description="Undo the selected imports")
+def undo_imports(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Import]) -> None:
+    with transaction.atomic():
+        for statement in queryset:
+            services.undo_import(statement=statement)
+    modeladmin.message_user(request, f"{queryset.count()} imports undone.", messages.SUCCESS)
+
+
+class Trouble(admin.SimpleListFilter):
+    title = "trouble"
+    parameter_name = "trouble"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Failed, or differing from the file's own balance")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Import]) -> QuerySet[Import]:
+        return queryset.filter(pk__in=selectors.troubled_imports()) if self.value() == "yes" else queryset
+
+
+@admin.register(Import)
+class ImportAdmin(ServiceAdmin):
+    list_display = (
+        "file_name",
+        "portfolio",
+        "format",
+        "state",
+        "rows",
+        "created",
+        "duplicates",
+        "ignored",
+        "failed",
+        "created_at",
+    )
+    list_filter = (Trouble, "state", "format", "portfolio")
+    list_select_related = ("portfolio",)
+    search_fields = ("file_name", "portfolio__name", "file_sha256")
+    date_hierarchy = "created_at"
+    actions = (undo_imports,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_row(self, row: Import) -> None:
+        row.delete()  # refused by the database while transactions name it: undo it first
+
+
+@admin.register(DismissedSplit)
+class DismissedSplitAdmin(ReadOnlyAdmin):
+    list_display = ("holding", "date", number_column("ratio"))
+    list_select_related = ("holding__stock", "holding__portfolio")
+    list_filter = ("holding__portfolio",)
+    search_fields = ("holding__stock__ticker",)
+    date_hierarchy = "date"
+
+
+class AliasForm(ServiceForm):
+    class Meta:
+        model = InstrumentAlias
+        fields = ("user", "key", "ticker")
+
+    def write(self, fields: dict[str, Any]) -> InstrumentAlias:
+        user, key = fields["user"], name_key(fields["key"])
+        services.remember_aliases(user=user, tickers={key: fields["ticker"].upper()})
+        return InstrumentAlias.objects.get(user=user, key=key)
+
+
+@admin.register(InstrumentAlias)
+class InstrumentAliasAdmin(ServiceAdmin):
+    form = AliasForm
+    list_display = ("key", "ticker", "user", "updated_at")
+    list_filter = ("user",)
+    list_select_related = ("user",)
+    search_fields = ("key", "ticker", "user__username")
+    autocomplete_fields = ("user",)
+    date_hierarchy = "updated_at"
+
+    def delete_row(self, row: InstrumentAlias) -> None:
+        row.delete()
+
+
+@admin.register(PendingImport)
+class PendingImportAdmin(admin.ModelAdmin):
+    """Files that wait for a worker; deleting one leaves its import running for ever, so only looking is possible."""
+
+    list_display = ("statement", "portfolio", "attempts")
+    list_filter = ("attempts",)
+    list_select_related = ("statement__portfolio",)
+    search_fields = ("statement__file_name", "statement__portfolio__name")
+    exclude = ("content",)
+
+    @admin.display(ordering="statement__portfolio")
+    def portfolio(self, row: PendingImport) -> Portfolio:
+        return row.statement.portfolio
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PendingImport]:
+        return super().get_queryset(request).defer("content")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

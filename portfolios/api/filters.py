@@ -1,0 +1,27 @@
+from typing import Any
+
+from django_filters import rest_framework as filters
+
+from financeproj.core.query import check_period
+from portfolios.models import Transaction, TransactionType
+
+
+class TransactionFilter(filters.FilterSet):
+    portfolio_id = filters.UUIDFilter(field_name="portfolio_id")
+    holding_id = filters.UUIDFilter(field_name="holding_id")
+    ticker = filters.CharFilter(method="by_ticker")
+    type = filters.ChoiceFilter(choices=TransactionType.choices)
+    start = filters.DateFilter(field_name="date", lookup_expr="gte", input_formats=["%Y-%m-%d"])
+    end = filters.DateFilter(field_name="date", lookup_expr="lte", input_formats=["%Y-%m-%d"])
+    import_id = filters.UUIDFilter(field_name="statement_id")
+
+    class Meta:
+        model = Transaction
+        fields: list[str] = []
+
+    def by_ticker(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset.filter(holding__stock__ticker=value.upper())
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        check_period(self.form.cleaned_data.get("start"), self.form.cleaned_data.get("end"))
+        return super().filter_queryset(queryset)

@@ -1,0 +1,56 @@
+"""Answers as plain dictionaries: a DRF serializer costs more than the numbers in them."""
+
+from decimal import Decimal
+from typing import Any
+
+from financeproj.core.money import plain
+from portfolios.calc.ledger import cash_effect
+from portfolios.models import Transaction
+from portfolios.selectors import ValuedPortfolio
+
+
+def _plain(value: Decimal | None) -> Decimal | None:
+    return None if value is None else plain(value)
+
+
+def portfolio_json(valued: ValuedPortfolio) -> dict[str, Any]:
+    portfolio = valued.portfolio
+    return {
+        "id": portfolio.pk,
+        "name": portfolio.name,
+        "brokerage_firm": portfolio.brokerage_firm,
+        "currency": portfolio.currency,
+        "used_credit": plain(portfolio.used_credit),
+        "cash": plain(portfolio.cash),
+        "position": portfolio.position,
+        "created_at": portfolio.created_at,
+        "updated_at": portfolio.updated_at,
+        "summary": valued.summary,
+    }
+
+
+def transaction_json(row: Transaction) -> dict[str, Any]:
+    stock = row.holding.stock
+    return {
+        "id": row.pk,
+        "holding_id": row.holding_id,
+        "portfolio_id": row.portfolio_id,
+        "ticker": stock.ticker,
+        "company_name": row.holding.name,
+        "type": row.type,
+        "date": row.date,
+        "quantity": plain(row.quantity),
+        "price": _plain(row.price),
+        "commission": plain(row.commission),
+        "currency": stock.currency,
+        "exchange_rate": _plain(row.exchange_rate),
+        "amount": plain(cash_effect(row)),
+        "average_cost_per_share_at_transaction": _plain(row.average_cost_per_share_at_transaction),
+        "realised_gain": _plain(row.realised_gain),
+        "note": row.note,
+        "external_id": row.external_id,
+        "source": row.source,
+        "import_id": row.statement_id,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }

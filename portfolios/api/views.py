@@ -1,0 +1,239 @@
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet, ViewSet
+
+from financeproj.core.errors import DomainError
+from financeproj.core.query import NewestFirst, QueryFilterBackend, boolean_parameter
+from financeproj.core.schema import refusals
+from financeproj.core.wake import wake
+from marketdata import services as marketdata
+from marketdata.models import StockMetadata
+from marketdata.tasks import fetch_history
+from portfolios import selectors, services
+from portfolios.api import serializers
+from portfolios.api.filters import TransactionFilter
+from portfolios.api.representations import portfolio_json, transaction_json
+from portfolios.models import Holding, Portfolio, Transaction
+
+
+def read(serializer_class: Any, request: Request, *, partial: bool = False) -> dict[str, Any]:
+    """The validated fields of the body."""
+    form = serializer_class(data=request.data, partial=partial)
+    form.is_valid(raise_exception=True)
+    return dict(form.validated_data)
+
+
+def own_portfolio(request: Request, pk: UUID) -> Portfolio:
+    structlog.contextvars.bind_contextvars(portfolio_id=str(pk))
+    return get_object_or_404(selectors.portfolios_of(request.user), pk=pk)
+
+
+class PortfolioViewSet(ViewSet):
+    def answer(self, *portfolios: Portfolio) -> list[dict[str, Any]]:
+        return [portfolio_json(valued) for valued in services.valued_now(portfolios)]
+
+    @extend_schema(responses=serializers.PortfolioSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        return Response(self.answer(*selectors.portfolios_of(request.user)))
+
+    @extend_schema(
+        request=serializers.PortfolioInputSerializer, responses={201: serializers.PortfolioSerializer, **refusals(409)}
+    )
+    def create(self, request: Request) -> Response:
+        portfolio = services.create_portfolio(user=request.user, **read(serializers.PortfolioInputSerializer, request))
+        return Response(self.answer(portfolio)[0], status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=serializers.PortfolioSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        return Response(self.answer(own_portfolio(request, pk))[0])
+
+    @extend_schema(
+        request=serializers.PortfolioInputSerializer, responses={200: serializers.PortfolioSerializer, **refusals(409)}
+    )
+    def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
+        portfolio = own_portfolio(request, pk)
+        changes = read(serializers.PortfolioInputSerializer, request, partial=partial)
+        return Response(self.answer(services.update_portfolio(portfolio=portfolio, **changes))[0])
+
+    @extend_schema(
+        request=serializers.PortfolioInputSerializer, responses={200: serializers.PortfolioSerializer, **refusals(409)}
+    )
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        return self.update(request, pk, partial=True)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        services.delete_portfolio(portfolio=own_portfolio(request, pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=serializers.UsedCreditSerializer, responses=serializers.PortfolioSerializer)
+    def used_credit(self, request: Request, pk: UUID) -> Response:
+        return self._set_balance(request, pk, serializers.UsedCreditSerializer, "credit", "used_credit")
+
+    @extend_schema(request=serializers.CashSerializer, responses=serializers.PortfolioSerializer)
+    def cash(self, request: Request, pk: UUID) -> Response:
+        return self._set_balance(request, pk, serializers.CashSerializer, "cash", "cash")
+
+    def _set_balance(self, request: Request, pk: UUID, serializer: Any, kind: str, field: str) -> Response:
+        portfolio = own_portfolio(request, pk)
+        body = read(serializer, request)
+        portfolio = services.set_balance(portfolio=portfolio, kind=kind, amount=body[field], on=body.get("date"))
+        return Response(self.answer(portfolio)[0])
+
+    @extend_schema(request=serializers.OrderSerializer, responses=serializers.PortfolioSerializer(many=True))
+    def order(self, request: Request) -> Response:
+        services.order_portfolios(user=request.user, **read(serializers.OrderSerializer, request))
+        return self.list(request)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("include_closed", bool, default=False)],
+        responses=serializers.HoldingSerializer(many=True),
+    )
+    def holdings(self, request: Request, pk: UUID) -> Response:
+        portfolio = own_portfolio(request, pk)
+        include_closed = boolean_parameter(request, "include_closed", default=False)
+        holdings = services.valued_now([portfolio])[0].holdings
+        return Response([one for one in holdings if include_closed or one.current_quantity])
+
+
+class HoldingViewSet(ViewSet):
+    def own(self, request: Request, pk: UUID) -> Holding:
+        return get_object_or_404(selectors.holdings_visible_to(request.user), pk=pk)
+
+    def answer(self, holding: Holding) -> Response:
+        for shown in services.valued_now([holding.portfolio])[0].holdings:
+            if shown.id == holding.pk:
+                return Response(shown)
+        raise Http404  # deleted while this request was under way
+
+    @extend_schema(responses=serializers.HoldingSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        return self.answer(self.own(request, pk))
+
+    @extend_schema(request=serializers.HoldingInputSerializer, responses=serializers.HoldingSerializer)
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        holding = self.own(request, pk)
+        return self.answer(
+            services.rename_holding(holding=holding, **read(serializers.HoldingInputSerializer, request))
+        )
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        services.delete_holding(holding=self.own(request, pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=serializers.TransactionSerializer(many=True))
+    def transactions(self, request: Request, pk: UUID) -> Response:
+        rows = selectors.transactions_visible_to(request.user).filter(holding=self.own(request, pk))
+        return Response([transaction_json(row) for row in rows])
+
+
+class TransactionViewSet(GenericViewSet):
+    serializer_class = serializers.TransactionSerializer
+    pagination_class = NewestFirst
+    filter_backends = (QueryFilterBackend,)
+    filterset_class = TransactionFilter
+
+    def get_queryset(self) -> Any:
+        if getattr(self, "swagger_fake_view", False):
+            return Transaction.objects.none()
+        return selectors.transactions_visible_to(self.request.user)
+
+    @extend_schema(responses=serializers.TransactionSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        self.paginator.ordering = ("-date", "-sequence", "-id")
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response([transaction_json(row) for row in page])
+
+    @extend_schema(
+        request=serializers.TransactionInputSerializer,
+        responses={201: serializers.TransactionSerializer, **refusals(409)},
+    )
+    def create(self, request: Request) -> Response:
+        body = read(serializers.TransactionInputSerializer, request)
+        portfolio, stock = self._where(request, body)
+        row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
+        if row.holding.stock.history_fetched_at is None and not row.holding.stock.is_manual:
+            wake(fetch_history, str(row.holding.stock_id))
+        return Response(transaction_json(row), status=status.HTTP_201_CREATED)
+
+    def _where(self, request: Request, body: dict[str, Any]) -> tuple[Portfolio, StockMetadata]:
+        """Take what says where the transaction belongs out of `body`."""
+        holding_id, portfolio_id = body.pop("holding_id", None), body.pop("portfolio_id", None)
+        ticker, currency = body.pop("ticker", None), body.pop("currency", None)
+        if holding_id is not None:
+            holding = selectors.holdings_visible_to(request.user).filter(pk=holding_id).first()
+            if holding is None:
+                raise DomainError("You have no such holding.", attr="holding_id", code="unknown_holding")
+            if (portfolio_id or holding.portfolio_id) != holding.portfolio_id:
+                raise DomainError("The holding is in another portfolio.", attr="portfolio_id", code="holding_mismatch")
+            if (ticker or holding.stock.ticker).upper() != holding.stock.ticker:
+                raise DomainError("The holding is of another instrument.", attr="ticker", code="holding_mismatch")
+            if (currency or holding.stock.currency) != holding.stock.currency:
+                raise DomainError(
+                    f"{holding.stock.ticker} is quoted in {holding.stock.currency}.",
+                    attr="currency",
+                    code="currency_mismatch",
+                )
+            return holding.portfolio, holding.stock
+        portfolio = selectors.portfolios_of(request.user).filter(pk=portfolio_id).first()
+        if portfolio is None:
+            raise DomainError("You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio")
+        structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio.pk))
+        stock = marketdata.instrument_for_trade(
+            user=request.user, ticker=ticker, currency=currency, company_name=body.get("company_name", "")
+        )
+        return portfolio, stock
+
+    @extend_schema(responses=serializers.TransactionSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        return Response(transaction_json(get_object_or_404(self.get_queryset(), pk=pk)))
+
+    @extend_schema(
+        request=serializers.TransactionChangeSerializer,
+        responses={200: serializers.TransactionSerializer, **refusals(409)},
+    )
+    def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
+        row = get_object_or_404(self.get_queryset(), pk=pk)
+        self._refuse_move(request, row)
+        changes = read(serializers.TransactionChangeSerializer, request, partial=partial)
+        if "external_id" in changes:
+            changes["external_id"] = changes["external_id"] or None
+        return Response(transaction_json(services.update_transaction(row=row, **changes)))
+
+    @extend_schema(
+        request=serializers.TransactionChangeSerializer,
+        responses={200: serializers.TransactionSerializer, **refusals(409)},
+    )
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        return self.update(request, pk, partial=True)
+
+    def _refuse_move(self, request: Request, row: Transaction) -> None:
+        """A transaction stays in its holding: a client may send back where it is, and nothing else."""
+        body = request.data if isinstance(request.data, dict) else {}
+        places = {
+            "holding_id": str(row.holding_id),
+            "portfolio_id": str(row.portfolio_id),
+            "ticker": row.holding.stock.ticker,
+            "currency": row.holding.stock.currency,
+        }
+        for name, place in places.items():
+            if body.get(name) is not None and str(body[name]).casefold() != place.casefold():
+                raise DomainError(
+                    "A transaction cannot move to another holding: delete it and record it there.",
+                    attr=name,
+                    code="currency_mismatch" if name == "currency" else "holding_fixed",
+                )
+
+    @extend_schema(responses={204: None, **refusals(409)})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        services.delete_transaction(row=get_object_or_404(self.get_queryset(), pk=pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)

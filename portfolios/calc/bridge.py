@@ -1,0 +1,116 @@
+"""What moved a portfolio's value over a period, per holding: prices, currencies, flows, income, costs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from portfolios.calc.performance import (
+    Floats,
+    Ints,
+    Kind,
+    Layout,
+    Market,
+    Trades,
+    block_values,
+    blocks,
+    entries,
+    layout,
+    summed,
+    unpriced_instruments,
+    worth_at,
+)
+
+PARTS = (
+    "start_value",
+    "net_flow",
+    "price_effect",
+    "fx_effect",
+    "income",
+    "charges",
+    "commissions",
+    "end_value",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """[instrument] in the portfolio's currency: the PARTS, and which instruments `missing` lists.
+
+    Start + net flow + price effect + fx effect + income - charges - commissions = end; flows, income, charges and
+    commissions are those of priced days.
+    """
+
+    start_value: Floats
+    net_flow: Floats
+    price_effect: Floats
+    fx_effect: Floats
+    income: Floats
+    charges: Floats
+    commissions: Floats
+    end_value: Floats
+    missing: Ints
+
+    def total(self) -> dict[str, float]:
+        return {name: float(getattr(self, name).sum()) for name in PARTS}
+
+
+def bridge(trades: Trades, market: Market) -> Bridge:
+    """The bridge from the end of column 0 to the end of the last column, definitions.md section 4."""
+    placed = layout(trades, market)
+    start, end, carried = _values_and_currency_moves(placed, market)
+
+    trades = placed.trades
+    counted = np.flatnonzero(placed.is_priced & (placed.column > 0))
+    instrument, kind, column = trades.instrument[counted], trades.kind[counted], placed.column[counted]
+    rate = trades.rate[counted]
+    rate_of_day = market.rates[market.currency[instrument], column]
+    gross = trades.quantity[counted] * trades.price[counted]
+    cost = trades.commission[counted] * rate
+
+    def of(chosen: Ints, amounts: Floats) -> Floats:
+        return summed(instrument[chosen], amounts[chosen], len(start))
+
+    bought, sold = np.flatnonzero(kind == Kind.BUY), np.flatnonzero(kind == Kind.SELL)
+    earned = np.flatnonzero((kind == Kind.DIVIDEND) | (kind == Kind.INTEREST))
+    charged = np.flatnonzero((kind == Kind.FEE) | (kind == Kind.TAX))
+    traded = of(bought, gross * rate) - of(sold, gross * rate)
+    traded_at_close = of(bought, gross * rate_of_day) - of(sold, gross * rate_of_day)
+    commissions = of(bought, cost) + of(sold, cost)
+    income = of(earned, gross * rate - cost)
+    charges = of(charged, gross * rate + cost)
+
+    moved = np.zeros(len(counted))
+    transfers = np.flatnonzero((kind == Kind.TRANSFER_IN) | (kind == Kind.TRANSFER_OUT))
+    sign = np.where(kind[transfers] == Kind.TRANSFER_IN, 1.0, -1.0)
+    moved[transfers] = sign * worth_at(placed, market, counted[transfers]) * rate_of_day[transfers]
+    late, entry_column, worth = entries(placed, market)
+    moved_in = of(transfers, moved)
+    moved_in += summed(late, worth * market.rates[market.currency[late], entry_column], len(start))
+
+    return Bridge(
+        start_value=start,
+        net_flow=traded + moved_in + commissions + charges - income,
+        price_effect=end - start - carried - traded_at_close - moved_in,
+        fx_effect=carried + traded_at_close - traded,
+        income=income,
+        charges=charges,
+        commissions=commissions,
+        end_value=end,
+        missing=unpriced_instruments(placed),
+    )
+
+
+def _values_and_currency_moves(placed: Layout, market: Market) -> tuple[Floats, Floats, Floats]:
+    """[instrument] first value, last value, and the sum over days of yesterday's value x the move of the rate."""
+    start, end, carried = np.zeros((3, len(market.currency)))
+    rates = np.nan_to_num(market.rates)
+    moves = np.diff(rates, axis=1)
+    for first, stop in blocks(placed, market):
+        block = block_values(placed, market, first, stop)
+        if block is None:
+            continue
+        currency = market.currency[first]
+        start[first:stop] = block[:, 0] * rates[currency, 0]
+        end[first:stop] = block[:, -1] * rates[currency, -1]
+        carried[first:stop] = block[:, :-1] @ moves[currency]
+    return start, end, carried

@@ -1,0 +1,390 @@
+"""Daily values, flows and cost of one portfolio from arrays; docs/definitions.md says what each number is.
+
+Everything is float64 in the portfolio's currency. Days are columns: column 0 is the day before the period, so that
+column 1 is its first day; flows stand from column 1 on. No loop here runs over transactions or days.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.integer]
+Flags = NDArray[np.bool_]
+
+
+class Kind(IntEnum):
+    """The types of transactions, in the order in which those of one day count."""
+
+    SPLIT = 0
+    TRANSFER_IN = 1
+    BUY = 2
+    DIVIDEND = 3
+    INTEREST = 4
+    FEE = 5
+    TAX = 6
+    SELL = 7
+    TRANSFER_OUT = 8
+
+
+# Rows of one bincount over (row, day), so that the flows of all types are summed in one pass.
+_BOUGHT, _CHARGED, _SOLD, _EARNED, _NO_CASH = range(5)
+_ROW = np.array([_NO_CASH, _NO_CASH, _BOUGHT, _EARNED, _EARNED, _CHARGED, _CHARGED, _SOLD, _NO_CASH], dtype=np.int64)
+_COMMISSION_SIGN = np.array([0, 1, 1, -1, -1, 1, 1, -1, 0], dtype=np.float64)
+
+BLOCK_BYTES = 1 << 20  # holdings x days at a time: fits the second-level cache
+
+
+@dataclass(frozen=True, slots=True)
+class Trades:
+    """Transactions sorted by instrument, day, kind and order of entry; one array per column, all of one length.
+
+    `instrument` is a row of the market's closes, `day` a day number (1970-01-01 is 0). `quantity` in shares (the
+    ratio of a split), `price` and `commission` in the instrument's currency, `rate` units of the portfolio's currency
+    for one of the instrument's; 0 where a type has none. `held` is the quantity right after the transaction, from the
+    exact replay of the ledger: sums of floats would leave 1e-17 shares of what was sold out.
+    """
+
+    instrument: NDArray[np.int32]
+    day: NDArray[np.int32]
+    kind: NDArray[np.int8]
+    quantity: Floats
+    price: Floats
+    commission: Floats
+    rate: Floats
+    held: Floats
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    def take(self, chosen: Flags | Ints) -> "Trades":
+        return Trades(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Closes [instrument, day] as traded and rates [currency, day] into the portfolio's currency, on calendar days.
+
+    Column 0 is `first_day`. NaN stands before the first known value of a row, never after it. `currency` gives the row
+    of `rates` of each instrument; instruments of one currency stand together. Before column `known_from` the whole
+    portfolio counts as unpriced (its own currency has no rate into the one reported in).
+    """
+
+    first_day: int
+    close: Floats
+    currency: NDArray[np.int64]
+    rates: Floats
+    known_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """One number a day, [day]; flows, gains and charges of column 0 are 0.
+
+    `inflow` and `outflow` are both positive; `invested` marks days with a buy, a transfer in or an entry. `income`,
+    `charges` and `realised_gain` cover every holding, the others those with a price. `missing` are the instruments that
+    were held or traded on a day without one.
+    """
+
+    value: Floats
+    cost_basis: Floats
+    inflow: Floats
+    outflow: Floats
+    income: Floats
+    charges: Floats
+    realised_gain: Floats
+    invested: Flags
+    missing: Ints
+
+    @property
+    def net_flow(self) -> Floats:
+        return self.inflow - self.outflow
+
+    def converted(self, rate: Floats) -> "Daily":
+        """Every amount times that day's `rate` [day]; a day without one (NaN) has amounts of 0."""
+        rate = np.nan_to_num(rate)
+        return replace(self, **{name: getattr(self, name) * rate for name in AMOUNTS})
+
+
+AMOUNTS = ("value", "cost_basis", "inflow", "outflow", "income", "charges", "realised_gain")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the transactions fall in a period of `days` columns, and what is held in between.
+
+    `column` [trade] is 0 for all that came before the period. Runs are stretches of days with an unchanged quantity:
+    `run_at` is instrument x days + column of the first, `run_length` and `run_held` go with it, `first_run` is the run
+    with which each instrument begins, and one past the end. `priced_from` [instrument] is the first column with a price
+    and a rate, `days` if there is none; `complete` says that every instrument has both from column 0 on.
+    """
+
+    days: int
+    trades: Trades
+    column: Ints
+    before: Floats
+    run_at: Ints
+    run_length: Ints
+    run_held: Floats
+    first_run: Ints
+    priced_from: Ints
+    complete: bool
+
+    @property
+    def is_priced(self) -> Flags:
+        """[trade] Whether the day of each transaction has a price and a rate."""
+        return self.column >= self.priced_from[self.trades.instrument]
+
+
+def layout(trades: Trades, market: Market) -> Layout:
+    """Place `trades` in the columns of `market`; those after its last day are left out."""
+    instruments, days = market.close.shape
+    column = trades.day.astype(np.int64) - market.first_day
+    if len(column) and column.max() >= days:
+        inside = column < days
+        trades, column = trades.take(inside), column[inside]
+    np.maximum(column, 0, out=column)
+
+    at = trades.instrument * np.int64(days) + column
+    last_of_day = np.empty(len(at), dtype=bool)
+    last_of_day[-1:] = True
+    np.not_equal(at[1:], at[:-1], out=last_of_day[:-1])
+    run_at, run_held = at[last_of_day], trades.held[last_of_day]
+    beginnings = np.arange(instruments, dtype=np.int64) * days
+    first_run = np.searchsorted(run_at, beginnings)
+    run_at = np.insert(run_at, first_run, beginnings)  # nothing is held until the first transaction
+    run_held = np.insert(run_held, first_run, 0.0)
+
+    before = np.empty_like(trades.held)
+    before[:1] = 0
+    before[1:] = trades.held[:-1]
+    before[1:][trades.instrument[1:] != trades.instrument[:-1]] = 0
+
+    priced_from = first_priced_column(market)
+    return Layout(
+        days=days,
+        trades=trades,
+        column=column,
+        before=before,
+        run_at=run_at,
+        run_length=np.diff(run_at, append=instruments * days),
+        run_held=run_held,
+        first_run=np.append(first_run + np.arange(instruments), len(run_at)),
+        priced_from=priced_from,
+        complete=not priced_from.any(),
+    )
+
+
+def first_priced_column(market: Market) -> Ints:
+    """[instrument] the first column with a close and a rate; the number of columns where there is none."""
+    instruments, days = market.close.shape
+    first = np.full(instruments, min(market.known_from, days), dtype=np.int64)
+    if not days:
+        return first
+    without_close = np.flatnonzero(np.isnan(market.close[:, 0]))
+    first[without_close] = np.maximum(first[without_close], _first_known(market.close, without_close))
+    return np.maximum(first, np.isnan(market.rates).sum(axis=1)[market.currency])
+
+
+def _first_known(rows: Floats, chosen: Ints) -> Ints:
+    """[chosen] the first column of each row that is not NaN: bisection in all of them at once, NaN comes first."""
+    low, high = np.zeros(len(chosen), dtype=np.int64), np.full(len(chosen), rows.shape[1], dtype=np.int64)
+    for _ in range(rows.shape[1].bit_length()):
+        middle = (low + high) // 2
+        unknown = (low < high) & np.isnan(rows[chosen, np.minimum(middle, rows.shape[1] - 1)])
+        low, high = np.where(unknown, middle + 1, low), np.where(unknown, high, middle)
+    return low
+
+
+def blocks(placed: Layout, market: Market) -> list[tuple[int, int]]:
+    """Ranges of instruments of one currency, each small enough for the cache."""
+    instruments = len(market.currency)
+    rows = max(1, BLOCK_BYTES // (8 * max(1, placed.days)))
+    edges = np.flatnonzero(np.diff(market.currency)) + 1
+    edges = np.unique(np.concatenate((np.arange(0, instruments, rows), edges, [instruments])))
+    return [(int(start), int(stop)) for start, stop in itertools.pairwise(edges)]
+
+
+def block_values(placed: Layout, market: Market, start: int, stop: int) -> Floats | None:
+    """Quantity x close of instruments `start` to `stop` [instrument, day] in their currency, 0 on unpriced days.
+
+    None when none of them was ever held.
+    """
+    runs = slice(placed.first_run[start], placed.first_run[stop])
+    held = placed.run_held[runs]
+    if not held.any():
+        return None
+    values = np.repeat(held, placed.run_length[runs]).reshape(stop - start, placed.days)
+    values *= market.close[start:stop]
+    if not placed.complete and placed.priced_from[start:stop].any():
+        values[np.arange(placed.days) < placed.priced_from[start:stop, None]] = 0.0
+    return values
+
+
+def values(placed: Layout, market: Market) -> Floats:
+    """[day] the market value of all priced holdings."""
+    total = np.zeros((len(market.rates), placed.days))
+    for start, stop in blocks(placed, market):
+        block = block_values(placed, market, start, stop)
+        if block is not None:
+            total[market.currency[start]] += block.sum(axis=0)
+    return np.einsum("cd,cd->d", total, np.nan_to_num(market.rates))
+
+
+def running_cost(placed: Layout, paid: Floats) -> Floats:
+    """[trade] the cost basis of the instrument right after each transaction, at average cost.
+
+    `paid` [trade] is the cost that a buy or transfer in adds. Cost after = cost before x share kept + cost added is a
+    linear recurrence, solved by doubling (Hillis and Steele 1986): log2 passes over all holdings at once.
+    """
+    trades = placed.trades
+    adds = (trades.kind == Kind.TRANSFER_IN) | (trades.kind == Kind.BUY)
+    leaves = trades.kind >= Kind.SELL
+    moves = np.flatnonzero(adds | leaves)
+    if not len(moves):
+        return np.zeros(len(trades))
+    instrument, leaves, held, before = trades.instrument[moves], leaves[moves], trades.held[moves], placed.before[moves]
+    kept = np.ones(len(moves))
+    np.divide(held, before, out=kept, where=leaves & (before > 0))
+    kept[before == 0] = 0.0  # what was sold out begins anew, and so does the next instrument
+    cost = np.where(leaves, 0.0, paid[moves])
+    step = 1
+    while step < len(moves):
+        cost[step:] += kept[step:] * cost[:-step]
+        kept[step:] *= kept[:-step]
+        step *= 2
+        if not kept[step:].any():
+            break
+    if len(moves) == len(trades):
+        return cost
+    latest = np.cumsum(adds | (trades.kind >= Kind.SELL)) - 1  # between moves the cost stands
+    carried = cost[np.maximum(latest, 0)]
+    carried[(latest < 0) | (instrument[np.maximum(latest, 0)] != trades.instrument)] = 0.0
+    return carried
+
+
+def daily(trades: Trades, market: Market) -> Daily:
+    """All daily numbers of a portfolio over the columns of `market`."""
+    placed = layout(trades, market)
+    trades, column, days = placed.trades, placed.column, placed.days
+    gross = trades.quantity * trades.price
+    cash = (gross + _COMMISSION_SIGN[trades.kind] * trades.commission) * trades.rate
+    row = _ROW[trades.kind]
+
+    by_row = _sum_by_day(row, column, cash, days)
+    income, charges = by_row[_EARNED], by_row[_CHARGED]
+    cost = running_cost(placed, cash)
+    cost_change = cost.copy()
+    cost_change[1:] -= np.where(trades.instrument[1:] == trades.instrument[:-1], cost[:-1], 0.0)
+    sold = trades.kind == Kind.SELL
+    realised = summed(column[sold], (cash + cost_change)[sold], days)
+
+    cost_column, priced = column, np.ones(len(column), dtype=bool)
+    if not placed.complete:
+        priced = placed.is_priced
+        row = np.where(priced, row, _NO_CASH)
+        by_row = _sum_by_day(row, column, cash, days)
+        cost_column = np.maximum(column, placed.priced_from[trades.instrument])
+    opened = (trades.held > 0).astype(np.float64) - (placed.before > 0)
+    # One column more for what is never priced.
+    open_holdings = np.cumsum(summed(cost_column, opened, days + 1))[:days]
+    cost_basis = np.cumsum(summed(cost_column, cost_change, days + 1))[:days]
+    cost_basis[open_holdings < 0.5] = 0.0
+
+    inflow = by_row[_BOUGHT] + by_row[_CHARGED]
+    outflow = by_row[_SOLD] + by_row[_EARNED]
+    invested = np.bincount(column[(trades.kind == Kind.BUY) & priced], minlength=days) > 0
+    _add_transfers(placed, market, priced, inflow, outflow, invested)
+    missing: Ints = np.zeros(0, dtype=np.int64)
+    if not placed.complete:
+        _add_entries(placed, market, inflow, invested)
+        missing = unpriced_instruments(placed)
+    for flow in (inflow, outflow, income, charges, realised):
+        flow[:1] = 0.0
+    invested[:1] = False
+    return Daily(
+        value=values(placed, market),
+        cost_basis=cost_basis,
+        inflow=inflow,
+        outflow=outflow,
+        income=income,
+        charges=charges,
+        realised_gain=realised,
+        invested=invested,
+        missing=missing,
+    )
+
+
+def summed(place: Ints, amounts: Floats, places: int) -> Floats:
+    """[place] the sum of the amounts that fall there. (bincount of nothing would be integers.)"""
+    return np.bincount(place, amounts, places).astype(np.float64, copy=False)
+
+
+def _sum_by_day(row: Ints, column: Ints, amounts: Floats, days: int) -> Floats:
+    return summed(row * days + column, amounts, (_NO_CASH + 1) * days).reshape(-1, days)
+
+
+def worth_at(placed: Layout, market: Market, chosen: Ints) -> Floats:
+    """[chosen trade] quantity x that day's close, in the instrument's currency: what a transfer counts as."""
+    trades = placed.trades
+    return trades.quantity[chosen] * market.close[trades.instrument[chosen], placed.column[chosen]]
+
+
+def _add_transfers(
+    placed: Layout, market: Market, priced: Flags, inflow: Floats, outflow: Floats, invested: Flags
+) -> None:
+    """Transfers count at market value, whatever price they carry."""
+    kind = placed.trades.kind
+    for code, flow in ((Kind.TRANSFER_IN, inflow), (Kind.TRANSFER_OUT, outflow)):
+        chosen = np.flatnonzero((kind == code) & priced)
+        if len(chosen):
+            column = placed.column[chosen]
+            rate = market.rates[market.currency[placed.trades.instrument[chosen]], column]
+            flow += summed(column, worth_at(placed, market, chosen) * rate, placed.days)
+            if code == Kind.TRANSFER_IN:
+                invested[column] = True
+
+
+def entries(placed: Layout, market: Market) -> tuple[Ints, Ints, Floats]:
+    """What enters on its first priced day: (instruments, their columns, worth in the instrument's currency).
+
+    It is what was held before that day's trades, in the shares that a split of the day made of it.
+    """
+    late = np.flatnonzero((placed.priced_from > 0) & (placed.priced_from < placed.days))
+    column = placed.priced_from[late]
+    run = np.searchsorted(placed.run_at, late * placed.days + column) - 1
+    held = placed.run_held[run]
+    trades = placed.trades
+    entry_day = (placed.column == placed.priced_from[trades.instrument]) & (placed.column > 0)
+    split = np.flatnonzero(entry_day & (trades.kind == Kind.SPLIT))
+    np.multiply.at(held, np.searchsorted(late, trades.instrument[split]), trades.quantity[split])
+    late, column, held = late[held > 0], column[held > 0], held[held > 0]
+    return late, column, held * market.close[late, column]
+
+
+def _add_entries(placed: Layout, market: Market, inflow: Floats, invested: Flags) -> None:
+    late, column, worth = entries(placed, market)
+    inflow += summed(column, worth * market.rates[market.currency[late], column], placed.days)
+    invested[column] = True
+
+
+def unpriced_instruments(placed: Layout) -> Ints:
+    """Instruments that were held, or traded within the period, on a day without a price."""
+    instrument, column = np.divmod(placed.run_at, placed.days)
+    held = (placed.run_held > 0) & (column < placed.priced_from[instrument])
+    traded = (placed.column > 0) & ~placed.is_priced
+    return np.union1d(instrument[held], placed.trades.instrument[traded]).astype(np.int64)
+
+
+def combined(parts: Sequence[Daily], days: int) -> Daily:
+    """The sum of several portfolios, each already `converted`; `missing` is left to the caller, who knows the names."""
+
+    sums = {
+        name: np.sum([getattr(part, name) for part in parts], axis=0) if parts else np.zeros(days) for name in AMOUNTS
+    }
+    invested = np.any([part.invested for part in parts], axis=0) if parts else np.zeros(days, dtype=bool)
+    return Daily(**sums, invested=invested, missing=np.zeros(0, dtype=np.int64))

@@ -1,0 +1,51 @@
+"""Every write about portfolios. Each service locks the portfolio first: one writer a portfolio."""
+
+from portfolios.services.aliases import remember_aliases
+from portfolios.services.holdings import delete_holding, rename_holding
+from portfolios.services.importing import import_rows
+from portfolios.services.portfolios import (
+    create_portfolio,
+    delete_balance,
+    delete_portfolio,
+    order_portfolios,
+    set_balance,
+    update_portfolio,
+)
+from portfolios.services.pricing import ensure_priced, valued_now
+from portfolios.services.replay import (
+    InsufficientQuantity,
+    contradicted_holdings,
+    lock_portfolio,
+    repair_holding,
+    replay_holding,
+)
+from portfolios.services.splits import book_splits
+from portfolios.services.taking_over import take_over_portfolios
+from portfolios.services.transactions import delete_transaction, record_transaction, update_transaction
+from portfolios.services.undoing import undo_import
+
+__all__ = [
+    "InsufficientQuantity",
+    "book_splits",
+    "contradicted_holdings",
+    "create_portfolio",
+    "delete_balance",
+    "delete_holding",
+    "delete_portfolio",
+    "delete_transaction",
+    "ensure_priced",
+    "import_rows",
+    "lock_portfolio",
+    "order_portfolios",
+    "record_transaction",
+    "remember_aliases",
+    "rename_holding",
+    "repair_holding",
+    "replay_holding",
+    "set_balance",
+    "take_over_portfolios",
+    "undo_import",
+    "update_portfolio",
+    "update_transaction",
+    "valued_now",
+]

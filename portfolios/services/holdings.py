@@ -1,0 +1,35 @@
+"""Holdings as such; their numbers come from replay.py."""
+
+from django.db import transaction
+
+from marketdata.models import StockMetadata
+from portfolios.models import Holding, Portfolio
+from portfolios.services.replay import lock_portfolio, touch
+
+
+def holding_for(*, portfolio: Portfolio, stock: StockMetadata, company_name: str = "") -> Holding:
+    """The portfolio's holding of `stock`, made if it is new; under the portfolio's lock."""
+    holding, _ = Holding.objects.select_related("stock").get_or_create(
+        portfolio=portfolio, stock=stock, defaults={"company_name": company_name}
+    )
+    holding.portfolio = portfolio
+    return holding
+
+
+@transaction.atomic
+def rename_holding(*, holding: Holding, company_name: str) -> Holding:
+    """Call the instrument `company_name` in this portfolio."""
+    lock_portfolio(holding.portfolio)
+    holding = Holding.objects.select_related("stock", "portfolio").get(pk=holding.pk)
+    holding.company_name = company_name
+    holding.full_clean(validate_unique=False, validate_constraints=False)
+    holding.save(update_fields=["company_name", "updated_at"])
+    return holding
+
+
+@transaction.atomic
+def delete_holding(*, holding: Holding) -> None:
+    """Delete the holding with its transactions."""
+    portfolio = lock_portfolio(holding.portfolio)
+    holding.delete()
+    touch(portfolio)

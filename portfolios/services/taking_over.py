@@ -1,0 +1,56 @@
+"""Portfolios that another installation had, taken over whole."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from django.db import transaction
+
+from financeproj.core.errors import DomainError
+from financeproj.core.rows import insert_as_they_are
+from financeproj.users.models import User
+from portfolios.models import (
+    DismissedSplit,
+    Holding,
+    Import,
+    InstrumentAlias,
+    Portfolio,
+    PortfolioBalance,
+    Transaction,
+)
+from portfolios.services.replay import ledger_faults, lock_portfolio, replay_holding
+
+
+@transaction.atomic
+def take_over_portfolios(
+    *,
+    user: User,
+    portfolios: Iterable[Portfolio],
+    balances: Iterable[PortfolioBalance],
+    imports: Iterable[Import],
+    holdings: Iterable[Holding],
+    transactions: Iterable[Transaction],
+    dismissed_splits: Iterable[DismissedSplit],
+    aliases: Iterable[InstrumentAlias],
+    known_before: Collection[UUID],
+) -> None:
+    """Store the rows of a user who has none yet, as they are, and replay every holding.
+
+    Raises DomainError (`ledger_differs`) where the numbers that came along are not those of the replay; the caller's
+    transaction must then be rolled back. The holdings of instruments in `known_before`, of which this installation
+    may know other splits, are replayed with these afterwards.
+    """
+    User.objects.select_for_update().get(pk=user.pk)
+    insert_as_they_are(Portfolio, portfolios)
+    for portfolio in Portfolio.objects.filter(user=user).order_by("pk"):
+        lock_portfolio(portfolio)
+    insert_as_they_are(PortfolioBalance, balances)
+    insert_as_they_are(Import, imports)
+    insert_as_they_are(Holding, holdings)
+    insert_as_they_are(DismissedSplit, dismissed_splits)
+    insert_as_they_are(Transaction, transactions)
+    insert_as_they_are(InstrumentAlias, aliases)
+    own = Holding.objects.filter(portfolio__user=user)
+    if faults := ledger_faults(own):
+        raise DomainError(f"Replayed, {faults[0]}.", code="ledger_differs")
+    for holding in own.filter(stock__in=known_before).select_related("portfolio", "stock").order_by("pk"):
+        replay_holding(holding)

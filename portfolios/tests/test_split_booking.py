@@ -1,0 +1,110 @@
+"""Splits that the source knows: booked once, giving way to the user's own, remembered when deleted."""
+
+from datetime import date
+from decimal import Decimal as D
+
+import pytest
+
+from marketdata.services import record_splits
+from portfolios import services
+from portfolios.models import Holding, Transaction, TransactionSource
+from portfolios.tests.conftest import trade
+
+pytestmark = pytest.mark.django_db
+SPLIT_DAY = date(2024, 6, 10)
+
+
+def learn(stock, *splits):
+    record_splits(stock=stock, splits=splits or [(SPLIT_DAY, D(4))], source="simulated")
+
+
+def splits():
+    return list(
+        Transaction.objects.filter(type="split")
+        .order_by("date")
+        .values_list("date", "effective_date", "quantity", "source")
+    )
+
+
+def test_a_split_of_the_source_is_booked_once_however_often_it_is_reported(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    learn(stock)
+    learn(stock)
+    services.book_splits(stock=stock)
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, 4, "market_data")]
+    holding = Holding.objects.get()
+    assert (holding.current_quantity, holding.average_cost_per_share, holding.cost_basis) == (40, 25, 1000)
+
+
+def test_a_holding_that_was_sold_before_the_split_is_untouched(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    trade(portfolio, stock, "sell", "10", "110", on=date(2024, 6, 7))
+    learn(stock)
+    assert splits() == []
+
+
+def test_a_purchase_that_is_entered_later_for_before_the_split_gets_it(portfolio, stock):
+    learn(stock)
+    trade(portfolio, stock, "buy", "10", "25", on=date(2024, 7, 1))
+    assert splits() == []
+    trade(portfolio, stock, "buy", "1", "100", on=date(2024, 1, 2))
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, 4, "market_data")]
+    assert Holding.objects.get().current_quantity == 14
+
+
+def test_the_users_own_split_takes_effect_on_the_sources_day_and_replaces_the_booked_one(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    learn(stock)
+    trade(portfolio, stock, "split", "4", on=date(2024, 6, 13))
+    assert splits() == [(date(2024, 6, 13), SPLIT_DAY, 4, "manual")]
+    assert Holding.objects.get().current_quantity == 40
+
+
+def test_a_users_split_that_was_there_first_is_not_doubled(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    trade(portfolio, stock, "split", "4", on=date(2024, 6, 4))
+    learn(stock)
+    assert splits() == [(date(2024, 6, 4), SPLIT_DAY, 4, "manual")]
+
+
+@pytest.mark.parametrize(("ratio", "day"), [("4", date(2024, 6, 18)), ("3", SPLIT_DAY)])
+def test_a_split_of_another_ratio_or_more_than_a_week_away_is_another_split(portfolio, stock, ratio, day):
+    trade(portfolio, stock, "buy", "10", "100")
+    trade(portfolio, stock, "split", ratio, on=day)
+    learn(stock)
+    assert len(splits()) == 2
+
+
+def test_a_deleted_split_is_not_booked_again(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    learn(stock)
+    services.delete_transaction(row=Transaction.objects.get(type="split"))
+    learn(stock)
+    trade(portfolio, stock, "buy", "1", "100", on=date(2024, 7, 1))
+    assert splits() == []
+    assert Holding.objects.get().current_quantity == 11
+
+
+def test_an_edited_split_is_the_users_and_the_sources_does_not_come_back(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    learn(stock)
+    services.update_transaction(row=Transaction.objects.get(type="split"), quantity=D(5))
+    services.book_splits(stock=stock)
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, 5, TransactionSource.MANUAL)]
+
+
+def test_a_booked_split_with_nothing_left_to_split_goes(portfolio, stock):
+    bought = trade(portfolio, stock, "buy", "10", "100")
+    learn(stock)
+    services.delete_transaction(row=bought)
+    assert splits() == []
+    assert Holding.objects.get().current_quantity == 0
+
+
+def test_a_split_that_would_make_a_later_sale_impossible_is_not_booked_and_the_holding_is_named(api, portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    trade(portfolio, stock, "sell", "5", "100", on=date(2024, 7, 1))
+    learn(stock, (SPLIT_DAY, D("0.1")))
+    assert splits() == []
+    assert Holding.objects.get().current_quantity == 5
+    assert api.get(f"/api/v1/portfolios/{portfolio.pk}").json()["summary"]["missing"] == [stock.ticker]
