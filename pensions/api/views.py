@@ -1,0 +1,191 @@
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from financeproj.core.schema import THIRD_PARTY, refusals
+from pensions import selectors, services
+from pensions.api import serializers
+from pensions.api.query import assumptions_of
+from pensions.models import ContributionPlan
+from pensions.projections import goal_of, projection_of
+from portfolios.selectors import portfolios_of
+from portfolios.services import ensure_priced
+
+
+def _valid(form: Any) -> dict[str, Any]:
+    form.is_valid(raise_exception=True)
+    return form.validated_data
+
+
+def _account(request: Request, pk: UUID) -> dict[str, Any]:
+    return serializers.AccountSerializer(selectors.account_of(request.user, pk)).data
+
+
+class AccountsView(APIView):
+    @extend_schema(responses=serializers.AccountSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(serializers.AccountSerializer(selectors.accounts_of(request.user), many=True).data)
+
+    @extend_schema(
+        request=serializers.AccountInputSerializer,
+        responses={201: serializers.AccountSerializer, **refusals(409), **THIRD_PARTY},
+    )
+    def post(self, request: Request) -> Response:
+        fields = _valid(serializers.AccountInputSerializer(data=request.data))
+        account = services.create_account(user=request.user, **fields)
+        return Response(_account(request, account.pk), status.HTTP_201_CREATED)
+
+
+class AccountView(APIView):
+    @extend_schema(responses=serializers.AccountSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return Response(_account(request, pk))
+
+    @extend_schema(
+        request=serializers.AccountInputSerializer,
+        responses={200: serializers.AccountSerializer, **refusals(409), **THIRD_PARTY},
+    )
+    def put(self, request: Request, pk: UUID) -> Response:
+        account = selectors.account_of(request.user, pk)
+        fields = _valid(serializers.AccountInputSerializer(data=request.data))
+        services.update_account(account=account, **{"ynab_account_id": "", **fields})
+        return Response(_account(request, pk))
+
+    @extend_schema(
+        request=serializers.AccountInputSerializer,
+        responses={200: serializers.AccountSerializer, **refusals(409), **THIRD_PARTY},
+    )
+    def patch(self, request: Request, pk: UUID) -> Response:
+        account = selectors.account_of(request.user, pk)
+        fields = _valid(serializers.AccountInputSerializer(data=request.data, partial=True))
+        services.update_account(account=account, **fields)
+        return Response(_account(request, pk))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        services.delete_account(account=selectors.account_of(request.user, pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ValuesView(APIView):
+    @extend_schema(responses=serializers.ValueSerializer(many=True))
+    def get(self, request: Request, pk: UUID) -> Response:
+        values = selectors.account_of(request.user, pk).values.order_by("date")
+        return Response(serializers.ValueSerializer(values, many=True).data)
+
+    @extend_schema(
+        request=serializers.ValueInputSerializer, responses={201: serializers.ValueSerializer, **refusals(409)}
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        account = selectors.account_of(request.user, pk)
+        fields = _valid(serializers.ValueInputSerializer(data=request.data))
+        entry = services.record_value(account=account, on=fields["date"], value=fields["value"])
+        return Response(serializers.ValueSerializer(entry).data, status.HTTP_201_CREATED)
+
+
+class ValueView(APIView):
+    def _update(self, request: Request, pk: UUID, value_id: UUID, partial: bool) -> Response:
+        entry = selectors.value_of(request.user, pk, value_id)
+        fields = _valid(serializers.ValueInputSerializer(data=request.data, partial=partial))
+        return Response(serializers.ValueSerializer(services.update_value(entry=entry, **fields)).data)
+
+    @extend_schema(
+        request=serializers.ValueInputSerializer, responses={200: serializers.ValueSerializer, **refusals(409)}
+    )
+    def put(self, request: Request, pk: UUID, value_id: UUID) -> Response:
+        return self._update(request, pk, value_id, partial=False)
+
+    @extend_schema(
+        request=serializers.ValueInputSerializer, responses={200: serializers.ValueSerializer, **refusals(409)}
+    )
+    def patch(self, request: Request, pk: UUID, value_id: UUID) -> Response:
+        return self._update(request, pk, value_id, partial=True)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID, value_id: UUID) -> Response:
+        services.delete_value(entry=selectors.value_of(request.user, pk, value_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ContributionsView(APIView):
+    @extend_schema(responses=serializers.ContributionSerializer(many=True))
+    def get(self, request: Request, pk: UUID) -> Response:
+        plans = selectors.account_of(request.user, pk).contributions.all()
+        return Response(serializers.ContributionSerializer(plans, many=True).data)
+
+    @extend_schema(request=serializers.ContributionInputSerializer, responses={201: serializers.ContributionSerializer})
+    def post(self, request: Request, pk: UUID) -> Response:
+        account = selectors.account_of(request.user, pk)
+        fields = _valid(serializers.ContributionInputSerializer(data=request.data))
+        plan = services.create_contribution(account=account, **fields)
+        return Response(serializers.ContributionSerializer(plan).data, status.HTTP_201_CREATED)
+
+
+class ContributionView(APIView):
+    # What a PUT leaves out goes back to this.
+    DEFAULTS = {"frequency": ContributionPlan.Frequency.MONTHLY, "end": None, "growth": 0}
+
+    @extend_schema(request=serializers.ContributionInputSerializer, responses=serializers.ContributionSerializer)
+    def put(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
+        plan = selectors.contribution_of(request.user, pk, contribution_id)
+        fields = _valid(serializers.ContributionInputSerializer(data=request.data))
+        plan = services.update_contribution(plan=plan, **{**self.DEFAULTS, **fields})
+        return Response(serializers.ContributionSerializer(plan).data)
+
+    @extend_schema(request=serializers.ContributionInputSerializer, responses=serializers.ContributionSerializer)
+    def patch(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
+        plan = selectors.contribution_of(request.user, pk, contribution_id)
+        fields = _valid(serializers.ContributionInputSerializer(data=request.data, partial=True))
+        return Response(serializers.ContributionSerializer(services.update_contribution(plan=plan, **fields)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
+        services.delete_contribution(plan=selectors.contribution_of(request.user, pk, contribution_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+NUMBERS = (
+    "monthly_contribution",
+    "contribution_growth",
+    "annual_return",
+    "inflation",
+    "volatility",
+    "portfolio_return",
+    "portfolio_volatility",
+)
+
+
+class ProjectionView(APIView):
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("years", int, description="1 to 100; or until_year. Default: the goal's year, else 30."),
+            OpenApiParameter("until_year", int),
+            *(OpenApiParameter(name, OpenApiTypes.DECIMAL) for name in NUMBERS),
+            OpenApiParameter("account_id", OpenApiTypes.UUID),
+            OpenApiParameter("include_portfolios", bool, default=False),
+            OpenApiParameter("simulations", int, default=0, description="Up to 100,000."),
+            OpenApiParameter("seed", int),
+        ],
+        responses={200: serializers.ProjectionSerializer, **refusals(404)},
+    )
+    def get(self, request: Request) -> Response:
+        assumptions = assumptions_of(request)
+        services.ensure_rates(user=request.user)
+        if assumptions.include_portfolios:
+            ensure_priced(portfolios_of(request.user))
+        # Hundreds of points: straight to JSON, without a serializer.
+        return Response(projection_of(request.user, assumptions))
+
+
+class GoalView(APIView):
+    @extend_schema(responses=serializers.GoalSerializer)
+    def get(self, request: Request) -> Response:
+        services.ensure_rates(user=request.user)
+        ensure_priced(portfolios_of(request.user))
+        return Response(goal_of(request.user))

@@ -1,0 +1,17 @@
+"""The dashboard in a base currency for which no rate has been asked yet."""
+
+import pytest
+
+from portfolios import services
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_first_look_in_another_base_currency_fetches_the_rate_it_lacks(api, user):
+    user.base_currency = "SEK"
+    user.save()
+    portfolio = services.create_portfolio(user=user, name="Dollars", currency="USD")
+    services.set_balance(portfolio=portfolio, kind="cash", amount=100)
+    answer = api.get("/api/v1/dashboard").json()
+    assert answer["currency"] == "SEK"
+    assert answer["net_worth"] == answer["cash"] > 500
