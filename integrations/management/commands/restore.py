@@ -1,0 +1,27 @@
+"""Load a backup into this installation's database."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from financeproj.core.errors import DomainError
+from integrations.backups.services import restore_backup
+
+
+class Command(BaseCommand):
+    help = "Load a file of `backup` into the database, which has been migrated and is empty. Stop web, worker and beat."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", help="the file that `backup` wrote")
+        parser.add_argument("--replace", action="store_true", help="delete everything that the database has")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            done = restore_backup(Path(options["file"]), replace=options["replace"])
+        except DomainError as error:
+            raise CommandError(f"Nothing was changed. {error.detail}") from error
+        for fault in done.ledger_faults:
+            self.stderr.write(f"As it was in the backup: {fault}")
+        self.stdout.write(f"{done.rows:,} rows restored; counts and totals are those of the backup.")

@@ -1,0 +1,347 @@
+"""DEGIRO: the account statement, in Dutch, English, Portuguese and French words.
+
+One trade is several rows of one order: what was traded, its fees, and the exchange of its currency. The columns are
+the same in every language and are read by position. Newest row first. Some files have a point in one number and a comma
+in the next.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from financeproj.core.money import EXACT, ONE, ZERO
+from integrations.statements.base import Divergence, Fault, Format, Options, Statement, StatementRow, Table
+from integrations.statements.sheet import Raw, RowProblem, Sheet, dashed_day, divided, major_unit
+from integrations.statements.values import number_in
+
+DUTCH = (
+    "Datum", "Tijd", "Valutadatum", "Product", "ISIN", "Omschrijving", "FX", "Mutatie", "", "Saldo", "", "Order Id"
+)  # fmt: skip
+FIRST_COLUMNS = {("Datum", "Tijd"), ("Date", "Time"), ("Data", "Hora"), ("Date", "Heure")}
+POSITIONS = {
+    "date": 0, "time": 1, "product": 3, "isin": 4, "description": 5, "fx": 6, "currency": 7, "change": 8,
+    "balance_currency": 9, "balance": 10, "order": 11,
+}  # fmt: skip
+
+VERBS = {
+    "koop": "buy", "verkoop": "sell", "buy": "buy", "sell": "sell", "compra": "buy", "venda": "sell",
+    "achat": "buy", "vente": "sell",
+}  # fmt: skip
+_TRADE = re.compile(
+    r"(?:(?P<prefix>[^:]+?)\s*:\s*)?(?P<verb>" + "|".join(VERBS) + r")\s+"
+    r"(?P<quantity>\d{1,3}(?:[ \xa0.,]\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)\b(?P<name>[^@]*?)\s*(?:@|\bat\b)\s*"
+    r"(?P<price>[\d.,]+)\s+(?P<currency>[A-Z]{3})\b.*",
+    re.IGNORECASE,
+)
+DIVIDENDS = {"dividend", "dividende", "dividendo", "fund distribution"}
+TAXES = {"dividendbelasting", "dividend tax", "impôts sur dividende", "imposto sobre dividendo"}
+FEES = (
+    "degiro transactiekosten", "degiro transaction", "comissões de transação degiro", "frais degiro de courtage",
+)  # fmt: skip
+EXCHANGE = (
+    "valuta creditering", "valuta debitering", "fx credit", "fx debit", "crédito de divisa", "levantamento de divisa",
+    "ingreso cambio de divisa", "retirada cambio de divisa",
+)  # fmt: skip
+MONEY_MARKET = ("money market fund", "conversion fonds monétaires", "variation fonds monétaires", "geldmarktfonds")
+CASH_ACCOUNT = "NLFLATEXACNT"
+FREE_SHARES = {"stock dividend"}
+SPLIT_WORDS = ("split",)
+CENT = Decimal("0.01")
+
+
+@dataclass(slots=True)
+class _Order:
+    """The rows that share an order id."""
+
+    trades: list[Raw] = field(default_factory=list)
+    fees: list[Raw] = field(default_factory=list)
+    exchanges: list[Raw] = field(default_factory=list)
+
+
+def recognises(table: Table) -> bool:
+    header = [name.strip() for name in table.header]
+    return len(header) == len(DUTCH) and tuple(header[:2]) in FIRST_COLUMNS and header[4] == "ISIN" and not header[8]
+
+
+def read(table: Table, options: Options) -> Statement:
+    _join_wrapped_ids(table)
+    table.require_rectangle(is_always_full=True)
+    numbers = ("change", "fx", "balance")
+    sheet = Sheet("degiro", table, options, read_day=dashed_day, columns=POSITIONS, numbers=numbers)
+    sheet.oldest_first("date", "time")
+    orders = _orders(sheet)
+    taken_back = _taken_back(sheet)
+    halves = _halves(sheet)
+    for raw in sheet:
+        with sheet.row(raw):
+            if raw.line in taken_back:
+                sheet.ignore(raw, "reversed")
+            else:
+                _read_row(sheet, raw, orders[raw["order"]] if raw["order"] else None, halves)
+    _reconcile(sheet)
+    return sheet.statement
+
+
+def _join_wrapped_ids(table: Table) -> None:
+    """An order id may be wrapped onto a line of its own."""
+    lines: list[int] = []
+    records: list[list[str]] = []
+    for line, record in zip(table.lines, table.records, strict=True):
+        if records and len(record) == len(DUTCH) and not any(cell.strip() for cell in record[:-1]):
+            records[-1][-1] = records[-1][-1].strip() + record[-1].strip()
+        else:
+            lines.append(line)
+            records.append(record)
+    table.lines[:], table.records[:] = lines, records
+
+
+def _starts(text: str, words: Iterable[str]) -> bool:
+    return text.casefold().startswith(tuple(words))
+
+
+def _orders(sheet: Sheet) -> dict[str, _Order]:
+    orders: dict[str, _Order] = defaultdict(_Order)
+    for raw in sheet:
+        if not raw["order"]:
+            continue
+        order = orders[raw["order"]]
+        if _starts(raw["description"], FEES):
+            order.fees.append(raw)
+        elif _starts(raw["description"], EXCHANGE):
+            order.exchanges.append(raw)
+        elif _TRADE.fullmatch(raw["description"]):
+            order.trades.append(raw)
+    return orders
+
+
+def _taken_back(sheet: Sheet) -> set[int]:
+    """The lines of dividends and taxes that a later row takes back to the cent, with those rows."""
+    waiting: dict[tuple[str, str, str, Decimal], list[int]] = defaultdict(list)
+    gone: set[int] = set()
+    for raw in sheet:
+        kind = raw["description"].casefold()
+        change = sheet.number(raw["change"]) if raw["change"] else None
+        if kind not in DIVIDENDS | TAXES or change is None or isinstance(change, Fault):
+            continue
+        if opposite := waiting[raw["isin"], kind, raw["currency"], -change]:
+            gone |= {opposite.pop(), raw.line}
+        else:
+            waiting[raw["isin"], kind, raw["currency"], change].append(raw.line)
+    return gone
+
+
+def _halves(sheet: Sheet) -> dict[tuple[str, str], list[tuple[str, Raw]]]:
+    """(ISIN, day) → the buys and sells with words before them: corporate actions, booked as a sale and a purchase."""
+    halves: dict[tuple[str, str], list[tuple[str, Raw]]] = defaultdict(list)
+    for raw in sheet:
+        match = _TRADE.fullmatch(raw["description"])
+        if match and match["prefix"] and not _starts(raw["description"], MONEY_MARKET):
+            halves[raw["isin"], raw["date"]].append((VERBS[match["verb"].casefold()], raw))
+    return halves
+
+
+def _read_row(
+    sheet: Sheet, raw: Raw, order: _Order | None, halves: dict[tuple[str, str], list[tuple[str, Raw]]]
+) -> None:
+    words = raw["description"].casefold()
+    raw.number("balance")  # no number is an error of its row too
+    match = _TRADE.fullmatch(raw["description"])
+    if not words:
+        raise sheet.unknown("description", "")
+    if raw["isin"] == CASH_ACCOUNT or _starts(words, MONEY_MARKET):
+        _ignore_cash(sheet, raw)
+    elif order is not None and order.trades and (_starts(words, FEES) or _starts(words, EXCHANGE)):
+        sheet.ignore(raw, "part of a trade")
+    elif _starts(words, EXCHANGE) or not raw["isin"]:
+        _ignore_cash(sheet, raw)
+    elif match and not match["prefix"]:
+        _add_trade(sheet, raw, match, order or _Order(trades=[raw]))
+    elif match:
+        _add_action(sheet, raw, match, halves[raw["isin"], raw["date"]])
+    elif words in DIVIDENDS or words in TAXES:
+        is_tax = words in TAXES
+        amount = raw.needed("change")
+        sheet.add(
+            raw,
+            type="tax" if is_tax else "dividend",
+            quantity=ONE,
+            price=-amount if is_tax else amount,
+            currency=raw["currency"],
+            **_identity(raw),
+        )
+    else:
+        raise sheet.unknown("description", raw["description"])
+
+
+def _ignore_cash(sheet: Sheet, raw: Raw) -> None:
+    kind = re.sub(r"\s*(?:\(.*\)|[-\d.,]+.*)$", "", raw["description"]).casefold()
+    sheet.ignore(raw, kind[:60], raw.amount("change"), raw["currency"])
+
+
+def _numbers(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
+    """(quantity, price in the major unit, currency) of the words of a trade."""
+    # With a comma in the numbers unless the words are English: 1.000 shares are a thousand in Dutch.
+    english = match["verb"].casefold() in ("buy", "sell")
+    styles = ("point", "comma") if english else ("comma", "point")
+
+    def number(text: str) -> Decimal:
+        for style in styles:
+            if (value := number_in(text, style)) is not None:
+                return value
+        raise RowProblem("description", match[0], "invalid", "The numbers of the trade cannot be read.")
+
+    price, currency = major_unit(number(match["price"]), match["currency"].upper())
+    return number(match["quantity"]), price, currency
+
+
+def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> None:
+    quantity, price, currency = _numbers(match)
+    side = VERBS[match["verb"].casefold()]
+    gross, change = EXACT.multiply(quantity, price), raw.number("change")
+    if change is not None and abs(abs(change) - gross) > max(CENT, gross / 500):
+        detail = f"{quantity} at {price} is {gross}, the change of the cash is {change}."
+        raise RowProblem("change", raw["change"], "amount_mismatch", detail)
+    rate, account_currency = _exchange(order, currency)
+    fee, fee_currency = ZERO, ""
+    if order.trades and order.trades[0] is raw:  # the fees of the whole order, once
+        fee, fee_currency = _fees(order)
+    if fee and rate and fee_currency == account_currency:
+        fee, fee_currency = divided(fee, rate), currency
+    number = order.trades.index(raw) + 1 if raw in order.trades else 1
+    identity = _identity(raw)
+    if raw["order"]:
+        identity["external_id"] = raw["order"] if number == 1 else f"{raw['order']}:{number}"
+    sheet.add(
+        raw,
+        type=side,
+        quantity=quantity,
+        price=price,
+        commission=fee,
+        commission_in=fee_currency or None,
+        currency=currency,
+        exchange_rate=rate,
+        rate_currency=account_currency or None,
+        **identity,
+    )
+
+
+def _exchange(order: _Order, currency: str) -> tuple[Decimal | None, str]:
+    """(what one unit of `currency` was exchanged for, in which currency), as far as the order's rows tell."""
+    ours = sum((raw.amount("change") for raw in order.exchanges if raw["currency"] == currency), ZERO)
+    other = {raw["currency"] for raw in order.exchanges} - {currency}
+    if len(other) != 1 or not ours:
+        return None, ""
+    [account] = other
+    theirs = sum((raw.amount("change") for raw in order.exchanges if raw["currency"] == account), ZERO)
+    return (divided(abs(theirs), abs(ours)), account) if theirs else (None, "")
+
+
+def _fees(order: _Order) -> tuple[Decimal, str]:
+    currencies = {raw["currency"] for raw in order.fees}
+    if not currencies:
+        return ZERO, ""
+    if len(currencies) > 1:
+        raise RowProblem("currency", None, "mixed_currencies", "The fees of the order are in several currencies.")
+    return -sum((raw.amount("change") for raw in order.fees), ZERO), currencies.pop()
+
+
+def _add_action(sheet: Sheet, raw: Raw, match: re.Match[str], halves: list[tuple[str, Raw]]) -> None:
+    """Shares that came or went without a trade."""
+    words, (quantity, price, currency) = match["prefix"].casefold(), _numbers(match)
+    if words in FREE_SHARES and match["verb"].casefold() != "sell":
+        sheet.add(raw, type="buy", quantity=quantity, price=price, currency=currency, **_identity(raw))
+        return
+    sides = dict(halves)
+    if len(halves) != 2 or sides.keys() != {"buy", "sell"}:
+        detail = f"{match['prefix']} is a sale and a purchase of one ISIN on one day; enter what it was by hand."
+        raise RowProblem("description", raw["description"], "unpaired_action", detail)
+    old, new = (_numbers(_matched(sides[side]))[0] for side in ("sell", "buy"))
+    if old == new:
+        sheet.ignore(raw, match["prefix"].casefold())  # the same shares under another name
+    elif VERBS[match["verb"].casefold()] == "sell":
+        sheet.ignore(raw, "split: shares taken out")
+    elif not old or not any(word in words for word in SPLIT_WORDS):
+        raise sheet.unknown("description", raw["description"])
+    else:
+        sheet.add(raw, type="split", quantity=divided(new, old), **_identity(raw))
+
+
+def _matched(raw: Raw) -> re.Match[str]:
+    match = _TRADE.fullmatch(raw["description"])
+    assert match is not None  # nosec B101  # for mypy: only rows that match are asked
+    return match
+
+
+def _identity(raw: Raw) -> dict[str, Any]:
+    return {
+        "date": raw.day("date"),
+        "isin": raw["isin"],
+        "company_name": raw["product"],
+        "note": raw["description"],
+    }
+
+
+# --- Against the broker's own figures -----------------------------------------------------------------------------
+
+
+def _reconcile(sheet: Sheet) -> None:
+    """Whether each currency's balance at the end of a day is the one before plus what our transactions did to it."""
+    statement = sheet.statement
+    if statement.failed:
+        return  # what is missing would be all that the comparison finds
+    made = {row.row: row for row in statement.rows}
+    balances = list(_balances(sheet))
+    statement.reconciles = bool(balances)
+    last = {(raw["date"], raw["balance_currency"]): raw.line for raw, _ in balances}
+    running: dict[str, Decimal] = {}
+    tolerance: dict[str, Decimal] = defaultdict(Decimal)
+    for raw, said in balances:
+        currency, change = raw["balance_currency"], raw.number("change")
+        if change is None or raw["currency"] != currency:
+            running[currency] = said  # moved to or from the bank, by how much is only in the words
+            continue
+        ours, rounding = _cash_effect(made.get(raw.line), change)
+        running[currency] = running.get(currency, said - change) + ours
+        tolerance[currency] += rounding
+        if last[raw["date"], currency] != raw.line:
+            continue
+        if abs(said - running[currency]) > tolerance[currency]:
+            statement.cash_divergence = Divergence(
+                raw.line, f"balance {said} {currency}", f"balance {running[currency].quantize(CENT)} {currency}"
+            )
+            return
+        running[currency], tolerance[currency] = said, ZERO
+
+
+def _balances(sheet: Sheet) -> Iterator[tuple[Raw, Decimal]]:
+    for raw in sheet:
+        if raw["balance_currency"] and (said := raw.number("balance")) is not None:
+            yield raw, said
+
+
+def _cash_effect(row: StatementRow | None, change: Decimal) -> tuple[Decimal, Decimal]:
+    """(what our transaction did to the cash, how much of that is rounding); the broker's `change` where it is none.
+
+    Fees are rows of their own, in whose currency they count.
+    """
+    if row is None or row.price is None:
+        return change, ZERO
+    gross = EXACT.multiply(row.quantity, row.price)
+    # The price in the words has lost its last digits: 5.416 for what cost 5.42.
+    unit = Decimal(5).scaleb(min(int(row.price.as_tuple().exponent), 0) - 1)
+    return (-gross if row.type in ("buy", "tax") else gross), CENT + EXACT.multiply(row.quantity, unit)
+
+
+FORMAT = Format(
+    name="degiro",
+    label="DEGIRO, account statement",
+    columns=tuple(name for name in DUTCH if name),
+    example=",".join(DUTCH)
+    + '\r\n01-03-2024,09:30,01-03-2024,ASML HOLDING,NL0010273215,"Koop 2 @ 880,5 EUR",,EUR,"-1761,00",EUR,"239,00",'
+    "11111111-2222-3333-4444-555555555555\r\n",
+    recognises=recognises,
+    read=read,
+)

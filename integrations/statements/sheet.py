@@ -1,0 +1,266 @@
+"""Reading a broker's file row by row: cells by column, and what becomes of each row."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from financeproj.core.money import EXACT, ZERO, stored
+from integrations.statements.base import Fault, Options, RowError, Statement, StatementRow, Table
+from integrations.statements.checks import faults_of
+from integrations.statements.values import checked_day, day_of, read_numbers
+
+# Quoted in hundredths: the symbol at the broker → the currency itself.
+HUNDREDTHS = {"GBX": "GBP", "GBp": "GBP", "ZAc": "ZAR", "ZAX": "ZAR", "ILA": "ILS"}
+
+
+NOT_THE_BROKERS = Fault(
+    "invalid",
+    "This broker does not write dates so. If a spreadsheet changed it, import the file as it was downloaded.",
+)
+
+
+class RowProblem(Exception):
+    """This row cannot be used."""
+
+    def __init__(self, column: str | None, value: Any, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.column, self.value, self.code, self.detail = column, value, code, detail
+
+
+class Raw:
+    """One row of the file. `raw["Kurs"]` is the stripped text, empty where the file has no such column."""
+
+    __slots__ = ("_sheet", "cells", "line")
+
+    def __init__(self, sheet: "Sheet", line: int, cells: list[str]) -> None:
+        self._sheet, self.line, self.cells = sheet, line, cells
+
+    def __getitem__(self, column: str) -> str:
+        position = self._sheet.columns.get(column)
+        return self.cells[position].strip() if position is not None and position < len(self.cells) else ""
+
+    def number(self, column: str) -> Decimal | None:
+        """None for an empty cell; raises RowProblem for one that is no number."""
+        text = self[column]
+        value = self._sheet.number(text) if text else None
+        if isinstance(value, Fault):
+            raise RowProblem(column, text, *value)
+        return value
+
+    def needed(self, column: str) -> Decimal:
+        value = self.number(column)
+        if value is None:
+            raise RowProblem(column, None, "required", "This field is required.")
+        return value
+
+    def amount(self, column: str) -> Decimal:
+        """0 for an empty cell."""
+        return self.number(column) or ZERO
+
+    def day(self, column: str) -> date:
+        text = self[column]
+        if not text:
+            raise RowProblem(column, None, "required", "This field is required.")
+        read = self._sheet.read_day(text)
+        found = NOT_THE_BROKERS if read is None else checked_day(read, self._sheet.options)
+        if isinstance(found, Fault):
+            raise RowProblem(column, text, *found)
+        return found
+
+
+class Sheet:
+    """A broker's file. Iterating gives its rows; each is to be added, ignored or failed within `row`."""
+
+    def __init__(
+        self,
+        name: str,
+        table: Table,
+        options: Options,
+        *,
+        read_day: Callable[[str], date | None],
+        decimal: str | None = None,
+        columns: Mapping[str, int] | None = None,
+        numbers: Iterable[str] = (),
+    ) -> None:
+        """`decimal` is how this broker writes numbers; left out, it is known to mix, and each of the columns `numbers`
+        is read as it can be, by the style of the file where it could be either.
+        """
+        self.statement = Statement(name, table.encoding, table.delimiter)
+        self.options = options
+        self.read_day = read_day
+        self.columns = columns or _first_positions(table.header)
+        self.rows = [Raw(self, line, cells) for line, cells in zip(table.lines, table.records, strict=True)]
+        self._labels = {name: table.header[position].strip() for name, position in self.columns.items()}
+        self._delimiter = table.delimiter
+        self._options = replace(options, decimal=options.decimal or decimal)
+        self._is_mixed = decimal is None
+        self._numbers = self._read({raw[column] for raw in self.rows for column in numbers})
+
+    def __iter__(self) -> Iterator[Raw]:
+        return iter(self.rows)
+
+    def take_account(self, column: str) -> None:
+        """Note whose rows these are; nothing if they are of several accounts."""
+        accounts = {raw[column] for raw in self.rows if raw[column]}
+        self.statement.account = accounts.pop() if len(accounts) == 1 else ""
+
+    def oldest_first(self, *columns: str) -> list[Raw]:
+        """The rows by the day in the first of `columns`, then by the text in the others. Brokers put the newest first,
+        also within a day; a file that is the other way round is left as it is.
+        """
+        days = [self.read_day(raw[columns[0]]) or date.min for raw in self.rows]
+        if not (days and days[0] < days[-1]):
+            self.rows.reverse()
+        self.rows.sort(key=lambda raw: (self.read_day(raw[columns[0]]) or date.min, *map(raw.__getitem__, columns[1:])))
+        return self.rows
+
+    def number(self, text: str) -> Decimal | Fault:
+        if text not in self._numbers:
+            self._numbers |= self._read([text])
+        return self._numbers[text]
+
+    def _read(self, texts: Iterable[str]) -> dict[str, Decimal | Fault]:
+        return read_numbers(texts, delimiter=self._delimiter, options=self._options, mixed=self._is_mixed)
+
+    @contextmanager
+    def row(self, raw: Raw) -> Iterator[None]:
+        """Whatever cannot be used of `raw` becomes its error."""
+        try:
+            yield
+        except RowProblem as problem:
+            self.statement.failed += 1
+            value = None if problem.value is None else str(problem.value)
+            column = self._labels.get(problem.column or "") or problem.column
+            self.statement.errors.append(RowError(raw.line, column, value, problem.code, problem.detail))
+
+    def add(self, raw: Raw, **fields: Any) -> StatementRow | None:
+        """Take a transaction from `raw`; None if something is wrong with it, which is then reported."""
+        made = StatementRow(row=raw.line, **{"ticker": ""} | fields)
+        faults = faults_of(made)
+        for name in ("quantity", "price", "commission", "exchange_rate"):
+            value = getattr(made, name)
+            if isinstance(value, Decimal) and (fault := self.options.number_fault(value)):
+                faults.append((name, fault))
+        faults += [
+            (name, Fault("unknown_currency", f"{code[:20]} is not a currency in circulation (ISO 4217)."))
+            for name in ("currency", "price_in", "commission_in", "rate_currency")
+            if (code := getattr(made, name)) and not self.options.is_currency(code)
+        ]
+        if not faults:
+            self.statement.rows.append(made)
+            return made
+        self.statement.failed += 1
+        for column, fault in faults:
+            value = getattr(made, column, None)
+            shown = None if value is None or isinstance(value, Fault) else str(value)
+            self.statement.errors.append(RowError(raw.line, column, shown, *fault))
+        return None
+
+    def ignore(self, raw: Raw, kind: str, amount: Decimal = ZERO, currency: str = "") -> None:
+        """Count a row that concerns no instrument, or that the broker took back."""
+        self.statement.ignored += 1
+        kind, currency = kind[:100].replace("\x00", ""), currency[:20].replace("\x00", "")
+        count, total = self.statement.ignored_sums.get((kind, currency), (0, ZERO))
+        self.statement.ignored_sums[kind, currency] = (count + 1, EXACT.add(total, amount))
+
+    def unknown(self, column: str, text: str) -> RowProblem:
+        """The error of a row whose type nobody has told us."""
+        return RowProblem(column, text, "unknown_type", f"{text or 'An empty type'} is not known in this format.")
+
+
+def _first_positions(header: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for position, name in enumerate(header):
+        found.setdefault(name.strip(), position)
+    return found
+
+
+def has_columns(*names: str) -> Callable[[Table], bool]:
+    """Whether a header has all of these."""
+    return lambda table: set(names) <= {name.strip() for name in table.header}
+
+
+# --- Arithmetic of brokers ----------------------------------------------------------------------------------------
+
+
+def divided(value: Decimal, by: Decimal) -> Decimal:
+    """A quotient as stored: 15 digits."""
+    return stored(EXACT.divide(value, by))
+
+
+def major_unit(price: Decimal, currency: str) -> tuple[Decimal, str]:
+    """A price in hundredths (GBX) as one in the currency itself."""
+    if currency in HUNDREDTHS:
+        return EXACT.divide(price, Decimal(100)), HUNDREDTHS[currency]
+    return price, currency
+
+
+# --- Days as brokers write them -----------------------------------------------------------------------------------
+
+_MONTHS = {
+    # English, Dutch, German, Danish, Norwegian, Swedish, French, Spanish, Italian, Portuguese
+    1: "jan ene gen janv",
+    2: "feb fev fév febr févr",
+    3: "mar maa mrt mär mars mrz maart",
+    4: "apr abr avr avril april",
+    5: "may mai mei maj mag maio mayo",
+    6: "jun juni giu juin june",
+    7: "jul juli lug juil july",
+    8: "aug ago aoû août",
+    9: "sep sept set",
+    10: "oct okt ott out",
+    11: "nov nov.",
+    12: "dec des dez dic déc",
+}
+MONTHS = {name: number for number, names in _MONTHS.items() for name in names.split()}
+_NAMED = re.compile(r"(\d{1,2})[-. ]([^\W\d_]{3,})\.?[-. ](\d{4})")
+
+
+def iso_day(text: str) -> date | None:
+    """2024-12-31, alone or before a time."""
+    match = re.match(r"(\d{4})-(\d\d)-(\d\d)(?:[T ,]|$)", text, re.ASCII)
+    return day_of(*map(int, match.groups())) if match else None
+
+
+def dashed_day(text: str) -> date | None:
+    """31-12-2024, alone or before a time."""
+    match = re.match(r"(\d\d)-(\d\d)-(\d{4})(?: |$)", text, re.ASCII)
+    return day_of(int(match[3]), int(match[2]), int(match[1])) if match else None
+
+
+def compact_day(text: str) -> date | None:
+    """20241231, alone or before a time; also 2024-12-31."""
+    match = re.match(r"(\d{4})(\d\d)(\d\d)(?:[;, ]|$)", text, re.ASCII)
+    return day_of(*map(int, match.groups())) if match else iso_day(text)
+
+
+def named_day(text: str) -> date | None:
+    """31-Dec-2024, in the languages of Europe."""
+    match = _NAMED.fullmatch(text)
+    month = MONTHS.get(match[2].casefold()) if match else None
+    return day_of(int(match[3]), month, int(match[1])) if match and month else None
+
+
+def added_to(held: Decimal, added: Decimal) -> Decimal:
+    """The ratio of a split of which only the new shares are told, from what the file says was held before.
+
+    Raises RowProblem unless that is a plain number of new shares for one old: then the file does not begin with the
+    first purchase.
+    """
+    if held > 0 and added > 0:
+        ratio = EXACT.divide(held + added, held)
+        # The shares are rounded to some eight places.
+        plain = ratio.quantize(Decimal(1)) if ratio >= Decimal("1.9") else ratio.quantize(Decimal("0.1"))
+        if plain > 1 and abs(ratio - plain) < Decimal("0.0005"):
+            return plain
+    raise RowProblem(
+        "Quantity",
+        added,
+        "unknown_split_ratio",
+        "How many shares one became cannot be told from this file. Leave the row out (on_error=skip): a split that the "
+        "market data source knows is booked by itself.",
+    )

@@ -1,0 +1,86 @@
+"""Which instrument a statement means: by ISIN or the broker's symbol, asked of a local Yahoo."""
+
+import pytest
+
+from integrations.tests.test_brokers import T212, text
+from marketdata.models import StockMetadata
+from marketdata.tests.factories import instrument
+from portfolios.models import Holding, InstrumentAlias
+
+pytestmark = pytest.mark.django_db
+
+ISIN = "US0000000010"
+
+
+def bought(currency="USD", symbol="ATL", isin=ISIN):
+    price = f"50.00,{currency},1.25"
+    return text(T212, f"Market buy,2024-03-04 14:30:00,{isin},{symbol},Atlas,10,{price},,EUR,400.00,EUR,,,,T-1,,,,")
+
+
+def resolved(body):
+    return [(one["ticker"], one["resolved_by"]) for one in body["instruments"]]
+
+
+def found(yahoo, *symbols):
+    yahoo.found = [
+        {"symbol": symbol, "shortname": "Atlas", "quoteType": "EQUITY", "exchange": "X"} for symbol in symbols
+    ]
+
+
+def test_the_listing_in_the_currency_of_the_row_is_chosen_of_those_that_the_isin_finds(upload, yahoo):
+    yahoo.list("ATL.DE", [40.0, 41.0], currency="EUR")
+    yahoo.list("ATL", [50.0, 51.0], currency="USD")
+    found(yahoo, "ATL.DE", "ATL")
+    body = upload.done(data=bought())
+    assert resolved(body) == [("ATL", "isin search")]
+    assert StockMetadata.objects.get().isin == ISIN
+    assert InstrumentAlias.objects.get().ticker == "ATL"
+
+
+def test_a_known_instrument_with_the_isin_needs_no_source(upload):
+    instrument("ATLAS.USD.DEMO", currency="USD", source="simulated", isin=ISIN)
+    instrument("ATLAS.EUR.DEMO", currency="EUR", source="simulated", isin=ISIN)
+    assert resolved(upload.done(data=bought())) == [("ATLAS.USD.DEMO", "isin")]
+
+
+def test_the_users_earlier_choice_comes_before_everything_but_the_request(upload, other_user, user):
+    instrument("ATLAS.USD.DEMO", currency="USD", source="simulated", isin=ISIN)
+    InstrumentAlias.objects.create(user=user, key=ISIN, ticker="MINE.USD.DEMO")
+    InstrumentAlias.objects.create(user=other_user, key=ISIN, ticker="THEIRS.USD.DEMO")
+    assert resolved(upload(data=bought(), dry_run="true").json()) == [("MINE.USD.DEMO", "earlier choice")]
+    body = upload.done(data=bought(), instruments=f'{{"{ISIN}": "ATLAS.USD.DEMO"}}')
+    assert resolved(body) == [("ATLAS.USD.DEMO", "request")]
+    assert dict(InstrumentAlias.objects.values_list("user__username", "ticker")) == {
+        "kari": "ATLAS.USD.DEMO",
+        "ola": "THEIRS.USD.DEMO",
+    }
+
+
+def test_the_brokers_symbol_is_tried_last(upload, yahoo):
+    yahoo.list("ATL", [50.0, 51.0], currency="USD")
+    assert resolved(upload.done(data=bought())) == [("ATL", "symbol")]
+    assert yahoo.asked("search") == 1
+
+
+@pytest.mark.parametrize("fault", [None, "500"])
+def test_what_no_source_knows_is_unresolved_with_candidates(upload, yahoo, dump, fault):
+    yahoo.list("ATL.DE", [40.0, 41.0], currency="EUR")
+    found(yahoo, "ATL.DE")
+    yahoo.fault = fault
+    before = dump()
+    response = upload(data=bought(symbol="ATLX"))
+    body = response.json()
+    assert response.status_code == 422
+    assert [(error["row"], error["column"], error["value"], error["code"]) for error in body["errors"]] == [
+        (2, "isin", ISIN, "unresolved")
+    ]
+    assert resolved(body) == [(None, None)]
+    assert [one["ticker"] for one in body["instruments"][0]["candidates"]] == ([] if fault else ["ATL.DE"])
+    assert dump() == before
+
+
+def test_a_dry_run_remembers_nothing(upload):
+    choice = f'{{"{ISIN}": "ATLAS.USD.DEMO"}}'
+    assert upload(data=bought(), instruments=choice, dry_run="true").status_code == 200
+    assert not InstrumentAlias.objects.exists()
+    assert not Holding.objects.exists()

@@ -1,0 +1,115 @@
+"""Every format's samples: they come to what was worked out by hand, once, and go again without a trace."""
+
+from collections import Counter
+from decimal import Decimal as D
+
+import pytest
+from django.apps import apps
+
+from integrations.statements.registry import formats
+from integrations.tests.conftest import Upload
+from integrations.tests.samples import SAMPLES
+from marketdata.tests.factories import with_rates
+from portfolios import services
+from portfolios.models import Holding, Import
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=SAMPLES, ids=lambda sample: sample.name)
+def sample(request):
+    for base, quote, day, rate in request.param.rates:
+        with_rates(base, quote, {day: rate})
+    return request.param
+
+
+@pytest.fixture
+def account(api, user, sample):
+    return Upload(api, services.create_portfolio(user=user, name="At the broker", currency=sample.currency))
+
+
+NAMES = ("current_quantity", "average_cost_per_share", "cost_basis", "realised_gain", "income", "charges")
+
+
+def held():
+    return {row[0]: row[1:] for row in Holding.objects.values_list("stock__ticker", *NAMES)}
+
+
+def as_precise(found, truth):
+    """`found` with as many decimals as `truth` has."""
+    return {
+        ticker: tuple(
+            value.quantize(said) if isinstance(said, D) and value is not None else value
+            for value, said in zip(values, truth.get(ticker, values), strict=True)
+        )
+        for ticker, values in found.items()
+    }
+
+
+def test_every_format_has_two_samples_or_more():
+    counted = Counter(sample.format for sample in SAMPLES)
+    assert {one.name for one in formats()} == {name for name, count in counted.items() if count >= 2}
+
+
+def test_a_sample_comes_to_its_truth(account, sample):
+    body = account.done(data=sample.data, **sample.wish)
+    assert as_precise(held(), sample.held) == sample.held
+    assert body["format"] == sample.format
+    assert (body["created"], body["ignored"], body["failed"], body["errors"]) == (sample.created, sample.ignored, 0, [])
+    assert (body["reconciled"], body["first_divergence"]) == (sample.reconciled, None)
+    assert sum(one["count"] for one in body["ignored_sums"]) == sample.ignored
+
+
+def test_the_second_time_changes_nothing(account, sample, dump):
+    account.done(data=sample.data, **sample.wish)
+    before = dump()
+    again = account(data=sample.data, **sample.fields)
+    assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (200, 0, sample.created)
+    assert dump() == before
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_halves_that_overlap_are_the_whole(account, sample, newest_first):
+    parts = [sample.older, sample.newer]
+    wish = sample.wish | {"on_error": "skip"}
+    for part in parts[::-1] if newest_first else parts:
+        account(data=part, **wish)
+    # What lacked its purchases the first time is there after the second; a third changes nothing.
+    for part in parts:
+        account(data=part, **wish)
+    whole = account(data=sample.data, **sample.fields)
+    assert as_precise(held(), sample.held) == sample.held
+    assert whole.json()["created"] == 0
+
+
+def everything():
+    """Every row of the database but market data, what instruments are called, and the import itself; no times."""
+    kept = {}
+    for model in apps.get_models():
+        if model._meta.app_label == "marketdata" or model.__name__ in ("Import", "InstrumentAlias"):
+            continue
+        left_out = {"updated_at", "version"}
+        names = [field.attname for field in model._meta.concrete_fields if field.attname not in left_out]
+        kept[model.__name__] = sorted(map(repr, model._base_manager.values_list(*names)))
+    return kept
+
+
+def test_undo_leaves_the_database_as_it_was_row_for_row(account, sample, api):
+    account.done(data=sample.older, **sample.wish)
+    before = everything()
+    body = account(data=sample.data, **sample.wish).json()
+    assert body["created"] == 0 or everything() != before
+    if body["id"]:
+        assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
+    assert everything() == before
+    first = Import.objects.order_by("created_at").first()
+    assert api.delete(f"/api/v1/imports/{first.pk}").status_code == 204
+    assert not Holding.objects.exists()
+    assert everything()["Transaction"] == []
+
+
+def test_what_was_undone_can_be_imported_again(account, sample, api):
+    body = account.done(data=sample.data, **sample.wish)
+    assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
+    assert account.done(data=sample.data, **sample.fields)["created"] == sample.created
+    assert as_precise(held(), sample.held) == sample.held
