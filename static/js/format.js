@@ -1,0 +1,111 @@
+// Numbers and dates in the reader's locale. Every number on a page is made here, from one of the API's.
+const language = document.documentElement.lang;
+export const locale =
+  language === "nb" ? "nb-NO" : (navigator.languages.find((one) => one.startsWith("en")) ?? "en-GB");
+
+const made = new Map();
+function formatter(options) {
+  const key = JSON.stringify(options);
+  if (!made.has(key)) made.set(key, new Intl.NumberFormat(locale, options));
+  return made.get(key);
+}
+
+const KINDS = {
+  money: ({ currency, digits = 0, signed }) => ({
+    ...(currency ? { style: "currency", currency } : {}),
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    signDisplay: signed ? "exceptZero" : "negative",
+  }),
+  price: ({ digits = 6 }) => ({ minimumFractionDigits: 2, maximumFractionDigits: digits }),
+  quantity: () => ({ maximumFractionDigits: 8 }),
+  percent: ({ digits = 1, signed }) => ({
+    style: "percent",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    signDisplay: signed ? "exceptZero" : "negative",
+  }),
+  compact: () => ({ notation: "compact", maximumFractionDigits: 1 }),
+  index: () => ({ minimumFractionDigits: 1, maximumFractionDigits: 1 }),
+  count: () => ({ maximumFractionDigits: 0 }),
+};
+
+export function text(kind, value, options = {}) {
+  return formatter(KINDS[kind](options)).format(value);
+}
+
+// What a person's own money is: these hide with "hide amounts". Prices, rates and percentages are no secret.
+const PERSONAL = new Set(["money", "quantity"]);
+
+/** A <span> with the number formatted; null is a dash. `signed` adds sign, arrow and colour. */
+export function num(kind, value, options = {}) {
+  const span = document.createElement("span");
+  span.className = "num";
+  if (value === null || value === undefined) {
+    span.textContent = "–";
+    span.setAttribute("aria-label", gettext("not known"));
+    span.setAttribute("role", "img");
+    return span;
+  }
+  span.dataset.value = value;
+  span.dataset.kind = kind;
+  if (PERSONAL.has(kind)) span.classList.add("amount");
+  const shown = document.createTextNode(text(kind, value, options));
+  if (options.signed && /[1-9]/.test(shown.data)) {
+    span.classList.add(value > 0 ? "gain" : "loss");
+    const arrow = document.createElement("span");
+    arrow.className = "arrow";
+    arrow.setAttribute("aria-hidden", "true");
+    arrow.textContent = value > 0 ? "▲" : "▼";
+    span.append(arrow);
+  }
+  span.append(shown);
+  return span;
+}
+
+export const amountsHidden = () => document.documentElement.dataset.amounts === "hidden";
+
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const moment = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+
+/** `2026-11-20` → 20 Nov 2026 */
+export const date = (iso) => (iso ? day.format(new Date(iso + "T00:00:00Z")) : "–");
+/** A timestamp in the reader's zone: only the time if it is today's. */
+export function time(iso) {
+  const when = new Date(iso);
+  return when.toDateString() === new Date().toDateString() ? clock.format(when) : moment.format(when);
+}
+
+const parts = new Intl.NumberFormat(locale).formatToParts(-12345.6);
+const decimal = parts.find((part) => part.type === "decimal").value;
+
+/** What a person typed as a number the API reads exactly, a string; null if it is empty, undefined if it is no number.
+ *  The locale's decimal sign rules; a single other one is understood too. */
+export function parseNumber(typed) {
+  let clean = typed.replace(/[\s'’]/g, "").replace("−", "-");
+  if (!clean) return null;
+  if (decimal === ",") clean = clean.includes(",") ? clean.replace(/\./g, "").replace(",", ".") : clean;
+  else if (/^-?\d{1,3}(,\d{3})+(\.\d*)?$/.test(clean)) clean = clean.replace(/,/g, "");
+  else clean = clean.replace(",", ".");
+  return /^-?(\d+\.?\d*|\.\d+)$/.test(clean) ? clean : undefined;
+}
+
+/** For a text box: the number as it would be typed, without grouping. */
+export function typed(value) {
+  if (value === null || value === undefined) return "";
+  return formatter({ maximumFractionDigits: 15, useGrouping: false }).format(value);
+}
+
+/** A fraction as one would type it in percent: 0.025 → 2.5 */
+export const typedPercent = (share) =>
+  formatter({ style: "percent", maximumFractionDigits: 13, useGrouping: false }).format(share).replace(/[^\d.,−-]/g, "");
+
+/** Percent as a person typed them, as a fraction for the API, exactly; null and undefined as for parseNumber. */
+export function percentOf(text) {
+  const clean = parseNumber(text.replace("%", ""));
+  return clean ? `${clean}e-2` : clean;
+}
+
+export const isoDate = (when) =>
+  `${when.getFullYear()}-${String(when.getMonth() + 1).padStart(2, "0")}-${String(when.getDate()).padStart(2, "0")}`;

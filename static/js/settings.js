@@ -1,0 +1,76 @@
+// What a person may change about their own account.
+import { api } from "./api.js";
+import { $, field, fill, form, h, notice } from "./dom.js";
+import { currencySelect, numberInput, readNumbers } from "./portfolios.js";
+import { lastSync } from "./ynab.js";
+
+const me = api("/users/me");
+me.catch(() => {});
+const saved = () => notice(gettext("Saved."));
+
+fill($("#me"), async () => {
+  const user = await me;
+  return form({
+    fields: [
+      field("username", gettext("User name"), h("input", { value: user.username, disabled: true })),
+      field("base_currency", gettext("Base currency"), await currencySelect(user.base_currency), { hint: gettext("All sums are in this currency.") }),
+      field("email", gettext("E-mail"), h("input", { type: "email", value: user.email, autocomplete: "email" }), { wide: true }),
+    ],
+    label: gettext("Save"),
+    read: ({ elements }) => ({ base_currency: elements.base_currency.value, email: elements.email.value }),
+    send: async (body) => { await api("/users/me", { method: "PATCH", body }); saved(); },
+  });
+});
+
+fill($("#goal"), async () => {
+  const user = await me;
+  const amount = numberInput(user.retirement_goal_amount);
+  const year = h("input", { class: "number", inputmode: "numeric", maxlength: 4, value: user.retirement_goal_year ?? "" });
+  return form({
+    fields: [
+      field("retirement_goal_amount", `${gettext("Amount")} (${user.base_currency})`, amount, { hint: gettext("In today's money") }),
+      field("retirement_goal_year", gettext("By the end of the year"), year),
+    ],
+    label: gettext("Save"),
+    extra: [h("button", { class: "button", type: "button", onclick: (event) => { amount.value = year.value = ""; event.target.form.requestSubmit(); } }, gettext("Clear"))],
+    read: (own) => readNumbers(own, ["retirement_goal_amount", "retirement_goal_year"], { retirement_goal_amount: null, retirement_goal_year: null }),
+    send: async (body) => { await api("/users/me/retirement-goal", { method: "PUT", body }); saved(); },
+  });
+});
+
+function showYnab() {
+  return fill($("#ynab"), async () => {
+    const now = await api("/settings/ynab");
+    const state = !now.api_key_configured
+      ? [h("span", { class: "tag warn" }, gettext("No API key")), " ", gettext("The server has no YNAB key; whoever runs it sets YNAB_API_KEY.")]
+      : !now.budget_id ? [h("span", { class: "tag warn" }, gettext("No plan chosen"))]
+      : [h("span", { class: now.verified ? "tag" : "tag warn" }, now.verified ? gettext("Linked") : gettext("Not verified yet")), " ", now.budget_name ?? ""];
+    return [
+      h("p", {}, ...state),
+      now.budget_id ? lastSync(now) : "",
+      now.budget_id ? h("p", { class: "small" }, h("a", { href: "/pension" }, gettext("Accounts are linked and synced on the pension page."))) : "",
+      form({
+        fields: [field("budget_id", gettext("Plan (budget) id"), h("input", { value: now.budget_id ?? "", maxlength: 64, autocomplete: "off", spellcheck: "false" }), { wide: true, hint: gettext("From the address of the plan in YNAB") })],
+        label: gettext("Save"),
+        read: ({ elements }) => ({ budget_id: elements.budget_id.value.trim() }),
+        send: async (body) => { await api("/settings/ynab", { method: "POST", body }); saved(); showYnab(); },
+      }),
+    ];
+  });
+}
+showYnab();
+
+fill($("#password"), async () => form({
+  fields: [
+    h("input", { class: "hidden", autocomplete: "username", value: (await me).username, readonly: true, tabindex: -1, "aria-hidden": "true" }), // for password managers
+    field("current_password", gettext("Current password"), h("input", { type: "password", autocomplete: "current-password", required: true }), { wide: true }),
+    field("new_password", gettext("New password"), h("input", { type: "password", autocomplete: "new-password", required: true }), { wide: true }),
+  ],
+  label: gettext("Change the password"),
+  read: ({ elements }) => ({ current_password: elements.current_password.value, new_password: elements.new_password.value }),
+  send: async (body) => {
+    await api("/users/me/password", { method: "PUT", body });
+    for (const input of $("#password").querySelectorAll("input[type=password]")) input.value = "";
+    notice(gettext("The password is changed; other devices must sign in again."));
+  },
+}));

@@ -1,0 +1,115 @@
+// What the dialog of an import shows of a file, and what it asks where the file leaves something open.
+import { field, form, h } from "./dom.js";
+import { date, num } from "./format.js";
+import { TYPES, tickerInput } from "./transactions.js";
+import { refusal } from "./words.js";
+
+export function counts(found) {
+  const said = [[gettext("rows"), found.rows], [gettext("new"), found.created], [gettext("known already"), found.duplicates], [gettext("ignored"), found.ignored], [gettext("with errors"), found.failed]];
+  return h("dl", { class: "facts" }, ...said.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", { class: label === gettext("with errors") && value ? "loss" : null }, num("count", value)))));
+}
+
+export function errorTable(errors) {
+  const head = (label) => h("th", { scope: "col", class: "text" }, label);
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Errors") }, h("table", {},
+    h("thead", {}, h("tr", {}, head(gettext("Line")), head(gettext("Column")), head(gettext("Value")), head(gettext("What is wrong")))),
+    h("tbody", {}, ...errors.slice(0, 100).map((one) => h("tr", { class: "bad" }, h("td", {}, num("count", one.row)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""), h("td", { class: "text" }, refusal(one)))))));
+}
+
+export function previewTable(rows) {
+  const types = TYPES();
+  const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Preview") }, h("table", {},
+    h("thead", {}, h("tr", {}, head(gettext("Date")), head(gettext("Type"), "text"), head(gettext("Instrument"), "text"), head(gettext("Quantity")), head(gettext("Price")), head(gettext("Amount")))),
+    h("tbody", {}, ...rows.map((row) => h("tr", {}, h("td", {}, date(row.date)), h("td", { class: "text" }, types[row.type] ?? row.type), h("td", { class: "text" }, row.ticker), h("td", {}, num("quantity", row.quantity)), h("td", {}, num("price", row.price)), h("td", {}, num("money", row.amount, { digits: 2 })))))));
+}
+
+/** What the API noticed beside the rows: another account than last time, a balance that differs, what was left out. */
+export function remarks(found) {
+  const said = [...found.warnings];
+  if (found.duplicates) said.push(interpolate(ngettext("%s row is known already and will not be added again.", "%s rows are known already and will not be added again.", found.duplicates), [found.duplicates]));
+  if (found.reconciled === false) said.push(interpolate(gettext("The file's own balance differs from line %s on."), [found.first_divergence?.row]));
+  const ignored = found.ignored_sums.map((one) => h("li", {}, `${one.type}: `, num("count", one.count), " · ", num("money", one.amount, { currency: one.currency || undefined, digits: 2 })));
+  return [
+    found.reconciled && h("p", { class: "small" }, "✓ ", gettext("The broker's own balances agree with the file.")),
+    ...said.map((text) => h("p", { class: "note" }, text)),
+    ignored.length && h("details", { class: "note" }, h("summary", {}, gettext("What is ignored")), h("ul", {}, ...ignored)),
+  ];
+}
+
+const COLUMNS = () => ({
+  date: gettext("Date"), type: gettext("Type"), ticker: gettext("Ticker"), quantity: gettext("Quantity"), price: gettext("Price"),
+  company_name: gettext("Name"), currency: gettext("Currency"), commission: gettext("Commission"), exchange_rate: gettext("Exchange rate"),
+  note: gettext("Note"), external_id: gettext("Broker's number"),
+});
+const NEEDED = ["date", "type", "ticker", "quantity", "price"];
+
+/** Which column of the file is which of ours: `{header, sample}` is the API's, `taken` gets our column → theirs. */
+export function mappingForm({ header, sample }, mapping, taken) {
+  const columns = Object.entries(COLUMNS());
+  const names = header.map((name) => name.trim());
+  const alike = (key, label) => names.find((name) => [key, key.replace("_", " "), label.toLowerCase()].includes(name.toLowerCase()));
+  const fields = columns.map(([key, label]) => {
+    const box = h("select", { onchange: tell }, h("option", { value: "" }, "–"), ...[...new Set(names.filter(Boolean))].map((name) => h("option", { value: name }, name)));
+    box.value = mapping?.[key] ?? (mapping ? "" : alike(key, label) ?? "");
+    const example = h("span", { class: "under" });
+    function tell() {
+      const at = names.indexOf(box.value);
+      example.textContent = at < 0 ? "" : sample.map((record) => record[at]?.trim()).filter(Boolean).join(" · ");
+    }
+    tell();
+    const row = field(key, NEEDED.includes(key) ? `${label} *` : label, box);
+    row.append(example);
+    return row;
+  });
+  const box = form({
+    fields,
+    label: gettext("Read it so"),
+    read: ({ elements }) => {
+      const chosen = Object.fromEntries(columns.map(([key]) => [key, elements[key].value]).filter(([, name]) => name));
+      const lacking = NEEDED.find((key) => !chosen[key]);
+      if (!lacking) return chosen;
+      box.refuse(lacking, gettext("This column is needed."));
+      return undefined;
+    },
+    send: taken,
+  });
+  return h("div", {},
+    h("h3", {}, gettext("Which column is which?")),
+    h("p", { class: "small muted" }, `${gettext("Those with * are needed. The words of the type must be:")} ${Object.keys(TYPES()).join(", ")}.`),
+    box);
+}
+
+const keyOf = (one) => one.isin || one.symbol || one.name;
+
+/** Which instruments the broker means: those that nothing fits, and, folded away, those that were found.
+ *  `taken` gets the broker's ISIN or name → ticker of what was said or changed. Null if there is nothing to say. */
+export function instrumentForm(found, taken) {
+  const named = found.instruments.filter((one) => one.resolved_by !== "ticker");
+  if (!named.length) return null;
+  const inputs = new Map();
+  const row = (one) => {
+    const [input, options] = tickerInput(() => {});
+    input.value = one.ticker ?? "";
+    inputs.set(keyOf(one), [input, input.value]);
+    const label = [one.name || one.symbol, one.isin, one.currency].filter(Boolean).join(" · ");
+    const box = field(`instrument-${inputs.size}`, label, input, { wide: true });
+    box.append(options, h("div", { class: "chips" }, ...(one.candidates ?? []).map((two) =>
+      h("button", { class: "button slim", type: "button", onclick: () => { input.value = two.ticker; input.focus(); } }, h("b", {}, two.ticker), ` ${[two.exchange, two.currency].filter(Boolean).join(" · ")}`))));
+    return box;
+  };
+  const unknown = named.filter((one) => !one.ticker);
+  const known = named.filter((one) => one.ticker);
+  return h("section", { class: "instruments", "aria-label": gettext("Instruments") },
+    unknown.length ? h("h3", {}, interpolate(ngettext("%s instrument is not recognised: which is it?", "%s instruments are not recognised: which are they?", unknown.length), [unknown.length])) : "",
+    form({
+      fields: [
+        ...unknown.map(row),
+        known.length ? h("details", { class: "wide" }, h("summary", {}, interpolate(ngettext("%s instrument is recognised", "%s instruments are recognised", known.length), [known.length])), h("div", { class: "fields" }, ...known.map(row))) : "",
+        h("p", { class: "small muted wide" }, gettext("Your choice is remembered for your next file.")),
+      ],
+      label: gettext("Use these tickers"),
+      read: () => Object.fromEntries([...inputs].map(([key, [input, before]]) => [key, input.value.trim(), before]).filter(([, now, before]) => now && now !== before)),
+      send: taken,
+    }));
+}

@@ -1,0 +1,144 @@
+// A holding's transactions in a dialog, and the form that adds or edits one.
+import { api, query } from "./api.js";
+import { confirm, dialog, empty, field, fill, form, h, notice } from "./dom.js";
+import { date, isoDate, num } from "./format.js";
+import { numberInput, readNumbers } from "./portfolios.js";
+
+export const TYPES = () => ({
+  buy: gettext("Buy"), sell: gettext("Sell"), dividend: gettext("Dividend"), interest: gettext("Interest"), fee: gettext("Fee"),
+  tax: gettext("Tax"), split: gettext("Split"), transfer_in: gettext("Transfer in"), transfer_out: gettext("Transfer out"),
+});
+
+let lists = 0;
+
+/** A text box that suggests tickers while one types: a combobox by the ARIA practices. `chosen` gets the suggestion. */
+export function tickerInput(chosen) {
+  const id = `tickers-${++lists}`;
+  const options = h("ul", { class: "options", id, role: "listbox", "aria-label": gettext("Suggestions"), hidden: true });
+  const input = h("input", { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": id, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", required: true, maxlength: 40 });
+  let found = [];
+  let at = -1;
+  let asked = 0;
+  let wait;
+  function show(suggestions) {
+    found = suggestions;
+    at = -1;
+    input.removeAttribute("aria-activedescendant");
+    options.replaceChildren(...found.map((one, index) =>
+      h("li", { role: "option", id: `${id}-${index}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); pick(index); } },
+        h("b", {}, one.ticker), " ", one.company_name, h("span", { class: "muted small" }, ` ${[one.exchange, one.currency].filter(Boolean).join(" · ")}`))));
+    options.hidden = !found.length;
+    input.setAttribute("aria-expanded", String(!options.hidden));
+  }
+  function pick(index) {
+    input.value = found[index].ticker;
+    chosen(found[index]);
+    asked++;
+    show([]);
+  }
+  input.addEventListener("input", () => {
+    clearTimeout(wait);
+    const turn = ++asked;
+    const typedText = input.value.trim();
+    if (!typedText) return show([]);
+    wait = setTimeout(async () => {
+      const answer = await api("/stocks/search" + query({ q: typedText, limit: 8 })).catch(() => []);
+      if (turn === asked) show(answer);
+    }, 200);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (options.hidden) return;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      at = (at + (event.key === "ArrowDown" ? 1 : -1) + found.length) % found.length;
+      [...options.children].forEach((one, index) => one.setAttribute("aria-selected", String(index === at)));
+      input.setAttribute("aria-activedescendant", `${id}-${at}`);
+    } else if (event.key === "Enter" && at >= 0) pick(at);
+    else if (event.key === "Escape") show([]);
+    else return;
+    event.preventDefault();
+  });
+  input.addEventListener("blur", () => {
+    clearTimeout(wait);
+    asked++; // an answer that is still to come opens nothing
+    show([]);
+  });
+  return [input, options];
+}
+
+/** The dialog for a new transaction, or for `row`. `holding` or `portfolioId` says whose. */
+export function editTransaction({ row, holding, portfolioId, done }) {
+  const types = TYPES();
+  const type = h("select", {}, ...Object.entries(types).map(([key, label]) => h("option", { value: key }, label)));
+  type.value = row?.type ?? "buy";
+  const currency = h("input", { maxlength: 3, autocapitalize: "characters", autocomplete: "off", placeholder: "NOK" });
+  const [ticker, options] = tickerInput((one) => { currency.value = one.currency ?? ""; });
+  const instrument = field("ticker", gettext("Ticker, name or ISIN"), ticker, { wide: false });
+  instrument.append(options);
+  const isNew = !row && !holding;
+  const today = isoDate(new Date());
+  const box = dialog(
+    row ? gettext("Edit the transaction") : holding ? `${gettext("New transaction")}: ${holding.ticker}` : gettext("New transaction"),
+    form({
+      fields: [
+        ...(isNew ? [instrument, field("currency", gettext("Currency of the instrument"), currency)] : []),
+        field("type", gettext("Type"), type),
+        field("date", gettext("Date"), h("input", { type: "date", max: today, required: true, value: row?.date ?? today })),
+        field("quantity", gettext("Quantity"), numberInput(row?.quantity, { required: true }), { hint: gettext("Shares; for a split the new shares for an old one") }),
+        field("price", gettext("Price"), numberInput(row?.price), { hint: gettext("A share, in the instrument's currency") }),
+        field("commission", gettext("Commission"), numberInput(row?.commission)),
+        field("exchange_rate", gettext("Exchange rate"), numberInput(row?.exchange_rate), { hint: gettext("Left empty it is looked up") }),
+        field("note", gettext("Note"), h("input", { maxlength: 500, value: row?.note ?? "" }), { wide: true }),
+      ],
+      label: row ? gettext("Save") : gettext("Add"),
+      read: (own) => {
+        const { elements } = own;
+        const body = { type: elements.type.value, date: elements.date.value, note: elements.note.value };
+        if (holding) body.holding_id = holding.id;
+        else if (!row) {
+          Object.assign(body, { portfolio_id: portfolioId, ticker: elements.ticker.value.trim() });
+          if (elements.currency.value.trim()) body.currency = elements.currency.value.trim().toUpperCase();
+        }
+        if (row) delete body.holding_id;
+        // What was not changed is not sent: the API keeps digits that a text box does not show.
+        const names = ["quantity", "price", "commission", "exchange_rate"];
+        return readNumbers(own, row ? names.filter((name) => elements[name].value !== elements[name].defaultShown) : names, body);
+      },
+      send: async (body) => {
+        await (row ? api(`/transactions/${row.id}`, { method: "PATCH", body }) : api("/transactions", { method: "POST", body }));
+        box.close();
+        done();
+        notice(row ? gettext("The transaction is saved.") : gettext("The transaction is added."));
+      },
+    }),
+  );
+  for (const input of box.querySelectorAll("input.number")) input.defaultShown = input.value;
+}
+
+/** All transactions of a holding; `changed` is called after each change. */
+export function showTransactions(holding, currency, changed) {
+  const panel = h("div");
+  const refresh = () => fill(panel, async () => table(await api(`/holdings/${holding.id}/transactions`)));
+  const both = () => { refresh(); changed(); };
+  const types = TYPES();
+  function table(rows) {
+    if (!rows.length) return empty(gettext("No transactions."));
+    const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
+    return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Transactions") }, h("table", {},
+      h("thead", {}, h("tr", {}, head(gettext("Date")), head(gettext("Type"), "text"), head(gettext("Quantity")), head(`${gettext("Price")} (${holding.currency})`), head(gettext("Commission"), "less"), head(`${gettext("Amount")} (${currency})`), head(gettext("Realised gain"), "less"), head(h("span", { class: "hidden" }, gettext("Actions"))))),
+      h("tbody", {}, ...rows.map((row) => h("tr", { "data-id": row.id },
+        h("th", { scope: "row" }, date(row.date), row.note && h("span", { class: "under" }, row.note)),
+        h("td", { class: "text" }, types[row.type] ?? row.type, row.source === "market_data" && h("span", { class: "tag" }, gettext("by itself"))),
+        h("td", {}, num("quantity", row.quantity)),
+        h("td", {}, num("price", row.price)),
+        h("td", { class: "less" }, num("money", row.commission, { digits: 2 })),
+        h("td", {}, num("money", row.amount, { digits: 2 })),
+        h("td", { class: "less" }, row.realised_gain === null ? "" : num("money", row.realised_gain, { digits: 2, signed: true })),
+        h("td", {},
+          h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Edit")}: ${types[row.type]} ${date(row.date)}`, onclick: () => editTransaction({ row, done: both }) }, gettext("Edit")), " ",
+          h("button", { class: "button slim danger", type: "button", "aria-label": `${gettext("Delete")}: ${types[row.type]} ${date(row.date)}`, onclick: () =>
+            confirm(`${types[row.type]}, ${date(row.date)}`, gettext("Delete"), async () => { await api(`/transactions/${row.id}`, { method: "DELETE" }); both(); }) }, gettext("Delete"))))))));
+  }
+  dialog(`${holding.company_name || holding.ticker} (${holding.ticker})`, h("div", {}, panel, h("div", { class: "actions" },
+    h("button", { class: "button primary", type: "button", onclick: () => editTransaction({ holding, done: both }) }, gettext("Add a transaction")))), { large: true });
+  refresh();
+}
