@@ -1,0 +1,18 @@
+"""make bench: every figure as a ratio measured within this one run; exits 1 when a limit is passed.
+
+A module here prints its own lines, `name: R x what (limit L)`, and returns whether all of them held.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
+    held = [import_module(f"benchmarks.{name}").main() for name in wanted]
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

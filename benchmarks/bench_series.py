@@ -1,0 +1,69 @@
+"""load_series_M: 100 instruments of ten years as a matrix, against reading the rows."""
+
+import os
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+INSTRUMENTS = 100
+START, END = date(2015, 1, 1), date(2024, 12, 31)
+LIMITS = {"sqlite": 0.02, "postgresql": 0.06}
+
+
+def seconds(function: Callable[[], Any], repeats: int) -> float:
+    times = []
+    for _ in range(repeats):
+        begun = perf_counter()
+        function()
+        times.append(perf_counter() - begun)
+    return median(times)
+
+
+def main() -> bool:
+    """Both on a database that is thrown away."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
+    django.setup()
+    from benchmarks.scratch import scratch_database
+
+    with scratch_database():
+        return load_series()
+
+
+def load_series() -> bool:
+    """Whether the matrix costs at most its share of reading the rows; the process keeps no vectors meanwhile."""
+    from django.db import connection
+
+    from marketdata import series, services
+    from marketdata.models import HistoricalStockPrice, StockMetadata
+
+    dice = random.Random(1)
+    weekdays = [day for n in range((END - START).days + 1) if (day := START + timedelta(days=n)).weekday() < 5]
+    ids = []
+    for number in range(INSTRUMENTS):
+        stock = StockMetadata.objects.create(ticker=f"BENCH{number}", currency="USD", source="yahoo")
+        closes = [(day, Decimal(dice.randrange(2_000, 50_000)) / 100) for day in weekdays]
+        services.record_prices(stock=stock, closes=closes, source="yahoo")
+        ids.append(stock.pk)
+
+    def rows() -> None:
+        found = HistoricalStockPrice.objects.filter(stock_id__in=ids, date__gte=START, date__lte=END)
+        list(found.values_list("stock_id", "date", "close"))
+
+    def vectors() -> None:
+        series.kept.clear()
+        matrix = series.closes(ids, START, END)
+        assert matrix.shape == (INSTRUMENTS, (END - START).days + 1)
+
+    vectors()  # makes and stores them
+    ratio = seconds(vectors, 15) / seconds(rows, 5)
+    print(
+        f"load_series_M: {ratio:.4f} x values_list "
+        f"(limit {LIMITS['sqlite']} on SQLite, {LIMITS['postgresql']} on PostgreSQL)"
+    )
+    return ratio <= LIMITS[connection.vendor]

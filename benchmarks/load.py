@@ -1,0 +1,298 @@
+"""make load: 50 people at once for four minutes, each with a portfolio of size M, on PostgreSQL and Redis.
+
+Everything is on this machine and of this program's own: the servers, the database, the clients. Each client waits a
+second between requests; four in five read, the others record, correct and delete trades and import files. Holds if
+there is no error, each kind's p99 is under 40 times what one client alone waits for it in the middle, and the memory of
+the server's processes grows by less than 5 % from the middle of the run to its end.
+
+    python -m benchmarks.load [--clients 50] [--seconds 240]
+"""
+
+import argparse
+import json
+import os
+import random
+import secrets
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from datetime import date, timedelta
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+MOST_TIMES_ALONE = 40
+MOST_GROWTH = 0.05
+THINK_SECONDS = 1.0
+ALONE = 25  # requests of each kind by one client alone
+READS = ("dashboard", "portfolios", "holdings", "transactions", "timeline", "performance", "allocation", "net worth")
+WRITES = ("record", "correct", "delete", "import")
+
+
+class Client:
+    """One person: who they are, what they have, and a connection that is kept."""
+
+    def __init__(self, port: int, person: dict, seed: int) -> None:
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        self.person, self.dice = person, random.Random(seed)
+        self.recorded: list[str] = []
+        self.count = 0
+
+    def send(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"):
+        headers = {"Authorization": f"Bearer {self.person['token']}", "Accept-Encoding": "gzip", "Content-Type": kind}
+        try:
+            self.connection.request(method, f"/api/v1{path}", body, headers)
+            answer = self.connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, HTTPException) as error:
+            self.connection.close()
+            return 0, repr(error).encode()
+
+    def trade(self, **more) -> bytes:
+        day = date(2024, 1, 2) + timedelta(days=self.dice.randrange(600))
+        body = {"type": "buy", "date": day.isoformat(), "quantity": 1, "price": self.dice.randrange(50, 200)}
+        return json.dumps(body | more).encode()
+
+    def ask(self, kind: str):
+        """(status, body) of one request of a kind."""
+        portfolio = self.person["portfolio"]
+        paths = {
+            "dashboard": "/dashboard",
+            "portfolios": "/portfolios",
+            "holdings": f"/portfolios/{portfolio}/holdings",
+            "transactions": "/transactions",
+            "timeline": f"/portfolios/{portfolio}/timeline?interval=week",
+            "performance": f"/portfolios/{portfolio}/performance",
+            "allocation": f"/portfolios/{portfolio}/allocation?by=currency",
+            "net worth": "/net-worth?interval=month",
+        }
+        if kind in paths:
+            return self.send("GET", paths[kind])
+        if kind == "import":
+            return self.import_file()
+        if kind == "record" or not self.recorded:
+            return self.record()
+        if kind == "correct":
+            pk = self.dice.choice(self.recorded)
+            return self.send(
+                "PATCH", f"/transactions/{pk}", json.dumps({"price": self.dice.randrange(50, 200)}).encode()
+            )
+        return self.send("DELETE", f"/transactions/{self.recorded.pop()}")
+
+    def record(self):
+        body = self.trade(holding_id=self.dice.choice(self.person["holdings"]), exchange_rate=1)
+        status, answer = self.send("POST", "/transactions", body)
+        if status == 201:
+            self.recorded.append(json.loads(answer)["id"])
+        return status, answer
+
+    def import_file(self):
+        self.count += 1
+        lines = ["date,type,ticker,quantity,price,currency,exchange_rate,external_id"]
+        for row in range(20):
+            ticker, currency = self.dice.choice(self.person["instruments"])
+            lines.append(f"2025-03-{row % 28 + 1:02},buy,{ticker},1,100,{currency},1,{self.count}-{row}-{id(self)}")
+        edge = "edge-of-the-form"
+        parts = [
+            f'--{edge}\r\nContent-Disposition: form-data; name="portfolio_id"\r\n\r\n{self.person["portfolio"]}\r\n',
+            f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="trades.csv"\r\n'
+            f"Content-Type: text/csv\r\n\r\n{chr(10).join(lines)}\r\n--{edge}--\r\n",
+        ]
+        kind = f"multipart/form-data; boundary={edge}"
+        return self.send("POST", "/transactions/import-csv", "".join(parts).encode(), kind)
+
+    def next_kind(self) -> str:
+        return self.dice.choice(READS if self.dice.random() < 0.8 else WRITES)
+
+
+class Measured:
+    """Seconds by kind, and what went wrong."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.errors: list[str] = []
+
+    def note(self, client: Client, kind: str) -> None:
+        begun = time.perf_counter()
+        status, answer = client.ask(kind)
+        self.seconds[kind].append(time.perf_counter() - begun)
+        if not 200 <= status < 300:
+            self.errors.append(f"{kind}: {status} {answer[:300]!r}")
+
+
+def alone(port: int, person: dict) -> Measured:
+    client, found = Client(port, person, 0), Measured()
+    for kind in (*READS, *WRITES) * 2:  # both processes have loaded what they need
+        client.ask(kind)
+    for _ in range(ALONE):
+        for kind in (*READS, *WRITES):
+            found.note(client, kind)
+    return found
+
+
+def together(port: int, people: list[dict], seconds: float) -> Measured:
+    found, end = Measured(), time.monotonic() + seconds
+
+    def live(person: dict, seed: int) -> None:
+        client = Client(port, person, seed)
+        time.sleep(client.dice.random() * THINK_SECONDS)
+        while time.monotonic() < end:
+            found.note(client, client.next_kind())
+            time.sleep(THINK_SECONDS)
+
+    threads = [threading.Thread(target=live, args=(person, seed)) for seed, person in enumerate(people, start=1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def megabytes(group: int) -> float:
+    """The memory of a process group: what each process has for itself, and its part of what they share."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(folder.name)) == group:
+                rollup = (folder / "smaps_rollup").read_text()
+                total += int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
+        except (OSError, StopIteration):
+            continue
+    return total / 1024
+
+
+def prepare(count: int) -> list[dict]:
+    """`count` people with a portfolio of size M each, of the same instruments but each with trades of their own."""
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    from benchmarks import stored
+    from benchmarks.generate import CURRENCIES, generate
+    from financeproj.users.models import User
+    from portfolios.models import Holding, Portfolio
+
+    data = generate("M")
+    stocks = stored._store_instruments(data)
+    stored._store_rates(data)
+    people = []
+    for number in range(count):
+        user = User.objects.create(username=f"user{number}", base_currency=CURRENCIES[0])
+        portfolio = Portfolio.objects.create(user=user, name="Size M", currency=CURRENCIES[0], version=1)
+        stored._store_transactions(data, stocks, portfolio)
+        held = Holding.objects.filter(portfolio=portfolio).select_related("stock")
+        people.append(
+            {
+                "token": str(AccessToken.for_user(user)),
+                "portfolio": str(portfolio.pk),
+                "holdings": [str(one.pk) for one in held],
+                "instruments": [(one.stock.ticker, one.stock.currency) for one in held],
+            }
+        )
+    return people
+
+
+def report(first: Measured, then: Measured, memory: list[tuple[float, float]], seconds: float) -> bool:
+    held = not (first.errors or then.errors)
+    for error in (first.errors + then.errors)[:10]:
+        print(f"error: {error}")
+    count = sum(map(len, then.seconds.values()))
+    print(f"{count} requests in {seconds:.0f} s ({count / seconds:.1f} a second), {len(then.errors)} errors")
+    print(f"{'kind':14}{'alone p50':>12}{'p50':>10}{'p99':>10}{'p99 / alone':>14} (limit {MOST_TIMES_ALONE})")
+    for kind in (*READS, *WRITES):
+        found = sorted(then.seconds[kind])
+        if not found:
+            continue
+        middle, p99 = statistics.median(first.seconds[kind]), found[int(len(found) * 0.99)]
+        held &= p99 < MOST_TIMES_ALONE * middle
+        times = [f"{1000 * one:.1f} ms" for one in (middle, statistics.median(found), p99)]
+        print(f"{kind:14}{times[0]:>12}{times[1]:>10}{times[2]:>10}{p99 / middle:>13.1f}x")
+    middle, end = (
+        statistics.fmean(size for at, size in memory if low <= at <= high) if memory else 0
+        for low, high in ((0.46 * seconds, 0.54 * seconds), (0.92 * seconds, seconds))
+    )
+    held &= end < middle * (1 + MOST_GROWTH)
+    print(f"memory of the server: {middle:.0f} MB half way, {end:.0f} MB at the end: {end / middle - 1:+.1%}", end=" ")
+    print(f"(limit {MOST_GROWTH:+.0%})")
+    return held
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=240)
+    wanted = parser.parse_args()
+
+    from tests.servers.services import OwnPostgres, OwnRedis, free_port, postgresql_programs
+
+    with tempfile.TemporaryDirectory(prefix="load-pg-") as one, tempfile.TemporaryDirectory(prefix="load-") as other:
+        postgres, redis = OwnPostgres(Path(one), postgresql_programs()), OwnRedis(Path(other))
+        port = free_port()
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "financeproj.settings",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "DEBUG": "false",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "LOG_LEVEL": "WARNING",
+            "PORT": str(port),
+            "DATABASE_URL": postgres.url,
+            "REDIS_URL": redis.url,
+        }
+        server = None
+        try:
+            postgres.start()
+            redis.start()
+            import django
+
+            django.setup()
+            from django.core.management import call_command
+            from django.db import connections
+
+            call_command("migrate", verbosity=0)
+            people = prepare(wanted.clients)
+            connections.close_all()
+            print(f"{wanted.clients} people with 100 instruments and 5,000 trades each")
+            serve = ["-m", "gunicorn", "financeproj.wsgi", "--config", "python:financeproj.gunicorn"]
+            server = subprocess.Popen([sys.executable, *serve], start_new_session=True)
+            _wait_for(port)
+            first = alone(port, people[0])
+            memory: list[tuple[float, float]] = []
+            begun, done = time.monotonic(), threading.Event()
+
+            def watch() -> None:
+                while not done.wait(max(0.5, wanted.seconds / 80)):
+                    memory.append((time.monotonic() - begun, megabytes(server.pid)))
+
+            watcher = threading.Thread(target=watch, daemon=True)
+            watcher.start()
+            then = together(port, people, wanted.seconds)
+            done.set()
+            watcher.join()
+            return 0 if report(first, then, memory, wanted.seconds) else 1
+        finally:
+            if server is not None:
+                os.killpg(server.pid, signal.SIGTERM)
+                server.wait(60)
+            postgres.stop()
+            redis.stop()
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + 60
+    while True:
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        if time.monotonic() > until:
+            raise TimeoutError("the web server does not answer")
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

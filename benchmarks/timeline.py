@@ -1,0 +1,102 @@
+"""What `bench_timeline` runs in a process of its own: requests against one database, from middleware to bytes."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.floor import arrays, floor
+from benchmarks.generate import generate
+from benchmarks.measure import fastest_seconds, peak_megabytes
+
+
+def client_of(user: Any) -> Any:
+    """GETs as `user`, with a token, as a browser that takes gzip; returns the response and checks that it is 200."""
+    from django.test import Client
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    client = Client(SERVER_NAME="localhost", headers={"accept-encoding": "gzip"})
+    headers = {"authorization": f"Bearer {AccessToken.for_user(user)}"}
+
+    def get(path: str) -> Any:
+        response = client.get(path, headers=headers)
+        assert response.status_code == 200, (path, response.status_code, response.content[:500])
+        return response
+
+    return get
+
+
+def forget() -> None:
+    """What a new process would not know: the vectors that this one has kept."""
+    from marketdata import series
+    from marketdata.selectors import forget_legs
+    from portfolios import inputs
+    from portfolios.reports import vectors
+
+    series.kept.clear()
+    vectors.kept.clear()
+    inputs.kept.clear()
+    forget_legs()
+
+
+def measure(size: str) -> dict[str, float]:
+    """Seconds and multiples of the floor for a portfolio of `size`, in a database of its own."""
+    from django.conf import settings
+
+    from benchmarks.scratch import scratch_database
+    from benchmarks.stored import store
+    from financeproj.users.models import User
+
+    settings.ROOT_URLCONF = "benchmarks.urls"
+    data, found = generate(size), {}
+    bare = arrays(data)
+    with scratch_database():
+        user = User.objects.create(username="bench", base_currency="NOK")
+        get, portfolio = client_of(user), store(data, user)
+        path = f"/api/v1/portfolios/{portfolio.pk}/timeline"
+        get(path)  # stores the vector of the transactions
+        seconds, lowest = fastest_seconds(lambda: get(path), lambda: floor(bare))
+        found["seconds"], found["warm"] = seconds, seconds / lowest
+        cold, lowest = fastest_seconds(lambda: (forget(), get(path)), lambda: floor(bare))
+        found["cold"] = cold / lowest
+        holdings, empty = fastest_seconds(
+            lambda: get(f"/api/v1/portfolios/{portfolio.pk}/holdings"), lambda: get("/empty")
+        )
+        found["holdings"] = holdings / empty
+        found["megabytes"] = float(_in_a_new_process("rss", str(user.pk), path))
+    return found
+
+
+def database_url() -> str:
+    """That of the database of this process."""
+    from django.db import connection
+
+    settings = connection.settings_dict
+    name = settings["NAME"]
+    if connection.vendor == "postgresql":
+        place = f"{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT'] or 5432}"
+        return f"postgres://{place}/{name}"
+    return f"sqlite:///{name}"
+
+
+def _in_a_new_process(*arguments: str) -> str:
+    """The last line that this module prints when it is run with `arguments` on the database of this process."""
+    command = [sys.executable, "-m", "benchmarks.timeline", *arguments]
+    environment = {**os.environ, "DATABASE_URL": database_url()}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()[-1]
+
+
+def peak_of_one_answer(user_id: str, path: str) -> float:
+    """The peak memory in MB of a process that has answered one timeline and knew nothing before."""
+    from financeproj.users.models import User
+
+    client_of(User.objects.get(pk=user_id))(path)
+    return peak_megabytes()
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    print(peak_of_one_answer(*sys.argv[2:]) if sys.argv[1] == "rss" else json.dumps(measure(sys.argv[1])))
