@@ -1,0 +1,116 @@
+"""Fixtures that every app's tests share."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from financeproj.core import locks
+from financeproj.users.models import User
+from marketdata import series
+from marketdata.selectors import forget_legs
+from portfolios import inputs
+from portfolios.reports import vectors
+from tests.servers.cache import empty_cache
+from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first closes the network to every test)
+
+PASSWORD = "correct horse battery"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Two test processes on one Redis share nothing in it."""
+    from django.conf import settings
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that may use the database may use the embedded cache's file too."""
+    from django.conf import settings
+
+    databases = list(settings.DATABASES)
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        marker = item.get_closest_marker("django_db")
+        if marker is None and not names & {"db", "transactional_db", "live_server"}:
+            continue
+        options = dict(marker.kwargs) if marker else {}
+        if names & {"transactional_db", "live_server"}:
+            options["transaction"] = True
+        options.setdefault("databases", databases)
+        item.add_marker(pytest.mark.django_db(**options), append=False)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: Any) -> None:
+    """A run that was broken off may have left its test database, and processes that hold it: it goes first."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        name = connection.ops.quote_name(connection.creation._get_test_db_name())
+        with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(request: pytest.FixtureRequest) -> None:
+    """No cached answer, lock or throttle of one test reaches the next."""
+    locks._local.clear()
+    series.kept.clear()  # a test's rollback gives the next one the same ids and versions
+    vectors.kept.clear()
+    inputs.kept.clear()
+    forget_legs()
+    if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("_django_db_helper")
+        empty_cache()
+    return
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """bcrypt's cost is its point, but not in every test; test_passwords.py puts it back."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    def make(username: str = "kari", **fields: Any) -> User:
+        return User.objects.create_user(username=username, password=PASSWORD, **fields)
+
+    return make
+
+
+@pytest.fixture
+def user(make_user: Callable[..., User]) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def other_user(make_user: Callable[..., User]) -> User:
+    return make_user("ola")
+
+
+def api_client(user: User | None = None) -> APIClient:
+    client = APIClient()
+    if user is not None:
+        client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def api(user: User) -> APIClient:
+    """A client signed in as `user`."""
+    return api_client(user)
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    return APIClient()
+
+
+@pytest.fixture
+def other_api(other_user: User) -> APIClient:
+    return api_client(other_user)

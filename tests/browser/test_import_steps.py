@@ -1,0 +1,140 @@
+"""What the dialog of an import asks where a file leaves something open, and how it tells of a long one."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from conftest import PASSWORD
+from integrations.tests.conftest import csv
+from integrations.tests.test_resolving import ISIN, bought, found
+from portfolios.models import InstrumentAlias
+from portfolios.services import create_portfolio
+from tests.servers.processes import installation  # noqa: F401
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(params=["wide", "phone"])
+def visitor(request, visit, user):
+    portfolio = create_portfolio(user=user, name="Savings", currency="NOK")
+    visitor = visit(request.param)
+    visitor.sign_in("kari", PASSWORD)
+    visitor.open(f"/portfolios/{portfolio.pk}")
+    return visitor
+
+
+def choose(page, name, data):
+    """Open the dialog and choose a file of this name and content."""
+    page.click("#import")
+    page.set_input_files("#import-file", {"name": name, "mimeType": "text/csv", "buffer": data})
+
+
+def refusals(visitor):
+    """The browser itself reports a 422; those are expected. How many there were."""
+    before = len(visitor.problems)
+    visitor.problems = [one for one in visitor.problems if "422" not in one]
+    return before - len(visitor.problems)
+
+
+def test_a_file_of_no_known_format_is_read_by_saying_which_column_is_which(visitor):
+    page = visitor.page
+    choose(page, "own.csv", "Tag;Art;Papier;Stück;Kurs\n04.03.2024;buy;FJORD.DEMO;10;100,50\n".encode())
+    page.get_by_role("heading", name="Which column is which?").wait_for()
+    assert refusals(visitor) == 1
+    page.get_by_label("Date *").select_option("Tag")
+    assert "04.03.2024" in page.locator("dialog .field", has=page.get_by_label("Date *")).inner_text()
+    page.get_by_role("button", name="Read it so").click()
+    expect(page.get_by_label("Type *")).to_have_attribute("aria-invalid", "true")
+    for ours, theirs in (("Type *", "Art"), ("Ticker *", "Papier"), ("Quantity *", "Stück"), ("Price *", "Kurs")):
+        page.get_by_label(ours).select_option(theirs)
+    page.get_by_role("button", name="Read it so").click()
+    page.get_by_role("button", name="Import 1 transaction", exact=True).click()
+    page.get_by_text("1 transaction is imported.").wait_for()
+    done = visitor.api("/imports")[0]
+    assert (done["format"], done["created"], done["file_name"]) == ("mapped", 1, "own.csv")
+    row = visitor.api("/transactions")["results"][0]
+    assert (row["date"], row["quantity"], row["price"]) == ("2024-03-04", 10, 100.5)
+
+
+def test_a_mapping_that_the_api_refuses_is_asked_again_as_it_was(visitor):
+    page = visitor.page
+    choose(page, "own.csv", b"date,kind,ticker,quantity,price\nlater,buy,FJORD.DEMO,10,100\n")
+    assert page.get_by_label("Date *").input_value() == "date"
+    page.get_by_label("Type *").select_option("kind")
+    page.get_by_role("button", name="Read it so").click()
+    page.locator("dialog tr.bad", has_text="later").wait_for()
+    assert page.get_by_role("button", name="Import 0 transactions").is_disabled()
+    assert refusals(visitor) == 1
+    assert visitor.api("/imports") == []
+
+
+def test_of_two_plausible_formats_one_is_chosen(visitor):
+    page = visitor.page
+    header = b"Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount,Type,Ticker\n"
+    choose(page, "both.csv", header + b"2024-03-04,Buy,FJORD.DEMO,Fjord,1,100,,,buy,FJORD.DEMO\n")
+    page.get_by_role("heading", name="Whose file is it?").wait_for()
+    assert refusals(visitor) == 1
+    labels = {one["format"]: one["label"] for one in visitor.api("/imports/formats")}
+    assert page.get_by_role("button", name=labels["schwab"]).is_visible()
+    page.get_by_role("button", name=labels["generic"]).click()
+    page.get_by_role("button", name="Import 1 transaction", exact=True).click()
+    page.get_by_text("1 transaction is imported.").wait_for()
+    assert visitor.api("/imports")[0]["format"] == "generic"
+
+
+def test_an_instrument_that_nothing_fits_is_named_once_and_remembered(visitor, yahoo):
+    yahoo.list("ATL.DE", [40.0, 41.0], currency="EUR")
+    found(yahoo, "ATL.DE")
+    page = visitor.page
+    choose(page, "first.csv", bought(symbol="ATLX"))
+    page.get_by_text("1 instrument is not recognised").wait_for()
+    assert page.get_by_role("button", name="Import 0 transactions").is_disabled()
+    asked = page.get_by_role("combobox", name=ISIN)
+    page.get_by_role("button", name="ATL.DE").click()
+    assert asked.input_value() == "ATL.DE"
+    asked.fill("no ticker")
+    page.get_by_role("button", name="Use these tickers").click()
+    page.get_by_text("NO TICKER is no ticker.").wait_for()
+    assert refusals(visitor) == 1
+    asked.fill("ATLAS.USD.DEMO")
+    with page.expect_response("**/import-csv"):
+        asked.press("Enter")
+    page.get_by_role("button", name="Import 1 transaction", exact=True).click()
+    page.get_by_text("1 transaction is imported.").wait_for()
+    assert dict(InstrumentAlias.objects.values_list("key", "ticker")) == {ISIN: "ATLAS.USD.DEMO"}
+    page.get_by_role("button", name="Done").click()
+    choose(page, "second.csv", bought(symbol="ATLX").replace(b"T-1", b"T-2"))
+    page.get_by_text("1 instrument is recognised").click()
+    assert page.get_by_role("combobox", name=ISIN).input_value() == "ATLAS.USD.DEMO"
+    assert page.get_by_role("button", name="Import 1 transaction", exact=True).is_enabled()
+
+
+def test_a_big_file_is_followed_until_a_worker_has_done_it(visit, installation):
+    installation.start_web()
+    session = installation.sign_in()
+    worker = installation.start_worker()
+    alive = "from integrations.background import worker_is_alive; print(worker_is_alive())"
+    installation.wait_for(lambda: installation.shell(alive) == "True", "the worker")
+    body = {"name": "Nordic", "currency": "NOK"}
+    portfolio = session.post(f"{installation.url}/api/v1/portfolios", json=body, timeout=30).json()
+    visitor = visit(origin=installation.url)
+    page = visitor.page
+    visitor.sign_in("kari", PASSWORD)
+    visitor.open(f"/portfolios/{portfolio['id']}")
+    rows = 15_000
+    data = csv(*(f"2024-01-02,buy,T{row % 20}.DEMO,1,{row + 1}" for row in range(rows)))
+    choose(page, "big.csv", data)
+    go = page.get_by_role("button", name="Import 15000 transactions")
+    go.wait_for(timeout=60_000)
+    with page.expect_response("**/import-csv") as answered:
+        go.click()
+    assert (answered.value.status, answered.value.json()["state"]) == (202, "running")
+    bar = page.locator("dialog progress")
+    expect(bar).to_have_attribute("value", "0")
+    expect(bar).to_have_attribute("value", re.compile(r"^0\.\d+$"), timeout=60_000)
+    page.get_by_role("button", name="Close").click()  # it goes on, and the list of imports tells of it
+    page.locator("#imports progress").wait_for()
+    page.get_by_role("button", name="Undo: big.csv").wait_for(timeout=120_000)
+    expect(page.locator("#holdings-table tbody tr")).to_have_count(20, timeout=60_000)
+    installation.kill(worker)

@@ -1,0 +1,249 @@
+"""The admin: every model is there, no page asks a query per row, and writing goes through the services."""
+
+from datetime import date
+from decimal import Decimal as D
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from integrations.services import import_statement
+from marketdata.models import (
+    CurrencyPair,
+    HeldBackPrice,
+    HistoricalExchangeRate,
+    HistoricalStockPrice,
+    StockMetadata,
+    StockQuote,
+    StockSplit,
+)
+from portfolios import services
+from portfolios.models import Holding, Import, Portfolio, PortfolioBalance, Transaction
+from portfolios.tests.conftest import make_stock, portfolio, stock, trade  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.django_db
+OURS = ("users", "marketdata", "portfolios", "pensions", "integrations")
+# Rows that are the inside of something else, never put right by hand.
+INSIDE = {"StockVector", "PairVector", "TransactionVector"}
+
+
+@pytest.fixture
+def page(client, user):
+    user.is_staff = user.is_superuser = True
+    user.save()
+    client.force_login(user)
+    return client
+
+
+def url(model, name, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+def our_models():
+    return [model for app in OURS for model in apps.get_app_config(app).get_models() if model.__name__ not in INSIDE]
+
+
+@pytest.mark.parametrize("model", our_models(), ids=lambda model: model.__name__)
+def test_every_model_is_listed_with_columns_search_and_filters(page, model):
+    shown = admin.site.get_model_admin(model)
+    assert len(shown.list_display) >= 3
+    assert shown.search_fields
+    assert shown.list_filter
+    assert page.get(url(model, "changelist"), {"q": "x"}).status_code == 200
+
+
+def queries(page, address):
+    with CaptureQueriesContext(connection) as captured:
+        assert page.get(address).status_code == 200
+    return len(captured)
+
+
+def test_lists_ask_no_query_per_row(page, portfolio, make_stock):
+    models = (StockMetadata, Holding, Transaction, Portfolio)
+    trade(portfolio, make_stock("FIRST.DEMO", price="10"), "buy", "5", "10")
+    for model in models:
+        queries(page, url(model, "changelist"))
+    before = [queries(page, url(model, "changelist")) for model in models]
+    for index in range(6):
+        trade(portfolio, make_stock(f"M{index}.DEMO", price="10"), "buy", "5", "10")
+        services.create_portfolio(user=portfolio.user, name=f"P{index}", currency="NOK")
+    assert [queries(page, url(model, "changelist")) for model in models] == before
+
+
+def form(row_or_holding, **changes):
+    return {"type": "buy", "date": "2024-05-02", "quantity": "10", "price": "100.25", "commission": "0", **changes}
+
+
+def test_a_transaction_saved_in_the_admin_replays_the_holding(page, portfolio, stock):
+    first = trade(portfolio, stock, "buy", "4", "100")
+    response = page.post(url(Transaction, "add"), form(first, holding=str(first.holding_id)))
+    assert response.status_code == 302
+    assert Holding.objects.get().current_quantity == 14
+    response = page.post(url(Transaction, "change", first.pk), form(first, quantity="5"))
+    assert response.status_code == 302
+    holding = Holding.objects.get()
+    assert (holding.current_quantity, holding.cost_basis) == (15, 15 * 100.25)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"type": "sell", "quantity": "99"}, "quantity", "99 requested, 4 held on 2024-05-02"),
+        ({"date": "2999-01-01"}, "date", "in the future"),
+        ({"price": ""}, "price", "A price is needed"),
+        ({"quantity": "0." + "1" * 29}, "quantity", "significant digits"),
+        ({"external_id": "N-1"}, "external_id", "already"),
+    ],
+)
+def test_the_admin_refuses_what_the_api_refuses_with_a_message_at_the_field(
+    page,
+    portfolio,
+    stock,
+    changes,
+    field,
+    message,
+):
+    first = trade(portfolio, stock, "buy", "4", "100", external_id="N-1")
+    response = page.post(url(Transaction, "add"), form(first, holding=str(first.holding_id), **changes))
+    assert response.status_code == 200
+    assert message in str(response.context["adminform"].form.errors[field])
+    assert Transaction.objects.count() == 1
+    assert Holding.objects.get().current_quantity == 4
+
+
+def test_deleting_a_buy_that_a_sale_needs_is_refused_with_a_message(page, portfolio, stock):
+    bought = trade(portfolio, stock, "buy", "4", "100")
+    trade(portfolio, stock, "sell", "4", "120", on=date(2024, 6, 3))
+    response = page.post(url(Transaction, "delete", bought.pk), {"post": "yes"}, follow=True)
+    assert "would exceed what is held" in str(next(iter(response.context["messages"])))
+    action = {"action": "delete_selected", "_selected_action": [str(bought.pk)], "post": "yes"}
+    response = page.post(url(Transaction, "changelist"), action, follow=True)
+    assert "would exceed what is held" in str(next(iter(response.context["messages"])))
+    assert Transaction.objects.count() == 2
+
+
+def test_a_portfolio_saved_in_the_admin_keeps_its_dated_credit(page, user):
+    body = {"user": str(user.pk), "name": "Nordic", "currency": "NOK", "used_credit": "100", "cash": "7"}
+    assert page.post(url(Portfolio, "add"), body).status_code == 302
+    portfolio = Portfolio.objects.get()
+    assert (portfolio.used_credit, portfolio.cash, PortfolioBalance.objects.count()) == (100, 7, 2)
+    refused = page.post(url(Portfolio, "add"), {**body, "name": "NORDIC"})
+    assert "already" in str(refused.context["adminform"].form.errors["name"])
+    change = {**body, "name": "Norden", "used_credit": "50"}
+    assert page.post(url(Portfolio, "change", portfolio.pk), change).status_code == 302
+    portfolio.refresh_from_db()
+    assert (portfolio.name, portfolio.used_credit) == ("Norden", 50)
+    assert page.post(url(Portfolio, "delete", portfolio.pk), {"post": "yes"}).status_code == 302
+    assert not Portfolio.objects.exists()
+
+
+def test_five_wrong_passwords_lock_the_admin_too(client, user):
+    body = {"username": "kari", "password": "wrong"}
+    codes = [client.post("/admin/login/", body).status_code for _ in range(6)]
+    assert codes == [200, 200, 200, 200, 429, 429]
+    assert int(client.post("/admin/login/", body)["Retry-After"]) > 0
+
+
+def test_a_close_put_right_in_the_admin_moves_the_version(page, stock):
+    body = {"stock": str(stock.pk), "date": "2024-05-02", "close": "101.5"}
+    assert page.post(url(HistoricalStockPrice, "add"), body).status_code == 302
+    row = HistoricalStockPrice.objects.get()
+    assert (row.close, row.source) == (D("101.5"), "manual")
+    version = StockMetadata.objects.get().version
+    assert version > stock.version
+    assert page.post(url(HistoricalStockPrice, "change", row.pk), {**body, "close": "99"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.close, StockMetadata.objects.get().version) == (99, version + 1)
+    twice = page.post(url(HistoricalStockPrice, "add"), body)
+    assert "has a price already" in str(twice.context["adminform"].form.errors)
+    negative = page.post(url(HistoricalStockPrice, "add"), {**body, "date": "2024-05-03", "close": "-1"})
+    assert negative.status_code == 200
+    assert page.post(url(HistoricalStockPrice, "delete", row.pk), {"post": "yes"}).status_code == 302
+    assert (HistoricalStockPrice.objects.count(), StockMetadata.objects.get().version) == (0, version + 2)
+
+
+def test_a_split_entered_in_the_admin_is_booked_into_the_holding(page, portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    body = {"stock": str(stock.pk), "date": "2024-06-10", "ratio": "4"}
+    assert page.post(url(StockSplit, "add"), body).status_code == 302
+    assert Holding.objects.get().current_quantity == 40
+
+
+def test_the_currency_of_a_traded_instrument_is_fixed(page, portfolio, stock):
+    body = {"ticker": stock.ticker, "currency": "SEK", "asset_type": "etf", "source": "simulated"}
+    assert page.post(url(StockMetadata, "change", stock.pk), body).status_code == 302
+    trade(portfolio, stock, "buy", "10", "100", exchange_rate="1")
+    refused = page.post(url(StockMetadata, "change", stock.pk), {**body, "currency": "NOK"})
+    assert "fixed" in str(refused.context["adminform"].form.errors["currency"])
+    assert page.post(url(StockMetadata, "change", stock.pk), {**body, "sector": "Energy"}).status_code == 302
+    stock.refresh_from_db()
+    assert (stock.currency, stock.sector, stock.asset_type) == ("SEK", "Energy", "etf")
+    page.post(url(StockMetadata, "delete", stock.pk), {"post": "yes"})
+    assert StockMetadata.objects.filter(pk=stock.pk).exists()
+
+
+def test_a_rate_put_right_in_the_admin_is_the_one_that_counts(page):
+    pair = CurrencyPair.objects.create(base="USD", target="NOK")
+    body = {"pair": str(pair.pk), "date": "2024-05-02", "rate": "10.75"}
+    assert page.post(url(HistoricalExchangeRate, "add"), body).status_code == 302
+    assert HistoricalExchangeRate.objects.get().source == "manual"
+    assert CurrencyPair.objects.get().version == 1
+    refused = page.post(url(HistoricalExchangeRate, "add"), {**body, "date": "2024-05-03", "rate": "0"})
+    assert refused.status_code == 200
+    assert HistoricalExchangeRate.objects.count() == 1
+
+
+def test_held_back_prices_are_accepted_or_rejected(page, stock):
+    for day in ("2024-05-02", "2024-05-03"):
+        HeldBackPrice.objects.create(stock=stock, date=day, close=500, reason="jump", source="simulated")
+    first, second = HeldBackPrice.objects.order_by("date")
+    listed = url(HeldBackPrice, "changelist")
+    page.post(listed, {"action": "accept", "_selected_action": [str(first.pk)]})
+    page.post(listed, {"action": "reject", "_selected_action": [str(second.pk)]})
+    assert not HeldBackPrice.objects.exists()
+    assert list(HistoricalStockPrice.objects.values_list("date", "close")) == [(date(2024, 5, 2), 500)]
+
+
+@pytest.mark.parametrize("question", ["stale", "unpriced", "held_back"])
+def test_filters_answer_a_question(page, make_stock, question):
+    priced = make_stock("FRESH.DEMO", price="10")
+    wanted = make_stock("WANTED.DEMO", price=None if question == "unpriced" else "10")
+    if question == "stale":
+        StockQuote.objects.filter(stock=wanted).update(fetched_at="2024-01-01T00:00:00Z")
+    if question == "held_back":
+        HeldBackPrice.objects.create(stock=wanted, date="2024-05-02", close=500, reason="jump", source="simulated")
+    found = page.get(url(StockMetadata, "changelist"), {"price": question}).context["cl"].queryset
+    assert list(found) == [wanted]
+    assert priced not in found
+
+
+def test_an_import_is_undone_in_the_admin_once(page, portfolio, stock):
+    data = b"date,type,ticker,quantity,price\n2024-05-02,buy,FJORD.DEMO,10,100\n"
+    statement = import_statement(portfolio=portfolio, data=data, file_name="trades.csv").statement
+    undo = {"action": "undo_imports", "_selected_action": [str(statement.pk)]}
+    page.post(url(Import, "changelist"), undo, follow=True)
+    assert not Transaction.objects.exists()
+    again = page.post(url(Import, "changelist"), undo, follow=True)
+    assert "nothing to undo" in str(next(iter(again.context["messages"])))
+
+
+def test_transactions_are_exported_from_the_admin_in_the_format_that_the_import_reads(page, portfolio, stock):
+    row = trade(portfolio, stock, "buy", "10", "100.50", note="=1+1")
+    export = {"action": "export_csv", "_selected_action": [str(row.pk)]}
+    lines = page.post(url(Transaction, "changelist"), export).getvalue().decode().splitlines()
+    assert lines[0].startswith("date,type,ticker")
+    assert lines[1].startswith("2024-05-02,buy,FJORD.DEMO")
+    assert "'=1+1" in lines[1]
+    assert len(lines) == 2
+
+
+def test_a_portfolio_goes_with_its_imports_and_an_import_stays_while_transactions_name_it(page, portfolio, stock):
+    data = b"date,type,ticker,quantity,price\n2024-05-02,buy,FJORD.DEMO,10,100\n"
+    statement = import_statement(portfolio=portfolio, data=data, file_name="trades.csv").statement
+    page.post(url(Import, "delete", statement.pk), {"post": "yes"})
+    assert (Import.objects.count(), Transaction.objects.count()) == (1, 1)
+    assert page.post(url(Portfolio, "delete", portfolio.pk), {"post": "yes"}).status_code == 302
+    assert (Portfolio.objects.count(), Import.objects.count(), Transaction.objects.count()) == (0, 0, 0)

@@ -1,0 +1,99 @@
+"""Writers at once, through real HTTP: a holding is never oversold, a name never taken twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from threading import Barrier
+
+import pytest
+import requests
+from django.utils import timezone
+
+from conftest import PASSWORD
+from marketdata.models import StockMetadata
+from portfolios import services
+from portfolios.models import Holding, Portfolio, Transaction
+
+THREADS = 20
+
+
+@pytest.fixture
+def headers(live_server, user):
+    answer = requests.post(
+        f"{live_server}/api/v1/auth/login", json={"username": "kari", "password": PASSWORD}, timeout=30
+    )
+    return {"Authorization": f"Bearer {answer.json()['access']}"}
+
+
+@pytest.fixture
+def held(live_server, user):
+    portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
+    stock = StockMetadata.objects.create(
+        ticker="FJORD.DEMO", currency="NOK", source="simulated", history_fetched_at=timezone.now()
+    )
+    return services.record_transaction(
+        portfolio=portfolio, stock=stock, type="buy", date=date(2024, 1, 2), quantity=10, price=100
+    ).holding
+
+
+def at_once(call):
+    barrier = Barrier(THREADS)
+
+    def run(index):
+        barrier.wait()
+        return call(index)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(run, range(THREADS)))
+
+
+def test_twenty_threads_selling_the_same_ten_shares_sell_exactly_ten(live_server, headers, held):
+    body = {"holding_id": str(held.pk), "type": "sell", "date": "2024-05-02", "quantity": 1, "price": 120}
+
+    def sell(index):
+        return requests.post(f"{live_server}/api/v1/transactions", json=body, headers=headers, timeout=60)
+
+    answers = at_once(sell)
+    assert sorted(answer.status_code for answer in answers) == [201] * 10 + [422] * 10
+    refused = [answer.json()["errors"][0]["code"] for answer in answers if answer.status_code == 422]
+    assert refused == ["insufficient_quantity"] * 10
+    holding = Holding.objects.get()
+    assert (holding.current_quantity, holding.realised_gain) == (0, 200)
+    assert Transaction.objects.filter(type="sell").count() == 10
+
+
+def test_twenty_threads_making_one_portfolio_make_one(live_server, headers):
+    def create(index):
+        name = "Nordic" if index % 2 else "NORDIC"
+        body = {"name": name, "currency": "NOK"}
+        return requests.post(f"{live_server}/api/v1/portfolios", json=body, headers=headers, timeout=60)
+
+    assert sorted(answer.status_code for answer in at_once(create)) == [201] + [409] * 19
+    assert Portfolio.objects.count() == 1
+
+
+def test_twenty_threads_recording_one_external_id_record_it_once(live_server, headers, held):
+    body = {
+        "holding_id": str(held.pk),
+        "type": "buy",
+        "date": "2024-05-02",
+        "quantity": 1,
+        "price": 120,
+        "external_id": "N-1",
+    }
+
+    def record(index):
+        return requests.post(f"{live_server}/api/v1/transactions", json=body, headers=headers, timeout=60)
+
+    assert sorted(answer.status_code for answer in at_once(record)) == [201] + [409] * 19
+    assert Holding.objects.get().current_quantity == 11
+
+
+def test_of_twenty_uses_of_one_refresh_token_one_works(live_server, user):
+    refresh = requests.post(
+        f"{live_server}/api/v1/auth/login", json={"username": "kari", "password": PASSWORD}, timeout=30
+    ).json()["refresh"]
+
+    def use(index):
+        return requests.post(f"{live_server}/api/v1/auth/refresh", json={"refresh": refresh}, timeout=60)
+
+    assert sorted(answer.status_code for answer in at_once(use)) == [200] + [401] * 19

@@ -1,0 +1,248 @@
+"""What docs/deploy.md and README.md promise: files that are as said, and commands that work as they stand there."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+import yaml
+from django.conf import settings
+
+from tests.servers.services import free_port, own_postgres, own_redis  # noqa: F401
+
+ROOT = Path(settings.BASE_DIR)
+DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+def stages():
+    """[[(instruction, rest)]]: the Dockerfile's stages."""
+    text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
+    lines = [line.split(None, 1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    starts = [at for at, line in enumerate(lines) if line[0] == "FROM"]
+    return [lines[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def test_the_image_has_two_stages_serves_without_root_and_says_how_it_is():
+    build, final = stages()
+    assert build[0][1].endswith(" AS build")
+    assert any("pip install --require-hashes -r requirements.txt" in rest for _, rest in build)
+    instructions = [name for name, _ in final]
+    assert final[instructions.index("USER")][1] == "10001"
+    assert "RUN" not in instructions[instructions.index("USER") :]  # what runs can change nothing of it
+    assert final[instructions.index("HEALTHCHECK")][1].endswith('["python", "-m", "financeproj.probe"]')
+    secrets = [rest for stage in stages() for name, rest in stage if name in ("ENV", "ARG") and "SECRET" in rest]
+    assert secrets == []
+
+
+def test_the_linter_of_dockerfiles_has_nothing_to_say():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed: `make check` installs and runs it")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_compose_starts_everything_after_the_migrations_on_read_only_file_systems():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    services = compose["services"]
+    assert set(services) == {"release", "web", "worker", "beat", "db", "redis"}
+    assert services["release"]["command"] == ["python", "manage.py", "migrate", "--noinput"]
+    for name in ("release", "web", "worker", "beat"):
+        assert services[name]["read_only"] is True, name
+        assert services[name]["tmpfs"] == ["/tmp", "/app/var"], name
+        assert services[name]["volumes"] == ["backups:/backups"], name
+    for name in ("web", "worker", "beat"):
+        waits = {other: condition["condition"] for other, condition in services[name]["depends_on"].items()}
+        assert waits == {"release": "service_completed_successfully", "redis": "service_healthy"}, name
+    assert services["web"]["ports"] == ["127.0.0.1:8000:8000"]
+    used = {volume.split(":")[0] for service in services.values() for volume in service["volumes"]}
+    assert used == set(compose["volumes"])
+    for name in ("db", "redis"):
+        assert "ports" not in services[name], name
+
+
+def test_the_processes_are_the_same_in_compose_and_the_procfile():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    assert lines["release"] == "python manage.py migrate --noinput"
+    for name in ("release", "worker", "beat"):
+        assert " ".join(compose[name]["command"]) == lines[name]
+    command = next(rest for name, rest in stages()[1] if name == "CMD")
+    assert re.sub(r'[\[\]",]+', " ", command).split() == lines["web"].split()
+
+
+def test_the_health_check_tells_a_server_that_lives_from_one_that_does_not(live_server):
+    port = live_server.url.rsplit(":", 1)[1]
+    probe = [sys.executable, "-m", "financeproj.probe"]
+    environment = {**os.environ, "ALLOWED_HOSTS": "localhost,finance.example.org"}
+    assert subprocess.run(probe, cwd=ROOT, env=environment | {"PORT": port}).returncode == 0
+    assert subprocess.run(probe, cwd=ROOT, env=environment | {"PORT": str(free_port())}).returncode == 1
+
+
+# --- Commands --------------------------------------------------------------------------------------------------------
+
+
+def commands_of(text, heading, end):
+    """The sh blocks between two headings, as one script."""
+    part = text[text.index(heading) : text.index(end)]
+    return re.findall(r"```sh\n(.*?)```", part, re.DOTALL)
+
+
+class Clean:
+    """A fresh folder with the code alone, and a user without rights to work there."""
+
+    def __init__(self, place):
+        self.place = place
+        self.home = place / "home"
+        self.code = place / "financeproj"
+        self.code.mkdir()
+        self.home.mkdir()
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for name in filter(None, listed.decode().split("\0")):
+            (self.code / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.code / name)
+        self.user = None
+        if os.getuid() == 0:
+            self.user = pwd.getpwnam("nobody")
+            place.chmod(0o755)
+            for path in [self.home, self.code, *self.code.rglob("*")]:
+                os.chown(path, self.user.pw_uid, self.user.pw_gid)
+        names = ("PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE", "http_proxy", "https_proxy")
+        self.environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            **{name: os.environ[name] for name in names if name in os.environ},
+        }
+
+    def start(self, script, **environment):
+        kwargs = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
+        return subprocess.Popen(
+            ["bash", "-euc", script],
+            cwd=self.code,
+            env=self.environment | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            **kwargs,
+        )
+
+    def run(self, script, given="", **environment):
+        process = self.start(script, **environment)
+        said, _ = process.communicate(given, timeout=900)
+        assert process.returncode == 0, f"{script}\n{said[-5000:]}"
+        return said
+
+
+@pytest.fixture(scope="module")
+def clean():
+    if os.environ.get("DEPLOY_TEST") != "1":
+        pytest.skip("`make deploy-test` runs it: it installs every package anew, which takes minutes")
+    with tempfile.TemporaryDirectory(prefix="clean-") as place:  # pytest's own folders are closed to others
+        yield Clean(Path(place))
+
+
+def wait_for(url, process, seconds=600, **kwargs):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert process.poll() is None, process.stdout.read()[-5000:]
+        try:
+            answer = requests.get(url, timeout=5, **kwargs)
+            if answer.ok:
+                return answer
+        except requests.RequestException:
+            pass
+        time.sleep(0.5)
+    raise AssertionError(f"{url} does not answer")
+
+
+def end(process):
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(60)
+
+
+def test_the_two_commands_of_the_readme(clean):
+    demo, test = re.findall(r"^make (\w+)", re.search(r"```\n(make demo.*?)```", README, re.DOTALL)[1], re.MULTILINE)
+    assert (demo, test) == ("demo", "test")
+    port = free_port()
+    process = clean.start("make demo", PORT=str(port))
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz", process)
+        password = (clean.code / "var" / "demo_password").read_text()
+        body = {"username": "demo", "password": password}
+        token = requests.post(f"http://127.0.0.1:{port}/api/v1/auth/login", json=body, timeout=30).json()["access"]
+        portfolios = requests.get(
+            f"http://127.0.0.1:{port}/api/v1/portfolios", headers={"Authorization": f"Bearer {token}"}, timeout=30
+        ).json()
+        assert [one["name"] for one in portfolios] == ["Nordic savings", "Wall Street"]
+    finally:
+        end(process)
+    # All tests again would be all of CI again: that the command sets itself up and runs is what matters here.
+    assert " passed" in clean.run("make test", PYTEST_ADDOPTS="financeproj/core --no-cov")
+
+
+def test_the_steps_of_the_deployment(clean, own_postgres, own_redis):
+    with psycopg.connect(own_postgres.url, autocommit=True) as admin:
+        admin.execute("CREATE USER finance")
+        admin.execute("CREATE DATABASE finance OWNER finance")
+    for made in (".venv", "var", ".env", "staticfiles"):
+        shutil.rmtree(clean.code / made) if (clean.code / made).is_dir() else (clean.code / made).unlink(
+            missing_ok=True
+        )
+    port, backups = free_port(), clean.home / "backups"
+    install, configure, prepare, serve, doctor = commands_of(DOCUMENT, "## Without containers", "## The proxy")
+    clean.run(install)
+    for written, ours in (
+        ("127.0.0.1:5432", f"127.0.0.1:{own_postgres.port}"),
+        ("127.0.0.1:6379", f"127.0.0.1:{own_redis.port}"),
+        ("/srv/backups/finance", str(backups)),
+    ):
+        assert configure.count(written) == 1
+        configure = configure.replace(written, ours)
+    clean.run(configure)
+    assert (clean.code / ".env").stat().st_mode & 0o777 == 0o600
+    clean.run(prepare, given="correct horse battery\n")
+    assert serve.count("PORT=8000") == 1
+    process = clean.start(serve.replace("PORT=8000", f"PORT={port}"))
+    behind_a_proxy = {"Host": "finance.example.org", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+    url = f"http://127.0.0.1:{port}"
+    try:
+        assert wait_for(f"{url}/readyz", process, headers=behind_a_proxy).json()["status"] == "ok"
+        redirect = requests.get(
+            f"{url}/login", headers={"Host": "finance.example.org"}, allow_redirects=False, timeout=30
+        )
+        assert (redirect.status_code, redirect.headers["Location"]) == (301, "https://finance.example.org/login")
+        body = {"username": "kari", "password": "correct horse battery"}
+        login = requests.post(f"{url}/api/v1/auth/login", json=body, headers=behind_a_proxy, timeout=30)
+        assert login.status_code == 200
+        until = time.monotonic() + 90
+        while "All is well." not in (said := _said(clean, doctor)) and time.monotonic() < until:
+            time.sleep(3)
+        assert "All is well." in said
+        [backup] = commands_of(DOCUMENT, "## Upgrade", "Then put the new code")
+        assert ", proved." in clean.run(backup)
+        assert len(list(backups.glob("*.zip"))) == 1
+    finally:
+        end(process)
+    [upgrade] = commands_of(DOCUMENT, "Then put the new code", "## Rollback")
+    clean.run(upgrade)
+
+
+def _said(clean, script):
+    process = clean.start(script)
+    return process.communicate(timeout=120)[0]

@@ -1,0 +1,362 @@
+"""`manage.py doctor` finds what is wrong, says nothing of a healthy installation, and mends what is safe to mend."""
+
+import os
+import stat
+from datetime import date, timedelta
+from decimal import Decimal as D
+from functools import partial
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from integrations import background, simulated
+from integrations.backups.services import make_backup
+from integrations.models import Backup
+from marketdata import series
+from marketdata.models import CurrencyPair, HistoricalExchangeRate, PairVector, StockMetadata, StockQuote, StockVector
+from marketdata.tests.factories import instrument, with_closes, with_quote, with_rates
+from pensions.models import PensionAccount
+from portfolios import selectors, services
+from portfolios.models import Holding, Import, Portfolio, TransactionVector
+from portfolios.reports import vectors
+from tests.servers.processes import installation  # noqa: F401
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def place(settings, tmp_path):
+    """Where a healthy installation lies, with a worker and a beat that live."""
+    settings.VAR_DIR = settings.BASE_DIR = tmp_path
+    settings.BACKUP_DIR = str(tmp_path / "backups")
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+    settings.SECRET_KEY = "an invented key of more than fifty characters, only for this"
+    background.note_worker()
+    background.note_beat()
+    return tmp_path
+
+
+@pytest.fixture
+def healthy(place, user):
+    """Such an installation with a holding in each of two currencies, one sold out, and every vector stored."""
+    portfolio = services.create_portfolio(user=user, name="Nordic savings", currency="NOK")
+    today = timezone.localdate()
+    with_rates("USD", "NOK", {today - timedelta(days=ago): "10.5" for ago in range(10)})
+    for ticker, currency in (("FJORD.DEMO", "NOK"), ("ATLAS.USD.DEMO", "USD"), ("BREEN.DEMO", "NOK")):
+        stock = instrument(ticker, currency=currency, source="simulated", history_fetched_at=timezone.now())
+        days = dict(simulated.closes(ticker, today - timedelta(days=20), today))
+        with_quote(with_closes(stock, days, "simulated"), days[max(days)], max(days))
+        rate = D("10.5") if currency == "USD" else None
+        record = partial(services.record_transaction, portfolio=portfolio, stock=stock, exchange_rate=rate)
+        for day, kind, quantity in ((3, "buy", 10), (4, "buy", 7), (5, "sell", 17 if ticker == "BREEN.DEMO" else 3)):
+            record(type=kind, date=date(2024, 5, day), quantity=D(quantity), price=D("99.5"), commission=D(day))
+    series.prepare(selectors.held_stock_ids())
+    series.rates([("USD", "NOK")], today, today)
+    vectors.trades_of(Portfolio.objects.all())
+    assert (StockVector.objects.count(), PairVector.objects.count(), TransactionVector.objects.count()) == (2, 1, 1)
+    return place
+
+
+@pytest.fixture
+def doctor(capsys):
+    def look(*args):
+        """(exit code, what it said)."""
+        capsys.readouterr()
+        try:
+            call_command("doctor", *args)
+        except SystemExit as end:
+            return end.code, capsys.readouterr().out
+        return 0, capsys.readouterr().out
+
+    return look
+
+
+def past_the_program(*statements):
+    """SQL that foreign keys and checks would refuse."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA ignore_check_constraints = ON")
+            cursor.execute("PRAGMA foreign_keys = OFF")  # only outside of a transaction
+        else:
+            cursor.execute("SET session_replication_role = replica")
+        for statement in statements:
+            cursor.execute(statement)
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+            cursor.execute("PRAGMA foreign_keys = ON")
+        else:
+            cursor.execute("SET session_replication_role = DEFAULT")
+
+
+def held(ticker="FJORD.DEMO"):
+    return Holding.objects.get(stock__ticker=ticker)
+
+
+def test_of_a_healthy_installation_it_says_nothing(healthy, doctor):
+    assert doctor() == (0, "All is well.\n")
+    assert doctor("--fix") == (0, "All is well.\n")
+
+
+def test_nor_of_one_with_the_demo_and_a_backup(place, doctor):
+    call_command("make_demo")
+    make_backup(folder=place / "backups")
+    assert doctor() == (0, "All is well.\n")
+
+
+def test_an_unapplied_migration(healthy, doctor):
+    MigrationRecorder(connection).record_unapplied("portfolios", "0003_statements")
+    code, said = doctor()
+    assert code == 1
+    assert "migrations: Not applied: portfolios.0003_statements.\n    manage.py migrate" in said
+
+
+def test_a_dead_beat_and_a_dead_worker(healthy, doctor):
+    cache.delete(background.BEAT)
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert "beat: Beat shows no signs of life" in said
+    assert "Start celery -A financeproj beat" in said
+    cache.delete(background.HEARTBEAT)
+    assert "worker: No worker shows signs of life" in doctor()[1]
+
+
+def test_a_quote_older_than_a_day_on_a_held_instrument_which_it_fetches(healthy, doctor):
+    old = timezone.now() - timedelta(days=1, minutes=1)
+    StockQuote.objects.filter(stock__ticker="FJORD.DEMO").update(fetched_at=old)
+    StockQuote.objects.filter(stock__ticker="BREEN.DEMO").update(fetched_at=old)  # sold out
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert "prices: Held, and the quote is older than a day: FJORD.DEMO.\n" in said
+    code, said = doctor("--fix")
+    assert (code, said.splitlines()[-1]) == (0, "All is well.")
+    assert StockQuote.objects.get(stock__ticker="FJORD.DEMO").fetched_at > old + timedelta(days=1)
+
+
+def test_a_held_instrument_without_any_price(healthy, doctor):
+    stock = held().stock
+    StockQuote.objects.filter(stock=stock).delete()
+    stock.prices.all().as_service().delete()
+    StockVector.objects.filter(stock=stock).delete()
+    assert "prices: Held and without any price: FJORD.DEMO.\n" in doctor()[1]
+
+
+def test_a_price_by_hand_grows_never_old(healthy, doctor):
+    stock = held().stock
+    StockQuote.objects.filter(stock=stock).update(fetched_at=timezone.now() - timedelta(days=30))
+    StockMetadata.objects.filter(pk=stock.pk).update(source="manual", owner=held().portfolio.user)
+    assert doctor()[0] == 0
+
+
+def test_a_missing_rate_for_a_held_currency(healthy, doctor):
+    HistoricalExchangeRate.objects.all().as_service().delete()
+    PairVector.objects.all().delete()
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert "rates: No rate is known, so sums leave out: USD/NOK.\n" in said
+    assert doctor("--fix")[0] == 0  # the ECB's come with a package
+    PensionAccount.objects.create(user=held().portfolio.user, name="Abroad", currency="BHD")
+    assert "sums leave out: BHD/NOK.\n" in doctor("--fix")[1]
+
+
+def test_a_stored_average_that_differs_from_the_replay(healthy, doctor):
+    holding = held()
+    right = holding.average_cost_per_share
+    Holding.objects.filter(pk=holding.pk).update(average_cost_per_share=right + D("0.01"))
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert f"FJORD.DEMO in Nordic savings ({holding.pk}): average_cost_per_share is {right + D('0.01')}, " in said
+    code, said = doctor("--fix")
+    assert (code, said.splitlines()[-1]) == (0, "All is well.")
+    assert held().average_cost_per_share == right
+
+
+def test_the_average_beside_one_transaction(healthy, doctor):
+    row = held().transactions.filter(type="buy").order_by("date").last()
+    held().transactions.filter(pk=row.pk).update(average_cost_per_share_at_transaction=1)
+    assert f"the buy of {row.date} has another average cost or gain than replayed" in doctor()[1]
+
+
+def test_a_holding_below_zero(healthy, doctor):
+    holding = held()
+    right = holding.current_quantity
+    if connection.vendor == "sqlite":
+        change = f"UPDATE portfolios_holding SET current_quantity = -5 WHERE id = '{holding.pk.hex}'"
+        past_the_program(change)
+    else:  # the test's rollback brings the constraints back
+        past_the_program("SET CONSTRAINTS ALL IMMEDIATE")
+        for name in ("holding_quantity_not_negative", "holding_average_while_open"):
+            past_the_program(f"ALTER TABLE portfolios_holding DROP CONSTRAINT {name}")
+        past_the_program(f"UPDATE portfolios_holding SET current_quantity = -5 WHERE id = '{holding.pk}'")
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert f"ledger: FJORD.DEMO in Nordic savings ({holding.pk}): the holding is below zero: -5.\n" in said
+    assert doctor("--fix")[0] == 0
+    assert held().current_quantity == right
+
+
+def test_what_is_sold_and_not_held_is_told_and_left_as_it_is(healthy, doctor):
+    holding = held()
+    first = holding.transactions.order_by("date", "sequence").first()
+    holding.transactions.filter(pk=first.pk).update(type="fee")
+    before = Holding.objects.filter(pk=holding.pk).values().get()
+    sold = holding.transactions.filter(type="sell").order_by("date").first()
+    holding.transactions.filter(pk=sold.pk).update(quantity=10**9)
+    code, said = doctor("--fix")
+    assert code == 1
+    assert "more is sold than held (1000000000 requested" in said
+    assert "That failed: FJORD.DEMO" in said
+    assert Holding.objects.filter(pk=holding.pk).values().get() == before
+
+
+@pytest.mark.parametrize("model", [StockVector, PairVector, TransactionVector])
+def test_a_vector_of_a_version_that_is_not_there_yet(healthy, doctor, model):
+    vector = model.objects.first()
+    model.objects.filter(pk=vector.pk).update(version=vector.version + 3)
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert (
+        f"{model.__name__} {vector.pk} claims version {vector.version + 3}, the rows are at {vector.version}." in said
+    )
+    assert doctor("--fix")[0] == 0
+    assert not model.objects.filter(pk=vector.pk).exists()
+
+
+@pytest.mark.parametrize("model", [StockVector, PairVector, TransactionVector])
+def test_a_vector_that_says_something_else_than_the_rows(healthy, doctor, model):
+    vector = model.objects.first()
+    model.objects.filter(pk=vector.pk).update(data=bytes(vector.data)[:-8] + b"\0\0\0\0\0\0\xf0?")
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert f"vectors: {model.__name__} {vector.pk} differs from the stored" in said
+    assert doctor("--fix")[0] == 0
+
+
+def test_a_vector_that_is_behind_is_no_fault(healthy, doctor):
+    StockMetadata.objects.update(version=10**6)
+    CurrencyPair.objects.update(version=10**6)
+    Portfolio.objects.update(version=10**6)
+    assert doctor()[0] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_orphaned_vector(healthy, doctor):
+    stock = StockMetadata.objects.exclude(holdings__isnull=False).first() or StockMetadata.objects.create(
+        ticker="LONE", currency="NOK", source="simulated"
+    )
+    StockVector.objects.update_or_create(stock=stock, defaults={"version": 0, "first_day": None, "data": b""})
+    name = stock.pk.hex if connection.vendor == "sqlite" else str(stock.pk)
+    past_the_program(
+        f"DELETE FROM marketdata_historicalstockprice WHERE stock_id = '{name}'",
+        f"DELETE FROM marketdata_stockquote WHERE stock_id = '{name}'",
+        f"DELETE FROM marketdata_stockdividend WHERE stock_id = '{name}'",
+        f"DELETE FROM marketdata_stocksplit WHERE stock_id = '{name}'",
+        f"DELETE FROM marketdata_stockmetadata WHERE id = '{name}'",
+    )
+    code, said = doctor()
+    assert code == 1
+    assert "orphans: 1 rows of marketdata_stockvector refer by stock_id to rows that are not there." in said
+    assert f"vectors: StockVector {stock.pk} belongs to nothing." in said
+    assert doctor("--fix")[0] == 0
+    assert not StockVector.objects.filter(pk=stock.pk).exists()
+
+
+def test_an_import_that_nobody_can_finish(healthy, doctor):
+    Import.objects.create(portfolio=Portfolio.objects.get(), file_name="trades.csv", state="running")
+    assert "imports: 1 imports are said to run, and nobody can finish them." in doctor()[1]
+
+
+def test_a_backup_older_than_two_days_and_a_new_one(healthy, doctor):
+    make_backup(folder=healthy / "backups")
+    made_at = timezone.now() - timedelta(days=2, minutes=1)
+    Backup.objects.update(made_at=made_at)
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert f"backups: The newest backup is of {made_at:%Y-%m-%d %H:%M} UTC.\n    manage.py backup" in said
+    assert doctor("--fix")[0] == 0
+    assert Backup.objects.count() == 2
+
+
+@pytest.mark.parametrize("harm", ["cut short", "gone"])
+def test_an_unreadable_backup(healthy, doctor, harm):
+    make_backup(folder=healthy / "backups")
+    [path] = (healthy / "backups").glob("*.zip")
+    if harm == "gone":
+        path.unlink()
+    else:
+        os.truncate(path, 1000)
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert "backups: The newest backup cannot be relied on: " in said
+
+
+def test_no_backups_at_all(healthy, doctor, settings, user):
+    assert doctor()[0] == 0  # the first night is not over
+    user.date_joined -= timedelta(days=3)
+    user.save()
+    assert "backups: There is no backup yet.\n    manage.py backup" in doctor()[1]
+    settings.BACKUP_DIR = ""
+    assert "backups: No backups are made.\n    Set BACKUP_DIR" in doctor()[1]
+
+
+def test_a_world_readable_env_file_which_it_closes(healthy, doctor):
+    path = healthy / ".env"
+    path.write_text("SECRET_KEY=x\n")
+    path.chmod(0o644)
+    code, said = doctor()
+    assert (code, said.count("\n    ")) == (1, 1)
+    assert f"{path} holds secrets and every user of this machine may read or change it.\n    chmod o= {path}" in said
+    assert doctor("--fix")[0] == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("key", ["django-insecure-" + "abcdefghij" * 6, "short", "a" * 60])
+def test_a_default_short_or_plain_secret_key(healthy, doctor, settings, key):
+    settings.SECRET_KEY = key
+    code, said = doctor()
+    assert code == 1
+    assert "configuration: " in said
+    assert "SECRET_KEY" in said
+
+
+def test_a_wrong_setting(healthy, doctor, settings):
+    settings.CONFIGURATION_PROBLEMS = ["TIME_ZONE must be a time zone such as Europe/Oslo."]
+    assert "configuration: TIME_ZONE must be a time zone such as Europe/Oslo." in doctor()[1]
+
+
+def test_a_write_of_the_future(healthy, doctor):
+    StockQuote.objects.update(fetched_at=timezone.now() + timedelta(hours=1))
+    assert "clock: What was written last is 60 minutes in the future" in doctor()[1]
+
+
+def test_a_ledger_of_any_size_is_read_in_few_queries(healthy, doctor, django_assert_max_num_queries):
+    with django_assert_max_num_queries(110):
+        assert doctor()[0] == 0
+
+
+# --- In processes of their own ----------------------------------------------------------------------------------------
+
+
+def test_a_clock_an_hour_off_a_redis_and_a_database_that_are_not_there(installation):
+    shifted = installation.environment | {"TEST_CLOCK_SHIFT": "3600"}
+    told = installation.manage("doctor", check=False, environment=shifted)
+    assert "clock: This machine's clock is 60 minutes ahead of " in told
+    assert "Set the clocks by NTP" in told
+    shifted = installation.environment | {"TEST_CLOCK_SHIFT": "-3600"}
+    told = installation.manage("doctor", check=False, environment=shifted)
+    assert "clock: This machine's clock is 60 minutes behind " in told
+
+    without = installation.environment | {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    told = installation.manage("doctor", check=False, environment=without)
+    assert "cache: It does not answer: ConnectionError" in told
+    assert "broker: It does not answer: " in told
+    assert "Start Redis, or correct REDIS_URL" in told
+    assert "beat:" not in told  # that can't be known now
+
+    without = installation.environment | {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing"}
+    told = installation.manage("doctor", check=False, environment=without)
+    assert "database: It does not answer: OperationalError" in told
+    assert "Start it, or correct DATABASE_URL." in told

@@ -1,0 +1,163 @@
+"""The rows of the fault table that need no server of their own: kill -9, a full disk, a clock that was moved."""
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import requests
+from celery.schedules import crontab
+from django.conf import settings
+
+from financeproj.celery import app
+from integrations.tests.conftest import csv
+from tests.servers.processes import installation  # noqa: F401
+from tests.servers.ynab import KEY, ynab_server
+
+# --- Every task, killed at any point ---------------------------------------------------------------------------------
+
+KILLER = "tests/servers/killer.py"
+POINTS = 3
+
+
+def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
+    """Each task is killed before its first statement, half way and near its end, then run to its end."""
+    yahoo.list("ACME", [100.0 + number for number in range(300)], splits={})
+    yahoo.list_rate("USD", "NOK", [10.0 + number / 100 for number in range(300)])
+    app.loader.import_default_modules()
+    tasks = sorted(name for name in app.tasks if not name.startswith("celery."))
+    with ynab_server() as ynab:
+        plan = ynab.plan()
+        account = plan.put(name="Pension", balance=500_000_500)
+        installation.environment |= {"YNAB_BASE_URL": ynab.url, "YNAB_API_KEY": KEY}
+        installation.environment["BACKUP_DIR"] = str(installation.place / "backups")
+        told = installation.python(KILLER, plan.id, account, str(POINTS), *tasks)
+    done = json.loads(told.splitlines()[-1])
+    assert sorted(done) == tasks
+    for name, row in done.items():
+        assert row["statements"] > 0, name
+        assert row["kills"] > 0, name
+        assert row["after kills"] == row["undisturbed"], name
+        assert row["faults"] == [], name
+    assert sum(row["kills"] for row in done.values()) > 2 * len(tasks)
+
+
+# --- A full disk -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(installation, small_disk):
+    site = installation
+    if "sqlite" not in site.environment["DATABASE_URL"]:
+        pytest.skip("PostgreSQL keeps its own disk; here it is the embedded database whose disk is full")
+    site.environment["DATABASE_URL"] = f"sqlite:///{small_disk / 'db.sqlite3'}"
+    site.manage("migrate", "--verbosity", "0")
+    site.start_web()
+    session = site.sign_in()
+    api = f"{site.url}/api/v1"
+    portfolio = session.post(f"{api}/portfolios", json={"name": "Nordic", "currency": "NOK"}, timeout=30).json()["id"]
+
+    def send(name, rows):
+        data = csv(*(f"2024-01-02,buy,FJORD.DEMO,1,{row + 1}" for row in range(rows)))
+        return session.post(
+            f"{api}/transactions/import-csv",
+            data={"portfolio_id": portfolio},
+            files={"file": (name, data)},
+            timeout=60,
+        )
+
+    assert send("first.csv", 50).json()["created"] == 50
+    state = "from portfolios.models import *; print(Transaction.objects.count(), Import.objects.count())"
+    assert site.shell(state) == "50 1"
+    filler = small_disk / "filler"
+    with filler.open("wb") as file:
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+        file.write(b"\0" * (free - 64 * 1024))
+    refused = send("second.csv", 4000)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (503, "disk_full")
+    assert "Nothing was saved" in refused.json()["errors"][0]["detail"]
+    assert session.get(f"{api}/portfolios", timeout=30).status_code == 200
+    filler.unlink()
+    assert site.shell(state) == "50 1"
+    assert send("second.csv", 4000).json()["created"] == 3950  # fifty of them are the first file's
+    assert site.shell(state) == "4000 2"
+    faults = "from portfolios.services.replay import ledger_faults as f; print(f())"
+    assert site.shell(faults) == "[]"
+
+
+# --- The clock -------------------------------------------------------------------------------------------------------
+
+
+def test_across_the_turn_of_the_year_today_is_that_of_the_time_zone(installation):
+    """At 23:30 in Oslo the new year is the future; an hour later it is today, and in UTC it is still the old one."""
+    site = installation
+    eve = datetime(2026, 12, 31, 23, 30, tzinfo=ZoneInfo("Europe/Oslo"))
+    site.environment["TIME_ZONE"] = "Europe/Oslo"
+
+    def move_clock_to(moment):
+        site.environment["TEST_CLOCK_SHIFT"] = str((moment - datetime.now(UTC)).total_seconds())
+        site.stop()
+        site.start_web()
+
+    def buy(day):
+        body = {"portfolio_id": portfolio, "ticker": "FJORD.DEMO", "type": "buy", "quantity": 1, "price": 100}
+        return session.post(f"{site.url}/api/v1/transactions", json=body | {"date": day}, timeout=30)
+
+    move_clock_to(eve)
+    session = site.sign_in()
+    url = f"{site.url}/api/v1/portfolios"
+    portfolio = session.post(url, json={"name": "Nordic", "currency": "NOK"}, timeout=30).json()["id"]
+    assert buy("2026-12-31").status_code == 201
+    early = buy("2027-01-01")
+    assert (early.status_code, early.json()["errors"][0]["code"]) == (422, "future_date")
+    move_clock_to(eve + timedelta(hours=1))
+    session.headers["Authorization"] = f"Bearer {_token(site)}"
+    assert buy("2027-01-01").status_code == 201
+    timeline = f"{site.url}/api/v1/portfolios/{portfolio}/timeline?start=2026-12-31"
+    points = session.get(timeline, timeout=30).json()["points"]
+    assert [point["date"] for point in points] == ["2026-12-31", "2027-01-01"]
+    assert [point["net_flow"] for point in points][1:] == [100]
+
+
+def _token(site):
+    body = {"username": "kari", "password": site.environment["DJANGO_SUPERUSER_PASSWORD"]}
+    return requests.post(f"{site.url}/api/v1/auth/login", json=body, timeout=30).json()["access"]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Oslo", "America/New_York", "UTC"])
+@pytest.mark.parametrize("day", ["2027-03-14", "2027-03-28", "2027-10-31", "2027-11-07", "2026-12-31"])
+def test_on_days_of_23_and_25_hours_and_at_the_years_end_what_is_nightly_runs_once(zone, day):
+    """Beat's own code, asked every minute for three days around the change."""
+    start = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=ZoneInfo(zone)) - timedelta(days=1)
+    nightly = {
+        name: entry["schedule"]
+        for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
+        if isinstance(entry["schedule"], crontab) and len(entry["schedule"].hour) == 1
+    }
+    assert {"refresh histories", "sync pensions", "flush expired tokens"} <= set(nightly)
+    for name, entry in nightly.items():
+        now = start.astimezone(UTC)
+        clock = lambda: now.astimezone(ZoneInfo(zone))  # noqa: B023, E731
+        schedule = crontab(minute=entry._orig_minute, hour=entry._orig_hour, nowfun=clock, app=app)
+        last, runs = clock(), []
+        for _ in range(3 * 24 * 60):
+            now += timedelta(minutes=1)
+            if schedule.is_due(last).is_due:
+                last = clock()
+                runs.append(last.date())
+        assert [str(run) for run in runs] == [str(start.date() + timedelta(days=one)) for one in range(3)], name

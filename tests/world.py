@@ -1,0 +1,105 @@
+"""Somebody who has one of everything, to ask the API about: for the walk over the routes and the made-up requests."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from django.contrib.admin.utils import NestedObjects
+from django.db import DEFAULT_DB_ALIAS
+
+from financeproj.users.models import User
+from financeproj.users.services import set_retirement_goal
+from integrations.services import import_statement
+from integrations.ynab.services import choose_budget
+from marketdata.services import enter_price, instrument_for_trade
+from pensions import services as pensions
+from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
+from portfolios import services as portfolios
+from portfolios.models import Holding, Import, Portfolio, Transaction
+from tests.servers.yahoo import FakeYahoo
+from tests.servers.ynab import KEY, ynab_server
+
+SECRET = "solbakken"  # in every text of theirs, and nowhere else
+STATEMENT = b"""date,type,ticker,quantity,price,currency,note
+2024-02-01,buy,BREEN.DEMO,5,100,NOK,solbakken
+2024-03-01,buy,BREEN.DEMO,5,110,NOK,solbakken
+"""
+
+
+@dataclass
+class World:
+    """What `user` owns. Nothing depends on `transaction`, so that it can be deleted."""
+
+    user: User
+    portfolio: Portfolio
+    holding: Holding
+    transaction: Transaction
+    statement: Import
+    account: PensionAccount
+    value: PensionValueEntry
+    plan: ContributionPlan
+    budget_id: str
+    ynab_account: str
+
+    ticker = "SOLBAKKEN-HYTTE"  # priced by hand: their own
+    shared_ticker = "FJORD.DEMO"
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row that would go with the user, by model: whatever is added to the project is found too."""
+        found = NestedObjects(using=DEFAULT_DB_ALIAS)
+        found.collect([User.objects.get(pk=self.user.pk)])
+        kept: dict[str, list[dict[str, Any]]] = {}
+        for model, rows in found.model_objs.items():
+            names = [field.attname for field in model._meta.concrete_fields]
+            kept[model._meta.label] = sorted(({name: getattr(row, name) for name in names} for row in rows), key=repr)
+        return kept
+
+    def ids(self) -> set[str]:
+        return {str(row["id"]) for rows in self.rows().values() for row in rows if len(str(row.get("id", ""))) == 36}
+
+
+def make_world(user: User, budget_id: str, ynab_account: str) -> World:
+    portfolio = portfolios.create_portfolio(
+        user=user, name="Solbakken Nordic", brokerage_firm="Solbakken Bank", currency="NOK", used_credit=D(1000)
+    )
+    portfolios.set_balance(portfolio=portfolio, kind="cash", amount=D("2500.5"))
+
+    def trade(ticker: str, kind: str, on: date, quantity: str, price: str) -> Transaction:
+        stock = instrument_for_trade(
+            user=user, ticker=ticker, currency="NOK", company_name=f"{ticker.title()} (Solbakken)"
+        )
+        return portfolios.record_transaction(
+            portfolio=portfolio, stock=stock, type=kind, date=on, quantity=D(quantity), price=D(price), note=SECRET
+        )
+
+    first = trade(World.shared_ticker, "buy", date(2024, 1, 10), "10", "150")
+    trade(World.shared_ticker, "sell", date(2024, 6, 10), "4", "160")
+    last = trade(World.shared_ticker, "dividend", date(2024, 7, 10), "6", "2.5")
+    house = trade(World.ticker, "buy", date(2024, 5, 2), "1", "900000")
+    enter_price(stock=house.holding.stock, day=date(2024, 6, 3), close=D(905_000))
+    outcome = import_statement(
+        portfolio=portfolio, data=STATEMENT, file_name=f"{SECRET}.csv", dry_run=False, format_name="auto"
+    )
+    choose_budget(user=user, budget_id=budget_id)
+    account = pensions.create_account(
+        user=user, name="Solbakken Fripolise", currency="NOK", ynab_account_id=ynab_account
+    )
+    value = pensions.record_value(account=account, on=date(2024, 1, 31), value=D(100000))
+    plan = pensions.create_contribution(account=account, amount=D(2000), start=date(2024, 1, 1))
+    user = set_retirement_goal(user=user, amount=D(5_000_000), year=2055)
+    return World(user, portfolio, first.holding, last, outcome.statement, account, value, plan, budget_id, ynab_account)
+
+
+@pytest.fixture
+def world(user: User, yahoo: FakeYahoo, settings: Any) -> Iterator[World]:
+    """`user` with one of everything; a Yahoo and a YNAB to ask."""
+    yahoo.list("EQNR.OL", [290, 295, 301.5], currency="NOK", zone="Europe/Oslo", name="Equinor ASA")
+    yahoo.list_rate("EUR", "NOK", [11.5, 11.6, 11.7])
+    with ynab_server() as ynab:
+        settings.YNAB_BASE_URL, settings.YNAB_API_KEY = ynab.url, KEY
+        budget = ynab.plan("Household")
+        account = budget.put(name="Pension", balance=250_000_120)
+        yield make_world(user, budget.id, account)
