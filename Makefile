@@ -1,0 +1,100 @@
+# Every command that people and CI run. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# -n 3: two cores, of which tests that wait for processes leave some; one database a worker. In the order of
+# testpaths: what takes long begins first.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+SERVE := PATH="$(abspath $(BIN)):$$PATH" PORT=$${PORT:-8000} $(BIN)/honcho start web worker beat
+
+# TEST_SERVICES=1: on PostgreSQL and Redis, which then have to be there.
+ifdef TEST_SERVICES
+DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/financeproj_test
+REDIS_URL ?= redis://127.0.0.1:6379/15
+export TEST_SERVICES DATABASE_URL REDIS_URL
+endif
+
+.PHONY: help demo run test check openapi examples bench fuzz load deploy-test lock clean
+
+help:
+	@grep -E '^## ' Makefile | sed 's/^## //'
+
+$(VENV)/.ready: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+.env:
+	printf 'SECRET_KEY=%s\n' "$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')" > .env
+	printf 'DEBUG=true\n' >> .env
+	chmod 600 .env
+
+## make demo    everything set up, demo data, and a server on http://127.0.0.1:8000
+demo: $(VENV)/.ready .env
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py make_demo
+	$(SERVE)
+
+## make run     the same without demo data
+run: $(VENV)/.ready .env
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py offer_superuser
+	$(SERVE)
+
+## make test    every test, with the coverage floor; TEST_SERVICES=1 runs them on PostgreSQL and Redis
+test: $(VENV)/.dev .env
+	$(PYTEST) --cov --cov-report=term
+
+## make check   lint, types, imports, known dangers, migrations, deployment, schema
+check: $(VENV)/.dev .env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy financeproj marketdata portfolios pensions integrations
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive financeproj marketdata portfolios pensions integrations
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	env -u DATABASE_URL -u REDIS_URL DEBUG=false SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
+		ALLOWED_HOSTS=finance.example.org $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/python -m pytest -q tests/test_contract.py tests/test_openapi.py
+
+## make openapi docs/openapi.yaml from the code; `make examples` first records the examples in it anew
+openapi: $(VENV)/.dev .env
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+examples: $(VENV)/.dev .env
+	RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q tests/test_url_walk.py -k owner
+	$(MAKE) openapi
+
+## make bench   the speed of the main job, as ratios within one run
+bench: $(VENV)/.dev .env
+	$(BIN)/python -m benchmarks
+
+## make fuzz    10,000 mutated statements through the import, 5,000 made-up requests through the API
+fuzz: $(VENV)/.dev .env
+	SCHEMA_EXAMPLES=40 $(BIN)/python -m pytest -q -s tests/test_schema_holds.py
+	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q --show-capture=no integrations/tests/test_import_fuzz.py
+
+## make load    50 users at once for four minutes, on PostgreSQL and Redis
+load: $(VENV)/.dev .env
+	$(BIN)/python -m benchmarks.load
+
+## make deploy-test  README's commands and docs/deploy.md's, in a clean folder as a user without rights
+# Apart from `make test`: it installs every package anew from the network, which takes minutes.
+deploy-test: $(VENV)/.dev .env
+	DEPLOY_TEST=1 $(BIN)/python -m pytest -q tests/test_deploy.py
+
+## make lock    pin requirements.in and requirements-dev.in with hashes
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) var staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
