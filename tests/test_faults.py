@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +16,7 @@ from django.conf import settings
 from financeproj.celery import app
 from integrations.tests.conftest import csv
 from tests.servers.processes import installation  # noqa: F401
+from tests.servers.services import SERVICES, OwnPostgres, postgresql_programs
 from tests.servers.ynab import KEY, ynab_server
 
 # --- Every task, killed at any point ---------------------------------------------------------------------------------
@@ -48,24 +51,32 @@ def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 24 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+def small_disk():
+    """A file system of 24 MB, or of 128 MB where a whole PostgreSQL has to lie in it."""
+    with TemporaryDirectory(prefix="disk-") as place:  # pytest's folders are closed to the user postgres
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={'128m' if SERVICES else '24m'}", "tmpfs", place]
+        mounted = subprocess.run(mount, capture_output=True, text=True)
+        if mounted.returncode:
+            pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
+        yield Path(place)
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(installation, small_disk):
+@pytest.fixture
+def database_on_it(small_disk):
+    """The URL of a database on the small disk: SQLite's file, or a PostgreSQL of its own with its log and tables."""
+    if not SERVICES:
+        yield f"sqlite:///{small_disk / 'db.sqlite3'}"
+        return
+    postgres = OwnPostgres(small_disk, postgresql_programs())
+    postgres.start()
+    yield postgres.url
+    postgres.stop()
+
+
+def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(installation, small_disk, database_on_it):
     site = installation
-    if "sqlite" not in site.environment["DATABASE_URL"]:
-        pytest.skip("PostgreSQL keeps its own disk; here it is the embedded database whose disk is full")
-    site.environment["DATABASE_URL"] = f"sqlite:///{small_disk / 'db.sqlite3'}"
+    site.environment["DATABASE_URL"] = database_on_it
     site.manage("migrate", "--verbosity", "0")
     site.start_web()
     session = site.sign_in()
