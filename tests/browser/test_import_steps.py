@@ -94,12 +94,14 @@ def test_an_instrument_that_nothing_fits_is_named_once_and_remembered(visitor, y
     page.get_by_role("button", name="ATL.DE").click()
     assert asked.input_value() == "ATL.DE"
     asked.fill("no ticker")
+    asked.press("Tab")  # closes the suggestions, which may open over the button
     page.get_by_role("button", name="Use these tickers").click()
     page.get_by_text("NO TICKER is no ticker.").wait_for()
     assert refusals(visitor) == 1
     asked.fill("ATLAS.USD.DEMO")
+    asked.press("Tab")
     with page.expect_response("**/import-csv"):
-        asked.press("Enter")
+        page.get_by_role("button", name="Use these tickers").click()
     page.get_by_role("button", name="Import 1 transaction", exact=True).click()
     page.get_by_text("1 transaction is imported.").wait_for()
     assert dict(InstrumentAlias.objects.values_list("key", "ticker")) == {ISIN: "ATLAS.USD.DEMO"}
