@@ -9,6 +9,9 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 SERVE := PATH="$(abspath $(BIN)):$$PATH" PORT=$${PORT:-8000} $(BIN)/honcho start web worker beat
 
+# Where this is set, each process that a test starts would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # TEST_SERVICES=1: on PostgreSQL and Redis, which then have to be there.
 ifdef TEST_SERVICES
 DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/financeproj_test

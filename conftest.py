@@ -14,6 +14,7 @@ from marketdata.selectors import forget_legs
 from portfolios import inputs
 from portfolios.reports import vectors
 from tests.servers.cache import empty_cache
+from tests.servers.processes import migrated  # noqa: F401  (a fixture)
 from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first closes the network to every test)
 
 PASSWORD = "correct horse battery"
@@ -55,14 +56,19 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
             cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+def forget() -> None:
+    """What this process keeps by version: after a rollback the next rows get the same ids and versions."""
+    series.kept.clear()
+    vectors.kept.clear()
+    inputs.kept.clear()
+    forget_legs()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_remembered(request: pytest.FixtureRequest) -> None:
     """No cached answer, lock or throttle of one test reaches the next."""
     locks._local.clear()
-    series.kept.clear()  # a test's rollback gives the next one the same ids and versions
-    vectors.kept.clear()
-    inputs.kept.clear()
-    forget_legs()
+    forget()
     if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
         request.getfixturevalue("_django_db_helper")
         empty_cache()

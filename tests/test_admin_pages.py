@@ -213,6 +213,7 @@ def most_queries(client):
     return sorted(counted, reverse=True)
 
 
+@pytest.mark.no_cover
 def test_no_page_asks_more_than_12_queries_with_the_demo_data(client, settings, tmp_path):
     settings.VAR_DIR = tmp_path
     call_command("make_demo", verbosity=0)
@@ -222,6 +223,7 @@ def test_no_page_asks_more_than_12_queries_with_the_demo_data(client, settings, 
 
 
 @pytest.mark.django_db(transaction=True)  # store() commits
+@pytest.mark.no_cover
 def test_no_page_asks_more_than_20_queries_with_size_m(staff, user):
     from benchmarks.generate import generate
     from benchmarks.stored import store

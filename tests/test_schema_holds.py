@@ -24,13 +24,9 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
 
-from conftest import PASSWORD
+from conftest import PASSWORD, forget
 from financeproj.core.throttling import AnonThrottle, UserThrottle
 from financeproj.users.models import User
-from marketdata import series
-from marketdata.selectors import forget_legs
-from portfolios import inputs
-from portfolios.reports import vectors
 from tests.openapi import operations
 from tests.openapi import schema as described
 from tests.servers import network
@@ -38,7 +34,7 @@ from tests.servers.yahoo import FakeYahoo
 from tests.servers.ynab import KEY, ynab_server
 from tests.world import World, make_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "0"))
 # The short run in `make test` sends one of this many.
 SAMPLE = 1 if EXAMPLES else 4
@@ -170,9 +166,7 @@ def test_the_answer_is_in_the_schema(name: str, api_schema: Any, living: World, 
                 case.validate_response(response, headers=headers)
                 transaction.set_rollback(True)
         finally:
-            for kept in (series.kept, vectors.kept, inputs.kept):
-                kept.clear()  # what was rolled back leaves the same ids and versions to the next request
-            forget_legs()
+            forget()
 
     # What schemathesis' plugin for pytest does, without making every operation's requests whenever tests are collected.
     how = HypothesisTestConfig(

@@ -220,8 +220,8 @@ def test_reading_a_file_needs_memory_in_proportion_to_its_size(data):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # A cell of two letters is a string of 51 bytes in a list: with 20 MB that is the most that can happen.
-    assert peak < 64 * len(data)
+    # A cell of two letters is a string of 51 bytes in a list, and a short row with an error a few times its text.
+    assert peak < 80 * len(data)
 
 
 # --- Dates ----------------------------------------------------------------------------------------------------------

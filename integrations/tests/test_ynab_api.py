@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -353,7 +354,8 @@ def test_a_refusal_is_not_hidden_by_a_later_failure(api, ynab, settings, budget,
         assert api.get(ACCOUNTS).json()[0]["stale"] is True
 
 
-def test_a_refused_key_is_told_even_when_our_own_limit_is_reached(api, ynab, budget, pension):
+def test_a_refused_key_is_told_even_when_our_own_limit_is_reached(api, ynab, budget, pension, monkeypatch):
+    monkeypatch.setattr(services, "PARTY", replace(services.PARTY, calls_per_second=1000))  # nothing to wait for
     api.get(ACCOUNTS)
     ynab.mode = 403
     with later(minutes=16):

@@ -166,6 +166,7 @@ class Ledger(RuleBasedStateMachine):
                 assert step.entry.realised_gain == gain
 
 
+@pytest.mark.no_cover
 @pytest.mark.django_db
 def test_no_sequence_of_writes_breaks_the_ledger():
     run_state_machine_as_test(

@@ -6,8 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
+from django.test import Client
 from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -58,6 +60,13 @@ class Visitor:
         self.page.press("#id_password", "Enter")
         self.page.wait_for_url("**/dashboard")
         self.settle()
+
+    def is_signed_in_as(self, user):
+        """What `sign_in` ends in, for tests of something else."""
+        client = Client()
+        client.force_login(user)
+        name = settings.SESSION_COOKIE_NAME
+        self.page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.origin}])
 
     def open(self, path):
         self.page.goto(self.origin + path)

@@ -12,14 +12,14 @@ from portfolios.models import InstrumentAlias
 from portfolios.services import create_portfolio
 from tests.servers.processes import installation  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
 
 
 @pytest.fixture(params=["wide", "phone"])
 def visitor(request, visit, user):
     portfolio = create_portfolio(user=user, name="Savings", currency="NOK")
     visitor = visit(request.param)
-    visitor.sign_in("kari", PASSWORD)
+    visitor.is_signed_in_as(user)
     visitor.open(f"/portfolios/{portfolio.pk}")
     return visitor
 

@@ -18,7 +18,7 @@ from integrations.services import import_statement
 from portfolios.services import create_portfolio
 from tests.timing import SLACK
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
 log = logging.getLogger(__name__)
 PICTURES = Path(settings.BASE_DIR) / "docs" / "img"
 
@@ -133,7 +133,7 @@ def test_a_large_portfolio_scrolls_and_sorts_without_long_tasks(visit, user):
 
     portfolio = store(generate("M"), user)
     visitor = visit()
-    visitor.sign_in("kari", PASSWORD)
+    visitor.is_signed_in_as(user)
     visitor.page.add_init_script(
         """window.longest = 0; new PerformanceObserver(list => {
             for (const task of list.getEntries()) window.longest = Math.max(window.longest, task.duration);
@@ -164,56 +164,57 @@ def test_a_large_portfolio_scrolls_and_sorts_without_long_tasks(visit, user):
     assert longest < 200 * SLACK
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(visit, demo, make_user, theme):
+@pytest.mark.parametrize(("size", "theme"), [("wide", "light"), ("phone", "dark")])
+def test_axe_finds_nothing_serious_on_any_page(visit, demo, make_user, size, theme):
     from axe_playwright_python.sync_playwright import Axe
 
     make_user("nobody")
-    for size in ("wide", "phone"):
-        visitor = visit(size, theme)
-        found = []
+    visitor = visit(size, theme)
+    found = []
 
-        def check(name, page=visitor.page, found=found):
-            page.wait_for_timeout(150)
-            for one in Axe().run(page).response["violations"]:
-                if one["impact"] in ("serious", "critical"):
-                    found.append((name, one["id"], [node["target"] for node in one["nodes"]][:3]))
+    def check(name):
+        visitor.page.wait_for_timeout(150)
+        found.extend(
+            (name, one["id"], [node["target"] for node in one["nodes"]][:3])
+            for one in Axe().run(visitor.page).response["violations"]
+            if one["impact"] in ("serious", "critical")
+        )
 
-        visitor.open("/login")
-        check("login")
-        visitor.sign_in("nobody", PASSWORD)
-        for name in ("dashboard", "portfolios", "pension", "settings"):
-            visitor.open(f"/{name}")
-            check(f"{name} without anything")
-        visitor.page.get_by_role("button", name="Sign out").click()
-        visitor.page.wait_for_url("**/login")
-        visitor.sign_in(*demo)
-        for name, path in pages_of(visitor).items():
-            visitor.open(path)
-            check(name)
-            if name == "portfolio":
-                visitor.page.click("#add")
-                check("transaction dialog")
-                visitor.page.keyboard.press("Escape")
-                visitor.page.locator("#holdings-table button.name").first.click()
-                visitor.settle()
-                check("transactions dialog")
-                visitor.page.keyboard.press("Escape")
-                visitor.page.click("#import")
-                check("import dialog")
-                file = {"name": "own.csv", "mimeType": "text/csv", "buffer": b"day,what\n2024-03-04,FJORD.DEMO\n"}
-                visitor.page.set_input_files("#import-file", file)
-                visitor.page.get_by_label("Date *").wait_for()
-                check("columns of a file")
-                visitor.problems = [one for one in visitor.problems if "422" not in one]
-                visitor.page.keyboard.press("Escape")
-            if name == "pension":
-                visitor.page.click("#add-plan")
-                check("plan dialog")
-                visitor.page.keyboard.press("Escape")
-        visitor.open("/admin/")
-        check("admin")
-        assert found == [], size
+    visitor.open("/login")
+    check("login")
+    visitor.sign_in("nobody", PASSWORD)
+    for name in ("dashboard", "portfolios", "pension", "settings"):
+        visitor.open(f"/{name}")
+        check(f"{name} without anything")
+    visitor.page.get_by_role("button", name="Sign out").click()
+    visitor.page.wait_for_url("**/login")
+    visitor.sign_in(*demo)
+    for name, path in pages_of(visitor).items():
+        visitor.open(path)
+        check(name)
+        if name == "portfolio":
+            visitor.page.click("#add")
+            check("transaction dialog")
+            visitor.page.keyboard.press("Escape")
+            visitor.page.locator("#holdings-table button.name").first.click()
+            visitor.settle()
+            check("transactions dialog")
+            visitor.page.keyboard.press("Escape")
+            visitor.page.click("#import")
+            check("import dialog")
+            file = {"name": "own.csv", "mimeType": "text/csv", "buffer": b"day,what\n2024-03-04,FJORD.DEMO\n"}
+            visitor.page.set_input_files("#import-file", file)
+            visitor.page.get_by_label("Date *").wait_for()
+            check("columns of a file")
+            visitor.problems = [one for one in visitor.problems if "422" not in one]
+            visitor.page.keyboard.press("Escape")
+        if name == "pension":
+            visitor.page.click("#add-plan")
+            check("plan dialog")
+            visitor.page.keyboard.press("Escape")
+    visitor.open("/admin/")
+    check("admin")
+    assert found == []
 
 
 def test_no_page_is_wider_than_a_phone(visit, demo):

@@ -4,13 +4,12 @@ import re
 
 import pytest
 
-from conftest import PASSWORD
 from integrations.tests.conftest import plan, ynab  # noqa: F401  (fixtures)
 from pensions.models import PensionAccount
 from pensions.services import create_account, record_value
 from tests.browser.test_journey import save
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def account(user):
 @pytest.fixture(params=["wide", "phone"])
 def visitor(request, visit, user, account):
     visitor = visit(request.param)
-    visitor.sign_in("kari", PASSWORD)
+    visitor.is_signed_in_as(user)
     visitor.open("/pension")
     return visitor
 
@@ -104,7 +103,7 @@ def test_a_budget_is_chosen_an_account_linked_synced_and_unlinked(visit, user, a
     account_id = plan.put(name="Our pension", balance=250_000_500)
     visitor = visit()
     page = visitor.page
-    visitor.sign_in("kari", PASSWORD)
+    visitor.is_signed_in_as(user)
     visitor.open("/settings")
     assert "No plan chosen" in page.locator("#ynab").inner_text()
     page.get_by_label("Plan (budget) id").fill("nobody-knows-it")
