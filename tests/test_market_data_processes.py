@@ -3,11 +3,14 @@
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from statistics import median
 
 import pytest
+from django.utils import timezone
 
 from tests.servers.processes import installation  # noqa: F401
+from tests.servers.yahoo import weekdays
 from tests.timing import SLACK
 
 TIMEOUT_SECONDS = 2
@@ -94,7 +97,9 @@ def test_after_the_fault_the_next_answer_is_fresh_within_the_breakers_time(site,
 
 def test_a_worker_killed_in_the_middle_of_a_history_leaves_nothing_and_the_next_run_completes_it(installation, yahoo):
     site = installation
-    yahoo.list("ACME", [100.0 + number for number in range(500)], splits={})
+    today = timezone.localdate()
+    days = list(weekdays(today - timedelta(days=700), today - timedelta(days=2)))  # all of them closed
+    yahoo.list("ACME", {day: 100.0 + number for number, day in enumerate(days)}, splits={})
     stock_id = site.shell(
         "from marketdata.models import StockMetadata as S;"
         "print(S.objects.create(ticker='ACME', currency='USD', source='yahoo').pk)"
@@ -114,4 +119,4 @@ def test_a_worker_killed_in_the_middle_of_a_history_leaves_nothing_and_the_next_
     yahoo.release()
     site.start_worker()
     site.shell(send)  # as beat does
-    site.wait_for(lambda: site.shell(count) == "500 500", "the whole history")
+    site.wait_for(lambda: site.shell(count) == f"{len(days)} {len(days)}", "the whole history")
