@@ -202,8 +202,7 @@ def test_two_beats_by_mistake_do_nothing_twice(site):
     backups = site.installation.place / "backups"
     site.installation.environment |= {"TEST_BEAT_SECONDS": "2", "BACKUP_DIR": str(backups)}
     worker = site.installation.start_worker()  # one that knows where backups go
-    alive = "from integrations.background import worker_is_alive; print(worker_is_alive())"
-    site.wait_for(lambda: site.installation.shell(alive) == "True", "a worker's sign of life")
+    site.installation.wait_for_worker()
     before = site.counts()
     site.yahoo.forget_requests()
     answer = site.import_rows(6000, "beats.csv", "2024-01-03")

@@ -24,7 +24,7 @@ def test_a_killed_worker_is_followed_by_another_and_every_row_is_there_once(site
         f"{site.url}/api/v1/portfolios", json={"name": "Nordic", "currency": "NOK"}, timeout=30
     ).json()
     worker = site.start_worker()
-    site.wait_for(lambda: "ready" in site.log() and _is_alive(site), "the worker")
+    site.wait_for_worker()
     data = csv(*(f"2024-01-02,buy,T{row % 50}.DEMO,1,{row + 1}" for row in range(ROWS)))
     answer = session.post(
         f"{site.url}/api/v1/transactions/import-csv",
@@ -53,7 +53,3 @@ def test_a_killed_worker_is_followed_by_another_and_every_row_is_there_once(site
     assert site.shell(f"{prices}; print(len(p), len(set(p)))") == f"{ROWS} {ROWS}"
     holdings = session.get(f"{site.url}/api/v1/portfolios/{portfolio['id']}/holdings", timeout=60).json()
     assert [holding["current_quantity"] for holding in holdings] == [ROWS // 50] * 50
-
-
-def _is_alive(site):
-    return site.shell("from integrations.background import worker_is_alive; print(worker_is_alive())") == "True"

@@ -116,8 +116,7 @@ def test_a_big_file_is_followed_until_a_worker_has_done_it(visit, installation):
     installation.start_web()
     session = installation.sign_in()
     worker = installation.start_worker()
-    alive = "from integrations.background import worker_is_alive; print(worker_is_alive())"
-    installation.wait_for(lambda: installation.shell(alive) == "True", "the worker")
+    installation.wait_for_worker()
     body = {"name": "Nordic", "currency": "NOK"}
     portfolio = session.post(f"{installation.url}/api/v1/portfolios", json=body, timeout=30).json()
     visitor = visit(origin=installation.url)

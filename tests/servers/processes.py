@@ -91,6 +91,11 @@ class Installation:
     def start_worker(self) -> subprocess.Popen[bytes]:
         return self.start("-m", "celery", "-A", "financeproj", "worker", "--concurrency", "1", "--loglevel", "INFO")
 
+    def wait_for_worker(self) -> None:
+        """Until a worker shows signs of life: from then on requests leave big files to it."""
+        alive = "from integrations.background import worker_is_alive; print(worker_is_alive())"
+        self.wait_for(lambda: self.shell(alive) == "True", "a worker's sign of life")
+
     def wait_for(self, condition: Any, what: str, seconds: float = 40) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
