@@ -93,6 +93,8 @@ class Holding(models.Model):
     last_transaction_on = models.DateField(null=True, blank=True, editable=False)
     # The day of a split of the source that could not be booked: a later sale would exceed what it leaves.
     unbooked_split_on = models.DateField(null=True, blank=True, editable=False)
+    # Moves whenever its transactions change.
+    version = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -306,7 +308,7 @@ class DismissedSplit(models.Model):
 
 
 class TransactionVector(models.Model):
-    """The portfolio's transactions as arrays (`portfolios.reports.vectors`), read only at `version`."""
+    """The portfolio's transactions as arrays (`portfolios.reports.vectors`), made at its `version`."""
 
     portfolio = models.OneToOneField(Portfolio, on_delete=models.CASCADE, primary_key=True, related_name="vector")
     version = models.PositiveBigIntegerField()

@@ -1,4 +1,4 @@
-"""Whole tables at once: read from one snapshot of the database, and inserted exactly as they are."""
+"""Many rows at once: read from one snapshot of the database, inserted exactly as they are, and updated."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,3 +66,22 @@ def insert_as_they_are(model: type[Model], objects: Iterable[Model]) -> int:
     """Insert unsaved `objects` of `model` with every column as it is but a counted key; how many they were."""
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
     return insert_rows(model, fields, ([getattr(one, field.attname) for field in fields] for one in objects))
+
+
+def update_rows(model: type[Model], objects: Iterable[Model], names: Sequence[str]) -> None:
+    """Store the columns `names` of each of `objects`; as bulk_update, whose CASE for every value takes ten times as long.
+
+    No other column moves, `updated_at` neither.
+    """
+    target = connections[DEFAULT_DB_ALIAS]
+    quote = target.ops.quote_name
+    key = model._meta.pk
+    fields = [model._meta.get_field(name) for name in names]
+    columns = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    sql = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote(key.column)} = %s"  # nosec B608  # as above
+    values = [
+        [field.get_db_prep_save(getattr(one, field.attname), target) for field in (*fields, key)] for one in objects
+    ]
+    if values:
+        with target.cursor() as cursor:
+            cursor.executemany(sql, values)

@@ -76,6 +76,8 @@ class _Taking:
     def __init__(self, archive: ArchiveReader) -> None:
         self.archive = archive
         self.where = ""  # the file and row that is being read
+        # None that a process may have kept figures of the same key for.
+        self.version = int(time.time())
         self.stocks: dict[UUID, StockMetadata] = {}
         self.known_before: set[UUID] = set()
         self.portfolios: set[UUID] = set()
@@ -245,12 +247,10 @@ class _Taking:
     # --- Portfolios -----------------------------------------------------------------------------------------------
 
     def _portfolios(self) -> Iterator[Portfolio]:
-        # No version that a process may have kept figures of the same key for.
-        version = int(time.time())
         for row in self._rows("portfolios.csv"):
             self.portfolios.add(row["id"])
             row["id"] = self._own(row["id"])
-            yield Portfolio(user=self.user, name_key=name_key(row["name"]), version=version, **row)
+            yield Portfolio(user=self.user, name_key=name_key(row["name"]), version=self.version, **row)
 
     def _in_portfolio(self, row: Row) -> Row:
         return row | {"portfolio_id": self._known(row["portfolio_id"], self.portfolios, "portfolio")}
@@ -274,7 +274,7 @@ class _Taking:
             self.portfolio_of[row["id"]] = row["portfolio_id"]
             row["id"] = self._own(row["id"])
             row["stock_id"] = self._stock(row["stock_id"]).pk
-            yield Holding(**self._in_portfolio(row))
+            yield Holding(version=self.version, **self._in_portfolio(row))
 
     def _dismissed_splits(self) -> Iterator[DismissedSplit]:
         for row in self._rows("dismissed_splits.csv"):

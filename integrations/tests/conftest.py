@@ -65,7 +65,7 @@ def dump() -> Callable[..., Any]:
     def take(*left_out: str) -> Any:
         return (
             rows(Transaction, *left_out),
-            rows(Holding, *left_out),
+            rows(Holding, "version", *left_out),
             rows(Import, *left_out),
             rows(Portfolio, "version", *left_out),
             # Instruments of a source are market data, which anybody's question may add.

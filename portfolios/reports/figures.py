@@ -103,19 +103,12 @@ class Shelf:
 
 
 def shelf_of(portfolios: Sequence[Portfolio]) -> Shelf:
-    """One query for what this process has read before, and the vectors that it does not have yet."""
-    try:
-        return _shelf_of(portfolios)
-    except KeyError:  # a holding was deleted between the reads
-        versions = dict(Portfolio.objects.filter(pk__in=[one.pk for one in portfolios]).values_list("pk", "version"))
-        remaining = [one for one in portfolios if one.pk in versions]
-        for portfolio in remaining:
-            portfolio.version = versions[portfolio.pk]
-        return _shelf_of(remaining)
-
-
-def _shelf_of(portfolios: Sequence[Portfolio]) -> Shelf:
-    vectors, inputs = trades_of(portfolios), inputs_of(portfolios)
+    """One query for what this process has read before, else also what changed since; without deleted portfolios."""
+    inputs = inputs_of(portfolios)
+    if empty := [portfolio.pk for portfolio in portfolios if portfolio.pk not in inputs.holdings]:
+        there = set(Portfolio.objects.filter(pk__in=empty).values_list("pk", flat=True))
+        portfolios = [one for one in portfolios if one.pk in inputs.holdings or one.pk in there]
+    vectors = trades_of(portfolios, inputs.holdings)
     books = []
     for portfolio in portfolios:
         known = {holding.pk: holding for holding in inputs.holdings.get(portfolio.pk, ())}

@@ -1,9 +1,10 @@
-"""A portfolio's transactions as arrays, kept in the database and in the process by (portfolio, version).
+"""A portfolio's transactions as arrays, kept in the database and in the process.
 
-The rows stay the truth: a vector is read only at the version that the portfolio has, and made anew when that moved.
+The rows stay the truth. Whatever changes a holding's transactions moves its `version` in the same database transaction:
+the parts of the vector of which the version differs are read anew, the others are taken over.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -21,13 +22,14 @@ from financeproj.core.kept import Kept, write_of_a_read
 from financeproj.core.money import EXACT, ZERO
 from portfolios.calc.ledger import CLOSING, OPENING, RANK
 from portfolios.calc.performance import Kind, Trades
-from portfolios.models import Portfolio, Transaction, TransactionVector
+from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
 
 log = structlog.get_logger(__name__)
 
 EPOCH = date(1970, 1, 1)
 MOST_BYTES_KEPT = 64 << 20
-FLOATS = ("quantity", "price", "commission", "rate", "held")
+# A vector of which less than this part was read anew is not stored again: the next reader does the same little work.
+WORTH_STORING = 0.1
 
 
 def day_number(day: date) -> int:
@@ -40,10 +42,14 @@ def day_of(number: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class TradeVector:
-    """`trades.instrument` counts in `holding_ids`, every holding that has transactions."""
+    """`trades.instrument` counts in `holding_ids`, every holding that has transactions.
+
+    `versions` has all holdings, each with the version that it had, or was about to leave, when its rows were read.
+    """
 
     holding_ids: Sequence[UUID]
     trades: Trades
+    versions: Mapping[UUID, int]
 
     @property
     def first_on(self) -> date | None:
@@ -52,27 +58,30 @@ class TradeVector:
 
     @property
     def size(self) -> int:
-        return 53 * len(self.trades) + 100 * len(self.holding_ids)
+        return 53 * len(self.trades) + 250 * len(self.versions)
 
 
 kept = Kept(MOST_BYTES_KEPT)
 
 
-def trades_of(portfolios: Sequence[Portfolio]) -> dict[UUID, TradeVector]:
-    """The transactions of each portfolio as arrays; one query for those that this process does not have yet."""
-    found: dict[UUID, TradeVector] = {}
+def trades_of(portfolios: Sequence[Portfolio], holdings: Mapping[UUID, Sequence[Holding]]) -> dict[UUID, TradeVector]:
+    """The transactions of each portfolio as arrays. `holdings` are all of each, with their `stock`, read just before.
+
+    One query for the portfolios that this process does not know, and one for each of which something changed.
+    """
+    before = {portfolio.pk: kept.get(portfolio.pk, None) for portfolio in portfolios}
+    unknown = [pk for pk, vector in before.items() if vector is None]
+    for row in TransactionVector.objects.filter(portfolio__in=unknown) if unknown else ():
+        before[row.portfolio_id] = _unpacked(bytes(row.data))
+    found = {}
     for portfolio in portfolios:
-        if (vector := kept.get(portfolio.pk, portfolio.version)) is not None:
-            found[portfolio.pk] = vector
-    lacking = {portfolio.pk: portfolio for portfolio in portfolios if portfolio.pk not in found}
-    for row in TransactionVector.objects.filter(portfolio__in=list(lacking)) if lacking else ():
-        if row.version == lacking[row.portfolio_id].version:
-            found[row.portfolio_id] = _unpacked(bytes(row.data))
-    for pk, portfolio in lacking.items():
-        if pk not in found:
-            found[pk] = _made(portfolio)
-            _store(portfolio, found[pk])
-        kept.put(pk, portfolio.version, found[pk], found[pk].size)
+        old = before[portfolio.pk]
+        vector, rows_read = _brought_up(old, holdings.get(portfolio.pk, ()))
+        if vector is not old or portfolio.pk in unknown:
+            kept.put(portfolio.pk, None, vector, vector.size)
+        if old is None or rows_read > WORTH_STORING * len(vector.trades):
+            _store(portfolio, vector)
+        found[portfolio.pk] = vector
     return found
 
 
@@ -98,13 +107,15 @@ def faulty_vectors() -> Iterator[tuple[TransactionVector, str]]:
 def _fault_of(pk: UUID) -> tuple[TransactionVector, str] | None:
     row = TransactionVector.objects.filter(pk=pk).first()
     portfolio = Portfolio.objects.filter(pk=pk).first()
+    holdings = Holding.objects.filter(portfolio=pk).select_related("stock")
     if row is None:
         return None
     if portfolio is None:
         return row, "belongs to nothing"
     if row.version > portfolio.version:
         return row, f"claims version {row.version}, the rows are at {portfolio.version}"
-    if row.version == portfolio.version and bytes(row.data) != _packed(_made(portfolio)):
+    vector = _unpacked(bytes(row.data))
+    if vector and _packed(_brought_up(vector, holdings)[0]) != _packed(_brought_up(None, holdings)[0]):
         return row, "differs from the stored transactions"
     return None
 
@@ -114,60 +125,100 @@ def discard_vector(vector: TransactionVector) -> None:
     """Have it made anew at the next read, by processes that keep it in memory too."""
     TransactionVector.objects.filter(pk=vector.pk).delete()
     Portfolio.objects.filter(pk=vector.pk).update(version=F("version") + 1)
+    Holding.objects.filter(portfolio=vector.pk).update(version=F("version") + 1)
 
 
 def _packed(vector: TradeVector) -> bytes:
     arrays = {name: np.ascontiguousarray(getattr(vector.trades, name)).tobytes() for name in Trades.__slots__}
-    return msgspec.msgpack.encode({"holdings": [one.bytes for one in vector.holding_ids], **arrays})
+    versions = [(pk.bytes, version) for pk, version in vector.versions.items()]
+    holdings = [one.bytes for one in vector.holding_ids]
+    return msgspec.msgpack.encode({"holdings": holdings, "versions": versions, **arrays})
 
 
-def _unpacked(data: bytes) -> TradeVector:
+def _unpacked(data: bytes) -> TradeVector | None:
+    """None for a vector of an earlier release, which had no versions of holdings."""
     parts: dict[str, Any] = msgspec.msgpack.decode(data)
+    if "versions" not in parts:
+        return None
+    versions = {UUID(bytes=pk): version for pk, version in parts.pop("versions")}
     holding_ids = [UUID(bytes=one) for one in parts.pop("holdings")]
-    dtypes = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
-    return TradeVector(
-        holding_ids, Trades(**{name: np.frombuffer(part, dtypes.get(name, np.float64)) for name, part in parts.items()})
-    )
+    trades = Trades(**{name: np.frombuffer(part, _DTYPES.get(name, np.float64)) for name, part in parts.items()})
+    return TradeVector(holding_ids, trades, versions)
 
 
 _CODE = {kind.name.lower(): int(kind) for kind in Kind}
+_DTYPES: Mapping[str, Any] = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
 
 
-def _made(portfolio: Portfolio) -> TradeVector:
-    """The vector made from the rows, instruments of one currency together."""
-    rows = list(
-        Transaction.objects.filter(portfolio=portfolio)
-        .annotate(
-            price_float=Cast("price", FloatField()),
-            commission_float=Cast("commission", FloatField()),
-            rate_float=Cast("exchange_rate", FloatField()),
-        )
-        .values_list(
-            "holding_id", "holding__stock__currency", "type", "effective_date", "sequence", "quantity",
-            "price_float", "commission_float", "rate_float",
-        )
-    )  # fmt: skip
-    holdings = sorted({(row[1], row[0]) for row in rows})
-    place = {holding_id: index for index, (_, holding_id) in enumerate(holdings)}
-    rows.sort(key=lambda row: (place[row[0]], row[3], RANK[row[2]], row[4]))
-    columns = list(zip(*rows, strict=True)) or [()] * 9
+def _brought_up(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple[TradeVector, int]:
+    """`old` with the changed ones among `holdings` read anew, and how many rows that were; `old` itself if none is."""
+    versions = {holding.pk: holding.version for holding in holdings}
+    if old is not None and old.versions == versions:
+        return old, 0
+    known = old.versions if old is not None else {}
+    changed = {pk for pk, version in versions.items() if known.get(pk) != version}
+    fresh = _read(changed, is_all=len(changed) == len(versions), holdings=holdings)
+    filled = set(fresh.holding_ids)
+    if old is not None:
+        filled.update(pk for pk in old.holding_ids if pk in versions and pk not in changed)
+    currency = {holding.pk: holding.stock.currency for holding in holdings}
+    holding_ids = sorted(filled, key=lambda pk: (currency[pk], pk))
+    place = {pk: index for index, pk in enumerate(holding_ids)}
+    parts = [_placed(fresh, place)]
+    if old is not None:
+        parts.append(_placed(old, {pk: index for pk, index in place.items() if pk not in changed}))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in Trades.__slots__}
+    # Each holding comes whole from one part, where it is in order already.
+    order = np.argsort(columns["instrument"], kind="stable")
+    trades = Trades(**{name: column[order] for name, column in columns.items()})
+    return TradeVector(holding_ids, trades, versions), len(fresh.trades)
+
+
+def _placed(vector: TradeVector, place: Mapping[UUID, int]) -> dict[str, Any]:
+    """The columns of the holdings in `place`, with these as instruments."""
+    index = np.array([place.get(pk, -1) for pk in vector.holding_ids], dtype=np.int32)
+    instrument = index[vector.trades.instrument] if len(vector.trades) else vector.trades.instrument
+    chosen = instrument >= 0
+    columns = {name: getattr(vector.trades, name)[chosen] for name in Trades.__slots__}
+    return columns | {"instrument": instrument[chosen]}
+
+
+def _read(pks: Collection[UUID], *, is_all: bool, holdings: Sequence[Holding]) -> TradeVector:
+    """The vector of some holdings of one portfolio, in no order between them."""
+    rows: list[Any] = []
+    if pks:
+        of = {"portfolio": holdings[0].portfolio_id} if is_all else {"holding__in": pks}
+        rows = list(
+            Transaction.objects.filter(**of)
+            .annotate(
+                price_float=Cast("price", FloatField()),
+                commission_float=Cast("commission", FloatField()),
+                rate_float=Cast("exchange_rate", FloatField()),
+            )
+            .values_list(
+                "holding_id", "type", "effective_date", "sequence", "quantity",
+                "price_float", "commission_float", "rate_float",
+            )
+        )  # fmt: skip
+    rows = [row for row in rows if row[0] in pks]  # not of a holding that is newer than `holdings`
+    place = {pk: index for index, pk in enumerate(dict.fromkeys(row[0] for row in rows))}
+    rows.sort(key=lambda row: (place[row[0]], row[2], RANK[row[1]], row[3]))
+    columns = list(zip(*rows, strict=True)) or [()] * 8
 
     def floats(values: Sequence[float | None]) -> Any:
         return np.array([value or 0.0 for value in values], dtype=np.float64)
 
-    return TradeVector(
-        [holding_id for _, holding_id in holdings],
-        Trades(
-            instrument=np.array([place[holding_id] for holding_id in columns[0]], dtype=np.int32),
-            day=np.array([day_number(day) for day in columns[3]], dtype=np.int32),
-            kind=np.array([_CODE[kind] for kind in columns[2]], dtype=np.int8),
-            quantity=np.array([float(quantity) for quantity in columns[5]], dtype=np.float64),
-            price=floats(columns[6]),
-            commission=floats(columns[7]),
-            rate=floats(columns[8]),
-            held=np.array(_held(columns[0], columns[2], columns[5]), dtype=np.float64),
-        ),
+    trades = Trades(
+        instrument=np.array([place[pk] for pk in columns[0]], dtype=np.int32),
+        day=np.array([day_number(day) for day in columns[2]], dtype=np.int32),
+        kind=np.array([_CODE[kind] for kind in columns[1]], dtype=np.int8),
+        quantity=np.array([float(quantity) for quantity in columns[4]], dtype=np.float64),
+        price=floats(columns[5]),
+        commission=floats(columns[6]),
+        rate=floats(columns[7]),
+        held=np.array(_held(columns[0], columns[1], columns[4]), dtype=np.float64),
     )
+    return TradeVector(list(place), trades, {})
 
 
 def _held(holding_ids: Sequence[UUID], kinds: Sequence[str], quantities: Sequence[Decimal]) -> list[float]:

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ONE, ZERO, plain
+from financeproj.core.rows import update_rows
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockSplit
@@ -20,6 +21,7 @@ from portfolios.calc.duplicates import fingerprint, match
 from portfolios.calc.ledger import CLOSING, Oversold, Position, Step, order, quantities, replay
 from portfolios.models import DismissedSplit, Holding, Import, PendingImport, Portfolio, Transaction, TransactionSource
 from portfolios.services.replay import (
+    DERIVED,
     InsufficientQuantity,
     derive,
     lock_portfolio,
@@ -35,7 +37,6 @@ PLANNED = 0.3  # of the work is done when it is known what to write
 # A file of nothing but mistakes would fill the database with them; `failed` counts them all.
 ERRORS_LISTED = 1000
 VALUE_SHOWN = 100
-DERIVED = ("average_cost_per_share_at_transaction", "realised_gain", "effective_date")
 RUNNING = Import.State.RUNNING
 # What can leave a later sale short; a split may be a reverse one.
 TAKING = (*CLOSING, "split")
@@ -427,7 +428,7 @@ class _Plan:
 
     def _write(self, created: list[Transaction]) -> None:
         adopting = [Transaction(pk=pk, external_id=external_id) for pk, external_id in self.adopted.items()]
-        Transaction.objects.bulk_update(adopting, ["external_id"], batch_size=500)
+        update_rows(Transaction, adopting, ["external_id"])
         if not created:
             return
         self.statement.save()
@@ -443,9 +444,7 @@ class _Plan:
         for start in range(0, len(created), BATCH):
             self.on_progress(PLANNED + (1 - PLANNED) * start / len(created))
             Transaction.objects.bulk_create(created[start : start + BATCH])
-        Transaction.objects.bulk_update(
-            [row for change in self.changes for row in change.changed], DERIVED, batch_size=500
-        )
+        update_rows(Transaction, [row for change in self.changes for row in change.changed], DERIVED)
         touch(self.portfolio)
 
     def _instruments(self) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ZERO, plain, stored
+from financeproj.core.rows import update_rows
 from marketdata.models import StockSplit
 from portfolios.calc.ledger import Oversold, Position, Step, order, replay
 from portfolios.models import DismissedSplit, Holding, Portfolio, Transaction, TransactionSource, TransactionType
@@ -29,6 +30,8 @@ POSITION = (
     "first_transaction_on",
     "last_transaction_on",
 )
+# The columns of a transaction that it gives.
+DERIVED = ("average_cost_per_share_at_transaction", "realised_gain", "effective_date")
 CHECKED_AT_ONCE = 50
 FARTHEST = 60  # power of ten; quantity, price and rate of one row make 45
 
@@ -89,9 +92,7 @@ def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> lis
     except Oversold as error:
         raise InsufficientQuantity(error, ticker=holding.stock.ticker, cause=cause) from error
     changed = [step.entry for step in steps if derive(step)]
-    Transaction.objects.bulk_update(
-        changed, ["average_cost_per_share_at_transaction", "realised_gain", "effective_date"], batch_size=500
-    )
+    update_rows(Transaction, changed, DERIVED)
     store_position(holding, position, rows)
     holding.save()
     touch(holding.portfolio)
@@ -171,6 +172,7 @@ def store_position(holding: Holding, position: Position, rows: Iterable[Transact
             code="out_of_range",
         )
     days = [row.date for row in rows]
+    holding.version += 1
     holding.current_quantity = stored(position.quantity)
     holding.average_cost_per_share = None if average is None else stored(average)
     holding.cost_basis = stored(position.cost_p)
