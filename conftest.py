@@ -61,6 +61,7 @@ def forget() -> None:
     series.kept.clear()
     vectors.kept.clear()
     inputs.kept.clear()
+    inputs.kept_prices.clear()
     forget_legs()
 
 

@@ -37,6 +37,7 @@ def forget() -> None:
     series.kept.clear()
     vectors.kept.clear()
     inputs.kept.clear()
+    inputs.kept_prices.clear()
     forget_legs()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from financeproj.core.money import EXACT, ONE, ZERO, plain, stored
 from financeproj.users.models import User
 from marketdata.selectors import rates_now
-from pensions.projections import Assumptions, projection_of
+from pensions.projections import Assumptions, has_goal, projection_of
 from pensions.selectors import accounts_of, value_of_accounts
 from portfolios.calc.valuation import exact, fraction
 from portfolios.selectors import ValuedPortfolio
@@ -65,11 +65,17 @@ def dashboard(user: User, portfolios: Sequence[ValuedPortfolio]) -> dict[str, An
         "day_change_pct": exact(day_change_pct),
         "total_gain": None if sums is None else exact(sums.total_gain),
         "movers": _movers(portfolios, rates),
-        "goal": projection_of(user, Assumptions(months=0, include_portfolios=True))["goal"],
+        "goal": _goal(user, portfolios),
         "freshness": _freshness(portfolios),
         "missing": sorted(missing),
         "accounts": accounts,
     }
+
+
+def _goal(user: User, portfolios: Sequence[ValuedPortfolio]) -> dict[str, Any] | None:
+    if not has_goal(user):
+        return None
+    return projection_of(user, Assumptions(months=0, include_portfolios=True), portfolios)["goal"]
 
 
 def _summed(portfolios: Sequence[ValuedPortfolio], rates: dict[str, Decimal]) -> _Sums:

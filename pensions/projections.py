@@ -15,7 +15,7 @@ from financeproj.users.models import User
 from pensions import selectors
 from pensions.calc import projection as calc
 from pensions.models import ContributionPlan, PensionAccount
-from portfolios.selectors import net_value_of
+from portfolios.selectors import ValuedPortfolio, net_value_of, portfolios_of, valued
 
 LONGEST_YEARS = 100
 LONGEST_MONTHS = 12 * LONGEST_YEARS
@@ -90,30 +90,32 @@ class _Start:
         return plain(EXACT.add(self.pensions, self.portfolios))
 
 
-def projection_of(user: User, assumptions: Assumptions) -> dict[str, Any]:
+def projection_of(
+    user: User, assumptions: Assumptions, portfolios: Sequence[ValuedPortfolio] | None = None
+) -> dict[str, Any]:
     """The answer of `GET /pension/projection`, in the contract's words: money in the user's base currency.
 
+    `portfolios` are all of the user's, for a caller who has valued them already.
     Where a rate is missing, `start_value` and what follows from it is None, `points` is empty, and `reasons` says why.
     """
     today = timezone.localdate()
     if assumptions.months is None:
         assumptions.months = default_months(user, today)
-    start = _start_of(user, assumptions, today)
+    start = _start_of(user, assumptions, today, portfolios)
     goal = _goal_of(user, assumptions, today, start)
     points: list[dict[str, Any]] = []
     if start.total is not None and start.contributions is not None:
         points = _points(assumptions, today, start, goal.simulation)
-    has_goal = user.retirement_goal_amount is not None and user.retirement_goal_year is not None
     return {
         "currency": user.base_currency,
         "start_date": today,
         "start_value": start.total,
         "assumptions": assumptions.as_json(),
         "points": points,
-        "goal": goal.for_projection(assumptions) if has_goal else None,
+        "goal": goal.for_projection(assumptions) if has_goal(user) else None,
         "stale": start.stale,
         "missing": start.missing,
-        "reasons": start.reasons | (goal.reasons if has_goal else {}),
+        "reasons": start.reasons | (goal.reasons if has_goal(user) else {}),
     }
 
 
@@ -131,6 +133,10 @@ def goal_of(user: User) -> dict[str, Any]:
     }
 
 
+def has_goal(user: User) -> bool:
+    return user.retirement_goal_amount is not None and user.retirement_goal_year is not None
+
+
 def default_months(user: User, today: date) -> int:
     """Until the goal's year, else 30 years; never more than 100 years."""
     months = months_until_year(user.retirement_goal_year, today) if user.retirement_goal_year else -1
@@ -145,13 +151,17 @@ def months_until_year(year: int, today: date) -> int:
 # --- Today --------------------------------------------------------------------------------------------------------
 
 
-def _start_of(user: User, assumptions: Assumptions, today: date) -> _Start:
+def _start_of(
+    user: User, assumptions: Assumptions, today: date, valued_portfolios: Sequence[ValuedPortfolio] | None = None
+) -> _Start:
     account = assumptions.account
     accounts = [account] if account else list(selectors.accounts_of(user))
     pensions = selectors.value_of_accounts(accounts, user.base_currency)
     start = _Start(pensions.value, Decimal(0), None, pensions.missing, pensions.stale)
     if assumptions.include_portfolios:
-        portfolios = net_value_of(user, user.base_currency)
+        if valued_portfolios is None:
+            valued_portfolios = valued(portfolios_of(user))
+        portfolios = net_value_of(valued_portfolios, user.base_currency)
         start.portfolios = portfolios.net_value
         start.missing = sorted({*start.missing, *portfolios.missing})
         start.stale |= portfolios.stale

@@ -37,22 +37,23 @@ class Inputs:
 
 
 kept = Kept(MOST_HOLDINGS_KEPT)
+kept_prices = Kept(MOST_HOLDINGS_KEPT)
 
 
 def inputs_of(portfolios: Sequence[Portfolio], known: Inputs | None = None) -> Inputs:
-    """One query if this process has the rows already, or `known` still holds; else six."""
+    """One query if this process has the rows already, or `known` still holds; two if it has the prices, else six."""
     key = tuple(portfolio.pk for portfolio in portfolios)
-    stamp = _stamp_of(portfolios)
+    market, stamp = _stamps_of(portfolios)
     found = kept.get(key, stamp)
     if found is None:
-        found = known if known is not None and known.stamp == stamp else _read(portfolios, stamp)
+        found = known if known is not None and known.stamp == stamp else _read(portfolios, market, stamp)
         kept.put(key, stamp, found, max(1, sum(map(len, found.holdings.values()))))
     return replace(found, prices=with_staleness_of_now(found.prices))
 
 
 # By hand, since it is asked with every valuation, and Django takes four times as long to write it as it takes to run.
 _STAMP = """
-SELECT SUM(stock.version), MAX(holding.updated_at), MAX(stock.history_fetched_at), MAX(quote.fetched_at)
+SELECT SUM(stock.version), MAX(stock.history_fetched_at), MAX(quote.fetched_at), MAX(holding.updated_at)
 FROM portfolios_holding holding
 JOIN marketdata_stockmetadata stock ON stock.id = holding.stock_id
 LEFT JOIN marketdata_stockquote quote ON quote.stock_id = stock.id
@@ -60,28 +61,33 @@ WHERE holding.portfolio_id IN ({marks})
 """
 
 
-def _stamp_of(portfolios: Sequence[Portfolio]) -> str:
-    """Portfolio versions move with holdings, instruments' with names, prices and splits, times with the rest."""
-    state = None
+def _stamps_of(portfolios: Sequence[Portfolio]) -> tuple[str, str]:
+    """What the prices of just these instruments are known by, and what all of the inputs are.
+
+    Portfolio versions move with holdings, instruments' with names, prices and splits, times with the rest.
+    """
+    state, renamed_at = [], None
     if portfolios:
         field = Portfolio._meta.pk
         ids = [field.get_db_prep_value(portfolio.pk, connection) for portfolio in portfolios]
         with connection.cursor() as cursor:
             cursor.execute(_STAMP.format(marks=", ".join(["%s"] * len(ids))), ids)
-            state = cursor.fetchone()
+            *state, renamed_at = cursor.fetchone()
     versions = [(portfolio.pk, portfolio.version) for portfolio in portfolios]
-    return repr((timezone.localdate(), versions, state))
+    market = repr((timezone.localdate(), state))
+    return market, repr((market, versions, renamed_at))
 
 
-def _read(portfolios: Sequence[Portfolio], stamp: str) -> Inputs:
+def _read(portfolios: Sequence[Portfolio], market: str, stamp: str) -> Inputs:
     holdings: dict[UUID, list[Holding]] = defaultdict(list)
-    for holding in Holding.objects.filter(portfolio__in=portfolios).select_related("stock"):
+    rows = Holding.objects.filter(portfolio__in=portfolios).select_related("stock")
+    for holding in rows.defer("created_at", "updated_at", "stock__created_at", "stock__updated_at"):
         for name in EXACT_COLUMNS:  # as they are shown
             setattr(holding, name, plain(getattr(holding, name)))
         holdings[holding.portfolio_id].append(holding)
     return Inputs(
         holdings=dict(holdings),
-        prices=prices_now({holding.stock_id for listed in holdings.values() for holding in listed}),
+        prices=_prices_of(sorted(holding.stock_id for listed in holdings.values() for holding in listed), market),
         stamp=stamp,
         currencies={pk: {holding.stock.currency for holding in listed} for pk, listed in holdings.items()},
         open={
@@ -89,3 +95,13 @@ def _read(portfolios: Sequence[Portfolio], stamp: str) -> Inputs:
             for pk, listed in holdings.items()
         },
     )
+
+
+def _prices_of(stock_ids: Sequence[UUID], market: str) -> Mapping[UUID, PriceNow]:
+    """`stock_ids` has an instrument once for each holding, as the sum of versions in `market` counts it."""
+    key = tuple(stock_ids)
+    found: Mapping[UUID, PriceNow] | None = kept_prices.get(key, market)
+    if found is None:
+        found = prices_now(set(stock_ids))
+        kept_prices.put(key, market, found, max(1, len(key)))
+    return found

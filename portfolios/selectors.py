@@ -32,6 +32,16 @@ def transactions_visible_to(user: User) -> QuerySet[Transaction]:
     return Transaction.objects.filter(portfolio__user=user).select_related("holding__stock", "portfolio")
 
 
+_NOT_LISTED = {"effective_date", "imported_as"}
+_LISTED = [field.name for field in Transaction._meta.concrete_fields if field.name not in _NOT_LISTED]
+_LISTED += ["holding__company_name", *(f"holding__stock__{name}" for name in ("ticker", "company_name", "currency"))]
+
+
+def listed(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
+    """The same rows with what is shown of them and no more: half the columns were of their holdings and instruments."""
+    return rows.select_related(None).select_related("holding__stock").only(*_LISTED)
+
+
 def imports_visible_to(user: User) -> QuerySet[Import]:
     return Import.objects.filter(portfolio__user=user)
 
@@ -230,9 +240,8 @@ class NetValue:
     stale: bool
 
 
-def net_value_of(user: User, currency: str) -> NetValue:
-    """All of `user`'s portfolios at the latest prices and rates, in `currency`."""
-    portfolios = valued(portfolios_of(user))
+def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetValue:
+    """What `portfolios` are worth together, in `currency`."""
     pairs = {(one.portfolio.currency, currency) for one in portfolios if one.portfolio.currency != currency}
     rates = marketdata.rates_now(pairs)
     unknown = sorted(f"{base}/{target}" for base, target in pairs if (base, target) not in rates)

@@ -83,8 +83,8 @@ class ImportViewSet(ViewSet):
     @extend_schema(responses=ImportSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         statement = get_object_or_404(selectors.imports_visible_to(request.user), pk=pk)
-        rows = selectors.transactions_visible_to(request.user).filter(statement=statement).order_by("sequence")
-        preview = [transaction_json(row) for row in rows[:PREVIEW]]
+        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(statement=statement)
+        preview = [transaction_json(row) for row in rows.order_by("sequence")[:PREVIEW]]
         return Response(import_json(statement) | {"preview": preview})
 
     @extend_schema(responses={204: None, **refusals(409)})

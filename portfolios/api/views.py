@@ -132,7 +132,7 @@ class HoldingViewSet(ViewSet):
 
     @extend_schema(responses=serializers.TransactionSerializer(many=True))
     def transactions(self, request: Request, pk: UUID) -> Response:
-        rows = selectors.transactions_visible_to(request.user).filter(holding=self.own(request, pk))
+        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(holding=self.own(request, pk))
         return Response([transaction_json(row) for row in rows])
 
 
@@ -150,7 +150,7 @@ class TransactionViewSet(GenericViewSet):
     @extend_schema(responses=serializers.TransactionSerializer(many=True))
     def list(self, request: Request) -> Response:
         self.paginator.ordering = ("-date", "-sequence", "-id")
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        page = self.paginate_queryset(self.filter_queryset(selectors.listed(self.get_queryset())))
         return self.get_paginated_response([transaction_json(row) for row in page])
 
     @extend_schema(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ONE, ZERO, plain
@@ -22,6 +23,7 @@ from portfolios.calc.ledger import CLOSING, Oversold, Position, Step, order, qua
 from portfolios.models import DismissedSplit, Holding, Import, PendingImport, Portfolio, Transaction, TransactionSource
 from portfolios.services.replay import (
     DERIVED,
+    NOT_REPLAYED,
     InsufficientQuantity,
     derive,
     lock_portfolio,
@@ -225,7 +227,7 @@ class _Plan:
         for holding_id, day in DismissedSplit.objects.filter(holding__in=touched).values_list("holding_id", "date"):
             dismissed[holding_id].add(day)
         stored: dict[UUID, list[Transaction]] = defaultdict(list)
-        for old in Transaction.objects.filter(holding__in=touched).iterator(BATCH):
+        for old in Transaction.objects.filter(holding__in=touched).defer(*NOT_REPLAYED).iterator(BATCH):
             stored[old.holding_id].append(old)
         for done, holding in enumerate(touched):
             self.on_progress(PLANNED * done / len(touched))
@@ -252,7 +254,9 @@ class _Plan:
         """The rows that the portfolio does not have yet, with their fingerprints."""
         prints = [fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission) for row in rows]
         ids = [row.external_id for row in rows]
-        matches = match(list(zip(prints, ids, strict=True)), _stored_prints(self.portfolio))
+        days = [row.date for row in rows]
+        stored = _stored_prints(self.portfolio, min(days), max(days)) if rows else ()
+        matches = match(list(zip(prints, ids, strict=True)), stored)
         self.duplicates = len(matches.duplicates)
         self.adopted = matches.adopted
         for position, row in enumerate(rows):
@@ -472,12 +476,17 @@ def _is_new(row: Transaction) -> bool:
     return row._state.adding and row.source == TransactionSource.IMPORT
 
 
-def _stored_prints(portfolio: Portfolio) -> Iterator[tuple[UUID, str, str | None]]:
-    """Key, fingerprint and external id of what the portfolio has: as imported, else as it is now."""
+def _stored_prints(portfolio: Portfolio, first: date, last: date) -> Iterator[tuple[UUID, str, str | None]]:
+    """Key, fingerprint and external id of what the portfolio has: as imported, else as it is now.
+
+    Those of other days than `first` to `last` are left out where neither can match.
+    """
     rows = Transaction.objects.filter(portfolio=portfolio).exclude(source=TransactionSource.MARKET_DATA)
     yield from rows.exclude(imported_as="").values_list("pk", "imported_as", "external_id").iterator(BATCH)
     values = ("holding__stock__ticker", "date", "type", "quantity", "price", "commission")
     for pk, external_id, *fields in (
-        rows.filter(imported_as="").values_list("pk", "external_id", *values).iterator(BATCH)
+        rows.filter(Q(date__range=(first, last)) | Q(external_id__isnull=False), imported_as="")
+        .values_list("pk", "external_id", *values)
+        .iterator(BATCH)
     ):
         yield pk, fingerprint(*fields), external_id
