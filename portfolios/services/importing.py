@@ -23,13 +23,14 @@ from portfolios.calc.ledger import CLOSING, Oversold, Position, Step, order, qua
 from portfolios.models import DismissedSplit, Holding, Import, PendingImport, Portfolio, Transaction, TransactionSource
 from portfolios.services.replay import (
     DERIVED,
-    NOT_REPLAYED,
     InsufficientQuantity,
+    Row,
     derive,
     lock_portfolio,
     next_sequence,
     settle_splits,
     store_position,
+    stored_rows,
     touch,
 )
 
@@ -181,10 +182,10 @@ class _Change:
     """One holding after the import: what is new in it, and what changed of what it had."""
 
     holding: Holding
-    rows: list[Transaction]
+    rows: list[Row]
     created: list[Transaction]
-    changed: list[Transaction]
-    gone: list[Transaction]
+    changed: list[Row]
+    gone: list[Row]
 
 
 class _Plan:
@@ -226,9 +227,7 @@ class _Plan:
         dismissed: dict[UUID, set[date]] = defaultdict(set)
         for holding_id, day in DismissedSplit.objects.filter(holding__in=touched).values_list("holding_id", "date"):
             dismissed[holding_id].add(day)
-        stored: dict[UUID, list[Transaction]] = defaultdict(list)
-        for old in Transaction.objects.filter(holding__in=touched).defer(*NOT_REPLAYED).iterator(BATCH):
-            stored[old.holding_id].append(old)
+        stored = stored_rows(touched)
         for done, holding in enumerate(touched):
             self.on_progress(PLANNED * done / len(touched))
             self._replay(
@@ -309,7 +308,7 @@ class _Plan:
     def _replay(
         self,
         holding: Holding,
-        old: list[Transaction],
+        old: list[Row],
         made: list[Transaction],
         known: list[StockSplit],
         dismissed: set[date],
@@ -357,18 +356,19 @@ class _Plan:
         self,
         holding: Holding,
         position: Position,
-        steps: list[Step[Transaction]],
-        rows: list[Transaction],
-        gone: list[Transaction],
+        steps: list[Step[Row]],
+        rows: list[Row],
+        gone: list[Row],
     ) -> None:
         changed = [step.entry for step in steps if derive(step)]
         store_position(holding, position, rows)
-        created = [row for row in rows if row._state.adding]
+        created = [row for row in rows if isinstance(row, Transaction)]
         for row in created:
             if not _is_new(row):  # a split of the source
                 self.sequence += 1
                 row.sequence = self.sequence
-        self.changes.append(_Change(holding, rows, created, [row for row in changed if not row._state.adding], gone))
+        changed = [row for row in changed if not isinstance(row, Transaction)]
+        self.changes.append(_Change(holding, rows, created, changed, gone))
 
     def _first_divergence(self) -> dict[str, Any] | None:
         """The first checkpoint that is not what is held."""
@@ -471,9 +471,9 @@ def _shares(quantity: Decimal) -> str:
     return f"{plain(quantity):f} shares"
 
 
-def _is_new(row: Transaction) -> bool:
+def _is_new(row: Row) -> bool:
     """Whether it comes from the file, and not from the database or a source of splits."""
-    return row._state.adding and row.source == TransactionSource.IMPORT
+    return isinstance(row, Transaction) and row.source == TransactionSource.IMPORT
 
 
 def _stored_prints(portfolio: Portfolio, first: date, last: date) -> Iterator[tuple[UUID, str, str | None]]:
