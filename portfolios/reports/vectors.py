@@ -76,7 +76,7 @@ def trades_of(portfolios: Sequence[Portfolio], holdings: Mapping[UUID, Sequence[
     found = {}
     for portfolio in portfolios:
         old = before[portfolio.pk]
-        vector, rows_read = _brought_up(old, holdings.get(portfolio.pk, ()))
+        vector, rows_read = brought_up(old, holdings.get(portfolio.pk, ()))
         if vector is not old or portfolio.pk in unknown:
             kept.put(portfolio.pk, None, vector, vector.size)
         if old is None or rows_read > WORTH_STORING * len(vector.trades):
@@ -90,7 +90,7 @@ def _store(portfolio: Portfolio, vector: TradeVector) -> None:
     try:
         with write_of_a_read():
             TransactionVector.objects.update_or_create(
-                portfolio=portfolio, defaults={"version": portfolio.version, "data": _packed(vector)}
+                portfolio=portfolio, defaults={"version": portfolio.version, "data": packed(vector)}
             )
     except DatabaseError:
         log.info("vector_not_stored", portfolio_id=str(portfolio.pk))
@@ -115,7 +115,7 @@ def _fault_of(pk: UUID) -> tuple[TransactionVector, str] | None:
     if row.version > portfolio.version:
         return row, f"claims version {row.version}, the rows are at {portfolio.version}"
     vector = _unpacked(bytes(row.data))
-    if vector and _packed(_brought_up(vector, holdings)[0]) != _packed(_brought_up(None, holdings)[0]):
+    if vector and packed(brought_up(vector, holdings)[0]) != packed(brought_up(None, holdings)[0]):
         return row, "differs from the stored transactions"
     return None
 
@@ -128,7 +128,7 @@ def discard_vector(vector: TransactionVector) -> None:
     Holding.objects.filter(portfolio=vector.pk).update(version=F("version") + 1)
 
 
-def _packed(vector: TradeVector) -> bytes:
+def packed(vector: TradeVector) -> bytes:
     arrays = {name: np.ascontiguousarray(getattr(vector.trades, name)).tobytes() for name in Trades.__slots__}
     versions = [(pk.bytes, version) for pk, version in vector.versions.items()]
     holdings = [one.bytes for one in vector.holding_ids]
@@ -150,7 +150,7 @@ _CODE = {kind.name.lower(): int(kind) for kind in Kind}
 _DTYPES: Mapping[str, Any] = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
 
 
-def _brought_up(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple[TradeVector, int]:
+def brought_up(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple[TradeVector, int]:
     """`old` with the changed ones among `holdings` read anew, and how many rows that were; `old` itself if none is."""
     versions = {holding.pk: holding.version for holding in holdings}
     if old is not None and old.versions == versions:

@@ -18,6 +18,7 @@ from marketdata.models import StockMetadata
 from portfolios import services
 from portfolios.calc.ledger import replay
 from portfolios.models import Holding, Import, Portfolio, Transaction
+from portfolios.reports.vectors import TradeVector, brought_up, packed
 
 FIRST = date(2024, 1, 1)
 days = st.integers(0, 30).map(lambda n: FIRST + timedelta(days=n))
@@ -54,6 +55,7 @@ class Ledger(RuleBasedStateMachine):
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
         user = User.objects.create_user(username="kari")
+        self.vector: TradeVector | None = None
         self.portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
         self.stocks = [
             StockMetadata.objects.create(
@@ -164,6 +166,12 @@ class Ledger(RuleBasedStateMachine):
                 gain = None if step.realised_p is None else stored(step.realised_p)
                 assert step.entry.average_cost_per_share_at_transaction == average
                 assert step.entry.realised_gain == gain
+
+    @invariant()
+    def a_vector_that_follows_the_writes_is_the_one_made_anew(self):
+        holdings = list(Holding.objects.select_related("stock").order_by("pk"))
+        self.vector, _ = brought_up(self.vector, holdings)
+        assert packed(self.vector) == packed(brought_up(None, holdings)[0])
 
 
 @pytest.mark.no_cover
