@@ -21,14 +21,8 @@ PASSWORD = "correct horse battery"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Two test processes on one Redis share nothing in it; and none looks for cycles as often as Python does by itself,
-    which takes a tenth of their time."""
-    import gc
-
+    """Two test processes on one Redis share nothing in it."""
     from django.conf import settings
-
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
