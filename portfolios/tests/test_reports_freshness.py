@@ -159,8 +159,8 @@ def test_after_a_write_only_its_holding_is_read_again(api, portfolio, held, make
     with CaptureQueriesContext(connection) as queried:
         assert values(api, portfolio)[-1] == 1230
     (read,) = [query["sql"] for query in queried if 'FROM "portfolios_transaction"' in query["sql"]]
-    key = str if connection.vendor == "postgresql" else (lambda pk: pk.hex)
-    assert {one.stock: key(one.pk) in read for one in portfolio.holdings.all()} == {held: True, other: False}
+    is_read = {one.stock: one.pk.hex in read.replace("-", "") for one in portfolio.holdings.all()}
+    assert is_read == {held: True, other: False}
     # So little was read that the stored vector was left as it is; a process that begins with it says the same.
     assert bytes(TransactionVector.objects.get().data) == stored
     vectors.kept.clear()
