@@ -96,8 +96,8 @@ deploy-test: $(VENV)/.dev .env
 
 ## make lock    pin requirements.in and requirements-dev.in with hashes
 lock: $(VENV)/.dev
-	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-strip-extras requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-strip-extras requirements-dev.in -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) var staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
