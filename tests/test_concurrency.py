@@ -9,7 +9,9 @@ import requests
 from django.utils import timezone
 
 from conftest import PASSWORD
+from integrations.simulated import SimulatedSource
 from marketdata.models import StockMetadata
+from marketdata.services import refresh
 from portfolios import services
 from portfolios.models import Holding, Portfolio, Transaction
 
@@ -86,6 +88,35 @@ def test_twenty_threads_recording_one_external_id_record_it_once(live_server, he
 
     assert sorted(answer.status_code for answer in at_once(record)) == [201] + [409] * 19
     assert Holding.objects.get().current_quantity == 11
+
+
+def test_twenty_requests_that_lack_a_history_work_it_out_and_store_it_once(live_server, headers, user, monkeypatch):
+    portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
+    stock = StockMetadata.objects.create(ticker="ATLAS.USD.DEMO", currency="USD", source="simulated")
+    services.record_transaction(
+        portfolio=portfolio, stock=stock, type="buy", date=date(2024, 1, 2), quantity=10, price=100, exchange_rate=10
+    )
+    asked, stored = [], []
+    history, record_rates = SimulatedSource.history, refresh.record_rates
+
+    def counted_history(self, ticker, start):
+        asked.append(ticker)
+        return history(self, ticker, start)
+
+    def counted_rates(*, base, target, **kwargs):
+        stored.append((base, target))
+        return record_rates(base=base, target=target, **kwargs)
+
+    monkeypatch.setattr(SimulatedSource, "history", counted_history)
+    monkeypatch.setattr(refresh, "record_rates", counted_rates)
+
+    def look(index):
+        name = ("timeline", "performance")[index % 2]
+        return requests.get(f"{live_server}/api/v1/portfolios/{portfolio.pk}/{name}", headers=headers, timeout=60)
+
+    assert [answer.status_code for answer in at_once(look)] == [200] * THREADS
+    assert asked == ["ATLAS.USD.DEMO"]
+    assert sorted(stored) == [("EUR", "NOK"), ("EUR", "USD")]
 
 
 def test_of_twenty_uses_of_one_refresh_token_one_works(live_server, user):

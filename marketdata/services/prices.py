@@ -25,6 +25,7 @@ from marketdata.models import (
     StockSplit,
     StockVector,
 )
+from marketdata.services.days import put_days
 from marketdata.signals import splits_recorded
 from marketdata.sources import BadAnswer, History, Quote
 
@@ -33,8 +34,9 @@ log = structlog.get_logger(__name__)
 MANUAL = StockMetadata.MANUAL
 
 
-def _locked(stock: StockMetadata) -> StockMetadata:
-    """One writer an instrument. `no_key`, so that whoever adds a holding of it meanwhile does not wait for us."""
+def locked(stock: StockMetadata) -> StockMetadata:
+    """The instrument's row, locked until the transaction ends: one writer an instrument."""
+    # no_key: whoever adds a holding of it meanwhile does not wait for us.
     return StockMetadata.objects.select_for_update(no_key=True).get(pk=stock.pk)
 
 
@@ -55,28 +57,24 @@ def _upsert(
         return 0
     rows = model.objects.filter(stock=stock, date__gte=min(wanted), date__lte=max(wanted))
     known = {day: (value, by) for day, value, by in rows.values_list("date", column, "source")}
-    changed = [
-        model(stock=stock, date=day, source=source, **{column: value})
+    changed = {
+        day: value
         for day, value in wanted.items()
         if known.get(day) != (value, source) and (source == MANUAL or known.get(day, (0, ""))[1] != MANUAL)
-    ]
-    model.objects.all().as_service().bulk_create(
-        changed,
-        batch_size=2000,
-        update_conflicts=True,
-        unique_fields=["stock", "date"],
-        update_fields=[column, "source"],
-    )
+    }
+    put_days(model, "stock", stock.pk, column, changed, known=known, source=source)
     return len(changed)
 
 
 @transaction.atomic
 def record_prices(*, stock: StockMetadata, closes: Sequence[tuple[date, Decimal]], source: str) -> int:
     """Store closes as traded, in the major unit; returns how many rows changed. Safe to repeat."""
-    stock = _locked(stock)
+    stock = locked(stock)
     changed = _upsert(HistoricalStockPrice, stock, "close", closes, source)
     if changed:
-        HeldBackPrice.objects.filter(stock=stock, date__in=[day for day, _ in closes]).delete()
+        days = {day for day, _ in closes}  # thousands: too many for the database to look up one by one
+        held_back = HeldBackPrice.objects.filter(stock=stock).values_list("pk", "date")
+        HeldBackPrice.objects.filter(pk__in=[pk for pk, day in held_back if day in days]).delete()
         _bump(stock)
     return changed
 
@@ -84,7 +82,7 @@ def record_prices(*, stock: StockMetadata, closes: Sequence[tuple[date, Decimal]
 @transaction.atomic
 def record_splits(*, stock: StockMetadata, splits: Sequence[tuple[date, Decimal]], source: str) -> int:
     """Store splits (new shares per old one) and send `splits_recorded`; returns how many rows changed."""
-    stock = _locked(stock)
+    stock = locked(stock)
     changed = _upsert(StockSplit, stock, "ratio", splits, source)
     if changed:
         _bump(stock)
@@ -95,7 +93,7 @@ def record_splits(*, stock: StockMetadata, splits: Sequence[tuple[date, Decimal]
 @transaction.atomic
 def record_dividends(*, stock: StockMetadata, dividends: Sequence[tuple[date, Decimal]], source: str) -> int:
     """Store dividends per share as paid; returns how many rows changed."""
-    stock = _locked(stock)
+    stock = locked(stock)
     changed = _upsert(StockDividend, stock, "amount", dividends, source)
     if changed:
         _bump(stock, vector_holds=True)
@@ -105,7 +103,7 @@ def record_dividends(*, stock: StockMetadata, dividends: Sequence[tuple[date, De
 @transaction.atomic
 def record_quote(*, stock: StockMetadata, quote: Quote, source: str, fetched_at: datetime | None = None) -> StockQuote:
     """Store the last known price. The version moves only with the price or its day."""
-    stock = _locked(stock)
+    stock = locked(stock)
     held = StockQuote.objects.filter(stock=stock).first()
     fields = {
         "price": quote.price,
@@ -132,7 +130,7 @@ def record_history(*, stock: StockMetadata, answer: History, source: str, full: 
     held-back quote leaves the old one, which grows stale. Raises BadAnswer when the answer is in another currency
     than the instrument.
     """
-    stock = _locked(stock)
+    stock = locked(stock)
     if answer.info.currency and answer.info.currency != stock.currency:
         raise BadAnswer(f"{source} quotes {stock.ticker} in {answer.info.currency}, not in {stock.currency}.")
     _describe(stock, answer)
@@ -201,7 +199,7 @@ def _hold_back(stock: StockMetadata, held: list[HeldBack], source: str) -> None:
 @transaction.atomic
 def accept_price(*, held_back: HeldBackPrice) -> None:
     """A person believes a price that was held back: it is stored as its day's, and as the quote if that is older."""
-    stock = _locked(held_back.stock)
+    stock = locked(held_back.stock)
     held_back = HeldBackPrice.objects.select_related("stock").get(pk=held_back.pk)
     if held_back.close is None or held_back.close < 0:
         raise Conflict("This is no price.", attr="close")
@@ -225,7 +223,7 @@ def reject_price(*, held_back: HeldBackPrice) -> None:
 @transaction.atomic
 def enter_price(*, stock: StockMetadata, day: date, close: Decimal) -> tuple[HistoricalStockPrice, bool]:
     """A price by hand on `day`, replacing the one there; returns the row and whether it is new."""
-    is_new = not HistoricalStockPrice.objects.filter(stock=_locked(stock), date=day).exists()
+    is_new = not HistoricalStockPrice.objects.filter(stock=locked(stock), date=day).exists()
     record_prices(stock=stock, closes=[(day, close)], source=MANUAL)
     return HistoricalStockPrice.objects.get(stock=stock, date=day), is_new
 
@@ -235,12 +233,12 @@ def _save(row: Any) -> None:
     row.full_clean()
     before = type(row).objects.filter(pk=row.pk).first() if row.pk else None
     for stock in sorted({one.stock for one in (before, row) if one is not None}, key=lambda stock: stock.pk):
-        _bump(_locked(stock))
+        _bump(locked(stock))
     row.save()
 
 
 def _delete(row: Any) -> None:
-    _bump(_locked(row.stock))
+    _bump(locked(row.stock))
     row.delete()
 
 
@@ -285,13 +283,13 @@ def delete_dividend(row: StockDividend) -> None:
 def save_quote(row: StockQuote) -> None:
     """Store a quote as a person entered it; the next answer of the source replaces it. Raises ValidationError."""
     row.full_clean()
-    _bump(_locked(row.stock), vector_holds=True)
+    _bump(locked(row.stock), vector_holds=True)
     row.save()
 
 
 @transaction.atomic
 def delete_quote(row: StockQuote) -> None:
-    _bump(_locked(row.stock), vector_holds=True)
+    _bump(locked(row.stock), vector_holds=True)
     row.delete()
 
 

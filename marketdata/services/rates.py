@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from financeproj.core.money import stored
 from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
+from marketdata.services.days import put_days
 
 MANUAL = StockMetadata.MANUAL
 # Who may overwrite whose rate of the same day: the later in this list the earlier.
@@ -17,7 +18,8 @@ RANKS = {"ecb": 0, MANUAL: 2}
 OTHERS = 1
 
 
-def _pair(base: str, target: str) -> CurrencyPair:
+def locked_pair(base: str, target: str) -> CurrencyPair:
+    """The pair's row, made if it is new, and locked until the transaction ends."""
     made, _ = CurrencyPair.objects.get_or_create(base=base, target=target)
     return CurrencyPair.objects.select_for_update(no_key=True).get(pk=made.pk)
 
@@ -33,24 +35,18 @@ def record_rates(*, base: str, target: str, rates: Sequence[tuple[date, Decimal]
     The ECB's fill days without a rate; any other source's replace the ECB's, and nothing replaces one by hand.
     """
     wanted = {day: stored(rate) for day, rate in rates if rate > 0}
-    pair = _pair(base, target)
+    pair = locked_pair(base, target)
     known: dict[date, tuple[Decimal, str]] = {}
     if wanted:
         rows = HistoricalExchangeRate.objects.filter(pair=pair, date__gte=min(wanted), date__lte=max(wanted))
         known = {day: (rate, by) for day, rate, by in rows.values_list("date", "rate", "source")}
     rank = RANKS.get(source, OTHERS)
-    changed = [
-        HistoricalExchangeRate(pair=pair, date=day, rate=rate, source=source)
+    changed = {
+        day: rate
         for day, rate in wanted.items()
         if day not in known or (known[day] != (rate, source) and RANKS.get(known[day][1], OTHERS) <= rank)
-    ]
-    HistoricalExchangeRate.objects.all().as_service().bulk_create(
-        changed,
-        batch_size=2000,
-        update_conflicts=True,
-        unique_fields=["pair", "date"],
-        update_fields=["rate", "source"],
-    )
+    }
+    put_days(HistoricalExchangeRate, "pair", pair.pk, "rate", changed, known=known, source=source)
     if changed:
         _bump(pair)
     if source not in RANKS:

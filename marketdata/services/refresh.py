@@ -1,4 +1,4 @@
-"""Asking the sources for what is missing or old. None of this runs inside a transaction."""
+"""Asking the sources for what is missing or old. Nobody is asked over a network inside a transaction."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -24,8 +25,8 @@ from marketdata.models import (
     StockSplit,
 )
 from marketdata.selectors import RateNow, is_fresh, rates_on, rates_on_days
-from marketdata.services.prices import record_history, reread_from
-from marketdata.services.rates import record_rates
+from marketdata.services.prices import locked, record_history, reread_from
+from marketdata.services.rates import locked_pair, record_rates
 from marketdata.sources import ExchangeRateSource, InstrumentInfo, MarketDataSource, SourceError, registry
 
 log = structlog.get_logger(__name__)
@@ -99,7 +100,7 @@ def refresh_stocks(
         source = registry().source_for(stock.ticker)
         call = _call_for(stock, source, full=full, young=young, since=since)
         if source.offline:
-            outcomes[stock.pk] = _answer_at_once(call)
+            outcomes[stock.pk] = _answer_at_once(stock, call)
         else:
             calls[call.key] = stock.pk
             asked.append(call)
@@ -109,10 +110,15 @@ def refresh_stocks(
     return outcomes
 
 
-def _answer_at_once(call: gateway.Call) -> SourceError | None:
+def _answer_at_once(stock: StockMetadata, call: gateway.Call) -> SourceError | None:
+    """For sources that only calculate. All requests of a page ask at once: who waited for the lock finds it kept."""
+    if call.is_kept():
+        return None
     try:
-        if not call.is_kept():
-            call.keep(call.run())
+        with transaction.atomic():
+            locked(stock)
+            if not call.is_kept():
+                call.keep(call.run())
     except SourceError as error:
         return error
     return None
@@ -214,17 +220,26 @@ def fill_from_offline_sources(currencies: Iterable[str]) -> None:
             for base, target in ((currency, "EUR"), ("EUR", currency)):
                 if base == target:
                     continue
-                rows = HistoricalExchangeRate.objects.filter(pair__base=base, pair__target=target)
-                last = rows.filter(source=source.name).order_by("-date").values_list("date", flat=True).first()
+                last = _last_day((base, target), source)
                 rates = source.rates(base, target, last + timedelta(days=1) if last else date.min)
-                if rates:
-                    record_rates(base=base, target=target, rates=rates, source=source.name)
+                if not rates:
+                    continue
+                with transaction.atomic():
+                    locked_pair(base, target)
+                    if _last_day((base, target), source) == last:  # else somebody has just filled it
+                        record_rates(base=base, target=target, rates=rates, source=source.name)
+
+
+def _last_day(pair: Pair, source: ExchangeRateSource) -> date | None:
+    """The latest day of the source's stored rates."""
+    base, target = pair
+    rows = HistoricalExchangeRate.objects.filter(pair__base=base, pair__target=target, source=source.name)
+    return rows.order_by("-date").values_list("date", flat=True).first()
 
 
 def _rate_call(pair: Pair, source: ExchangeRateSource, young: float) -> gateway.Call:
     base, target = pair
-    rows = HistoricalExchangeRate.objects.filter(pair__base=base, pair__target=target, source=source.name)
-    last = rows.order_by("-date").values_list("date", flat=True).first()
+    last = _last_day(pair, source)
     start = last - RATES_OVERLAP if last else BEGINNING
 
     def keep(rates: list[tuple[date, Decimal]]) -> None:
