@@ -7,6 +7,7 @@ much of the price's currency one unit of the account's buys.
 import re
 from collections import defaultdict
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO, stored
@@ -125,9 +126,15 @@ def _add_split(sheet: Sheet, raw: Raw, kind: str, same_day: dict[str, list[Raw]]
     old, new = same_day[SPLIT_CLOSE][0].needed("No. of shares"), raw.needed("No. of shares")
     if not old:
         raise RowProblem("No. of shares", "0", "not_above", "Enter a number above 0.")
-    # The old and the new number of shares are rounded; the ratio is a plain number.
-    ratio = EXACT.divide(abs(new), abs(old)).quantize(Decimal("0.00001"))
-    sheet.add(raw, type="split", quantity=ratio, **_identity(raw, None))
+    sheet.add(raw, type="split", quantity=_plain_ratio(abs(new), abs(old)), **_identity(raw, None))
+
+
+def _plain_ratio(new: Decimal, old: Decimal) -> Decimal:
+    """The ratio of a split; both numbers of shares are rounded, and the ratio is one of small numbers such as 1:3."""
+    ratio = EXACT.divide(new, old)
+    near = Fraction(ratio).limit_denominator(100)
+    plain = divided(Decimal(near.numerator), Decimal(near.denominator))
+    return plain if abs(plain - ratio) < Decimal("0.00001") else ratio.quantize(Decimal("0.00001"))
 
 
 def _identity(raw: Raw, currency: str | None) -> dict[str, Any]:

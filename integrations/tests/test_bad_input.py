@@ -313,3 +313,26 @@ def test_a_currency_that_is_none_is_an_error_of_its_row(account, code):
     header, row, *_ = text_of(SWISSQUOTE[1]).splitlines()
     body = account("CHF")(data=file_of(SWISSQUOTE[1], [header, row.replace("USD", code)])).json()
     assert row_errors(body) == [(2, "currency", "unknown_currency")]
+
+
+# --- Absurd, but possible ---------------------------------------------------------------------------------------------
+
+
+def test_splits_upon_splits_leave_figures_that_can_be_read(upload, portfolio, api):
+    splits = [f"2024-02-0{day},split,BIG.MAN,99999999999999,,,NOK" for day in (1, 2, 3)]
+    upload.done("2024-01-02,buy,BIG.MAN,999999999999999,1,,NOK", *splits)
+    [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
+    assert holding["current_quantity"] == pytest.approx(1e57)
+    pages = ("portfolios", "dashboard", "net-worth", "performance", "allocation", "timeline", "goal", "export")
+    answers = [api.get(f"/api/v1/{page}").status_code for page in pages]
+    assert answers == [200] * len(pages)
+
+
+def test_splits_that_leave_next_to_nothing_can_be_read_too(portfolio, api):
+    body = {"portfolio_id": str(portfolio.pk), "ticker": "SMALL.MAN", "currency": "NOK", "quantity": 1, "price": 1}
+    assert api.post("/api/v1/transactions", body | {"type": "buy", "date": "2024-01-02"}).status_code == 201
+    for day in range(1, 5):
+        split = body | {"type": "split", "date": f"2024-02-0{day}", "quantity": "1e-14"}
+        assert api.post("/api/v1/transactions", split).status_code == 201
+    [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
+    assert (holding["current_quantity"], holding["average_cost_per_share"]) == (pytest.approx(1e-56), 10**56)

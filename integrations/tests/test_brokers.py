@@ -293,6 +293,19 @@ def test_trading_212_splits_and_free_shares_in_the_newer_layout(account):
     assert (quantity, rounded((average, cost))) == (5, (D("7.95"), D("39.73")))  # 59.60 / 7.5 a share
 
 
+def test_trading_212_merges_three_shares_into_one_although_both_numbers_are_rounded(account):
+    header = "Action,Time (UTC),ISIN,Ticker,Name,ID,No. of shares,Price / share,Currency (Price / share),Exchange rate,Total,Currency (Total)"
+    data = text(
+        header,
+        "Market buy,2024-03-04 14:30:00,US0000000011,ATL,Atlas,E-1,22.36,2.00,EUR,1,44.72,EUR",
+        "Stock split close,2024-06-10 07:24:24,US0000000011,ATL,Atlas,E-2,22.36,2,EUR,1,44.72,EUR",
+        "Stock split open,2024-06-10 07:24:24,US0000000011,ATL,Atlas,E-3,7.4533333,6,EUR,1,44.72,EUR",
+    )
+    account("EUR").done(data=data, instruments=choices(US0000000011="ATLAS.EUR.DEMO"))
+    assert Transaction.objects.get(type="split").quantity == D("0.333333333333333")
+    assert held()["ATLAS.EUR.DEMO"][0] == D("7.45333333333333")
+
+
 # --- Saxo ---------------------------------------------------------------------------------------------------------
 
 SAXO = (

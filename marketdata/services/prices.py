@@ -15,6 +15,7 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from financeproj.core.errors import Conflict
+from financeproj.core.money import ONE, stored
 from marketdata.calc.sanity import LARGEST_JUMP, HeldBack, is_near, sift, split_factor
 from marketdata.models import (
     HeldBackPrice,
@@ -81,9 +82,10 @@ def record_prices(*, stock: StockMetadata, closes: Sequence[tuple[date, Decimal]
 
 @transaction.atomic
 def record_splits(*, stock: StockMetadata, splits: Sequence[tuple[date, Decimal]], source: str) -> int:
-    """Store splits (new shares per old one) and send `splits_recorded`; returns how many rows changed."""
+    """Store splits (new shares per old one, to 15 digits) and send `splits_recorded`; returns how many rows changed."""
     stock = locked(stock)
-    changed = _upsert(StockSplit, stock, "ratio", splits, source)
+    rounded = [(day, stored(ratio)) for day, ratio in splits]
+    changed = _upsert(StockSplit, stock, "ratio", [one for one in rounded if one[1] != ONE], source)
     if changed:
         _bump(stock)
         splits_recorded.send(sender=StockSplit, stock=stock)

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 from typing import Generic
 
-from financeproj.core.money import EXACT, ONE, ZERO
+from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
 from portfolios.calc.ledger import CLOSING, OPENING, E, order
 
 
@@ -54,7 +54,7 @@ def sales(entries: Iterable[E]) -> list[Sale[E]]:
                 lots.append(Lot(entry.effective_date, entry.quantity, (gross + entry.commission) * rate))
             elif entry.type == "split":
                 for lot in lots:
-                    lot.quantity *= entry.quantity
+                    lot.quantity = in_new_shares(lot.quantity, entry.quantity)
             elif entry.type in CLOSING:
                 used = _take(lots, entry.quantity)
                 if entry.type == "sell":

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 from typing import Generic, Protocol, TypeVar
 
-from financeproj.core.money import EXACT, ONE, ZERO
+from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
 
 # What comes first on one day; within a rank the order of entry decides.
 RANK = {
@@ -116,7 +116,7 @@ def states(entries: Iterable[E]) -> Iterator[tuple[E, Position]]:
 def _apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | None]:
     kind, quantity = entry.type, entry.quantity
     if kind == "split":
-        position.quantity *= quantity
+        position.quantity = in_new_shares(position.quantity, quantity)
         return _average(position), None
     if kind in CLOSING:
         if quantity > position.quantity:
@@ -183,6 +183,6 @@ def quantities(entries: Iterable[Entry]) -> list[tuple[date, Decimal]]:
             elif entry.type in CLOSING:
                 quantity -= entry.quantity
             elif entry.type == "split":
-                quantity *= entry.quantity
+                quantity = in_new_shares(quantity, entry.quantity)
             held[entry.effective_date] = quantity
     return list(held.items())

@@ -19,7 +19,7 @@ from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
 from financeproj.core.kept import Kept, write_of_a_read
-from financeproj.core.money import EXACT, ZERO
+from financeproj.core.money import EXACT, ZERO, in_new_shares
 from portfolios.calc.ledger import CLOSING, OPENING, RANK
 from portfolios.calc.performance import Kind, Trades
 from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
@@ -233,6 +233,6 @@ def _held(holding_ids: Sequence[UUID], kinds: Sequence[str], quantities: Sequenc
             elif kind in CLOSING:
                 held -= quantity
             elif kind == "split":
-                held *= quantity
+                held = in_new_shares(held, quantity)
             result.append(float(held))
     return result

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from financeproj.core.errors import DomainError
-from financeproj.core.money import ZERO, plain, stored
+from financeproj.core.money import ZERO, in_new_shares, plain, stored
 from financeproj.core.rows import update_rows
 from marketdata.models import StockSplit
 from portfolios.calc.ledger import Oversold, Position, Step, order, replay
@@ -20,6 +20,8 @@ from portfolios.models import DismissedSplit, Holding, Portfolio, Transaction, T
 
 # Brokers book a split up to a week from the day on which it took effect.
 SAME_SPLIT = timedelta(days=7)
+# And write a third as 0.333 or 0.3333333.
+SAME_RATIO = Decimal("0.001")
 # The columns of a holding that a replay gives.
 POSITION = (
     "current_quantity",
@@ -269,7 +271,8 @@ def _is_booked(row: Row) -> bool:
 
 
 def _same(split: StockSplit, row: Row) -> bool:
-    return split.ratio == row.quantity and abs(split.date - row.date) <= SAME_SPLIT
+    is_near = abs(split.ratio - row.quantity) <= SAME_RATIO * split.ratio
+    return is_near and abs(split.date - row.date) <= SAME_SPLIT
 
 
 def _new_split(holding: Holding, split: StockSplit) -> Transaction:
@@ -294,7 +297,7 @@ def _held_on(rows: list[Row], day: Any) -> Decimal:
         elif row.type in (TransactionType.SELL, TransactionType.TRANSFER_OUT):
             held -= row.quantity
         elif row.type == TransactionType.SPLIT:
-            held *= row.quantity
+            held = in_new_shares(held, row.quantity)
     return max(held, ZERO)
 
 

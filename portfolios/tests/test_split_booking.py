@@ -2,12 +2,17 @@
 
 from datetime import date
 from decimal import Decimal as D
+from importlib import import_module
 
 import pytest
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
+from marketdata.models import StockSplit
 from marketdata.services import record_splits
 from portfolios import services
 from portfolios.models import Holding, Transaction, TransactionSource
+from portfolios.services.replay import contradicted_holdings
 from portfolios.tests.conftest import trade
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +70,50 @@ def test_a_users_split_that_was_there_first_is_not_doubled(portfolio, stock):
     trade(portfolio, stock, "split", "4", on=date(2024, 6, 4))
     learn(stock)
     assert splits() == [(date(2024, 6, 4), SPLIT_DAY, 4, "manual")]
+
+
+# As yfinance has it, a float.
+THIRD = D(repr(1 / 3))
+
+
+@pytest.mark.parametrize("written", ["0.333333333333333", "0.3333333", "0.333"])
+def test_a_third_is_the_same_split_however_many_of_its_digits_the_broker_writes(portfolio, stock, written):
+    trade(portfolio, stock, "buy", "30", "100")
+    learn(stock, (SPLIT_DAY, THIRD))
+    assert Holding.objects.get().current_quantity == 10
+    trade(portfolio, stock, "split", written, on=date(2024, 6, 11))
+    assert splits() == [(date(2024, 6, 11), SPLIT_DAY, D(written), "manual")]
+
+
+def test_after_a_reverse_split_of_three_for_one_all_shares_can_be_sold_and_the_holding_closes(portfolio, stock):
+    trade(portfolio, stock, "buy", "30", "100")
+    learn(stock, (SPLIT_DAY, THIRD))
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, D("0.333333333333333"), "market_data")]
+    trade(portfolio, stock, "sell", "10", "310", on=date(2024, 7, 1))
+    holding = Holding.objects.get()
+    assert (holding.current_quantity, holding.cost_basis, holding.realised_gain) == (0, 0, 100)
+
+
+def test_ratios_that_were_stored_with_more_digits_are_rounded_by_the_migrations(portfolio, stock, monkeypatch):
+    trade(portfolio, stock, "buy", "30", "100")
+    monkeypatch.setattr("marketdata.services.prices.stored", lambda ratio: ratio)
+    learn(stock, (SPLIT_DAY, THIRD))
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, THIRD, "market_data")]
+    version = Holding.objects.get().version
+    apps = MigrationLoader(connection).project_state().apps
+    for app, name in (("marketdata", "0004"), ("portfolios", "0005")):
+        migration = import_module(f"{app}.migrations.{name}_split_ratios_of_fifteen_digits")
+        migration.round_ratios(apps, None)
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, D("0.333333333333333"), "market_data")]
+    assert StockSplit.objects.get().ratio == D("0.333333333333333")
+    assert Holding.objects.get().version == version + 1
+    assert list(contradicted_holdings()) == []
+
+
+def test_a_ratio_that_is_one_at_fifteen_digits_is_no_split(portfolio, stock):
+    trade(portfolio, stock, "buy", "30", "100")
+    learn(stock, (SPLIT_DAY, D("1.0000000000000002")))
+    assert splits() == []
 
 
 @pytest.mark.parametrize(("ratio", "day"), [("4", date(2024, 6, 18)), ("3", SPLIT_DAY)])
