@@ -564,3 +564,19 @@ def test_figures_that_no_holding_has_are_refused(upload, dump):
     assert response.status_code == 422
     assert {error["code"] for error in response.json()["errors"]} == {"out_of_range"}
     assert dump() == before
+
+
+def test_what_is_refused_leaves_no_instrument_of_which_only_the_user_tells(upload, portfolio, api, yahoo, dump):
+    yahoo.fault = "500"
+    before = dump()
+    body = {"portfolio_id": str(portfolio.pk), "ticker": "ACME", "currency": "ISK", "date": "2024-01-02"}
+    sale = api.post("/api/v1/transactions", body | {"type": "sell", "quantity": 1, "price": 1, "exchange_rate": 0.08})
+    assert (sale.status_code, codes(sale)) == (422, [("insufficient_quantity", "quantity")])
+    unrated = api.post("/api/v1/transactions", body | {"type": "buy", "quantity": 1, "price": 1, "currency": "XAF"})
+    assert (unrated.status_code, codes(unrated)) == (422, [("exchange_rate_required", "exchange_rate")])
+    assert upload("2024-01-02,sell,ACME,1,1,,ISK,0.08").status_code == 422
+    assert upload("2024-01-02,sell,ACME,1,1,,ISK,0.08", on_error="skip").status_code == 200
+    assert dump() == before
+    assert not StockMetadata.objects.exists()
+    upload.done("2024-01-02,buy,ACME,1,1,,USD,10")
+    assert StockMetadata.objects.get().currency == "USD"

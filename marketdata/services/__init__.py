@@ -17,7 +17,7 @@ from marketdata.services.instruments import (
     instrument_for_trade,
     instruments_for_import,
     is_ticker,
-    keep_instrument,
+    keep_instruments,
     note_isin,
     save_instrument,
 )
@@ -79,7 +79,7 @@ __all__ = [
     "instrument_named",
     "instruments_for_import",
     "is_ticker",
-    "keep_instrument",
+    "keep_instruments",
     "learn_splits",
     "note_isin",
     "price_of",

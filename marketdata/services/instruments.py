@@ -44,7 +44,8 @@ def instruments_for_import(
 ) -> dict[str, StockMetadata | DomainError]:
     """The same for many (ticker, currency, company name), the sources asked within one time limit.
 
-    Keyed by the ticker as given. In a dry run new instruments are not stored.
+    Keyed by the ticker as given. In a dry run new instruments are not stored; those that no source has described are
+    so only with their first trade (`keep_instruments`).
     """
     keys = {ticker: ticker.strip().upper() for ticker, _, _ in wanted}
     currencies: dict[str, str | None] = {}
@@ -73,9 +74,6 @@ def instruments_for_import(
     late = {stock.ticker: stock for stock in visible.filter(ticker__in=unsure)} if unsure else {}
     for key, answer in answers.items():
         results[key] = _made(user, key, currencies[key], names[key], answer, late.get(key), dry_run)
-    undescribed = [made for key in unsure if isinstance(made := results[key], StockMetadata) and made._state.adding]
-    if undescribed and not dry_run:
-        results |= _all_stored(undescribed)
     return {ticker: results[key] for ticker, key in keys.items()}
 
 
@@ -141,7 +139,6 @@ def _made(
                 attr="ticker",
                 code="unknown_ticker",
             )
-        # Stored with its first trade (`keep_instrument`): a refused trade leaves nothing of the user's behind.
         return StockMetadata(
             ticker=ticker, currency=currency, company_name=company_name, source=StockMetadata.MANUAL, owner=user
         )
@@ -156,7 +153,7 @@ def _made(
                 attr="currency",
                 code="currency_required",
             )
-        # Shared by everybody: what one user calls it is kept in the holding, not here. The caller stores it.
+        # Shared by everybody: what one user calls it is kept in the holding, not here.
         return StockMetadata(ticker=ticker, currency=currency, source=source)
     if currency and currency != answer.info.currency:
         return _mismatch(ticker, answer.info.currency, currency)
@@ -232,15 +229,6 @@ def _stored(stock: StockMetadata) -> StockMetadata:
         return StockMetadata.objects.get(ticker=stock.ticker, owner=stock.owner)
 
 
-def _all_stored(stocks: list[StockMetadata]) -> dict[str, StockMetadata]:
-    """Many shared instruments of different tickers stored at once, or those that somebody else stored first."""
-    for stock in stocks:
-        stock.clean_fields(exclude=["owner"])
-    StockMetadata.objects.bulk_create(stocks, ignore_conflicts=True, batch_size=500)
-    tickers = [stock.ticker for stock in stocks]
-    return {stock.ticker: stock for stock in StockMetadata.objects.filter(ticker__in=tickers, owner__isnull=True)}
-
-
 def note_isin(*, stock_id: UUID, isin: str) -> None:
     """Keep the ISIN that a statement gives an instrument without one, and the country in it. A wrong one is ignored."""
     isin = isin.strip().upper()
@@ -262,20 +250,29 @@ def is_isin(text: str) -> bool:
     return sum(digit // 10 + digit % 10 for digit in doubled) % 10 == 0
 
 
-def keep_instrument(*, stock: StockMetadata) -> None:
-    """Store an instrument priced by hand that `instrument_for_trade` made, in the transaction of its first trade.
+def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
+    """Store those of which only the user tells, in the transaction of their first trade: of a refused trade nothing
+    stays, least of all a currency that everybody else would have to agree with. Three queries.
 
-    Raises Conflict when another request of the same user stores it at this moment.
+    Raises Conflict when another request stores one at this moment, unless that is the same shared instrument.
     """
-    if not stock._state.adding:
+    new = [stock for stock in stocks if stock._state.adding]
+    if not new:
         return
-    stock.clean_fields(exclude=["owner"])
-    try:
-        with transaction.atomic():
-            stock.save(force_insert=True)
-    except IntegrityError as error:
-        stock._state.adding = True
-        raise Conflict(f"{stock.ticker} is being added by another request. Try again.", attr="ticker") from error
+    for stock in new:
+        stock.clean_fields(exclude=["owner"])
+    StockMetadata.objects.bulk_create(new, ignore_conflicts=True, batch_size=500)
+    rows = StockMetadata.objects.filter(ticker__in=[stock.ticker for stock in new])
+    stored = {(row.ticker, row.owner_id): row for row in rows}
+    for stock in new:
+        theirs = stored[stock.ticker, stock.owner_id]
+        if theirs.pk == stock.pk:
+            continue
+        if stock.owner_id or theirs.currency != stock.currency:
+            stock._state.adding = True
+            raise Conflict(f"{stock.ticker} is being added by another request. Try again.", attr="ticker")
+        stock.pk = theirs.pk
+        stock.refresh_from_db()
 
 
 def delete_instrument(*, stock: StockMetadata) -> None:

@@ -6,10 +6,10 @@ from decimal import Decimal as D
 import pytest
 import time_machine
 
-from financeproj.core.errors import DomainError
+from financeproj.core.errors import Conflict, DomainError
 from marketdata.models import StockMetadata
 from marketdata.selectors import instrument_for, prices_now
-from marketdata.services import instrument_for_trade, instruments_for_import, keep_instrument, note_isin
+from marketdata.services import instrument_for_trade, instruments_for_import, keep_instruments, note_isin
 from marketdata.tests.factories import instrument
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def test_an_unknown_ticker_needs_a_currency_and_is_then_priced_by_hand(user, oth
     made = instrument_for_trade(user=user, ticker="CABIN", currency="NOK", company_name="Our cabin")
     assert (made.source, made.owner, made.currency, made.company_name) == ("manual", user, "NOK", "Our cabin")
     assert instrument_for(user=user, ticker="cabin") is None  # stored with its first trade
-    keep_instrument(stock=made)
+    keep_instruments(stocks=[made])
     assert instrument_for(user=user, ticker="cabin") == made
     assert instrument_for(user=other_user, ticker="CABIN") is None
     theirs = instrument_for_trade(user=other_user, ticker="CABIN", currency="SEK")
@@ -71,7 +71,22 @@ def test_while_the_source_cannot_be_asked_a_currency_is_required(user, market, s
     assert refused(user) == ("currency_required", "currency")
     made = instrument_for_trade(user=user, ticker="ACME", currency="USD", company_name="Acme")
     assert (made.source, made.owner, made.currency) == ("yahoo", None, "USD")
+    assert not StockMetadata.objects.exists()
+    keep_instruments(stocks=[made])
+    assert instrument_for(user=user, ticker="ACME") == made
     assert prices_now([made.pk]) == {}
+
+
+def test_an_instrument_that_two_users_tell_of_at_once_is_one_if_they_agree(user, other_user, market):
+    market.fault = "500"
+    made, same = (instrument_for_trade(user=one, ticker="ACME", currency="USD") for one in (user, other_user))
+    other = instrument_for_trade(user=other_user, ticker="ACME", currency="NOK")
+    for one in (made, same):
+        keep_instruments(stocks=[one])
+    assert StockMetadata.objects.get() == made == same
+    with pytest.raises(Conflict, match="ACME is being added by another request"):
+        keep_instruments(stocks=[other])
+    assert StockMetadata.objects.get().currency == "USD"
 
 
 @pytest.mark.parametrize("ticker", ["A B", "", "ÆØÅ", "X" * 41, "A;DROP"])

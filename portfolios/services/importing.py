@@ -438,8 +438,9 @@ class _Plan:
         self.statement.save()
         gone = [row.pk for change in self.changes for row in change.gone]
         Transaction.objects.filter(pk__in=gone).delete()
+        marketdata.keep_instruments(stocks=[change.holding.stock for change in self.changes])
         for change in self.changes:
-            marketdata.keep_instrument(stock=change.holding.stock)
+            change.holding.stock = change.holding.stock  # it may be another's, with another key
             if not change.holding._state.adding:
                 change.holding.save()
         Holding.objects.bulk_create(

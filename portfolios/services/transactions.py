@@ -60,7 +60,7 @@ def record_transaction(
     @transaction.atomic
     def write() -> Transaction:
         locked = _locked_as_read(portfolio)
-        marketdata.keep_instrument(stock=stock)
+        marketdata.keep_instruments(stocks=[stock])
         row.portfolio = locked
         row.holding = holding_for(portfolio=locked, stock=stock, company_name=company_name)
         row.sequence = next_sequence(locked)
@@ -187,9 +187,10 @@ def _fresh(row: Transaction) -> Transaction:
 
 def _with_source_splits(write: Any, stock: StockMetadata) -> Transaction:
     """Write; before a sale is refused for want of shares, ask the source whether it knows of a split."""
+    is_new = stock._state.adding
     try:
         return write()
     except InsufficientQuantity:
-        if stock.is_manual or not marketdata.learn_splits(stock=stock):
+        if is_new or stock.is_manual or not marketdata.learn_splits(stock=stock):
             raise
     return write()
