@@ -29,7 +29,7 @@ def take_in(
     Raises as `services.read_file`.
     """
     read = services.read_file(data, wish)
-    is_big = len(read.rows) > background.ROWS_IN_A_REQUEST
+    is_big = len(read.rows) + read.failed + read.ignored > background.ROWS_IN_A_REQUEST
     if is_big and not dry_run and background.worker_is_alive():
         queued = background.queue_import(portfolio=portfolio, data=data, file_name=file_name, read=read, wish=wish)
         wake(run_import, str(queued.pk))

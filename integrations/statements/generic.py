@@ -78,7 +78,7 @@ def read(table: Table, options: Options, *, name: str = "generic") -> Statement:
     converted: dict[str, dict[str, Any]] = {
         "date": {"": None} | read_dates((text for text in cells["date"] if text.strip()), options),
         "type": {text: text.strip().casefold() for text in set(cells["type"])},
-        "ticker": {text: unguarded(text.strip()).upper() for text in set(cells["ticker"])},
+        "ticker": {text: _capitals(unguarded(text.strip())) for text in set(cells["ticker"])},
         "currency": {text: _currency(text.strip(), options) for text in set(cells["currency"])},
         "company_name": {text: unguarded(text.strip()) for text in set(cells["company_name"])},
     } | dict.fromkeys(NUMBERS, numbers)
@@ -113,15 +113,20 @@ def _columns(table: Table) -> dict[str, int]:
     return {name: position for name, position in positions.items() if name in COLUMNS}
 
 
+def _capitals(text: str) -> str:
+    """In capitals, unless that makes other letters of it: SS of ß, I of the dotless ı."""
+    return text.upper() if text.isascii() else text
+
+
 def _currency(text: str, options: Options) -> str | Fault | None:
     if not text:
         return None
     # GBp and the like are hundredths, and prices here are in the major unit: never read one for the other.
     if text[:2].isupper() and text[2:].islower():
         return Fault("unknown_currency", f"{text} is a hundredth of a currency: give prices in the currency itself.")
-    if not options.is_currency(text.upper()):
+    if not options.is_currency(_capitals(text)):
         return Fault("unknown_currency", f"{text} is not a currency in circulation (ISO 4217).")
-    return text.upper()
+    return _capitals(text)
 
 
 def write(rows: Iterable[StatementRow]) -> Iterator[str]:

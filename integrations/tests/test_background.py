@@ -48,6 +48,13 @@ def test_a_file_of_5000_rows_is_done_in_the_request(upload, woken):
     assert woken == []
 
 
+def test_rows_that_are_not_recorded_count_among_the_5000_too(queued, woken):
+    lines = MANY.split(b"\n")
+    lines[1] = b"2024-01-02,buy,FJORD.DEMO,nothing,1,,,,,"
+    body = queued(b"\n".join(lines), on_error="skip")
+    assert woken == [body["id"]]
+
+
 def test_a_big_file_waits_for_the_worker_and_is_done_once(queued, api, woken):
     body = queued()
     assert (body["state"], body["progress"], body["created"], body["file_name"]) == ("running", 0, 0, "trades.csv")

@@ -412,6 +412,33 @@ def test_a_known_external_id_is_a_duplicate_whatever_else_the_row_says(upload):
     assert counts(upload.done(f"{BUY},,,,,A-2", f"{BUY},,,,,A-2")) == {"created": 1, "duplicates": 1}
 
 
+def test_an_id_that_the_file_gives_two_different_rows_is_an_error_and_loses_neither_silently(upload, dump):
+    before = dump()
+    other = "2024-01-02,buy,FJORD.DEMO,11,100"
+    refused = upload(f"{BUY},,,,,A-1", f"{other},,,,,A-1")
+    assert refused.status_code == 422
+    assert problems(refused.json()) == [(3, "external_id", "duplicate_external_id")]
+    assert dump() == before
+    body = upload.done(f"{BUY},,,,,A-1", f"{other},,,,,A-1", on_error="skip")
+    assert counts(body) == {"created": 1, "failed": 1}
+    assert counts(upload(f"{BUY},,,,,A-1", f"{other},,,,,A-1").json()) == {"duplicates": 2}
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("2024-01-02,buy,ßA,10,100,,NOK", (2, "ticker", "invalid")),
+        ("2024-01-02,buy,FJORDı,10,100,,NOK", (2, "ticker", "invalid")),
+        ("2024-01-02,buy,FJORD.DEMO,10,100,,ıSK", (2, "currency", "unknown_currency")),
+    ],
+)
+def test_letters_that_become_others_in_capitals_are_refused_as_by_the_api(upload, dump, row, problem):
+    before = dump()
+    response = upload(row)
+    assert (response.status_code, problems(response.json())) == (422, [problem])
+    assert dump() == before
+
+
 def test_equal_rows_with_ids_of_their_own_are_different_rows(upload):
     assert counts(upload.done(f"{BUY},,,,,A-1", f"{BUY},,,,,A-2")) == {"created": 2}
 

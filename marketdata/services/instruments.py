@@ -47,7 +47,8 @@ def instruments_for_import(
     Keyed by the ticker as given. In a dry run new instruments are not stored; those that no source has described are
     so only with their first trade (`keep_instruments`).
     """
-    keys = {ticker: ticker.strip().upper() for ticker, _, _ in wanted}
+    # Others than ASCII's letters are no ticker's: ß must not become SS.
+    keys = {ticker: ticker.strip().upper() if ticker.isascii() else ticker for ticker, _, _ in wanted}
     currencies: dict[str, str | None] = {}
     names: dict[str, str] = {}
     results: dict[str, StockMetadata | DomainError] = {}

@@ -207,6 +207,8 @@ class TransactionViewSet(GenericViewSet):
         changes = read(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
             changes["external_id"] = changes["external_id"] or None
+        if not partial and changes["date"] != row.date:
+            changes.setdefault("exchange_rate", None)  # the old one is of another day: it is looked up
         return Response(transaction_json(services.update_transaction(row=row, **changes)))
 
     @extend_schema(

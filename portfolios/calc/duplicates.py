@@ -25,9 +25,13 @@ def _digits(value: Decimal | None) -> str:
 
 @dataclass(slots=True)
 class Matches(Generic[K]):
-    """`duplicates` are positions in the file; `adopted` gives stored rows the external id that the file has."""
+    """`duplicates` are positions in the file; `adopted` gives stored rows the external id that the file has.
+
+    `contradicted` are positions of rows that have the id of an earlier row of the file, but not its content.
+    """
 
     duplicates: set[int] = field(default_factory=set)
+    contradicted: set[int] = field(default_factory=set)
     adopted: dict[K, str] = field(default_factory=dict)
 
 
@@ -39,7 +43,7 @@ def match(
 
     Each stored row answers for one row of the file at most, so that of two equal fills in a file and one in the
     portfolio the second is new. First by external id; then a row with an unknown id takes an equal stored row
-    without one, and a row without an id any equal one. An id that the file repeats is one row.
+    without one, and a row without an id any equal one. An id that the file repeats with equal rows is one row.
     """
     matches: Matches[K] = Matches()
     ids = {external_id for _, external_id in rows if external_id}
@@ -55,15 +59,18 @@ def match(
                 with_id[print_].append(external_id)
             else:
                 without_id[print_].append(key)
+    read: dict[str, str] = {}
     for position, (print_, external_id) in enumerate(rows):
         if external_id is None:
             continue
-        if external_id in known:
+        if external_id in known or read.get(external_id) == print_:
             matches.duplicates.add(position)
+        elif external_id in read:
+            matches.contradicted.add(position)
         elif without_id[print_]:
             matches.adopted[without_id[print_].pop()] = external_id
             matches.duplicates.add(position)
-        known.add(external_id)
+        read.setdefault(external_id, print_)
     for position, (print_, external_id) in enumerate(rows):
         if external_id is None and (with_id[print_] or without_id[print_]):
             (with_id[print_] or without_id[print_]).pop()

@@ -259,7 +259,10 @@ class _Plan:
         self.duplicates = len(matches.duplicates)
         self.adopted = matches.adopted
         for position, row in enumerate(rows):
-            if position not in matches.duplicates:
+            if position in matches.contradicted:
+                detail = f"An earlier row of the file has the id {row.external_id} too, and says something else."
+                self._fail(row, "external_id", row.external_id, "duplicate_external_id", detail)
+            elif position not in matches.duplicates:
                 yield row, prints[position]
 
     def _transaction(self, row: ImportRow, print_: str) -> Transaction | None:

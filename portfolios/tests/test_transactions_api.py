@@ -154,6 +154,23 @@ def test_another_users_ids_are_unknown(other_api, portfolio, stock):
     assert state() == before
 
 
+def test_put_on_another_day_looks_the_rate_up_again_unless_it_says_one(api, portfolio, make_stock):
+    make_stock("ACME.USD.DEMO", "USD")
+    for day, value in ((date(2024, 5, 2), "10.5"), (date(2023, 5, 2), "9.5")):
+        rate("USD", "NOK", value, on=day)
+    made = api.post(URL, buy(portfolio, ticker="ACME.USD.DEMO", date="2024-05-02", exchange_rate="10.75")).json()
+
+    def put(**fields):
+        body = {"type": "buy", "date": "2024-05-02", "quantity": 4, "price": 100} | fields
+        return api.put(f"{URL}/{made['id']}", body).json(parse_float=D)["exchange_rate"]
+
+    assert put(note="as the broker converted it") == D("10.75")
+    assert put(date="2023-05-02") == D("9.5")
+    assert put(date="2024-05-02", exchange_rate="10.8") == D("10.8")
+    moved = api.patch(f"{URL}/{made['id']}", {"date": "2023-05-02"}).json(parse_float=D)
+    assert moved["exchange_rate"] == D("10.8")
+
+
 def test_selling_more_than_held_is_refused_and_writes_nothing(api, portfolio, stock):
     trade(portfolio, stock, "buy", "4", "100")
     before = state()
