@@ -10,6 +10,8 @@ from django.dispatch import receiver
 from django_structlog.celery import signals as structlog_signals
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from financeproj.core.checks import refuse_wrong_configuration
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 
 app = Celery("financeproj")
@@ -17,6 +19,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 app.autodiscover_tasks(["integrations.ynab"])  # a package inside an app is not looked into
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def begin_with_right_settings_only(**kwargs: Any) -> None:
+    """Before the first task: neither worker nor beat may go on with a default where a variable was meant."""
+    refuse_wrong_configuration()
 
 
 @signals.setup_logging.connect

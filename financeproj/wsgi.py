@@ -1,14 +1,14 @@
 """The web process: gunicorn financeproj.wsgi."""
 
 import os
-import sys
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 
 from django.conf import settings
-from django.core.checks import Error, run_checks
 from django.core.wsgi import get_wsgi_application
+
+from financeproj.core.checks import refuse_wrong_configuration
 
 django_application = get_wsgi_application()
 SCHEME_HEADERS = {"HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL"}
@@ -21,8 +21,4 @@ def application(environ: dict[str, Any], start_response: Any) -> Any:
     return django_application(environ, start_response)
 
 
-# gunicorn runs no system checks: a wrong setting must be a sentence here too, before the first request.
-problems = [check for check in run_checks(tags=["configuration"]) if isinstance(check, Error)]
-if problems:
-    sys.stderr.writelines(f"{problem.msg} {problem.hint}\n" for problem in problems)
-    sys.exit(3)  # gunicorn's "worker failed to boot": it stops instead of trying again
+refuse_wrong_configuration()

@@ -1,13 +1,22 @@
 """System checks: what is wrong with the configuration, each in a sentence."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Warning, register
+from django.core.checks import Error, Warning, register, run_checks
 
 HINT = "See the table of environment variables in README.md."
+
+
+def refuse_wrong_configuration() -> None:
+    """End a process that runs no system checks, as gunicorn and Celery do: with a sentence for each wrong variable."""
+    problems = [check for check in run_checks(tags=["configuration"]) if isinstance(check, Error)]
+    if problems:
+        sys.stderr.writelines(f"{problem.msg} {problem.hint}\n" for problem in problems)
+        sys.exit(3)  # gunicorn's "worker failed to boot": it stops instead of trying again
 
 
 @register("configuration")

@@ -42,11 +42,21 @@ def test_a_wrong_variable_is_named_in_a_sentence(name, value):
     assert "Traceback" not in result.stderr
 
 
-def test_the_web_process_refuses_to_start_with_a_sentence():
-    result = run("-c", "import financeproj.wsgi", SECRET_KEY="", TIME_ZONE="Norway/Bergen")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-c", "import financeproj.wsgi"),
+        ("-m", "celery", "-A", "financeproj", "worker", "--concurrency", "1"),
+        ("-m", "celery", "-A", "financeproj", "beat", "--pidfile="),
+    ],
+    ids=["web", "worker", "beat"],
+)
+def test_no_process_starts_with_a_wrong_variable(command):
+    result = run(*command, SECRET_KEY="", TIME_ZONE="Norway/Bergen")
     assert result.returncode == 3
     assert "SECRET_KEY must be set" in result.stderr
     assert "TIME_ZONE must be" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_right_settings_have_nothing_to_complain_about():
