@@ -5,13 +5,16 @@ into a system check.
 """
 
 import os
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import environ
 
+ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION_PROBLEMS: list[str] = []
 
 
@@ -27,16 +30,25 @@ def read(name: str, default: Any, convert: Callable[[str], Any], expects: str) -
         return default
 
 
+def number(name: str, default: int, least: int, most: int) -> int:
+    """The variable `name` as a whole number between the two, both included."""
+    found: int = read(name, default, between(least, most), f"a whole number from {least} to {most}")
+    return found
+
+
 def boolean(text: str) -> bool:
     return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
         text.lower()
     ]
 
 
-def positive(text: str) -> int:
-    if (number := int(text)) <= 0:
-        raise ValueError
-    return number
+def between(least: int, most: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not least <= (found := int(text)) <= most:
+            raise ValueError
+        return found
+
+    return convert
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -47,16 +59,31 @@ def comma_separated(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def host_names(text: str) -> list[str]:
+    """What Django compares with a request's Host: no scheme, no port; a point in front stands for subdomains too."""
+    listed = comma_separated(text)
+    if not listed or not all(re.fullmatch(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", host, re.IGNORECASE) for host in listed):
+        raise ValueError
+    return listed
+
+
+def check_url(text: str, *schemes: str) -> None:
+    """Raises ValueError if it has another scheme, no host, or no possible port."""
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+        raise ValueError
+
+
 def origins(text: str) -> list[str]:
     listed = comma_separated(text)
-    if any(urlsplit(origin).scheme not in ("http", "https") or not urlsplit(origin).netloc for origin in listed):
-        raise ValueError
+    for origin in listed:
+        check_url(origin, "http", "https")
     return listed
 
 
 def throttle_rate(text: str) -> str:
     count, period = text.split("/")
-    return f"{positive(count)}/{one_of('s', 'sec', 'm', 'min', 'h', 'hour', 'd', 'day')(period)}"
+    return f"{between(1, 1_000_000_000)(count)}/{one_of('s', 'sec', 'm', 'min', 'h', 'hour', 'd', 'day')(period)}"
 
 
 def time_zone(text: str) -> str:
@@ -72,17 +99,24 @@ def currency_code(text: str) -> str:
 
 
 def http_url(text: str) -> str:
-    return origins(text)[0].rstrip("/")
+    check_url(text, "http", "https")
+    return text.rstrip("/")
 
 
 def redis_url(text: str) -> str:
-    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError
+    check_url(text, "redis", "rediss")
+    int(urlsplit(text).path.strip("/") or 0)  # the number of a database
     return text
 
 
 def database(text: str) -> dict[str, Any]:
     config = dict(environ.Env.db_url_config(text))
-    if config.get("ENGINE") not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+    # environ quotes what is no URL and goes on; a host of SQLite is a slash too few, and processes share no memory.
+    host, name = config.get("HOST", ""), config["NAME"]
+    if config.get("ENGINE") == "django.db.backends.sqlite3":
+        file = ROOT / name
+        if host or name == ":memory:" or file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK):
+            raise ValueError
+    elif config.get("ENGINE") != "django.db.backends.postgresql" or "%" in host or not name:
         raise ValueError
     return config

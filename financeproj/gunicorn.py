@@ -7,10 +7,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 
 from django.conf import settings
 
-logconfig_dict = settings.LOGGING  # gunicorn's own lines too; and the settings have read .env
+logconfig_dict = settings.LOGGING  # gunicorn's own lines too
 control_socket_disable = True  # nobody speaks to it, and its place in the home folder may not be writable
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+bind = f"{settings.HOST}:{settings.PORT}"
+workers = settings.WEB_CONCURRENCY
 worker_class = "gthread"
 threads = 8
 timeout = 120

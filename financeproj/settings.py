@@ -17,21 +17,22 @@ from kombu import Exchange, Queue
 from financeproj.core.logging import logging_config
 from financeproj.environment import (
     CONFIGURATION_PROBLEMS,
+    ROOT,
     boolean,
-    comma_separated,
     currency_code,
     database,
+    host_names,
     http_url,
+    number,
     one_of,
     origins,
-    positive,
     read,
     redis_url,
     throttle_rate,
     time_zone,
 )
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = ROOT
 VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
 
@@ -63,7 +64,7 @@ if not SECRET_KEY:
         SECRET_KEY = secrets.token_urlsafe(50)  # so that the checks can run and say so; wsgi.py refuses to serve
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1"]
-ALLOWED_HOSTS = read("ALLOWED_HOSTS", LOCAL_HOSTS, comma_separated, "host names, comma-separated")
+ALLOWED_HOSTS = read("ALLOWED_HOSTS", LOCAL_HOSTS, host_names, "host names without scheme or port, comma-separated")
 CSRF_TRUSTED_ORIGINS = read("CSRF_TRUSTED_ORIGINS", [], origins, "origins such as https://example.org")
 CORS_ALLOWED_ORIGINS = read("CORS_ALLOWED_ORIGINS", [], origins, "origins such as https://example.org")
 CORS_URLS_REGEX = r"^/api/"
@@ -171,7 +172,7 @@ DATABASES = {
         "DATABASE_URL",
         {"ENGINE": "django.db.backends.sqlite3", "NAME": "var/db.sqlite3"},
         database,
-        "sqlite:///path or postgres://user:password@host:port/name",
+        "sqlite:///path, where a file can be written, or postgres://user:password@host:port/name",
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -282,8 +283,8 @@ MARKET_DATA_SOURCES = [  # the first that handles a ticker is asked
     "integrations.yahoo.YahooSource",
 ]
 EXCHANGE_RATE_SOURCES = ["integrations.yahoo.YahooSource", "integrations.ecb.EcbSource"]
-MARKET_DATA_CACHE_SECONDS = read("MARKET_DATA_CACHE_SECONDS", 900, positive, "a number of seconds")
-MARKET_DATA_TIMEOUT_SECONDS = read("MARKET_DATA_TIMEOUT_SECONDS", 10, positive, "a number of seconds")
+MARKET_DATA_CACHE_SECONDS = number("MARKET_DATA_CACHE_SECONDS", 900, 1, 30 * 86_400)
+MARKET_DATA_TIMEOUT_SECONDS = number("MARKET_DATA_TIMEOUT_SECONDS", 10, 1, 300)
 YNAB_API_KEY = os.environ.get("YNAB_API_KEY", "").strip()
 YNAB_BASE_URL = read("YNAB_BASE_URL", "https://api.ynab.com/v1", http_url, "an http or https URL")
 PENSION_LINK_CHECK = "integrations.ynab.services.check_link"  # asked before a pension account is linked
@@ -313,7 +314,7 @@ LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/dashboard"
 LOGOUT_REDIRECT_URL = "/login"
 
-TRUSTED_PROXIES = read("TRUSTED_PROXIES", 0, int, "a whole number, 0 or more")
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, 0, 10)
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -326,12 +327,18 @@ AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_VERBOSE = False
 
 SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=read("ACCESS_TOKEN_MINUTES", 15, positive, "a number of minutes")),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=read("REFRESH_TOKEN_DAYS", 14, positive, "a number of days")),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=number("ACCESS_TOKEN_MINUTES", 15, 1, 30 * 1440)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=number("REFRESH_TOKEN_DAYS", 14, 1, 3650)),
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": True,
 }
+
+# --- Web server: gunicorn takes these from here --------------------------------------------------------------------
+
+HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
+PORT = number("PORT", 8000, 1, 65535)
+WEB_CONCURRENCY = number("WEB_CONCURRENCY", 2, 1, 100)
 
 # --- HTTPS and headers ----------------------------------------------------------------------------------------------
 

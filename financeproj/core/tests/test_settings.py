@@ -19,27 +19,61 @@ def run(*command, **variables):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    "wrong",
     [
-        ("SECRET_KEY", " "),
-        ("DEBUG", "perhaps"),
-        ("DATABASE_URL", "mysql://localhost/x"),
-        ("REDIS_URL", "http://localhost"),
-        ("TIME_ZONE", "Norway/Bergen"),
-        ("DEFAULT_BASE_CURRENCY", "KRONER"),
-        ("MARKET_DATA_TIMEOUT_SECONDS", "soon"),
-        ("ACCESS_TOKEN_MINUTES", "0"),
-        ("CORS_ALLOWED_ORIGINS", "example.org"),
-        ("THROTTLE_USER", "many"),
-        ("LOG_LEVEL", "LOUD"),
-        ("TRUSTED_PROXIES", "one"),
+        {
+            "SECRET_KEY": " ",
+            "DEBUG": "perhaps",
+            "DATABASE_URL": "mysql://localhost/x",
+            "REDIS_URL": "http://localhost",
+            "TIME_ZONE": "Norway/Bergen",
+            "DEFAULT_BASE_CURRENCY": "KRONER",
+            "MARKET_DATA_CACHE_SECONDS": "99999999999999",
+            "MARKET_DATA_TIMEOUT_SECONDS": "soon",
+            "YNAB_BASE_URL": ",",
+            "ACCESS_TOKEN_MINUTES": "0",
+            "REFRESH_TOKEN_DAYS": "1000000000",
+            "ALLOWED_HOSTS": "http://example.org",
+            "CORS_ALLOWED_ORIGINS": "example.org",
+            "THROTTLE_USER": "many",
+            "LOG_LEVEL": "LOUD",
+            "TRUSTED_PROXIES": "one",
+            "PORT": "abc",
+            "WEB_CONCURRENCY": "abc",
+        },
+        {
+            "DATABASE_URL": "postgres://[bad",
+            "REDIS_URL": "redis://localhost:abc/0",
+            "MARKET_DATA_TIMEOUT_SECONDS": "99999999999",
+            "YNAB_BASE_URL": "https://localhost:99999",
+            "ACCESS_TOKEN_MINUTES": "99999999999999",
+            "REFRESH_TOKEN_DAYS": "3000000",  # would end after the year 9999
+            "ALLOWED_HOSTS": "example.org:443",
+            "CORS_ALLOWED_ORIGINS": "https://",
+            "TRUSTED_PROXIES": "-1",
+            "PORT": "99999",
+            "WEB_CONCURRENCY": "0",
+        },
+        {"DATABASE_URL": "postgres://[bad/x", "REDIS_URL": "redis://localhost/first", "ALLOWED_HOSTS": ","},
+        {"DATABASE_URL": "sqlite://", "REDIS_URL": "unix:///run/redis.sock"},  # Celery has no such broker
+        {"DATABASE_URL": "sqlite://var/db.sqlite3"},
     ],
 )
-def test_a_wrong_variable_is_named_in_a_sentence(name, value):
-    result = run("manage.py", "check", **{name: value})
+def test_wrong_variables_are_named_in_a_sentence_each(wrong):
+    result = run("manage.py", "check", **wrong)
     assert result.returncode == 1
-    assert f"{name} must be" in result.stderr
+    assert [name for name in wrong if f"{name} must be" not in result.stderr] == []
+    assert result.stderr.count("must be") == len(wrong)
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["no-folder/db.sqlite3", "."])
+def test_a_database_that_cannot_be_made_is_a_sentence_before_migrations(name, tmp_path):
+    result = run("manage.py", "migrate", DATABASE_URL=f"sqlite:///{tmp_path / name}")
+    assert result.returncode == 1
+    assert "DATABASE_URL must be sqlite:///path, where a file can be written, or" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -60,5 +94,17 @@ def test_no_process_starts_with_a_wrong_variable(command):
 
 
 def test_right_settings_have_nothing_to_complain_about():
-    result = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", ALLOWED_HOSTS="finance.example.org")
+    most = {
+        "MARKET_DATA_CACHE_SECONDS": "2592000",
+        "MARKET_DATA_TIMEOUT_SECONDS": "300",
+        "ACCESS_TOKEN_MINUTES": "43200",
+        "REFRESH_TOKEN_DAYS": "3650",
+        "TRUSTED_PROXIES": "10",
+        "PORT": "65535",
+        "WEB_CONCURRENCY": "100",
+        "REDIS_URL": "rediss://user:p%40ss@localhost:6380/15",
+        "DATABASE_URL": "postgres://finance:a[b#c@db.example.org:5432/finance",
+        "ALLOWED_HOSTS": "finance.example.org, .example.net,[::1]",
+    }
+    result = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **most)
     assert result.returncode == 0, result.stderr
