@@ -28,4 +28,4 @@ EXPOSE 8000
 VOLUME ["/app/var", "/backups"]
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "financeproj.probe"]
-CMD ["gunicorn", "financeproj.wsgi", "--config", "python:financeproj.gunicorn"]
+CMD ["gunicorn", "financeproj.wsgi"]

@@ -61,7 +61,7 @@ def measure() -> tuple[float, float]:
         port = free.getsockname()[1]
         free.close()
         environment = {**os.environ, "DATABASE_URL": database_url(), "PORT": str(port), "WEB_CONCURRENCY": "2"}
-        command = [sys.executable, "-m", "gunicorn", "financeproj.wsgi", "--config", "python:financeproj.gunicorn"]
+        command = [sys.executable, "-m", "gunicorn", "financeproj.wsgi"]
         server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
         client = None
         try:

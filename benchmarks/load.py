@@ -268,7 +268,7 @@ def main() -> int:
             people = prepare(wanted.clients)
             connections.close_all()
             print(f"{wanted.clients} people with 100 instruments and 5,000 trades each")
-            serve = ["-m", "gunicorn", "financeproj.wsgi", "--config", "python:financeproj.gunicorn"]
+            serve = ["-m", "gunicorn", "financeproj.wsgi"]
             server = subprocess.Popen([sys.executable, *serve], start_new_session=True)
             _wait_for(port)
             first = alone(port, people[0])

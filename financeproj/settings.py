@@ -334,7 +334,7 @@ SIMPLE_JWT = {
     "UPDATE_LAST_LOGIN": True,
 }
 
-# --- Web server: gunicorn takes these from here --------------------------------------------------------------------
+# --- Web server: gunicorn.conf.py takes these from here --------------------------------------------------------------
 
 HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
 PORT = number("PORT", 8000, 1, 65535)

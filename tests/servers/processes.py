@@ -85,7 +85,7 @@ class Installation:
             port = free.getsockname()[1]
         self.environment["PORT"] = str(port)
         self.url = f"http://127.0.0.1:{port}"
-        self.start("-m", "gunicorn", "financeproj.wsgi", "--config", "python:financeproj.gunicorn")
+        self.start("-m", "gunicorn", "financeproj.wsgi")
         self.wait_for(lambda: requests.get(f"{self.url}/healthz", timeout=5).ok, "the web server")
 
     def start_worker(self) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""How gunicorn serves: two processes of eight threads, on PORT."""
+"""How gunicorn serves, which finds this file in the folder that it is started in."""
 
 import gc
 import os
