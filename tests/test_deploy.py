@@ -1,5 +1,6 @@
 """What docs/deploy.md and README.md promise: files that are as said, and commands that work as they stand there."""
 
+import json
 import os
 import pwd
 import re
@@ -17,6 +18,7 @@ import requests
 import yaml
 from django.conf import settings
 
+from tests.servers.processes import installation  # noqa: F401  (a fixture)
 from tests.servers.services import free_port, own_postgres, own_redis  # noqa: F401
 
 ROOT = Path(settings.BASE_DIR)
@@ -82,6 +84,24 @@ def test_the_processes_are_the_same_in_compose_and_the_procfile():
         assert " ".join(compose[name]["command"]) == lines[name]
     command = next(rest for name, rest in stages()[1] if name == "CMD")
     assert re.sub(r'[\[\]",]+', " ", command).split() == lines["web"].split()
+
+
+@pytest.mark.parametrize(("name", "begun"), [("worker", " ready."), ("beat", "Starting")])
+def test_worker_and_beat_of_the_procfile_begin_with_lines_of_json(name, begun, installation):
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    process = subprocess.Popen(
+        [sys.executable, "-m", *lines[name].split()],
+        cwd=ROOT,
+        env=installation.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert any(begun in json.loads(line)["event"] for line in process.stdout)
+    finally:
+        end(process)
 
 
 def test_the_health_check_tells_a_server_that_lives_from_one_that_does_not(live_server):
