@@ -1,4 +1,4 @@
-"""Which stored rate stands for a pair of currencies on a day: docs/definitions.md, section 3."""
+"""Which stored rate stands for a pair of currencies on a day: docs/definitions.md, "Prices and rates"."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where savings are heading: deterministic and Monte Carlo projections in monthly steps (docs/definitions.md §5).
+"""Where savings head, deterministic and Monte Carlo, by the month: docs/definitions.md, "Projection of pensions".
 
 Money is float64 in one currency; rates are yearly fractions above -1 (0.05 is 5 %). Month 0 is the start; arrays over
 time have one entry a month, so `months + 1` with the start and `months` without it.

@@ -55,7 +55,7 @@ class Bridge:
 
 
 def bridge(trades: Trades, market: Market) -> Bridge:
-    """The bridge from the end of column 0 to the end of the last column, definitions.md section 4."""
+    """The bridge from the end of column 0 to the end of the last column: docs/definitions.md, "The bridge"."""
     placed = layout(trades, market)
     start, end, carried = _values_and_currency_moves(placed, market)
 

@@ -1,4 +1,4 @@
-"""Realised gains lot by lot, first in first out, as tax returns want them. docs/definitions.md, section 4."""
+"""Realised gains lot by lot, first in first out, as tax returns want them. docs/definitions.md, "Realised gains"."""
 
 from collections import deque
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The ledger of one holding, replayed in Decimal. docs/definitions.md, "The ledger of one holding".
+"""The ledger of one holding, replayed in Decimal. docs/definitions.md, "The ledger of a holding".
 
 Symbols: `_c` is in the instrument's currency, `_p` in the portfolio's; `rate` turns the first into the second.
 """

@@ -1,4 +1,4 @@
-"""What a holding and a portfolio are worth now. docs/definitions.md, "A holding now". Plain Decimal."""
+"""What a holding and a portfolio are worth now. docs/definitions.md, "A holding today". Plain Decimal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

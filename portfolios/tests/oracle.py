@@ -1,4 +1,4 @@
-"""The numbers of docs/definitions.md, section 4, worked out the slow way: Decimal, day by day, sentence by sentence.
+"""docs/definitions.md, "Performance of a period", worked out the slow way: Decimal, day by day, sentence by sentence.
 
 Days are numbers from 1970-01-01, as in portfolios.calc. Nothing here is shared with the code under test.
 """
@@ -56,7 +56,7 @@ class History:
 
 @dataclass
 class Ledger:
-    """One holding, after section 1."""
+    """One holding, after "The ledger of a holding"."""
 
     quantity: Decimal = D0
     cost: Decimal = D0

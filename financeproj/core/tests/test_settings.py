@@ -1,6 +1,7 @@
 """A missing or wrong variable is a sentence, in a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,10 @@ def test_right_settings_have_nothing_to_complain_about():
     }
     result = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **most)
     assert result.returncode == 0, result.stderr
+
+
+def test_the_table_of_the_readme_and_the_example_name_the_same_variables():
+    table = (ROOT / "README.md").read_text().split("## Environment")[1].split("\n## ")[0]
+    told = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    example = set(re.findall(r"^(?:# )?(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert told == example
