@@ -1,6 +1,7 @@
 """The demo, made twice; the first user; what beat wakes."""
 
 import stat
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
@@ -8,7 +9,7 @@ from django.core.management import call_command
 from financeproj.users.models import User
 from financeproj.users.tasks import flush_tokens
 from marketdata.models import StockMetadata
-from pensions.models import ContributionPlan, PensionValueEntry
+from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios import selectors, tasks
 from portfolios.models import Holding, Import, Portfolio, Transaction
 
@@ -47,6 +48,30 @@ def test_the_demo_is_imported_from_csv_files_and_made_once(in_a_folder_of_its_ow
     call_command("make_demo")
     assert password in capsys.readouterr().out
     assert (Transaction.objects.count(), Import.objects.count(), PensionValueEntry.objects.count()) == before
+    assert ContributionPlan.objects.count() == 2
+
+
+def test_a_password_that_was_changed_is_not_printed_again(in_a_folder_of_its_own, capsys):
+    call_command("make_demo")
+    user = User.objects.get(username="demo")
+    user.set_password("another one entirely")
+    user.save()
+    capsys.readouterr()
+    call_command("make_demo")
+    said = capsys.readouterr().out
+    assert (in_a_folder_of_its_own / "demo_password").read_text() not in said
+    assert "the password that was set since, or set one by manage.py changepassword demo" in said
+    user.refresh_from_db()
+    assert user.check_password("another one entirely")
+
+
+def test_a_demo_that_is_broken_off_before_an_account_has_its_values_is_made_whole_by_the_next(in_a_folder_of_its_own):
+    broken_off = patch.object(PensionValueEntry.objects, "bulk_create", side_effect=KeyboardInterrupt)
+    with broken_off, pytest.raises(KeyboardInterrupt):
+        call_command("make_demo")
+    assert PensionAccount.objects.count() == 0
+    call_command("make_demo")
+    assert PensionValueEntry.objects.count() == 96
     assert ContributionPlan.objects.count() == 2
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand
+from django.db import transaction
 from django.utils import timezone
 
 from financeproj.users.models import User
@@ -31,7 +32,11 @@ class Command(BaseCommand):
         self.pensions(user, today)
         if user.retirement_goal_amount is None:
             set_retirement_goal(user=user, amount=Decimal(4_000_000), year=today.year + 20)
-        self.stdout.write(self.style.SUCCESS(f"Sign in as {user.username} with the password {password}"))
+        if user.check_password(password):
+            self.stdout.write(self.style.SUCCESS(f"Sign in as demo with the password {password}"))
+        else:
+            says = "Sign in as demo with the password that was set since, or set one by manage.py changepassword demo"
+            self.stdout.write(self.style.WARNING(says))
 
     def demo_user(self) -> tuple[User, str]:
         """The demo user and the password, which is made once and kept in a file that only its owner reads."""
@@ -53,8 +58,8 @@ class Command(BaseCommand):
         portfolio = selectors.portfolios_of(user).filter(name=name).first() or services.create_portfolio(
             user=user, name=name, currency=currency, brokerage_firm="Demo broker"
         )
-        outcome = import_statement(portfolio=portfolio, data=path.read_bytes(), file_name=path.name)
         services.set_balance(portfolio=portfolio, kind=PortfolioBalance.Kind.CASH, amount=Decimal(12_500))
+        outcome = import_statement(portfolio=portfolio, data=path.read_bytes(), file_name=path.name)
         marketdata.ensure_history(stock_ids=portfolio.holdings.values_list("stock_id", flat=True))
         self.stdout.write(f"{name}: {outcome.statement.created} transactions imported from {path.name}")
 
@@ -63,13 +68,14 @@ class Command(BaseCommand):
             ("Employer's scheme", 180_000, 2_900, 2_400),
             ("Own pension account", 60_000, 1_250, 1_000),
         ):
-            account, made = PensionAccount.objects.get_or_create(
-                user=user, name=name, defaults={"currency": user.base_currency}
-            )
-            if made:
-                months = [today.replace(day=1) - timedelta(days=30 * month) for month in range(48, 0, -1)]
-                PensionValueEntry.objects.bulk_create(
-                    PensionValueEntry(account=account, date=day, value=start + growth * index)
-                    for index, day in enumerate(months)
+            with transaction.atomic():  # an account that is there has its values
+                account, made = PensionAccount.objects.get_or_create(
+                    user=user, name=name, defaults={"currency": user.base_currency}
                 )
-                create_contribution(account=account, amount=Decimal(paid), start=months[0], growth=Decimal("0.03"))
+                if made:
+                    months = [today.replace(day=1) - timedelta(days=30 * month) for month in range(48, 0, -1)]
+                    PensionValueEntry.objects.bulk_create(
+                        PensionValueEntry(account=account, date=day, value=start + growth * index)
+                        for index, day in enumerate(months)
+                    )
+                    create_contribution(account=account, amount=Decimal(paid), start=months[0], growth=Decimal("0.03"))
