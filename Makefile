@@ -50,9 +50,10 @@ run: $(VENV)/.ready .env
 	$(BIN)/python manage.py offer_superuser
 	$(SERVE)
 
-## make test    every test, with the coverage floor; TEST_SERVICES=1 runs them on PostgreSQL and Redis
+## make test    every test, with the coverage floors; TEST_SERVICES=1 runs them on PostgreSQL and Redis
 test: $(VENV)/.dev .env
-	$(PYTEST) --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term --cov-report=json:var/coverage.json
+	$(BIN)/python -m tests.branches var/coverage.json
 
 ## make check   lint, types, imports, known dangers, migrations, deployment, schema
 check: $(VENV)/.dev .env
