@@ -15,7 +15,7 @@ from django.conf import settings
 
 from financeproj.celery import app
 from integrations.tests.conftest import csv
-from tests.servers.processes import installation  # noqa: F401
+from tests.servers.processes import Installation, installation  # noqa: F401
 from tests.servers.services import SERVICES, OwnPostgres, postgresql_programs
 from tests.servers.ynab import KEY, ynab_server
 
@@ -45,6 +45,38 @@ def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
         assert row["after kills"] == row["undisturbed"], name
         assert row["faults"] == [], name
     assert sum(row["kills"] for row in done.values()) > 2 * len(tasks)
+
+
+# --- A database that is away ------------------------------------------------------------------------------------------
+
+
+def test_whoever_has_a_session_is_told_too_that_the_database_is_away(tmp_path):
+    """The session's cookie alone must not send anything that works without the database to it."""
+    site = Installation(tmp_path, "postgres://postgres@127.0.0.1:1/nobody", WEB_CONCURRENCY="1")
+    try:
+        site.start_web()
+
+        def ask(path):
+            cookie = {"Cookie": f"sessionid={'s' * 32}"}
+            return requests.get(site.url + path, headers=cookie, allow_redirects=False, timeout=30)
+
+        assert [ask(path).status_code for path in ("/healthz", "/nothing", "/i18n/texts.js")] == [200, 404, 200]
+        ready = ask("/readyz")
+        assert (ready.status_code, ready.json()["database"], ready.json()["cache"]) == (503, "failed", "ok")
+        refused = ask("/api/v1/portfolios")
+        (error,) = refused.json()["errors"]
+        assert (refused.status_code, error["code"]) == (503, "database_unavailable")
+        assert refused.json()["request_id"] == refused.headers["X-Request-ID"]
+        for path in ("/dashboard", "/login", "/admin/"):
+            page = ask(path)
+            assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+            assert "<h1>The database does not answer. Try again in a moment.</h1>" in page.text
+            assert page.headers["X-Request-ID"] in page.text
+    finally:
+        site.stop()
+    lines = [json.loads(line) for line in site.log().splitlines() if line.startswith("{")]
+    assert {line["status"] for line in lines if line["event"] == "request_failed"} == {503}
+    assert [line for line in lines if line["logger"] == "gunicorn.error" and line["level"] == "error"] == []
 
 
 # --- A full disk -----------------------------------------------------------------------------------------------------

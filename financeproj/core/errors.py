@@ -2,6 +2,7 @@
 
 import errno
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import Error, ErrorResponse, ErrorType
@@ -105,21 +107,21 @@ class InvalidFields(exceptions.ValidationError):
 class Busy(exceptions.APIException):
     status_code = 503
     default_code = "busy"
-    default_detail = "The database is busy with another write. Try again in a moment."
+    default_detail = gettext_noop("The database is busy with another write. Try again in a moment.")
     wait = 5
 
 
 class DatabaseAway(exceptions.APIException):
     status_code = 503
     default_code = "database_unavailable"
-    default_detail = "The database does not answer. Try again in a moment."
+    default_detail = gettext_noop("The database does not answer. Try again in a moment.")
     wait = 5
 
 
 class DiskFull(exceptions.APIException):
     status_code = 503
     default_code = "disk_full"
-    default_detail = "There is no space left on the server's disk. Nothing was saved."
+    default_detail = gettext_noop("There is no space left on the server's disk. Nothing was saved.")
 
 
 class _FromDomain(exceptions.APIException):
@@ -143,7 +145,7 @@ def fields_of(error: DjangoValidationError) -> dict[str, list[exceptions.ErrorDe
     }
 
 
-def is_locked(error: Exception) -> bool:
+def is_locked(error: BaseException) -> bool:
     """Whether SQLite gave up waiting for another writer."""
     return isinstance(error, OperationalError) and str(error).startswith("database") and "locked" in str(error)
 
@@ -164,6 +166,17 @@ def is_disk_full(error: BaseException) -> bool:
     return getattr(error.__cause__, "sqlstate", None) == "53100" or "disk is full" in str(error)
 
 
+def refusal_of(error: BaseException | None) -> Busy | DiskFull | DatabaseAway | None:
+    """The 503 for a database or disk that cannot be used for the moment, None for every other error."""
+    if error is None:
+        return None
+    if is_locked(error):
+        return Busy()
+    if is_disk_full(error):
+        return DiskFull()
+    return DatabaseAway() if is_away(error) else None
+
+
 class ApiExceptionHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, DomainError):
@@ -180,11 +193,11 @@ class ApiExceptionHandler(ExceptionHandler):
             return exceptions.NotFound()
         if isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
             return self.refused_sign_in(exc)
-        if is_locked(exc):
-            return Busy()
-        if is_disk_full(exc) or is_away(exc):
-            log.error("database_failed", exc_info=exc)
-            return DiskFull() if is_disk_full(exc) else DatabaseAway()
+        refusal = refusal_of(exc)
+        if refusal is not None:
+            if not isinstance(refusal, Busy):
+                log.error("database_failed", exc_info=exc)
+            return refusal
         return super().convert_known_exceptions(exc)
 
     def refused_sign_in(self, exc: Any) -> exceptions.APIException:
@@ -274,6 +287,13 @@ def not_found(request: HttpRequest, exception: Http404) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """For Django, while it handles the error: a database that is away is not a fault of the page."""
+    refusal = refusal_of(sys.exception())
+    if refusal is not None:
+        answer = plain_answer(request, refusal.status_code, refusal.default_code, _(refusal.default_detail))
+        if not isinstance(refusal, DiskFull):
+            answer["Retry-After"] = str(refusal.wait)
+        return answer
     return plain_answer(request, 500, "error", _("Something went wrong on the server."))
 
 

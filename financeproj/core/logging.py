@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from django.dispatch import receiver
+from django.utils.functional import LazyObject
 from django_structlog import signals
 from django_structlog.middlewares import RequestMiddleware
 
@@ -87,6 +88,12 @@ class RequestLogMiddleware(RequestMiddleware):
     def format_request(request: Any) -> str:
         return f"{request.method} {request.path}"
 
+    @staticmethod
+    def bind_user_id(request: Any) -> None:
+        """Whoever the answer has looked up: a line alone is no reason to ask the database, which may be away."""
+        if not isinstance(getattr(request, "user", None), LazyObject) or hasattr(request, "_cached_user"):
+            RequestMiddleware.bind_user_id(request)
+
 
 @receiver(signals.bind_extra_request_metadata)
 def start_clock(request: Any, logger: Any, log_kwargs: dict[str, Any], **kwargs: Any) -> None:
@@ -107,8 +114,11 @@ def describe_answer(request: Any, response: Any, log_kwargs: dict[str, Any], **k
 
 
 @receiver(signals.bind_extra_request_failed_metadata)
-def describe_failure(request: Any, log_kwargs: dict[str, Any], **kwargs: Any) -> None:
-    _describe(request, log_kwargs, 500)
+def describe_failure(request: Any, exception: Exception, log_kwargs: dict[str, Any], **kwargs: Any) -> None:
+    from financeproj.core.errors import refusal_of  # which reads the settings, and they import this
+
+    refusal = refusal_of(exception)
+    _describe(request, log_kwargs, refusal.status_code if refusal else 500)
 
 
 @receiver(signals.update_failure_response)
