@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from zipfile import ZipFile
 
 import pytest
@@ -257,6 +258,35 @@ def test_the_owner_is_answered_as_the_schema_says(world):
             wrong.append((name, response.status_code, faults))
         elif os.environ.get("RECORD_EXAMPLES"):
             record(name, key, world, response, content)
+    assert wrong == []
+
+
+def test_a_null_character_in_the_address_is_refused_everywhere(world):
+    """PostgreSQL has no text with one: what it would be asked for is not there."""
+    client = api_client(world.user)
+    client.raise_request_exception = False
+    asked, wrong = 0, []
+    for key, call in CALLS.items():
+        body = None if key[0] in ("get", "delete") else call.body(world)
+        query = call.query(world)
+        places = operations()[described_as(key)].get("parameters", [])
+        asks = [
+            (f"{path_of(key[1], world)}?{urlencode(query | {place['name']: text})}", 400)
+            for place in places
+            if place["in"] == "query"
+            for text in ("\0", "a\0b")
+        ]
+        asks += [
+            (path_of(key[1].replace(f"<str:{place['name']}>", "a%00b"), world) + f"?{urlencode(query)}", 404)
+            for place in places
+            if place["in"] == "path" and place["schema"].get("format") != "uuid"
+        ]
+        for address, status in asks:
+            asked += 1
+            response = getattr(client, key[0])(address, body)
+            if response.status_code != status:
+                wrong.append((key, address, response.status_code))
+    assert asked > 90
     assert wrong == []
 
 

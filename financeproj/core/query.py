@@ -17,6 +17,14 @@ from financeproj.core.serializers import DAY
 TRUE, FALSE = ("true", "1"), ("false", "0", "")
 
 
+def text_parameter(request: Request, name: str) -> str:
+    """The text in `name` without the space around it, empty when it was left out."""
+    text: str = request.query_params.get(name, "").strip()
+    if "\0" in text:  # which PostgreSQL has in no text
+        raise BadQuery(f"{name} has a null character.", attr=name)
+    return text
+
+
 def boolean_parameter(request: Request, name: str, default: bool) -> bool:
     text = request.query_params.get(name)
     if text is None:
@@ -125,6 +133,7 @@ class NewestFirst(CursorPagination):
         }
 
     def decode_cursor(self, request: Request) -> Any:
+        text_parameter(request, "cursor")
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None:

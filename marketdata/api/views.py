@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from financeproj.core.currencies import currencies
 from financeproj.core.errors import Conflict, DomainError, NotKnown
 from financeproj.core.money import EXACT, plain, stored
-from financeproj.core.query import choice_parameter, integer_parameter
+from financeproj.core.query import choice_parameter, integer_parameter, text_parameter
 from financeproj.core.schema import THIRD_PARTY, refusals
 from marketdata import services
 from marketdata.api import serializers
@@ -54,7 +54,7 @@ class SearchView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Instruments by ticker, name or ISIN: those known here first, then the source's."""
-        query = request.query_params.get("q", "").strip()
+        query = text_parameter(request, "q")
         limit = integer_parameter(request, "limit", minimum=1, maximum=50) or 10
         if not query or len(query) > 100:
             raise DomainError("Search for 1 to 100 characters.", attr="q", code="required" if not query else "too_long")
@@ -95,7 +95,7 @@ class PricesByHandView(APIView):
     )
     def post(self, request: Request, ticker: str) -> Response:
         """A price by hand, for an instrument without a source; a second one on a date replaces the first (200)."""
-        stock = instrument_for(user=request.user, ticker=ticker)
+        stock = instrument_for(user=request.user, ticker=ticker) if services.is_ticker(ticker.strip().upper()) else None
         if stock is None:
             raise NotKnown(f"There is no instrument {ticker.upper()}.", code="unknown_ticker")
         if not stock.is_manual:

@@ -252,6 +252,13 @@ def test_search_shows_a_users_own_instruments_and_nobody_elses(api, other_api, u
     assert other_api.get("/api/v1/stocks/search?q=cab").json() == []
 
 
+def test_a_search_for_a_null_character_cannot_be_read(api, yahoo):
+    answer = api.get("/api/v1/stocks/search?q=a%00b")
+    error = {"code": "invalid", "detail": "q has a null character.", "attr": "q"}
+    assert (answer.status_code, answer.json()["errors"]) == (400, [error])
+    assert yahoo.asked("search") == 0
+
+
 @pytest.mark.parametrize(("query", "status"), [("", 422), ("?q=", 422), ("?q=a&limit=x", 400), ("?q=a&limit=0", 422)])
 def test_a_search_that_makes_no_sense_is_refused(api, query, status):
     assert api.get(f"/api/v1/stocks/search{query}").status_code == status

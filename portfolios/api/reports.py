@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from financeproj.core.conditional import answer_unless_known, stamp
 from financeproj.core.errors import BadQuery, DomainError, NotKnown
-from financeproj.core.query import choice_parameter, date_parameter
+from financeproj.core.query import choice_parameter, date_parameter, text_parameter
 from financeproj.core.schema import THIRD_PARTY
 from marketdata import series
 from marketdata import services as marketdata
@@ -123,7 +123,7 @@ def report_of(
 
 
 def _benchmark(request: Request) -> StockMetadata | None:
-    ticker = request.query_params.get("benchmark", "").strip()
+    ticker = text_parameter(request, "benchmark")
     if not ticker:
         return None
     try:
