@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint
-from financeproj.core.names import Named
+from financeproj.core.names import FOLDED, Named
 
 
 def not_in_future(day: date) -> None:
@@ -35,7 +35,7 @@ class PensionAccount(Named):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pension_accounts")
     name = models.CharField(max_length=100)
-    name_key = models.CharField(max_length=200, editable=False)
+    name_key = models.CharField(max_length=FOLDED * 100, editable=False)
     currency = CurrencyField()
     ynab_account_id = models.CharField("YNAB account id", max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

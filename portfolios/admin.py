@@ -8,6 +8,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from financeproj.core.admin import DeletesAllInIt, ReadOnlyAdmin, ServiceAdmin, ServiceForm, number_column
+from financeproj.core.errors import DomainError
 from financeproj.core.names import name_key
 from financeproj.core.wake import wake
 from marketdata.tasks import fetch_history
@@ -291,6 +292,8 @@ class AliasForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> InstrumentAlias:
         user, key = fields["user"], name_key(fields["key"])
+        if len(key) > (longest := InstrumentAlias._meta.get_field("key").max_length):
+            raise DomainError(f"At most {longest} characters are kept.", attr="key", code="max_length")
         services.remember_aliases(user=user, tickers={key: fields["ticker"].upper()})
         return InstrumentAlias.objects.get(user=user, key=key)
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint
-from financeproj.core.names import Named
+from financeproj.core.names import FOLDED, Named
 from marketdata.models import StockMetadata
 
 
@@ -21,7 +21,7 @@ class Portfolio(Named):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="portfolios")
     name = models.CharField(max_length=100)
-    name_key = models.CharField(max_length=200, editable=False)
+    name_key = models.CharField(max_length=FOLDED * 100, editable=False)
     brokerage_firm = models.CharField(max_length=100, blank=True)
     currency = CurrencyField()
     used_credit = ExactDecimalField(default=0)
@@ -322,7 +322,7 @@ class InstrumentAlias(models.Model):
     """What a user calls an instrument of a statement: `key` is an ISIN, or a broker's name as `name_key` has it."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="instrument_aliases")
-    key = models.CharField(max_length=200)
+    key = models.CharField(max_length=FOLDED * 200)
     ticker = models.CharField(max_length=40)
     updated_at = models.DateTimeField(auto_now=True)
 

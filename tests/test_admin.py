@@ -21,7 +21,7 @@ from marketdata.models import (
     StockSplit,
 )
 from portfolios import services
-from portfolios.models import Holding, Import, Portfolio, PortfolioBalance, Transaction
+from portfolios.models import Holding, Import, InstrumentAlias, Portfolio, PortfolioBalance, Transaction
 from portfolios.tests.conftest import make_stock, portfolio, stock, trade  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +138,16 @@ def test_a_portfolio_saved_in_the_admin_keeps_its_dated_credit(page, user):
     assert (portfolio.name, portfolio.used_credit) == ("Norden", 50)
     assert page.post(url(Portfolio, "delete", portfolio.pk), {"post": "yes"}).status_code == 302
     assert not Portfolio.objects.exists()
+
+
+def test_what_a_statement_calls_an_instrument_may_grow_when_folded_and_no_more_than_is_kept(page, user):
+    entered = {"user": user.pk, "ticker": "acme"}
+    made = page.post(url(InstrumentAlias, "add"), entered | {"key": "ΐ" * 200})
+    assert made.status_code == 302
+    assert InstrumentAlias.objects.get().key == "ΐ".casefold() * 200
+    refused = page.post(url(InstrumentAlias, "add"), entered | {"key": "ΐ" * 201})
+    assert refused.context["adminform"].form.errors["key"] == ["At most 600 characters are kept."]
+    assert InstrumentAlias.objects.count() == 1
 
 
 def test_five_wrong_passwords_lock_the_admin_too(client, user):

@@ -4,6 +4,9 @@ from typing import Any
 
 from django.db import models
 
+# A character is folded to at most three: ΐ and ﬃ are (Unicode, full case folding).
+FOLDED = 3
+
 
 def name_key(name: str) -> str:
     """`name` as it is compared: ØRE and øre are one name, which SQLite's LOWER does not know."""

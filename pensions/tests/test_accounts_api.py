@@ -76,6 +76,15 @@ def test_a_known_name_is_a_conflict_whatever_its_case(api, account, name):
     assert PensionAccount.objects.count() == 1
 
 
+@pytest.mark.parametrize("character", ["ΐ", "ﬃ"])
+def test_a_name_of_letters_that_grow_when_folded_is_kept(api, character):
+    """In the database that keeps to lengths: SQLite does not, so the column's is compared too."""
+    made = api.post(ACCOUNTS, {"name": character * 100, "currency": "NOK"})
+    assert (made.status_code, made.json()["name"]) == (201, character * 100)
+    key = PensionAccount.objects.get().name_key
+    assert len(key) == 300 <= PensionAccount._meta.get_field("name_key").max_length
+
+
 def test_another_user_may_use_the_same_name(other_api, account):
     assert other_api.post(ACCOUNTS, {"name": "Fripolise", "currency": "NOK"}).status_code == 201
 

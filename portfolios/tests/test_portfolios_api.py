@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from financeproj.core.names import FOLDED
 from portfolios.models import Portfolio, PortfolioBalance
 from portfolios.tests.conftest import quote, rate, trade
 
@@ -49,6 +50,21 @@ def test_a_name_is_taken_whatever_its_case(api, taken):
     assert response.status_code == 409
     assert codes(response) == [("duplicate_name", "name")]
     assert Portfolio.objects.count() == 1
+
+
+@pytest.mark.parametrize("character", ["ΐ", "ﬃ", "ẞ", "𐐀"])
+def test_a_name_of_letters_that_grow_when_folded_is_kept(api, character):
+    """In the database that keeps to lengths: SQLite does not, so the column's is compared too."""
+    made = api.post(URL, {"name": character * 100, "currency": "NOK"})
+    assert (made.status_code, made.json()["name"]) == (201, character * 100)
+    assert codes(api.post(URL, {"name": character * 100, "currency": "NOK"})) == [("duplicate_name", "name")]
+    key = Portfolio.objects.get().name_key
+    assert key == character.casefold() * 100
+    assert len(key) <= Portfolio._meta.get_field("name_key").max_length == 300
+
+
+def test_no_letter_grows_more_than_the_columns_of_folded_names_do():
+    assert max(len(chr(number).casefold()) for number in range(0x110000)) == FOLDED == 3
 
 
 def test_two_users_may_use_the_same_name(api, other_api):
