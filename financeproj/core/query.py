@@ -6,9 +6,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 from financeproj.core.errors import BadQuery, DomainError
@@ -114,14 +115,51 @@ class QueryFilterBackend(DjangoFilterBackend):
         return filterset.qs
 
 
-MAX_OFFSET = 1_000_000
+POSITION = re.compile(r"(\d{4}-\d\d-\d\d) (\d{1,18}) ([0-9a-f-]{36})", re.ASCII)
 
 
 class NewestFirst(CursorPagination):
-    """Pages of dated rows, `{next, previous, results}`; the cursor is a date and how many rows of it were shown."""
+    """Pages of dated rows, `{next, previous, results}`.
+
+    The cursor is the place of a row in the whole order, from which the page goes on either way: DRF's own is a date and
+    a number of rows, which skips and repeats rows where a day has many or more are entered between two pages.
+    """
 
     page_size = 100
-    offset_cutoff = None  # a file may have any number of rows on one day
+    ordering = ("-date", "-sequence", "-id")
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.base_url = request.build_absolute_uri()
+        cursor = self.decode_cursor(request) or Cursor(0, False, None)
+        if cursor.position is not None:
+            day, sequence, pk = cursor.position
+            to = "gt" if cursor.reverse else "lt"
+            # The first condition says nothing new: by it the index is read from the row on.
+            queryset = queryset.filter(
+                Q(**{f"date__{to}e": day}),
+                Q(**{f"date__{to}": day})
+                | Q(**{f"sequence__{to}": sequence})
+                | Q(**{"sequence": sequence, f"id__{to}": pk}),
+            )
+        rows = queryset.order_by(*self.ordering)
+        found = list((rows.reverse() if cursor.reverse else rows)[: self.page_size + 1])
+        self.page = found[: self.page_size]
+        goes_on, came_from = len(found) > self.page_size, cursor.position is not None
+        self.has_previous, self.has_next = (goes_on, came_from) if cursor.reverse else (came_from, goes_on)
+        if cursor.reverse:
+            self.page.reverse()
+        return self.page
+
+    def get_next_link(self) -> str | None:
+        return self._link(reverse=False, past=self.page[-1:]) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(reverse=True, past=self.page[:1]) if self.has_previous else None
+
+    def _link(self, *, reverse: bool, past: list[Any]) -> str:
+        """To the page past a row; from an empty page, which has all rows on its other side, to their end or start."""
+        position = f"{past[0].date} {past[0].sequence} {past[0].id}" if past else None
+        return str(self.encode_cursor(Cursor(0, reverse, position)))
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """DRF's says `nullable`, which OpenAPI 3.1 no longer knows."""
@@ -132,15 +170,15 @@ class NewestFirst(CursorPagination):
             "properties": {"next": link, "previous": link, "results": schema},
         }
 
-    def decode_cursor(self, request: Request) -> Any:
+    def decode_cursor(self, request: Request) -> Cursor | None:
         text_parameter(request, "cursor")
         try:
             cursor = super().decode_cursor(request)
-            if cursor is not None:
-                if cursor.position is not None:
-                    date.fromisoformat(cursor.position)
-                if cursor.offset > MAX_OFFSET:
-                    raise ValueError
-            return cursor
+            if cursor is None or (cursor.position is None and not cursor.offset):
+                return cursor
+            place = POSITION.fullmatch(cursor.position or "")
+            if place is None or cursor.offset:
+                raise ValueError
+            return Cursor(0, cursor.reverse, (date.fromisoformat(place[1]), int(place[2]), UUID(place[3])))
         except (NotFound, ValueError) as error:
             raise BadQuery("cursor is not one that this list gave.", attr="cursor") from error

@@ -149,7 +149,6 @@ class TransactionViewSet(GenericViewSet):
 
     @extend_schema(responses=serializers.TransactionSerializer(many=True))
     def list(self, request: Request) -> Response:
-        self.paginator.ordering = ("-date", "-sequence", "-id")
         page = self.paginate_queryset(self.filter_queryset(selectors.listed(self.get_queryset())))
         return self.get_paginated_response([transaction_json(row) for row in page])
 

@@ -1,5 +1,6 @@
 """Two requests about the same thing at once: nothing is lost, nothing is a 500."""
 
+from base64 import b64encode
 from datetime import date
 
 import pytest
@@ -68,9 +69,26 @@ def test_a_number_too_close_to_zero_is_refused_and_not_rounded(api, portfolio, s
     assert response.json()["errors"][0]["code"] == "too_precise"
 
 
-@pytest.mark.parametrize("cursor", ["cD1hYmM=", "bz05OTk5OTk5OTk5OTk5OTk5OTk5OTk5OQ==", "x"])
+ID = "6f1c2d7e-0d3c-4a53-9f0a-0d8f5d0c2b11"
+NO_CURSORS = [
+    "p=abc",
+    "o=9999999999999999999999",
+    "o=5",
+    "p=2024-01-02",
+    "o=3&p=2024-01-02",
+    f"p=2024-02-30 1 {ID}",
+    f"p=2024-01-02 {10**20} {ID}",
+    f"p=2024-01-02 -1 {ID}",
+    "p=2024-01-02 1 6f1c2d7e",
+    f"p=2024-01-02 1 {'-' * 36}",
+    f"o=1&p=2024-01-02 1 {ID}",
+    "r=x",
+]
+
+
+@pytest.mark.parametrize("cursor", ["x", *(b64encode(text.encode()).decode() for text in NO_CURSORS)])
 def test_a_cursor_made_by_hand_is_400(api, cursor):
-    assert api.get(f"/api/v1/transactions?cursor={cursor}").status_code == 400
+    assert api.get("/api/v1/transactions", {"cursor": cursor}).status_code == 400
 
 
 @pytest.mark.parametrize("day", ["20240301", "2024-W09-5", "01.03.2024", "2024-3-1"])

@@ -2,11 +2,15 @@
 
 from datetime import date, timedelta
 from decimal import Decimal as D
+from itertools import chain, count
+from random import Random
 
 import pytest
 from django.utils import timezone
 
+from financeproj.core.query import NewestFirst
 from marketdata.models import StockMetadata
+from portfolios import services
 from portfolios.models import Holding, Transaction
 from portfolios.tests.conftest import rate, trade
 
@@ -250,31 +254,91 @@ def test_a_repeated_external_id_is_a_conflict(api, portfolio, stock):
     assert api.post(URL, buy(portfolio, external_id=None)).status_code == 201
 
 
-def test_pages_follow_each_other_newest_first_without_a_gap(api, portfolio, stock):
-    first = trade(portfolio, stock, "buy", "1", "1")
-    copies = [
+def entered(portfolio, days, *, sequence=1):
+    """Rows of the portfolio on these days of January, in this order of entry."""
+    holding, _ = Holding.objects.get_or_create(portfolio=portfolio, stock=StockMetadata.objects.get())
+    rows = [
         Transaction(
-            holding=first.holding,
+            holding=holding,
             portfolio=portfolio,
-            type="buy",
-            date=date(2024, 1, 1) + timedelta(days=index // 60),
-            effective_date=date(2024, 1, 1),
+            type="dividend",
+            date=date(2024, 1, day),
+            effective_date=date(2024, 1, day),
             quantity=1,
             price=1,
             exchange_rate=1,
-            sequence=index + 2,
+            sequence=sequence + index,
         )
-        for index in range(249)
+        for index, day in enumerate(days)
     ]
-    Transaction.objects.bulk_create(copies)
-    seen, url = [], URL
+    Transaction.objects.bulk_create(rows)
+    return [str(row.pk) for row in rows]
+
+
+def pages(api, link, url, between=lambda: None):
+    """The ids page by page along the links of this name."""
+    found = []
     while url:
         page = api.get(url).json()
-        seen += page["results"]
-        url = page["next"]
-    assert len({row["id"] for row in seen}) == 250
-    assert [row["date"] for row in seen] == sorted((row["date"] for row in seen), reverse=True)
+        found.append([row["id"] for row in page["results"]])
+        between()
+        url = page[link]
+    return found, page
+
+
+def test_pages_follow_each_other_newest_first_and_back_where_one_day_has_them_all(api, portfolio, stock):
+    rows = entered(portfolio, [2] * 250)
+    there, last = pages(api, "next", URL)
+    assert there == [rows[249:149:-1], rows[149:49:-1], rows[49::-1]]
+    back, first = pages(api, "previous", last["previous"])
+    assert back == [there[1], there[0]]
+    assert first["previous"] is None
+    assert pages(api, "next", first["next"])[0] == there[1:]
     assert api.get(f"{URL}?cursor=nonsense").status_code == 400
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_row_is_shown_once_either_way_also_while_rows_are_entered(api, user, portfolio, stock, monkeypatch, seed):
+    """Two portfolios, whose rows share days and numbers in the order of entry, and a row more after each page."""
+    chance = Random(seed)
+    monkeypatch.setattr(NewestFirst, "page_size", chance.randint(1, 4))
+    other = services.create_portfolio(user=user, name="Other", currency="NOK")
+    for one in (portfolio, other):
+        entered(one, [chance.randint(1, 3) for _ in range(chance.randint(5, 14))])
+    rows = [str(row.pk) for row in Transaction.objects.order_by("-date", "-sequence", "-id")]
+    numbers = count(100)
+
+    def enter():
+        entered(chance.choice((portfolio, other)), [chance.randint(1, 3)], sequence=next(numbers))
+
+    there, last = pages(api, "next", URL)
+    assert [*chain(*there)] == rows
+    back, _ = pages(api, "previous", last["previous"])
+    assert [*chain(*reversed(back), there[-1])] == rows
+
+    for link, url in (("next", URL), ("previous", last["previous"])):
+        shown = [*chain(*pages(api, link, url, enter)[0])]
+        assert len(shown) == len(set(shown))
+        assert set(shown) >= set(rows) - (set(there[-1]) if link == "previous" else set())
+
+
+def test_the_rows_beside_a_page_may_go(api, portfolio, stock, monkeypatch):
+    monkeypatch.setattr(NewestFirst, "page_size", 2)
+    rows = entered(portfolio, [1, 1, 2, 2, 2])
+    second = api.get(api.get(URL).json()["next"]).json()
+    Transaction.objects.exclude(pk__in=rows[1:3]).delete()
+    for link, other in (("next", "previous"), ("previous", "next")):
+        empty = api.get(second[link]).json()
+        assert (empty["results"], empty[link]) == ([], None)
+        assert [row["id"] for row in api.get(empty[other]).json()["results"]] == [rows[2], rows[1]]
+
+
+def test_a_page_costs_the_same_wherever_it_is(api, portfolio, stock, django_assert_num_queries):
+    entered(portfolio, [2] * 250)
+    url = URL
+    while url:
+        with django_assert_num_queries(1):
+            url = api.get(url).json()["next"]
 
 
 def test_the_list_is_filtered(api, portfolio, stock, make_stock):
