@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib.auth import authenticate, update_session_auth_hash
-from django.contrib.auth.models import update_last_login
+from django.contrib.auth.signals import user_logged_in
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import AuthenticationFailed
@@ -49,7 +49,8 @@ class LoginView(OpenView):
             if seconds := seconds_locked(request._request, username):
                 raise locked_out(seconds)
             raise AuthenticationFailed("The user name or the password is wrong.", code="invalid_credentials")
-        update_last_login(None, user)
+        # Django's own for a sign-in: the time of the last one is kept, and failed ones no longer count.
+        user_logged_in.send(sender=type(user), request=request._request, user=user)
         return Response(_tokens(RefreshToken.for_user(user)))
 
 

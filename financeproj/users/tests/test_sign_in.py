@@ -5,6 +5,7 @@ from django.contrib.auth.hashers import identify_hasher
 from rest_framework.test import APIClient
 
 from conftest import PASSWORD
+from financeproj.users.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +43,26 @@ def test_five_failures_lock_the_name_for_that_address_only(user, anonymous):
     assert 1 <= int(locked["Retry-After"]) <= 900
     elsewhere = APIClient(REMOTE_ADDR="10.1.2.3")
     assert sign_in(elsewhere).status_code == 200
+
+
+def test_a_sign_in_forgets_the_failures_before_it_of_that_name_from_that_address(user, other_user, anonymous):
+    elsewhere = APIClient(REMOTE_ADDR="10.1.2.3")
+    for _ in range(4):
+        for client, name in ((anonymous, "kari"), (anonymous, "ola"), (elsewhere, "kari")):
+            assert sign_in(client, name, "wrong").status_code == 401
+    assert sign_in(anonymous).status_code == 200
+    for _ in range(4):
+        assert sign_in(anonymous, password="wrong").status_code == 401
+    assert sign_in(anonymous, password="wrong").status_code == 429
+    assert sign_in(anonymous, "ola", "wrong").status_code == 429
+    assert sign_in(elsewhere, password="wrong").status_code == 429
+
+
+def test_a_sign_in_is_the_last_one(user, anonymous):
+    sign_in(anonymous, password="wrong")
+    assert User.objects.get().last_login is None
+    sign_in(anonymous)
+    assert User.objects.get().last_login is not None
 
 
 def test_a_refresh_token_works_once(user, anonymous):
