@@ -70,11 +70,11 @@ TRADE = fixed(type="dividend", date="2024-07-11", quantity=6, price=3)
 PERIOD = fixed(start="2024-01-01", end="2024-12-31")
 
 # Nobody needs a sign-in for these.
-OPEN = {("post", "auth/login"), ("post", "auth/refresh"), ("post", "auth/logout")}
+OPEN = {("post", "auth/login"), ("post", "auth/refresh")}
 CALLS: dict[tuple[str, str], Call] = {
     ("post", "auth/login"): Call(200, 200, fixed(username="kari", password=PASSWORD)),
     ("post", "auth/refresh"): Call(200, 200, refresh),
-    ("post", "auth/logout"): Call(204, 204, refresh),
+    ("post", "auth/logout"): Call(204, 401, refresh),
     ("get", "users/me"): Call(200, 200),
     ("patch", "users/me"): Call(200, 200, fixed(email="new@example.org")),
     ("put", "users/me/retirement-goal"): Call(200, 200, fixed(retirement_goal_amount=1, retirement_goal_year=2060)),

@@ -70,6 +70,14 @@ def rotate_refresh_token(*, token: str) -> RefreshToken:
     return RefreshToken.for_user(user)
 
 
+def revoke_refresh_token(*, user: User, token: str) -> None:
+    """End one of the user's refresh tokens. Raises TokenError, also for somebody else's."""
+    alive = RefreshToken(token)  # type: ignore[arg-type]
+    if alive.get("user_id") != str(user.pk):
+        raise TokenError("Token is invalid")
+    alive.blacklist()
+
+
 @transaction.atomic
 def revoke_refresh_tokens(*, user: User) -> None:
     """Sign the user out everywhere; the user is locked, so that no token is rotated in between."""

@@ -66,13 +66,14 @@ class RefreshView(OpenView):
             raise InvalidToken(str(error)) from error
 
 
-class LogoutView(OpenView):
+class LogoutView(APIView):
     @extend_schema(request=serializers.RefreshSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
+        """The refresh token, one of the user's own, is dead from now on."""
         form = serializers.RefreshSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            RefreshToken(form.validated_data["refresh"]).blacklist()
+            services.revoke_refresh_token(user=request.user, token=form.validated_data["refresh"])
         except TokenError as error:
             raise InvalidToken(str(error)) from error
         return Response(status=status.HTTP_204_NO_CONTENT)

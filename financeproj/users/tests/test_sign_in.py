@@ -76,9 +76,19 @@ def test_a_refresh_token_works_once(user, anonymous):
 
 
 def test_signing_out_kills_the_refresh_token(user, anonymous):
+    tokens = sign_in(anonymous).json()
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+    assert anonymous.post("/api/v1/auth/logout", {"refresh": tokens["refresh"]}).status_code == 204
+    assert anonymous.post("/api/v1/auth/refresh", {"refresh": tokens["refresh"]}).status_code == 401
+
+
+def test_only_who_is_signed_in_signs_out_and_with_a_token_of_their_own(user, anonymous, other_api):
     refresh = sign_in(anonymous).json()["refresh"]
-    assert anonymous.post("/api/v1/auth/logout", {"refresh": refresh}).status_code == 204
-    assert anonymous.post("/api/v1/auth/refresh", {"refresh": refresh}).status_code == 401
+    nobody = anonymous.post("/api/v1/auth/logout", {"refresh": refresh})
+    assert (nobody.status_code, errors(nobody)) == (401, [("not_authenticated", None)])
+    another = other_api.post("/api/v1/auth/logout", {"refresh": refresh})
+    assert (another.status_code, errors(another)) == (401, [("token_not_valid", None)])
+    assert anonymous.post("/api/v1/auth/refresh", {"refresh": refresh}).status_code == 200
 
 
 def test_a_new_password_kills_every_refresh_token(user, anonymous, api):
