@@ -376,8 +376,8 @@ MAX_UPLOAD_BYTES = 20_000_000
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "financeproj.users.api.authentication.ByToken",
+        "financeproj.users.api.authentication.BySession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["financeproj.core.renderers.ExactJSONRenderer"],

@@ -64,7 +64,10 @@ def rotate_refresh_token(*, token: str) -> RefreshToken:
     The user is locked first, as in change_password: a token never outlives the password that it was got with.
     """
     used = RefreshToken(token)  # type: ignore[arg-type]
-    user = User.objects.select_for_update().filter(pk=used.get("user_id"), is_active=True).first()
+    try:
+        user = User.objects.select_for_update().filter(pk=used.get("user_id"), is_active=True).first()
+    except ValidationError as error:  # no UUID
+        raise TokenError("Token contained no recognizable user identification") from error
     if user is None or not used.blacklist()[1]:
         raise TokenError("Token is blacklisted")
     return RefreshToken.for_user(user)

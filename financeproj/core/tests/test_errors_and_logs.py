@@ -7,6 +7,8 @@ import pytest
 import structlog
 from django.db import OperationalError
 from django.test import Client
+from rest_framework.response import Response
+from rest_framework_simplejwt.tokens import AccessToken
 
 from financeproj.core import health
 from financeproj.core.errors import Upstream
@@ -117,6 +119,23 @@ def test_a_request_is_one_line_with_who_what_and_how_long(client, user, lines):
     assert line["user_id"] == str(user.pk)
     assert line["duration_ms"] >= 0
     assert {"time", "level"} <= set(line)
+
+
+@pytest.mark.parametrize("by", ["token", "session"])
+def test_every_line_of_a_request_to_the_api_says_who_asked(client, user, lines, monkeypatch, by):
+    def get(self, request):
+        structlog.get_logger("test").warning("on_the_way")
+        return Response()
+
+    monkeypatch.setattr(views.MeView, "get", get)
+    headers = {"Authorization": f"Bearer {AccessToken.for_user(user)}"} if by == "token" else {}
+    if by == "session":
+        client.force_login(user)
+    client.get("/api/v1/users/me", headers=headers)
+    client.get("/healthz")
+    written = {line["event"] + line.get("path", ""): line.get("user_id") for line in lines}
+    assert written["on_the_way"] == written["request_finished/api/v1/users/me"] == str(user.pk)
+    assert written["request_finished/healthz"] is None
 
 
 def test_the_line_of_a_portfolio_names_it(client, user, lines):

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.hashers import identify_hasher
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from conftest import PASSWORD
 from financeproj.users.models import User
@@ -114,6 +115,19 @@ def test_a_password_that_does_not_hold_changes_nothing(user, api, body, expected
     assert expected in errors(response)
     user.refresh_from_db()
     assert user.password == before
+
+
+@pytest.mark.parametrize("user_id", ["17", "kari", "", ["a"], {"a": 1}, -1, 2**200, None])
+def test_a_token_whose_user_id_is_none_of_ours_is_a_bad_token(user, anonymous, user_id):
+    tokens = RefreshToken.for_user(user)
+    for token in (tokens, access := tokens.access_token):
+        token["user_id"] = user_id
+    refreshed = anonymous.post("/api/v1/auth/refresh", {"refresh": str(tokens)})
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
+    asked = anonymous.get("/api/v1/users/me")
+    assert [(one.status_code, one.json()["type"]) for one in (refreshed, asked)] == [(401, "client_error")] * 2
+    assert asked["WWW-Authenticate"].startswith("Bearer")
+    assert {code for code, _ in errors(refreshed) + errors(asked)} <= {"token_not_valid", "user_not_found"}
 
 
 @pytest.mark.parametrize("path", ["users/me", "users/me/password", "users/me/retirement-goal"])
