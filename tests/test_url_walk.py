@@ -290,6 +290,23 @@ def test_a_null_character_in_the_address_is_refused_everywhere(world):
     assert wrong == []
 
 
+def test_the_log_line_of_a_call_about_one_portfolio_names_it(world, caplog):
+    wrong = []
+    for key, call in CALLS.items():
+        is_of_one = key[1].startswith(("portfolios/<", "holdings/", "transactions/<", "imports/<"))
+        is_of_one |= bool({"portfolio_id", "holding_id"} & {*call.query(world), *call.body(world)})
+        caplog.clear()
+        with transaction.atomic():
+            ask(api_client(world.user), key, world)
+            transaction.set_rollback(True)
+        forget()
+        lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+        [line] = [line for line in lines if line["event"] == "request_finished"]
+        if line.get("portfolio_id") != (str(world.portfolio.pk) if is_of_one else None):
+            wrong.append((key, line))
+    assert wrong == []
+
+
 def described_as(key: tuple[str, str]) -> str:
     """`METHOD /path` as in the schema."""
     method, route = key

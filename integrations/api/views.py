@@ -2,10 +2,8 @@ from tempfile import TemporaryFile
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.conf import settings
 from django.http import FileResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
@@ -16,7 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from financeproj.core.errors import BadQuery, DomainError
+from financeproj.core.errors import DomainError
+from financeproj.core.query import uuid_parameter
 from financeproj.core.schema import ErrorSerializer, refusals
 from integrations import services
 from integrations.api.serializers import (
@@ -31,6 +30,7 @@ from integrations.statements.registry import formats
 from integrations.tasks import take_in
 from portfolios import selectors
 from portfolios.api.representations import transaction_json
+from portfolios.api.views import concerns, own, own_portfolio
 from portfolios.models import Import
 from portfolios.services import undo_import
 from portfolios.services.importing import PREVIEW
@@ -56,7 +56,7 @@ class ImportCsvView(APIView):
         portfolio = selectors.portfolios_of(request.user).filter(pk=fields["portfolio_id"]).first()
         if portfolio is None:
             raise DomainError("You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio")
-        structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio.pk))
+        concerns(portfolio.pk)
         wish = services.Wish(
             format_name=fields["format"],
             date_format=fields.get("date_format") or None,
@@ -82,7 +82,7 @@ class ImportViewSet(ViewSet):
 
     @extend_schema(responses=ImportSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        statement = get_object_or_404(selectors.imports_visible_to(request.user), pk=pk)
+        statement = own(selectors.imports_visible_to(request.user), pk)
         rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(statement=statement)
         preview = [transaction_json(row) for row in rows.order_by("sequence")[:PREVIEW]]
         return Response(import_json(statement) | {"preview": preview})
@@ -90,7 +90,7 @@ class ImportViewSet(ViewSet):
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Undo the import. It stays readable, with the state `undone`."""
-        undo_import(statement=get_object_or_404(selectors.imports_visible_to(request.user), pk=pk))
+        undo_import(statement=own(selectors.imports_visible_to(request.user), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -112,13 +112,8 @@ class ExportCsvView(APIView):
     )
     def get(self, request: Request) -> Any:
         """Every transaction in the generic format; importing the file gives the same transactions again."""
-        portfolio = None
-        if text := request.query_params.get("portfolio_id"):
-            try:
-                pk = UUID(text)
-            except ValueError as error:
-                raise BadQuery("portfolio_id is a UUID.", attr="portfolio_id") from error
-            portfolio = get_object_or_404(selectors.portfolios_of(request.user), pk=pk)
+        pk = uuid_parameter(request, "portfolio_id")
+        portfolio = own_portfolio(request, pk) if pk else None
         return StreamingHttpResponse(
             services.export_transactions(user=request.user, portfolio=portfolio),
             content_type="text/csv; charset=utf-8",

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -25,7 +24,7 @@ from marketdata.models import StockMetadata
 from marketdata.selectors import PriceNow
 from portfolios import selectors, services
 from portfolios.api import report_serializers as shapes
-from portfolios.api.views import own_portfolio
+from portfolios.api.views import own, own_portfolio
 from portfolios.calc.timeline import INTERVALS
 from portfolios.models import Portfolio
 from portfolios.reports import answers
@@ -177,7 +176,7 @@ class HoldingExplainView(APIView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> Response:
         """Where every figure of the holding comes from: transactions, price, rate, formulas, values in between."""
-        holding = get_object_or_404(selectors.holdings_visible_to(request.user), pk=pk)
+        holding = own(selectors.holdings_visible_to(request.user), pk)
         valued = services.valued_now([holding.portfolio])[0]
         shown = next(one for one in valued.holdings if one.id == holding.pk)
         return Response(holding_explained(shown, holding.portfolio, valued.summary.market_value))

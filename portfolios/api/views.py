@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from financeproj.core.errors import DomainError
-from financeproj.core.query import NewestFirst, QueryFilterBackend, boolean_parameter
+from financeproj.core.query import NewestFirst, QueryFilterBackend, boolean_parameter, uuid_parameter
 from financeproj.core.schema import refusals
 from financeproj.core.wake import wake
 from marketdata import services as marketdata
@@ -31,9 +31,21 @@ def read(serializer_class: Any, request: Request, *, partial: bool = False) -> d
     return dict(form.validated_data)
 
 
+def concerns(portfolio_id: UUID) -> None:
+    """From now on the lines of the log name this portfolio."""
+    structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio_id))
+
+
+def own(rows: Any, pk: UUID) -> Any:
+    """The one of these portfolios, or of these rows of portfolios, that the request is about. Raises Http404."""
+    row = get_object_or_404(rows, pk=pk)
+    concerns(row.pk if isinstance(row, Portfolio) else row.portfolio_id)
+    return row
+
+
 def own_portfolio(request: Request, pk: UUID) -> Portfolio:
-    structlog.contextvars.bind_contextvars(portfolio_id=str(pk))
-    return get_object_or_404(selectors.portfolios_of(request.user), pk=pk)
+    found: Portfolio = own(selectors.portfolios_of(request.user), pk)
+    return found
 
 
 class PortfolioViewSet(ViewSet):
@@ -106,7 +118,8 @@ class PortfolioViewSet(ViewSet):
 
 class HoldingViewSet(ViewSet):
     def own(self, request: Request, pk: UUID) -> Holding:
-        return get_object_or_404(selectors.holdings_visible_to(request.user), pk=pk)
+        found: Holding = own(selectors.holdings_visible_to(request.user), pk)
+        return found
 
     def answer(self, holding: Holding) -> Response:
         for shown in services.valued_now([holding.portfolio])[0].holdings:
@@ -149,6 +162,8 @@ class TransactionViewSet(GenericViewSet):
 
     @extend_schema(responses=serializers.TransactionSerializer(many=True))
     def list(self, request: Request) -> Response:
+        if (portfolio_id := uuid_parameter(request, "portfolio_id")) is not None:
+            concerns(portfolio_id)
         page = self.paginate_queryset(self.filter_queryset(selectors.listed(self.get_queryset())))
         return self.get_paginated_response([transaction_json(row) for row in page])
 
@@ -172,6 +187,7 @@ class TransactionViewSet(GenericViewSet):
             holding = selectors.holdings_visible_to(request.user).filter(pk=holding_id).first()
             if holding is None:
                 raise DomainError("You have no such holding.", attr="holding_id", code="unknown_holding")
+            concerns(holding.portfolio_id)
             if (portfolio_id or holding.portfolio_id) != holding.portfolio_id:
                 raise DomainError("The holding is in another portfolio.", attr="portfolio_id", code="holding_mismatch")
             if (ticker or holding.stock.ticker).upper() != holding.stock.ticker:
@@ -186,7 +202,7 @@ class TransactionViewSet(GenericViewSet):
         portfolio = selectors.portfolios_of(request.user).filter(pk=portfolio_id).first()
         if portfolio is None:
             raise DomainError("You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio")
-        structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio.pk))
+        concerns(portfolio.pk)
         stock = marketdata.instrument_for_trade(
             user=request.user, ticker=ticker, currency=currency, company_name=body.get("company_name", "")
         )
@@ -194,14 +210,14 @@ class TransactionViewSet(GenericViewSet):
 
     @extend_schema(responses=serializers.TransactionSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return Response(transaction_json(get_object_or_404(self.get_queryset(), pk=pk)))
+        return Response(transaction_json(own(self.get_queryset(), pk)))
 
     @extend_schema(
         request=serializers.TransactionChangeSerializer,
         responses={200: serializers.TransactionSerializer, **refusals(409)},
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
-        row = get_object_or_404(self.get_queryset(), pk=pk)
+        row = own(self.get_queryset(), pk)
         self._refuse_move(request, row)
         changes = read(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
@@ -236,5 +252,5 @@ class TransactionViewSet(GenericViewSet):
 
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.delete_transaction(row=get_object_or_404(self.get_queryset(), pk=pk))
+        services.delete_transaction(row=own(self.get_queryset(), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
