@@ -132,6 +132,10 @@ class Registry:
                 return source
         raise UnknownTicker(f"No source knows {ticker}.")
 
+    def is_offline(self, name: str) -> bool:
+        """Whether rates of this name come from a source that asks nobody; not so if no configured one has it."""
+        return any(source.offline for source in self.rates if source.name == name)
+
 
 @cache
 def registry() -> Registry:

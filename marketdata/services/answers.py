@@ -109,6 +109,12 @@ def _checked(*currencies: str) -> list[str]:
     return codes
 
 
+def _is_stale(rate: RateNow, error: SourceError | None) -> bool:
+    """Whether the rate is old, or its source could not be asked; an offline one, or none, need not be."""
+    needs_nobody = rate.source == "identity" or registry().is_offline(rate.source)
+    return rate.stale or (error is not None and not needs_nobody)
+
+
 def rate_of(*, base: str, target: str) -> RateNow:
     """The latest rate of a pair of the path. Raises NotKnown or Upstream when none is known."""
     base, target = _checked(base, target)
@@ -117,7 +123,7 @@ def rate_of(*, base: str, target: str) -> RateNow:
         if error is None or isinstance(error, UnknownTicker):
             raise NotKnown(f"No rate from {base} to {target} is known.", code="unknown_rate")
         raise upstream(error)
-    return replace(rate, stale=rate.stale or (error is not None and rate.source not in ("ecb", "identity")))
+    return replace(rate, stale=_is_stale(rate, error))
 
 
 def rates_between(*, base: str, target: str, start: date | None, end: date) -> tuple[str, str, RateHistory, bool]:
@@ -129,7 +135,7 @@ def rates_between(*, base: str, target: str, start: date | None, end: date) -> t
             raise NotKnown(f"No rate from {base} to {target} is known.", code="unknown_rate")
         raise upstream(error)
     found = rate_history(base=base, target=target, start=start, end=end)
-    return base, target, found, latest.stale or (error is not None and latest.source not in ("ecb", "identity"))
+    return base, target, found, _is_stale(latest, error)
 
 
 def exchange_rate_for_trade(*, base: str, target: str, day: date) -> Decimal | None:

@@ -11,11 +11,15 @@ from django.utils import timezone
 from financeproj.core.money import stored
 from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
 from marketdata.services.days import put_days
+from marketdata.sources import registry
 
 MANUAL = StockMetadata.MANUAL
-# Who may overwrite whose rate of the same day: the later in this list the earlier.
-RANKS = {"ecb": 0, MANUAL: 2}
-OTHERS = 1
+# A rate of a day gives way to one of the same or a higher rank.
+OFFLINE, NETWORK, BY_HAND = range(3)
+
+
+def _rank(source: str) -> int:
+    return BY_HAND if source == MANUAL else OFFLINE if registry().is_offline(source) else NETWORK
 
 
 def locked_pair(base: str, target: str) -> CurrencyPair:
@@ -32,7 +36,8 @@ def _bump(pair: CurrencyPair) -> None:
 def record_rates(*, base: str, target: str, rates: Sequence[tuple[date, Decimal]], source: str) -> int:
     """Store units of `target` for one `base` by day; returns how many rows changed. Safe to repeat.
 
-    The ECB's fill days without a rate; any other source's replace the ECB's, and nothing replaces one by hand.
+    An offline source's fill days without a rate; those of a source over the network replace an offline one's, and
+    nothing replaces one by hand.
     """
     wanted = {day: stored(rate) for day, rate in rates if rate > 0}
     pair = locked_pair(base, target)
@@ -40,16 +45,16 @@ def record_rates(*, base: str, target: str, rates: Sequence[tuple[date, Decimal]
     if wanted:
         rows = HistoricalExchangeRate.objects.filter(pair=pair, date__gte=min(wanted), date__lte=max(wanted))
         known = {day: (rate, by) for day, rate, by in rows.values_list("date", "rate", "source")}
-    rank = RANKS.get(source, OTHERS)
+    rank = _rank(source)
     changed = {
         day: rate
         for day, rate in wanted.items()
-        if day not in known or (known[day] != (rate, source) and RANKS.get(known[day][1], OTHERS) <= rank)
+        if day not in known or (known[day] != (rate, source) and _rank(known[day][1]) <= rank)
     }
     put_days(HistoricalExchangeRate, "pair", pair.pk, "rate", changed, known=known, source=source)
     if changed:
         _bump(pair)
-    if source not in RANKS:
+    if rank == NETWORK:
         CurrencyPair.objects.filter(pk=pair.pk).update(fetched_at=timezone.now())
     return len(changed)
 

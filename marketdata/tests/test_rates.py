@@ -13,6 +13,7 @@ from marketdata.calc.rates import FRESH_DAYS, Leg, find_rate, pairs_needed
 from marketdata.models import CurrencyPair, HistoricalExchangeRate
 from marketdata.selectors import rate_on, rates_now, rates_on
 from marketdata.services import exchange_rate_for_trade, exchange_rates_for_import
+from marketdata.sources import registry
 from marketdata.tests.factories import with_rates
 
 FRIDAY, SATURDAY, SUNDAY, MONDAY = (date(2026, 2, 27) + timedelta(days=n) for n in range(4))
@@ -131,6 +132,46 @@ def test_the_ecb_fills_and_is_replaced_and_a_persons_rate_stays():
     services.save_rate(row)
     with_rates("EUR", "NOK", {FRIDAY: "99"}, source="yahoo")
     assert rows.first().rate == D("11.1")
+
+
+class Museum:
+    """Another source that asks nobody: the rules are about that, and not about the ECB."""
+
+    name = "museum"
+    offline = True
+
+    def rates(self, base, target, start):
+        return [(FRIDAY, D("11"))] if (base, target) == ("EUR", "NOK") and start <= FRIDAY else []
+
+
+@pytest.fixture
+def museum(settings):
+    settings.EXCHANGE_RATE_SOURCES = ["integrations.yahoo.YahooSource", f"{__name__}.Museum"]
+    registry.cache_clear()
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.django_db
+def test_any_offline_source_fills_and_is_replaced(museum):
+    with_rates("EUR", "NOK", {FRIDAY: "12"}, source="museum")
+    assert CurrencyPair.objects.get().fetched_at is None  # nobody was asked
+    with_rates("EUR", "NOK", {FRIDAY: "12.5"}, source="yahoo")
+    with_rates("EUR", "NOK", {FRIDAY: "13", MONDAY: "13"}, source="museum")
+    rows = HistoricalExchangeRate.objects.order_by("date")
+    assert list(rows.values_list("rate", "source")) == [(D("12.5"), "yahoo"), (D(13), "museum")]
+
+
+@pytest.mark.django_db
+def test_any_offline_sources_rate_is_not_stale_while_nobody_can_be_asked(api, market, museum):
+    market.fault = "500"
+    for path in ("EUR/NOK", "EUR/NOK/history"):
+        body = api.get(f"/api/v1/exchange-rates/{path}").json()
+        assert (body["source"], body["stale"]) == ("museum", False)
+    with_rates("EUR", "NOK", {FRIDAY: "12.5"}, source="yahoo")
+    CurrencyPair.objects.update(fetched_at=None)
+    body = api.get("/api/v1/exchange-rates/EUR/NOK").json()
+    assert (body["source"], body["rate"], body["stale"]) == ("yahoo", 12.5, True)
 
 
 @pytest.mark.django_db
