@@ -97,6 +97,7 @@ def note_success(party: Party, probe: str) -> None:
 
 
 def note_failure(party: Party, probe: str, error: SourceError) -> None:
+    """Count the failure; where the circuit is open after it, `error` says how long it stays so."""
     now = time.time()
     jitter = 1 + random.uniform(0, 0.01)  # nosec B311  # spreads the calls, no secret
 
@@ -122,6 +123,8 @@ def note_failure(party: Party, probe: str, error: SourceError) -> None:
         }
 
     held = change_circuit(party, step)
+    if (left := held["open_until"] - now) > 0:
+        error.retry_after_seconds = left
     log.warning("source_failed", party=party.name, error=type(error).__name__, detail=str(error), circuit=held)
 
 

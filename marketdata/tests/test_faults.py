@@ -177,6 +177,28 @@ def test_one_limited_symbol_closes_yahoo_for_all(api, market):
     assert market.asked("chart", "OTHER") == 0
 
 
+@pytest.mark.parametrize(("asked_for", "seconds"), [(None, 60), ("40", 40), ("7200", 3600)])
+def test_whoever_meets_the_first_429_is_told_how_long_nobody_is_asked(api, market, asked_for, seconds):
+    market.fault, market.retry_after = "429", asked_for
+    first, second = (api.get(PRICE) for _ in range(2))
+    for answer in (first, second):
+        assert answer.status_code == 503
+        assert seconds - 1 <= int(answer["Retry-After"]) <= seconds * 1.01 + 1
+    assert market.asked("chart") == 1
+    market.clock.shift(int(first["Retry-After"]) - 20)
+    assert 1 <= int(api.get(PRICE)["Retry-After"]) <= 20
+    market.fault = None
+    market.clock.shift(20)
+    assert api.get(PRICE).status_code == 200
+
+
+def test_whoever_meets_the_failure_that_opens_the_circuit_is_told_so_too(api, market):
+    market.fault = "500"
+    waits = [int(api.get(PRICE)["Retry-After"]) for _ in range(6)]
+    assert waits[:4] == [5] * 4
+    assert all(30 <= wait <= 31 for wait in waits[4:])
+
+
 def test_five_failures_open_the_circuit_and_one_probe_closes_it(api, market):
     market.fault = "500"
     for number in range(8):
