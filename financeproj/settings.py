@@ -182,7 +182,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     # A thread keeps its connection; one that PostgreSQL's restart has closed is replaced before the next request.
-    DATABASES["default"].update(CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=60, OPTIONS={"connect_timeout": 5})
+    options = {"connect_timeout": 5} | DATABASES["default"].get("OPTIONS", {})  # of the URL: ?sslmode=require
+    DATABASES["default"].update(CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=60, OPTIONS=options)
 
 # --- Cache and Celery: Redis, or stand-ins under var/ that all processes share ------------------------------------
 

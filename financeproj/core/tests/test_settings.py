@@ -111,6 +111,15 @@ def test_right_settings_have_nothing_to_complain_about():
     assert result.returncode == 0, result.stderr
 
 
+def test_what_the_address_of_the_database_asks_of_the_connection_is_kept():
+    told = run(
+        "-c",
+        "from financeproj.settings import DATABASES; print(DATABASES['default']['OPTIONS'])",
+        DATABASE_URL="postgres://finance:word@db.example.org/finance?sslmode=require&connect_timeout=9",
+    )
+    assert told.stdout == "{'connect_timeout': 9, 'sslmode': 'require'}\n"
+
+
 def test_the_table_of_the_readme_and_the_example_name_the_same_variables():
     table = (ROOT / "README.md").read_text().split("## Environment")[1].split("\n## ")[0]
     told = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
