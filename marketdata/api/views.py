@@ -10,14 +10,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from financeproj.core.currencies import currencies
-from financeproj.core.errors import Conflict, DomainError, NotKnown
+from financeproj.core.errors import DomainError
 from financeproj.core.money import EXACT, plain, stored
 from financeproj.core.query import choice_parameter, integer_parameter, text_parameter
 from financeproj.core.schema import THIRD_PARTY, refusals
 from marketdata import services
 from marketdata.api import serializers
 from marketdata.api.query import period_of
-from marketdata.selectors import currencies_in_use, instrument_for, price_history
+from marketdata.selectors import currencies_in_use, price_history
 
 START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the first day known.")
 END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default: today.")
@@ -94,12 +94,9 @@ class PricesByHandView(APIView):
         responses={**dict.fromkeys((200, 201), serializers.StoredPriceSerializer), **refusals(409)},
     )
     def post(self, request: Request, ticker: str) -> Response:
-        """A price by hand, for an instrument without a source; a second one on a date replaces the first (200)."""
-        stock = instrument_for(user=request.user, ticker=ticker) if services.is_ticker(ticker.strip().upper()) else None
-        if stock is None:
-            raise NotKnown(f"There is no instrument {ticker.upper()}.", code="unknown_ticker")
-        if not stock.is_manual:
-            raise Conflict(f"{stock.ticker} is priced by {stock.source}.", attr="ticker", code="not_manual")
+        """A price by hand, for an instrument without a source: one's own, to staff also another user's. A second one on
+        a date replaces the first (200)."""
+        stock = services.instrument_to_price(user=request.user, ticker=ticker)
         form = serializers.EnteredPriceSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         row, is_new = services.enter_price(

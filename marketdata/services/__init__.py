@@ -15,6 +15,7 @@ from marketdata.services.answers import (
 from marketdata.services.instruments import (
     delete_instrument,
     instrument_for_trade,
+    instrument_to_price,
     instruments_for_import,
     is_ticker,
     keep_instruments,
@@ -77,6 +78,7 @@ __all__ = [
     "exchange_rates_for_import",
     "instrument_for_trade",
     "instrument_named",
+    "instrument_to_price",
     "instruments_for_import",
     "is_ticker",
     "keep_instruments",

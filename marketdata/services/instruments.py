@@ -11,10 +11,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 from django.utils import timezone
 
-from financeproj.core.errors import Conflict, DomainError
+from financeproj.core.errors import Conflict, DomainError, NotKnown
 from marketdata import gateway
 from marketdata.models import AssetType, StockMetadata
-from marketdata.selectors import instruments_visible_to
+from marketdata.selectors import instrument_for, instruments_visible_to
 from marketdata.services.prices import record_history
 from marketdata.services.refresh import QUOTE_WINDOW, time_limit
 from marketdata.sources import History, InstrumentInfo, SourceError, SourceTimeout, UnknownTicker, registry
@@ -177,6 +177,32 @@ def described(info: InstrumentInfo, ticker: str, source: str) -> StockMetadata:
         isin=info.isin,
         source=source,
     )
+
+
+def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
+    """The instrument priced by hand that `ticker` (in any case) means to whoever enters a price for it.
+
+    To staff it is another user's where they have none of their own. Raises NotKnown, and Conflict: `not_manual`, or
+    `ambiguous_ticker` where several users have one.
+    """
+    ticker = ticker.strip().upper()
+    found = None
+    if is_ticker(ticker):
+        found = instrument_for(user=user, ticker=ticker)
+        if user.is_staff and (found is None or not found.is_manual):
+            others = list(StockMetadata.objects.filter(ticker=ticker, owner__isnull=False)[:2])
+            if len(others) > 1:
+                raise Conflict(
+                    f"Several users price a {ticker} by hand. Enter the price in the admin, at the one that is meant.",
+                    attr="ticker",
+                    code="ambiguous_ticker",
+                )
+            found = others[0] if others else found
+    if found is None:
+        raise NotKnown(f"There is no instrument {ticker}.", code="unknown_ticker")
+    if not found.is_manual:
+        raise Conflict(f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual")
+    return found
 
 
 def shared_instrument(ticker: str) -> StockMetadata | None:

@@ -7,6 +7,8 @@ from urllib.parse import quote
 import pytest
 import time_machine
 
+from conftest import api_client
+from financeproj.users.models import User
 from marketdata.models import HistoricalStockPrice, StockMetadata
 from marketdata.tests.factories import instrument, with_closes, with_quote, with_splits
 
@@ -334,6 +336,48 @@ def test_what_a_source_prices_is_not_priced_by_hand(api, evening):
 def test_another_users_instrument_is_not_there(other_api, cabin, evening, yahoo):
     assert enter(other_api).status_code == 404
     assert other_api.get("/api/v1/stocks/CABIN/price").status_code == 404
+
+
+@pytest.fixture
+def staff(make_user):
+    return api_client(make_user("staff", is_staff=True))
+
+
+def test_staff_price_another_users_instrument_by_hand(api, staff, cabin, evening):
+    answer = enter(staff, ticker="cabin")
+    assert (answer.status_code, answer.json()["currency"]) == (201, "NOK")
+    assert enter(staff, close=1300000).status_code == 200
+    assert HistoricalStockPrice.objects.get().stock == cabin
+    assert api.get("/api/v1/stocks/CABIN/price").json()["price"] == 1300000
+
+
+def test_staff_price_their_own_instrument_before_another_users(staff, cabin, evening):
+    own = instrument("CABIN", owner=User.objects.get(username="staff"), currency="SEK")
+    assert enter(staff).json()["currency"] == "SEK"
+    assert HistoricalStockPrice.objects.get().stock == own
+
+
+def test_staff_price_the_one_by_hand_of_a_ticker_that_a_source_knows_too(staff, cabin, evening):
+    instrument("CABIN")
+    assert enter(staff).status_code == 201
+    assert HistoricalStockPrice.objects.get().stock == cabin
+
+
+def test_staff_are_told_when_several_users_have_one_of_the_ticker(staff, other_user, cabin, evening):
+    instrument("CABIN", owner=other_user, currency="SEK")
+    answer = enter(staff)
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["code"], error["attr"]) == (409, "ambiguous_ticker", "ticker")
+    assert error["detail"] == (
+        "Several users price a CABIN by hand. Enter the price in the admin, at the one that is meant."
+    )
+    assert not HistoricalStockPrice.objects.exists()
+
+
+def test_staff_neither_price_what_a_source_prices_nor_what_nobody_has(staff, evening):
+    instrument("ACME")
+    assert [(enter(staff, ticker=one).status_code) for one in ("ACME", "NOBODY")] == [409, 404]
+    assert not HistoricalStockPrice.objects.exists()
 
 
 def test_two_users_may_have_instruments_of_one_ticker(api, other_api, other_user, cabin, evening):
