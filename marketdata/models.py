@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint
+from financeproj.core.fields import CurrencyField, ExactDecimalField, begun_somewhere, currency_constraint
 
 
 class WrittenByServices(models.QuerySet[Any]):
@@ -116,7 +116,9 @@ class StockQuote(models.Model):
     price = ExactDecimalField()
     previous_close = ExactDecimalField(null=True, blank=True)
     as_of = models.DateTimeField()
-    day = models.DateField(help_text="The trading day of the price, in the exchange's zone.")
+    day = models.DateField(
+        validators=[begun_somewhere], help_text="The trading day of the price, in the exchange's zone."
+    )
     fetched_at = models.DateTimeField()
     source = models.CharField(max_length=20)
 
@@ -132,7 +134,7 @@ class HistoricalStockPrice(models.Model):
     """A close as traded on its day: never adjusted for later splits or dividends, in the major unit."""
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="prices")
-    date = models.DateField()
+    date = models.DateField(validators=[begun_somewhere])
     close = ExactDecimalField()
     source = models.CharField(max_length=20)
 
@@ -158,7 +160,7 @@ class StockSplit(models.Model):
     """`ratio` new shares for one old share from the opening of `date`."""
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="splits")
-    date = models.DateField()
+    date = models.DateField(validators=[begun_somewhere])
     ratio = ExactDecimalField()
     source = models.CharField(max_length=20)
 
@@ -180,7 +182,7 @@ class StockDividend(models.Model):
     """Per share as paid, in the instrument's currency. Known from the source; never booked by itself."""
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="dividends")
-    date = models.DateField()
+    date = models.DateField(validators=[begun_somewhere])
     amount = ExactDecimalField()
     source = models.CharField(max_length=20)
 
@@ -224,7 +226,7 @@ class HistoricalExchangeRate(models.Model):
     """Units of the pair's target for one unit of its base on `date`."""
 
     pair = models.ForeignKey(CurrencyPair, on_delete=models.CASCADE, related_name="rates")
-    date = models.DateField()
+    date = models.DateField(validators=[begun_somewhere])
     rate = ExactDecimalField()
     source = models.CharField(max_length=20)
 

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 
+from financeproj.core.fields import latest_day
 from financeproj.core.money import EXACT, ONE, stored
 from marketdata.calc.rates import FoundRate as RateNow
 from marketdata.calc.rates import Leg, Pair, find_rate, pairs_needed
@@ -94,9 +95,11 @@ def splits_of(stock_ids: Iterable[UUID], *, after: date | None = None) -> dict[U
 def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
     """The latest known price of each instrument: the quote, or the last stored close where that is newer.
 
-    Instruments without any price are absent. A price from before a split is divided by its ratio.
+    Instruments without any price are absent. A price from before a split is divided by its ratio. One of a day that
+    has not begun anywhere is no price yet.
     """
-    closes = HistoricalStockPrice.objects.filter(stock=OuterRef("pk")).order_by("-date").values("date")
+    begun = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=latest_day())
+    closes = begun.order_by("-date").values("date")
     stocks = list(
         StockMetadata.objects.filter(pk__in=list(stock_ids))
         .select_related("quote")
@@ -145,7 +148,7 @@ def _price_of(
     stock: Any, known: dict[tuple[UUID, date], tuple[Decimal, str]], splits: list[tuple[date, Decimal]], today: date
 ) -> PriceNow | None:
     quote = getattr(stock, "quote", None)
-    if quote is not None and (stock.last_day is None or quote.day >= stock.last_day):
+    if quote is not None and quote.day <= latest_day() and (stock.last_day is None or quote.day >= stock.last_day):
         day, as_of, price, source = quote.day, quote.as_of, quote.price, quote.source
         fetched_at: datetime | None = quote.fetched_at
         day_before = stock.day_before if stock.last_day == day else stock.last_day

@@ -1,23 +1,15 @@
 """Pension accounts and what they were worth."""
 
 import uuid
-from datetime import date
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint
+from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint, not_in_future
 from financeproj.core.names import FOLDED, Named
-
-
-def not_in_future(day: date) -> None:
-    """Raise ValidationError for a day after today (in TIME_ZONE)."""
-    if day > timezone.localdate():
-        raise ValidationError(_("The date %(date)s is in the future."), code="future_date", params={"date": day})
 
 
 class PensionAccounts(models.QuerySet["PensionAccount"]):

@@ -1,6 +1,6 @@
 """The admin: every model is there, no page asks a query per row, and writing goes through the services."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations.services import import_statement
 from marketdata.models import (
@@ -16,6 +17,7 @@ from marketdata.models import (
     HeldBackPrice,
     HistoricalExchangeRate,
     HistoricalStockPrice,
+    StockDividend,
     StockMetadata,
     StockQuote,
     StockSplit,
@@ -204,6 +206,34 @@ def test_a_rate_put_right_in_the_admin_is_the_one_that_counts(page):
     refused = page.post(url(HistoricalExchangeRate, "add"), {**body, "date": "2024-05-03", "rate": "0"})
     assert refused.status_code == 200
     assert HistoricalExchangeRate.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [
+        (HistoricalStockPrice, "close"),
+        (StockSplit, "ratio"),
+        (StockDividend, "amount"),
+        (StockQuote, "price"),
+        (HistoricalExchangeRate, "rate"),
+    ],
+)
+def test_the_admin_takes_nothing_of_the_future(page, portfolio, make_stock, model, value):
+    stock = make_stock()
+    trade(portfolio, stock, "buy", "10", "100")
+    pair = CurrencyPair.objects.create(base="USD", target="NOK")
+    today = timezone.localdate()
+    field = "day" if model is StockQuote else "date"
+    now = {"as_of_0": today, "as_of_1": "00:00", "fetched_at_0": today, "fetched_at_1": "00:00", "source": "simulated"}
+    body = {"stock": str(stock.pk), "pair": str(pair.pk), value: "2", **now}
+    refused = page.post(url(model, "add"), {**body, field: today + timedelta(days=1)})
+    assert refused.context["adminform"].form.errors == {
+        field: [f"The date {today + timedelta(days=1)} is in the future."]
+    }
+    assert not model.objects.exists()
+    assert (Holding.objects.get().current_quantity, StockMetadata.objects.get().version) == (10, 0)
+    assert page.post(url(model, "add"), {**body, field: today}).status_code == 302
+    assert model.objects.count() == 1
 
 
 def test_held_back_prices_are_accepted_or_rejected(page, stock):

@@ -1,16 +1,37 @@
-"""Model fields for exact numbers and currency codes."""
+"""Model fields for exact numbers and currency codes, and what rows of them must keep to."""
 
+from datetime import date, timedelta
+from datetime import timezone as zone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from financeproj.core.money import MAX_DECIMAL_PLACES, MAX_MAGNITUDE, SIGNIFICANT_DIGITS, plain, significant_digits
 
 POSTGRESQL_DIGITS = 28
+FARTHEST_AHEAD = zone(timedelta(hours=14))  # the Line Islands
+
+
+def not_in_future(day: date) -> None:
+    """Raise ValidationError for a day after today (in TIME_ZONE)."""
+    if day > timezone.localdate():
+        raise ValidationError(_("The date %(date)s is in the future."), code="future_date", params={"date": day})
+
+
+def latest_day() -> date:
+    """The latest date on earth now: an exchange ahead of TIME_ZONE may have one after our today, none a later one."""
+    return timezone.localdate(timezone=FARTHEST_AHEAD)
+
+
+def begun_somewhere(day: date) -> None:
+    """Raise ValidationError for a day that has not begun anywhere yet."""
+    if day > latest_day():
+        not_in_future(day)
 
 
 def check_number(value: Decimal, *, digits: int = SIGNIFICANT_DIGITS) -> None:

@@ -310,6 +310,17 @@ def _edit(name, old, new):
     return change
 
 
+def _in_2040(name, new):
+    """With a row more, of a day that has not begun."""
+
+    def change(files, manifest):
+        stock_id = files["instruments.csv"].splitlines()[1].split(",")[0]
+        put(files, manifest, name, files[name] + new.format(stock_id) + "\r\n")
+        entry_of(manifest, name)["rows"] += 1
+
+    return change
+
+
 def _later_version(files, manifest):
     manifest["version"] = 9
 
@@ -375,6 +386,18 @@ def _double(name):
         (_edit("portfolios.csv", "Nordic", "N" * 101), "portfolios.csv row 1, name: .*at most 100"),
         (_edit("portfolios.csv", "Nordic", '"Nordic'), "portfolios.csv cannot be read as CSV|portfolios.csv has"),
         (_edit("profile.csv", "kari@example.org", "no address"), "profile.csv"),
+        (
+            _in_2040("splits.csv", "{},2040-01-02,4,manual"),
+            "splits.csv row 1, date: The date 2040-01-02 is in the future",
+        ),
+        (
+            _in_2040("prices.csv", "{},2040-01-02,4,manual"),
+            "prices.csv row 2, date: The date 2040-01-02 is in the future",
+        ),
+        (
+            _in_2040("quotes.csv", "{},4,,2024-01-02T00:00:00Z,2040-01-02,2024-01-02T00:00:00Z,yahoo"),
+            "quotes.csv row 1, day: The date 2040-01-02 is in the future",
+        ),
         (_double("transactions.csv"), "contradict each other"),
         (_double("holdings.csv"), "contradict each other"),
     ],

@@ -6,7 +6,22 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+
+from financeproj.core.fields import not_in_future
 from financeproj.core.rows import insert_rows
+
+
+def check_entered(row: Any, *, day: str = "date") -> None:
+    """Validate a row of a person's hand, of which `day` is the field of its date. Raises ValidationError.
+
+    Not after today: what a source says may be a day ahead of us, where its exchange is.
+    """
+    row.full_clean()
+    try:
+        not_in_future(getattr(row, day))
+    except ValidationError as error:
+        raise ValidationError({day: error}) from error
 
 
 def put_days(

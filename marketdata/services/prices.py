@@ -26,7 +26,7 @@ from marketdata.models import (
     StockSplit,
     StockVector,
 )
-from marketdata.services.days import put_days
+from marketdata.services.days import check_entered, put_days
 from marketdata.signals import splits_recorded
 from marketdata.sources import BadAnswer, History, Quote
 
@@ -232,7 +232,7 @@ def enter_price(*, stock: StockMetadata, day: date, close: Decimal) -> tuple[His
 
 def _save(row: Any) -> None:
     """One row of a person's hand, validated. An edit that moves it to another day or instrument bumps both."""
-    row.full_clean()
+    check_entered(row)
     before = type(row).objects.filter(pk=row.pk).first() if row.pk else None
     for stock in sorted({one.stock for one in (before, row) if one is not None}, key=lambda stock: stock.pk):
         _bump(locked(stock))
@@ -284,7 +284,7 @@ def delete_dividend(row: StockDividend) -> None:
 @transaction.atomic
 def save_quote(row: StockQuote) -> None:
     """Store a quote as a person entered it; the next answer of the source replaces it. Raises ValidationError."""
-    row.full_clean()
+    check_entered(row, day="day")
     _bump(locked(row.stock), vector_holds=True)
     row.save()
 

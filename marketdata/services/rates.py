@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from financeproj.core.money import stored
 from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
-from marketdata.services.days import put_days
+from marketdata.services.days import check_entered, put_days
 from marketdata.sources import registry
 
 MANUAL = StockMetadata.MANUAL
@@ -63,7 +63,7 @@ def record_rates(*, base: str, target: str, rates: Sequence[tuple[date, Decimal]
 def save_rate(row: HistoricalExchangeRate) -> None:
     """Store one rate as a person entered it, so that no source overwrites it. Raises ValidationError."""
     row.source = MANUAL
-    row.full_clean()
+    check_entered(row)
     before = HistoricalExchangeRate.objects.filter(pk=row.pk).first() if row.pk else None
     for pair_id in sorted({one.pair_id for one in (before, row) if one is not None}):
         _bump(CurrencyPair.objects.select_for_update(no_key=True).get(pk=pair_id))

@@ -326,3 +326,15 @@ def test_a_split_with_the_price_of_before_values_in_the_new_shares():
     with_splits(stock, {DAYS[7]: 4})
     price = prices_now([stock.pk])[stock.pk]
     assert (price.price, price.day) == (D(101), DAYS[6])
+
+
+@pytest.mark.django_db
+def test_a_price_of_a_day_that_has_not_begun_anywhere_is_no_price_yet():
+    tomorrow, in_years = date(2026, 3, 5), date(2040, 1, 2)  # it is tomorrow in Auckland
+    stock = with_closes(instrument(), {DAYS[7]: 40, tomorrow: 41, in_years: 999})
+    price = prices_now([stock.pk])[stock.pk]
+    assert (price.price, price.previous_close, price.day) == (D(41), D(40), tomorrow)
+    with_quote(stock, 998, in_years)
+    assert prices_now([stock.pk])[stock.pk].price == D(41)
+    with time_machine.travel("2026-03-04T08:00Z"):  # 22:00 on the easternmost islands
+        assert prices_now([stock.pk])[stock.pk].price == D(40)
