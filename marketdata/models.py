@@ -10,7 +10,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from financeproj.core.fields import CurrencyField, ExactDecimalField, begun_somewhere, currency_constraint
+from financeproj.core.fields import (
+    CurrencyField,
+    ErrorsAtFields,
+    ExactDecimalField,
+    begun_somewhere,
+    currency_constraint,
+)
 
 
 class WrittenByServices(models.QuerySet[Any]):
@@ -50,7 +56,7 @@ class AssetType(models.TextChoices):
     OTHER = "other"
 
 
-class StockMetadata(models.Model):
+class StockMetadata(ErrorsAtFields):
     """An instrument: a share, fund, bond, coin or index.
 
     `owner` is set for instruments that are priced by hand (`source` manual): they belong to the user who made them.
@@ -82,10 +88,16 @@ class StockMetadata(models.Model):
         ordering = ["ticker"]
         constraints = [
             models.UniqueConstraint(
-                fields=["ticker"], condition=Q(owner__isnull=True), name="instrument_ticker_shared"
+                fields=["ticker"],
+                condition=Q(owner__isnull=True),
+                name="instrument_ticker_shared",
+                violation_error_message="There is an instrument of this ticker already.",
             ),
             models.UniqueConstraint(
-                fields=["owner", "ticker"], condition=Q(owner__isnull=False), name="instrument_ticker_per_owner"
+                fields=["owner", "ticker"],
+                condition=Q(owner__isnull=False),
+                name="instrument_ticker_per_owner",
+                violation_error_message="The owner has an instrument of this ticker already.",
             ),
             models.CheckConstraint(
                 condition=Q(ticker__regex=r"^[A-Z0-9.^=_&+-]+$"),
@@ -109,7 +121,7 @@ class StockMetadata(models.Model):
         return self.source == self.MANUAL
 
 
-class StockQuote(models.Model):
+class StockQuote(ErrorsAtFields):
     """The last known price of an instrument, in its currency's major unit."""
 
     stock = models.OneToOneField(StockMetadata, on_delete=models.CASCADE, primary_key=True, related_name="quote")
@@ -124,13 +136,19 @@ class StockQuote(models.Model):
 
     class Meta:
         verbose_name = "quote"
-        constraints = [models.CheckConstraint(condition=Q(price__gte=0), name="quote_price_not_negative")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(price__gte=0),
+                name="quote_price_not_negative",
+                violation_error_message="The price must be 0 or more.",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.stock_id} {self.price}"
 
 
-class HistoricalStockPrice(models.Model):
+class HistoricalStockPrice(ErrorsAtFields):
     """A close as traded on its day: never adjusted for later splits or dividends, in the major unit."""
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="prices")
@@ -149,14 +167,18 @@ class HistoricalStockPrice(models.Model):
                 name="price_one_a_day",
                 violation_error_message="That day has a price already.",
             ),
-            models.CheckConstraint(condition=Q(close__gte=0), name="price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(close__gte=0),
+                name="price_not_negative",
+                violation_error_message="The price must be 0 or more.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.date} {self.close}"
 
 
-class StockSplit(models.Model):
+class StockSplit(ErrorsAtFields):
     """`ratio` new shares for one old share from the opening of `date`."""
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="splits")
@@ -170,15 +192,23 @@ class StockSplit(models.Model):
         verbose_name = "split"
         ordering = ["-date"]
         constraints = [
-            models.UniqueConstraint(fields=["stock", "date"], name="split_one_a_day"),
-            models.CheckConstraint(condition=Q(ratio__gt=0) & ~Q(ratio=1), name="split_ratio_makes_sense"),
+            models.UniqueConstraint(
+                fields=["stock", "date"],
+                name="split_one_a_day",
+                violation_error_message="That day has a split already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ratio__gt=0) & ~Q(ratio=1),
+                name="split_ratio_makes_sense",
+                violation_error_message="The ratio must be above 0 and not 1.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.date} {self.ratio}:1"
 
 
-class StockDividend(models.Model):
+class StockDividend(ErrorsAtFields):
     """Per share as paid, in the instrument's currency. Known from the source; never booked by itself."""
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="dividends")
@@ -192,8 +222,16 @@ class StockDividend(models.Model):
         verbose_name = "dividend"
         ordering = ["-date"]
         constraints = [
-            models.UniqueConstraint(fields=["stock", "date"], name="dividend_one_a_day"),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="dividend_is_positive"),
+            models.UniqueConstraint(
+                fields=["stock", "date"],
+                name="dividend_one_a_day",
+                violation_error_message="That day has a dividend already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0),
+                name="dividend_is_positive",
+                violation_error_message="The amount must be above 0.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -222,7 +260,7 @@ class CurrencyPair(models.Model):
         return f"{self.base}/{self.target}"
 
 
-class HistoricalExchangeRate(models.Model):
+class HistoricalExchangeRate(ErrorsAtFields):
     """Units of the pair's target for one unit of its base on `date`."""
 
     pair = models.ForeignKey(CurrencyPair, on_delete=models.CASCADE, related_name="rates")
@@ -236,8 +274,12 @@ class HistoricalExchangeRate(models.Model):
         verbose_name = "exchange rate"
         ordering = ["-date"]
         constraints = [
-            models.UniqueConstraint(fields=["pair", "date"], name="rate_one_a_day"),
-            models.CheckConstraint(condition=Q(rate__gt=0), name="rate_is_positive"),
+            models.UniqueConstraint(
+                fields=["pair", "date"], name="rate_one_a_day", violation_error_message="That day has a rate already."
+            ),
+            models.CheckConstraint(
+                condition=Q(rate__gt=0), name="rate_is_positive", violation_error_message="The rate must be above 0."
+            ),
         ]
 
     def __str__(self) -> str:

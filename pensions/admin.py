@@ -44,20 +44,9 @@ class AccountForm(ServiceForm):
         return services.update_account(account=account, **fields)
 
 
-class InlineForm(forms.ModelForm):
-    """A row that is validated like any other, and written by `ByServiceInline` once all of them hold."""
-
-    def validate_constraints(self) -> None:
-        """What the row's constraints say, at the field that it is about."""
-        try:
-            self.instance.validate_constraints(exclude=self._get_validation_exclusions())
-        except ValidationError as error:
-            for one in error.error_dict["__all__"] if hasattr(error, "error_dict") else error.error_list:
-                self.add_error("date" if one.code == "duplicate_date" else None, one)
-
-
 class ByServiceInline(admin.TabularInline):
-    form = InlineForm
+    """Rows that are validated like any others, and written by services once all of them hold."""
+
     extra = 0
     show_change_link = True
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint, not_in_future
+from financeproj.core.fields import CurrencyField, ErrorsAtFields, ExactDecimalField, currency_constraint, not_in_future
 from financeproj.core.names import FOLDED, Named
 
 
@@ -21,7 +21,7 @@ class PensionAccounts(models.QuerySet["PensionAccount"]):
         )
 
 
-class PensionAccount(Named):
+class PensionAccount(ErrorsAtFields, Named):
     """An account that is saved in for a pension. `ynab_account_id` names where its balance can be fetched."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -49,7 +49,7 @@ class PensionAccount(Named):
         ]
 
 
-class PensionValueEntry(models.Model):
+class PensionValueEntry(ErrorsAtFields):
     """What an account was worth on a day, in its currency."""
 
     class Source(models.TextChoices):
@@ -89,7 +89,7 @@ class PensionValueEntry(models.Model):
         return f"{self.date} {self.value}"
 
 
-class ContributionPlan(models.Model):
+class ContributionPlan(ErrorsAtFields):
     """What is paid into an account: `amount`, in the account's currency, every month, quarter or year from `start`.
 
     `growth` is the yearly rise as a fraction: from the plan's first anniversary on amount·(1 + growth), and so on.

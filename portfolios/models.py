@@ -6,12 +6,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint
+from financeproj.core.fields import CurrencyField, ErrorsAtFields, ExactDecimalField, currency_constraint
 from financeproj.core.names import FOLDED, Named
 from marketdata.models import StockMetadata
 
 
-class Portfolio(Named):
+class Portfolio(ErrorsAtFields, Named):
     """Holdings at one broker, reported in one currency.
 
     `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version` moves with every change
@@ -41,12 +41,16 @@ class Portfolio(Named):
                 violation_error_code="duplicate_name",
             ),
             models.CheckConstraint(condition=~Q(name_key=""), name="portfolio_has_a_name"),
-            models.CheckConstraint(condition=Q(used_credit__gte=0), name="portfolio_credit_not_negative"),
+            models.CheckConstraint(
+                condition=Q(used_credit__gte=0),
+                name="portfolio_credit_not_negative",
+                violation_error_message="Used credit must be 0 or more.",
+            ),
             currency_constraint("currency", "portfolio_currency_is_a_code"),
         ]
 
 
-class PortfolioBalance(models.Model):
+class PortfolioBalance(ErrorsAtFields):
     """Cash or used credit of a portfolio from `date` on, as the user gave it."""
 
     class Kind(models.TextChoices):
@@ -63,7 +67,11 @@ class PortfolioBalance(models.Model):
         ordering = ["-date"]
         constraints = [
             models.UniqueConstraint(fields=["portfolio", "kind", "date"], name="balance_one_a_day"),
-            models.CheckConstraint(condition=Q(kind="cash") | Q(amount__gte=0), name="balance_credit_not_negative"),
+            models.CheckConstraint(
+                condition=Q(kind="cash") | Q(amount__gte=0),
+                name="balance_credit_not_negative",
+                violation_error_message="Used credit must be 0 or more.",
+            ),
             models.CheckConstraint(condition=Q(kind__in=["cash", "credit"]), name="balance_kind_known"),
         ]
 
@@ -213,7 +221,7 @@ class TransactionSource(models.TextChoices):
     MARKET_DATA = "market_data"
 
 
-class Transaction(models.Model):
+class Transaction(ErrorsAtFields):
     """One entry of a holding's ledger; docs/definitions.md says what each type does.
 
     `price` and `commission` are in the instrument's currency, `exchange_rate` turns it into the portfolio's.
@@ -262,13 +270,25 @@ class Transaction(models.Model):
                 violation_error_code="duplicate_external_id",
             ),
             models.CheckConstraint(condition=~Q(external_id=""), name="transaction_external_id_not_empty"),
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="transaction_quantity_positive"),
             models.CheckConstraint(
-                condition=Q(price__isnull=True) | Q(price__gte=0), name="transaction_price_not_negative"
+                condition=Q(quantity__gt=0),
+                name="transaction_quantity_positive",
+                violation_error_message="The quantity must be above 0.",
             ),
-            models.CheckConstraint(condition=Q(commission__gte=0), name="transaction_commission_not_negative"),
             models.CheckConstraint(
-                condition=Q(exchange_rate__isnull=True) | Q(exchange_rate__gt=0), name="transaction_rate_positive"
+                condition=Q(price__isnull=True) | Q(price__gte=0),
+                name="transaction_price_not_negative",
+                violation_error_message="The price must be 0 or more.",
+            ),
+            models.CheckConstraint(
+                condition=Q(commission__gte=0),
+                name="transaction_commission_not_negative",
+                violation_error_message="The commission must be 0 or more.",
+            ),
+            models.CheckConstraint(
+                condition=Q(exchange_rate__isnull=True) | Q(exchange_rate__gt=0),
+                name="transaction_rate_positive",
+                violation_error_message="The exchange rate must be above 0.",
             ),
             models.CheckConstraint(
                 condition=Q(type__in=["split", "transfer_out"]) | Q(price__isnull=False, exchange_rate__isnull=False),
@@ -318,7 +338,7 @@ class TransactionVector(models.Model):
         return f"{self.portfolio_id} at {self.version}"
 
 
-class InstrumentAlias(models.Model):
+class InstrumentAlias(ErrorsAtFields):
     """What a user calls an instrument of a statement: `key` is an ISIN, or a broker's name as `name_key` has it."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="instrument_aliases")
@@ -331,7 +351,11 @@ class InstrumentAlias(models.Model):
         verbose_name_plural = "instruments of statements"
         ordering = ["key"]
         constraints = [
-            models.UniqueConstraint(fields=["user", "key"], name="instrument_alias_once"),
+            models.UniqueConstraint(
+                fields=["user", "key"],
+                name="instrument_alias_once",
+                violation_error_message="The user has a ticker for this name already.",
+            ),
             models.CheckConstraint(condition=~models.Q(key=""), name="instrument_alias_has_a_key"),
         ]
 

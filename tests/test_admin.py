@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.services import import_statement
+from marketdata import services as market
 from marketdata.models import (
     CurrencyPair,
     HeldBackPrice,
@@ -98,6 +99,10 @@ def test_a_transaction_saved_in_the_admin_replays_the_holding(page, portfolio, s
         ({"price": ""}, "price", "A price is needed"),
         ({"quantity": "0." + "1" * 29}, "quantity", "significant digits"),
         ({"external_id": "N-1"}, "external_id", "already"),
+        ({"quantity": "-1"}, "quantity", "The quantity must be above 0."),
+        ({"price": "-5"}, "price", "The price must be 0 or more."),
+        ({"commission": "-1"}, "commission", "The commission must be 0 or more."),
+        ({"exchange_rate": "0"}, "exchange_rate", "The exchange rate must be above 0."),
     ],
 )
 def test_the_admin_refuses_what_the_api_refuses_with_a_message_at_the_field(
@@ -111,7 +116,9 @@ def test_the_admin_refuses_what_the_api_refuses_with_a_message_at_the_field(
     first = trade(portfolio, stock, "buy", "4", "100", external_id="N-1")
     response = page.post(url(Transaction, "add"), form(first, holding=str(first.holding_id), **changes))
     assert response.status_code == 200
-    assert message in str(response.context["adminform"].form.errors[field])
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert message in str(errors)
     assert Transaction.objects.count() == 1
     assert Holding.objects.get().current_quantity == 4
 
@@ -206,6 +213,51 @@ def test_a_rate_put_right_in_the_admin_is_the_one_that_counts(page):
     refused = page.post(url(HistoricalExchangeRate, "add"), {**body, "date": "2024-05-03", "rate": "0"})
     assert refused.status_code == 200
     assert HistoricalExchangeRate.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "field", "message"),
+    [
+        (HistoricalStockPrice, {"close": "-1"}, "close", "The price must be 0 or more."),
+        (HistoricalStockPrice, {"close": "3", "date": "2024-05-02"}, "date", "That day has a price already."),
+        (StockSplit, {"ratio": "0"}, "ratio", "The ratio must be above 0 and not 1."),
+        (StockSplit, {"ratio": "3", "date": "2024-05-02"}, "date", "That day has a split already."),
+        (StockDividend, {"amount": "0"}, "amount", "The amount must be above 0."),
+        (StockDividend, {"amount": "3", "date": "2024-05-02"}, "date", "That day has a dividend already."),
+        (StockQuote, {"price": "-1", "day": "2024-05-03"}, "price", "The price must be 0 or more."),
+        (HistoricalExchangeRate, {"rate": "0"}, "rate", "The rate must be above 0."),
+        (HistoricalExchangeRate, {"rate": "3", "date": "2024-05-02"}, "date", "That day has a rate already."),
+        (PortfolioBalance, {"kind": "credit", "amount": "-1"}, "amount", "Used credit must be 0 or more."),
+        (StockMetadata, {"ticker": "FJORD.DEMO"}, "ticker", "There is an instrument of this ticker already."),
+        (StockMetadata, {"ticker": "no ticker"}, "ticker", "A ticker is made of capital letters"),
+    ],
+)
+def test_a_number_or_a_day_that_cannot_be_is_refused_at_its_field(
+    page, portfolio, make_stock, model, fields, field, message
+):
+    stock, other, day = make_stock(), make_stock("OTHER.DEMO"), date(2024, 5, 2)
+    market.record_prices(stock=stock, closes=[(day, D(2))], source="simulated")
+    market.record_splits(stock=stock, splits=[(day, D(2))], source="simulated")
+    market.record_dividends(stock=stock, dividends=[(day, D(2))], source="simulated")
+    market.record_rates(base="USD", target="NOK", rates=[(day, D(2))], source="simulated")
+    before = list(model.objects.values_list())
+    body = {
+        "stock": str(other.pk if model is StockQuote else stock.pk),
+        "pair": str(CurrencyPair.objects.get().pk),
+        "portfolio": str(portfolio.pk),
+        "date": "2024-05-03",
+        "currency": "NOK",
+        "asset_type": "stock",
+        **dict.fromkeys(("as_of_0", "fetched_at_0"), "2024-05-03"),
+        **dict.fromkeys(("as_of_1", "fetched_at_1"), "00:00"),
+        "source": "simulated",
+        **fields,
+    }
+    response = page.post(url(model, "add"), body)
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert message in str(errors)
+    assert list(model.objects.values_list()) == before
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Model fields for exact numbers and currency codes, and what rows of them must keep to."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from datetime import timezone as zone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -145,6 +146,39 @@ class CurrencyField(models.CharField):
                 code="unknown_currency",
                 params={"value": value},
             )
+
+
+class ErrorsAtFields(models.Model):
+    """A row of which a broken constraint is an error of the field that the constraint names last: of the date in "one
+    price of an instrument on a date"."""
+
+    class Meta:
+        abstract = True
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        errors: dict[str, list[ValidationError]] = {}
+        for model, constraints in self.get_constraints():
+            for constraint in constraints:
+                try:
+                    constraint.validate(model, self, exclude=exclude, using=router.db_for_write(model, instance=self))
+                except ValidationError as error:
+                    errors.setdefault(_named_by(constraint)[-1], []).append(error)
+        if errors:
+            raise ValidationError(errors)
+
+
+def _named_by(constraint: Any) -> list[str]:
+    if isinstance(constraint, models.UniqueConstraint):
+        return list(constraint.fields)
+    return [lookup.partition("__")[0] for lookup, _ in _leaves(constraint.condition)]
+
+
+def _leaves(condition: Q) -> Iterator[Any]:
+    for child in condition.children:
+        if isinstance(child, Q):
+            yield from _leaves(child)
+        else:
+            yield child
 
 
 def currency_constraint(field: str, name: str) -> models.CheckConstraint:

@@ -8,14 +8,14 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
-from financeproj.core.fields import CurrencyField, ExactDecimalField, currency_constraint
+from financeproj.core.fields import CurrencyField, ErrorsAtFields, ExactDecimalField, currency_constraint
 
 
 def default_base_currency() -> str:
     return settings.DEFAULT_BASE_CURRENCY
 
 
-class User(AbstractUser):
+class User(ErrorsAtFields, AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     base_currency = CurrencyField(default=default_base_currency)
     retirement_goal_amount = ExactDecimalField(null=True, blank=True)

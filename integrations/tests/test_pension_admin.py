@@ -109,7 +109,7 @@ def test_plans_are_added_and_changed_inline(page, account):
     [
         ({"date": "2024-02-29", "value": "1"}, "date", "a value on this date already"),
         ({"date": (timezone.localdate() + timedelta(days=1)).isoformat(), "value": "1"}, "date", "in the future"),
-        ({"date": "2024-03-31", "value": "-1"}, "__all__", "0 or more"),
+        ({"date": "2024-03-31", "value": "-1"}, "value", "0 or more"),
         ({"date": "2024-03-31", "value": "0." + "1" * 29}, "value", "significant digits"),
         ({"date": "2024-03-31", "value": ""}, "value", "required"),
     ],
