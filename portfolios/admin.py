@@ -11,6 +11,8 @@ from financeproj.core.admin import DeletesAllInIt, ReadOnlyAdmin, ServiceAdmin, 
 from financeproj.core.errors import DomainError
 from financeproj.core.names import name_key
 from financeproj.core.wake import wake
+from financeproj.users.admin import OurUserAdmin
+from financeproj.users.models import User
 from marketdata.tasks import fetch_history
 from portfolios import selectors, services
 from portfolios.models import (
@@ -23,6 +25,20 @@ from portfolios.models import (
     PortfolioBalance,
     Transaction,
 )
+
+
+class OwnerAdmin(OurUserAdmin):
+    """A user goes with what is in their portfolios."""
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        services.delete_users(users=User.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        services.delete_users(users=User.objects.filter(pk__in=[user.pk for user in queryset]))
+
+
+admin.site.unregister(User)
+admin.site.register(User, OwnerAdmin)
 
 
 class PortfolioForm(ServiceForm):

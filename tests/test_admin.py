@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from financeproj.core.errors import Conflict
+from financeproj.users.models import User
 from integrations.services import import_statement
 from marketdata import services as market
 from marketdata.models import (
@@ -23,6 +25,7 @@ from marketdata.models import (
     StockQuote,
     StockSplit,
 )
+from marketdata.tests.factories import instrument
 from portfolios import services
 from portfolios.models import Holding, Import, InstrumentAlias, Portfolio, PortfolioBalance, Transaction
 from portfolios.tests.conftest import make_stock, portfolio, stock, trade  # noqa: F401  (fixtures)
@@ -330,6 +333,59 @@ def test_transactions_are_exported_from_the_admin_in_the_format_that_the_import_
     assert lines[1].startswith("2024-05-02,buy,FJORD.DEMO")
     assert "'=1+1" in lines[1]
     assert len(lines) == 2
+
+
+@pytest.fixture
+def berit(make_user):
+    """A user with an imported transaction of an instrument that she prices by hand."""
+    berit = make_user("berit")
+    cabin = instrument("CABIN", currency="NOK", owner=berit)
+    market.enter_price(stock=cabin, day=date(2024, 5, 2), close=D(100))
+    own = services.create_portfolio(user=berit, name="Own", currency="NOK")
+    data = b"date,type,ticker,quantity,price\n2024-05-02,buy,CABIN,1,100\n"
+    import_statement(portfolio=own, data=data, file_name="trades.csv")
+    return berit
+
+
+OF_A_USER = (Portfolio, Holding, Transaction, Import, StockMetadata, HistoricalStockPrice)
+
+
+@pytest.mark.parametrize("by_action", [False, True])
+def test_a_user_is_deleted_with_all_that_is_theirs(page, berit, by_action):
+    assert [model.objects.count() for model in OF_A_USER] == [1] * 6
+    if by_action:
+        action = {"action": "delete_selected", "_selected_action": [str(berit.pk)]}
+        shown = page.post(url(User, "changelist"), action)
+        assert page.post(url(User, "changelist"), {**action, "post": "yes"}).status_code == 302
+    else:
+        shown = page.get(url(User, "delete", berit.pk))
+        assert page.post(url(User, "delete", berit.pk), {"post": "yes"}).status_code == 302
+    assert "user berit, with everything that belongs to it" in shown.content.decode()
+    assert [model.objects.count() for model in OF_A_USER] == [0] * 6
+    assert list(User.objects.values_list("username", flat=True)) == ["kari"]
+
+
+@pytest.mark.parametrize("by_action", [False, True])
+def test_a_user_whose_instrument_others_hold_stays_whole(page, berit, portfolio, by_action):
+    trade(portfolio, StockMetadata.objects.get(), "buy", "1", "100")
+    if by_action:
+        action = {"action": "delete_selected", "_selected_action": [str(berit.pk)], "post": "yes"}
+        response = page.post(url(User, "changelist"), action, follow=True)
+    else:
+        response = page.post(url(User, "delete", berit.pk), {"post": "yes"}, follow=True)
+    told = [str(message) for message in response.context["messages"]]
+    assert told == ["Nothing was deleted: others need something of theirs (CABIN in Nordic)."]
+    assert (User.objects.count(), Portfolio.objects.count(), Transaction.objects.count()) == (2, 2, 2)
+
+
+def test_a_held_instrument_is_not_deleted(page, portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    shown = page.get(url(StockMetadata, "delete", stock.pk)).content.decode()
+    assert "FJORD.DEMO in Nordic" in shown
+    page.post(url(StockMetadata, "delete", stock.pk), {"post": "yes"})
+    with pytest.raises(Conflict, match=r"FJORD\.DEMO is in a portfolio\."):
+        market.delete_instrument(stock=stock)
+    assert (StockMetadata.objects.count(), Holding.objects.count()) == (1, 1)
 
 
 def test_a_portfolio_goes_with_its_imports_and_an_import_stays_while_transactions_name_it(page, portfolio, stock):

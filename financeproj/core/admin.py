@@ -64,7 +64,27 @@ class RowForm(ServiceForm):
         return row
 
 
-class ServiceAdmin(admin.ModelAdmin):
+class RefusingAdmin(admin.ModelAdmin):
+    """A ModelAdmin that says why a service refuses to delete, or an action."""
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(request.path.removesuffix("delete/") + "change/")
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+        try:
+            return super().response_action(request, queryset)
+        except DomainError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class ServiceAdmin(RefusingAdmin):
     """A ModelAdmin whose form is a ServiceForm, and which deletes by `delete_row()`."""
 
     show_full_result_count = False
@@ -95,24 +115,8 @@ class ServiceAdmin(admin.ModelAdmin):
         for row in sorted(queryset, key=lambda row: str(getattr(row, "portfolio_id", row.pk))):
             self.delete_row(row)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except DomainError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-            return HttpResponseRedirect(request.path.removesuffix("delete/") + "change/")
 
-    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
-        try:
-            return super().response_action(request, queryset)
-        except DomainError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-
-
-class DeletesAllInIt(admin.ModelAdmin):
+class DeletesAllInIt(RefusingAdmin):
     """For rows that go with all that hangs on them: it is not listed before, which could be years of transactions."""
 
     def get_deleted_objects(
