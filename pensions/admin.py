@@ -148,6 +148,20 @@ class PensionAccountAdmin(ServiceAdmin):
     def is_linked(self, row: PensionAccount) -> bool:
         return bool(row.ynab_account_id)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """A form that writes nothing while a row of the inlines does not hold: Django looks at these after it."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+
+        class WithRows(form):  # type: ignore[misc, valid-type]
+            def write(self, fields: dict[str, Any]) -> PensionAccount:
+                return super().write(fields) if page_holds() else self.instance
+
+        def page_holds() -> bool:
+            formsets, _ = self._create_formsets(request, obj, change)
+            return bool(forms.all_valid(formsets))
+
+        return WithRows if change else form
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return super().changeform_view(request, *args, **kwargs)

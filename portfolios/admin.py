@@ -48,9 +48,7 @@ class PortfolioForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> Portfolio:
         if self.instance._state.adding:
-            cash = fields.pop("cash", None)
-            portfolio = services.create_portfolio(**fields)
-            return services.update_portfolio(portfolio=portfolio, cash=cash)
+            return services.create_portfolio(**fields | {"cash": fields["cash"] or None})  # an untouched 0 is not given
         fields.pop("user", None)
         return services.update_portfolio(portfolio=Portfolio.objects.get(pk=self.instance.pk), **fields)
 

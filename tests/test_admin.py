@@ -162,6 +162,34 @@ def test_what_a_statement_calls_an_instrument_may_grow_when_folded_and_no_more_t
     assert InstrumentAlias.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "field", "message"),
+    [
+        ({"cash": "1234567890.12345678901" + "1" * 20}, "cash", "significant digits"),
+        ({"used_credit": "-1"}, "used_credit", "Used credit must be 0 or more."),
+    ],
+)
+def test_a_portfolio_with_an_amount_that_cannot_be_is_not_saved_in_part(page, user, fields, field, message):
+    body = {"user": str(user.pk), "name": "Nordic", "currency": "NOK", "used_credit": "100", "cash": "7"}
+    refused = page.post(url(Portfolio, "add"), {**body, **fields})
+    errors = refused.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert message in str(errors)
+    assert not Portfolio.objects.exists()
+    assert page.post(url(Portfolio, "add"), body).status_code == 302
+    portfolio = Portfolio.objects.get()
+    refused = page.post(url(Portfolio, "change", portfolio.pk), {**body, "name": "Norden", **fields})
+    assert list(refused.context["adminform"].form.errors) == [field]
+    assert list(Portfolio.objects.values_list("name", "used_credit", "cash")) == [("Nordic", 100, 7)]
+    assert sorted(PortfolioBalance.objects.values_list("amount", flat=True)) == [7, 100]
+
+
+def test_an_untouched_cash_of_0_is_no_value_of_the_user(page, user):
+    body = {"user": str(user.pk), "name": "Nordic", "currency": "NOK", "used_credit": "100", "cash": "0"}
+    assert page.post(url(Portfolio, "add"), body).status_code == 302
+    assert list(PortfolioBalance.objects.values_list("kind", "amount")) == [("credit", 100)]
+
+
 def test_five_wrong_passwords_lock_the_admin_too(client, user):
     body = {"username": "kari", "password": "wrong"}
     codes = [client.post("/admin/login/", body).status_code for _ in range(6)]

@@ -117,12 +117,13 @@ def test_plans_are_added_and_changed_inline(page, account):
 def test_an_inline_value_that_does_not_hold_is_refused_and_no_row_is_written(page, account, row, field, message):
     before = values_of(account)
     good = {"date": "2024-04-30", "value": "5"}
-    body = account_form(account, [*stored_values(account), good, row])
+    body = account_form(account, [*stored_values(account), good, row], name="Renamed")
     response = page.post(url(PensionAccount, "change", account.pk), body)
     assert response.status_code == 200
     errors = response.context["inline_admin_formsets"][0].formset.errors
     assert message in str(errors[-1][field])
     assert values_of(account) == before
+    assert PensionAccount.objects.get().name == "Fripolise"
 
 
 def test_the_currency_of_an_account_with_values_stays(page, account):

@@ -41,7 +41,13 @@ def _is_duplicate(error: ValidationError) -> bool:
 
 @transaction.atomic
 def create_portfolio(
-    *, user: User, name: str, currency: str, brokerage_firm: str = "", used_credit: Decimal | None = None
+    *,
+    user: User,
+    name: str,
+    currency: str,
+    brokerage_firm: str = "",
+    used_credit: Decimal | None = None,
+    cash: Decimal | None = None,
 ) -> Portfolio:
     """A new, empty portfolio, last in the user's order. Raises Conflict (`duplicate_name`), ValidationError."""
     User.objects.select_for_update().get(pk=user.pk)  # positions are given out one at a time
@@ -52,11 +58,14 @@ def create_portfolio(
             name=name,
             currency=currency,
             brokerage_firm=brokerage_firm,
+            used_credit=used_credit or 0,
+            cash=cash or 0,
             position=0 if last is None else last + 1,
         )
     )
-    if used_credit is not None:
-        portfolio = set_balance(portfolio=portfolio, kind=Kind.CREDIT, amount=used_credit)
+    for kind, amount in ((Kind.CREDIT, used_credit), (Kind.CASH, cash)):
+        if amount is not None:
+            portfolio = set_balance(portfolio=portfolio, kind=kind, amount=amount)
     return portfolio
 
 
@@ -67,7 +76,8 @@ def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
     Raises Conflict when the name is taken, or when the currency would change under existing transactions.
     """
     portfolio = lock_portfolio(portfolio)
-    used_credit, cash = changes.pop("used_credit", None), changes.pop("cash", None)
+    changes = {field: value for field, value in changes.items() if value is not None}
+    before = {kind: getattr(portfolio, column) for kind, column in COLUMN.items()}
     currency = changes.get("currency", portfolio.currency)
     if currency != portfolio.currency and Transaction.objects.filter(portfolio=portfolio).exists():
         raise Conflict(
@@ -76,8 +86,8 @@ def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
     for field, value in changes.items():
         setattr(portfolio, field, value)
     portfolio = _save(portfolio)
-    for kind, amount in ((Kind.CREDIT, used_credit), (Kind.CASH, cash)):
-        if amount is not None and amount != getattr(portfolio, COLUMN[kind]):
+    for kind, amount in ((kind, getattr(portfolio, column)) for kind, column in COLUMN.items()):
+        if amount != before[kind]:
             portfolio = set_balance(portfolio=portfolio, kind=kind, amount=amount)
     return portfolio
 
