@@ -7,9 +7,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from financeproj.core.admin import DeletesAllInIt, ReadOnlyAdmin, ServiceAdmin, ServiceForm, number_column
-from financeproj.core.errors import DomainError
-from financeproj.core.names import name_key
+from financeproj.core.admin import DeletesAllInIt, ReadOnlyAdmin, RowForm, ServiceAdmin, ServiceForm, number_column
 from financeproj.core.wake import wake
 from financeproj.users.admin import OurUserAdmin
 from financeproj.users.models import User
@@ -299,17 +297,12 @@ class DismissedSplitAdmin(ReadOnlyAdmin):
     date_hierarchy = "date"
 
 
-class AliasForm(ServiceForm):
+class AliasForm(RowForm):
+    save_row = staticmethod(services.save_alias)
+
     class Meta:
         model = InstrumentAlias
         fields = ("user", "key", "ticker")
-
-    def write(self, fields: dict[str, Any]) -> InstrumentAlias:
-        user, key = fields["user"], name_key(fields["key"])
-        if len(key) > (longest := InstrumentAlias._meta.get_field("key").max_length):
-            raise DomainError(f"At most {longest} characters are kept.", attr="key", code="max_length")
-        services.remember_aliases(user=user, tickers={key: fields["ticker"].upper()})
-        return InstrumentAlias.objects.get(user=user, key=key)
 
 
 @admin.register(InstrumentAlias)

@@ -1,6 +1,6 @@
 """Every write about portfolios. Each service locks the portfolio first: one writer a portfolio."""
 
-from portfolios.services.aliases import remember_aliases
+from portfolios.services.aliases import remember_aliases, save_alias
 from portfolios.services.holdings import delete_holding, rename_holding
 from portfolios.services.importing import import_rows
 from portfolios.services.portfolios import (
@@ -44,6 +44,7 @@ __all__ = [
     "rename_holding",
     "repair_holding",
     "replay_holding",
+    "save_alias",
     "set_balance",
     "take_over_portfolios",
     "undo_import",

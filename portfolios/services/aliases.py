@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from financeproj.core.errors import DomainError
+from financeproj.core.names import name_key
 from financeproj.users.models import User
+from marketdata import services as marketdata
 from portfolios.models import InstrumentAlias
 
 
@@ -14,3 +17,14 @@ def remember_aliases(*, user: User, tickers: Mapping[str, str]) -> None:
         unique_fields=["user", "key"],
         update_fields=["ticker", "updated_at"],
     )
+
+
+def save_alias(row: InstrumentAlias) -> None:
+    """Store one as a person entered it, new or changed. Raises DomainError for what is no ticker, ValidationError."""
+    isin = row.key.strip().upper()
+    row.key = isin if marketdata.is_isin(isin) else name_key(row.key)
+    row.ticker = row.ticker.strip().upper()
+    if not marketdata.is_ticker(row.ticker):
+        raise DomainError(f"{row.ticker} is no ticker.", attr="ticker", code="invalid")
+    row.full_clean()
+    row.save()
