@@ -10,6 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from financeproj.core.errors import Conflict
 from financeproj.users.models import User
@@ -77,6 +79,20 @@ def test_lists_ask_no_query_per_row(page, portfolio, make_stock):
         trade(portfolio, make_stock(f"M{index}.DEMO", price="10"), "buy", "5", "10")
         services.create_portfolio(user=portfolio.user, name=f"P{index}", currency="NOK")
     assert [queries(page, url(model, "changelist")) for model in models] == before
+
+
+def test_the_page_of_a_refused_token_asks_no_query_per_token(page, user):
+    def refused_token():
+        token = RefreshToken.for_user(user)
+        token.blacklist()
+        return BlacklistedToken.objects.get(token__jti=token["jti"])
+
+    address = url(BlacklistedToken, "change", refused_token().pk)
+    queries(page, address)
+    before = queries(page, address)
+    for _ in range(6):
+        refused_token()
+    assert queries(page, address) == before
 
 
 def form(row_or_holding, **changes):

@@ -1,5 +1,7 @@
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from rest_framework_simplejwt.token_blacklist.admin import BlacklistedTokenAdmin
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
 from financeproj.core.admin import DeletesAllInIt
 from financeproj.users.models import User
@@ -14,3 +16,11 @@ class OurUserAdmin(DeletesAllInIt, UserAdmin):
         *UserAdmin.fieldsets,
         ("Money", {"fields": ("base_currency", "retirement_goal_amount", "retirement_goal_year")}),
     )
+
+
+class RefusedTokenAdmin(BlacklistedTokenAdmin):
+    raw_id_fields = ("token",)  # its list to choose from has all tokens there are, and asks for the user of each
+
+
+admin.site.unregister(BlacklistedToken)
+admin.site.register(BlacklistedToken, RefusedTokenAdmin)
