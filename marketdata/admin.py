@@ -9,19 +9,21 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, number_column
+from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, VectorAdmin, number_column
 from financeproj.core.errors import DomainError
 from financeproj.core.wake import wake
-from marketdata import gateway, services, tasks
+from marketdata import gateway, series, services, tasks
 from marketdata.models import (
     CurrencyPair,
     HeldBackPrice,
     HistoricalExchangeRate,
     HistoricalStockPrice,
+    PairVector,
     StockDividend,
     StockMetadata,
     StockQuote,
     StockSplit,
+    StockVector,
 )
 
 
@@ -230,3 +232,28 @@ class HistoricalExchangeRateAdmin(ByHandAdmin):
     search_fields = ("pair__base", "pair__target")
     autocomplete_fields = ("pair",)
     date_hierarchy = "date"
+
+
+class SeriesAdmin(VectorAdmin):
+    date_hierarchy = "first_day"
+
+    def delete_row(self, row: Any) -> None:
+        series.discard_vector(row)
+
+
+@admin.register(StockVector)
+class StockVectorAdmin(SeriesAdmin):
+    owner = "stock"
+    list_display = ("stock", "version", "rows_version", "first_day", "size")
+    list_filter = ("stock__currency", "stock__source")
+    list_select_related = ("stock",)
+    search_fields = ("stock__ticker", "stock__company_name")
+
+
+@admin.register(PairVector)
+class PairVectorAdmin(SeriesAdmin):
+    owner = "pair"
+    list_display = ("pair", "version", "rows_version", "first_day", "size")
+    list_filter = ("pair__base", "pair__target")
+    list_select_related = ("pair",)
+    search_fields = ("pair__base", "pair__target")

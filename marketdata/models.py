@@ -324,6 +324,9 @@ class StockVector(models.Model):
     first_day = models.DateField(null=True)
     data = models.BinaryField()
 
+    def __str__(self) -> str:
+        return f"{self.stock} at {self.version}"
+
 
 class PairVector(models.Model):
     """The rates of a pair as one float64 a calendar day from `first_day`, NaN without one, read only at `version`."""
@@ -332,3 +335,6 @@ class PairVector(models.Model):
     version = models.PositiveBigIntegerField()
     first_day = models.DateField(null=True)
     data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.pair} at {self.version}"

@@ -7,7 +7,15 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from financeproj.core.admin import DeletesAllInIt, ReadOnlyAdmin, RowForm, ServiceAdmin, ServiceForm, number_column
+from financeproj.core.admin import (
+    DeletesAllInIt,
+    ReadOnlyAdmin,
+    RowForm,
+    ServiceAdmin,
+    ServiceForm,
+    VectorAdmin,
+    number_column,
+)
 from financeproj.core.wake import wake
 from financeproj.users.admin import OurUserAdmin
 from financeproj.users.models import User
@@ -22,7 +30,9 @@ from portfolios.models import (
     Portfolio,
     PortfolioBalance,
     Transaction,
+    TransactionVector,
 )
+from portfolios.reports.vectors import discard_vector
 
 
 class OwnerAdmin(OurUserAdmin):
@@ -317,6 +327,18 @@ class InstrumentAliasAdmin(ServiceAdmin):
 
     def delete_row(self, row: InstrumentAlias) -> None:
         row.delete()
+
+
+@admin.register(TransactionVector)
+class TransactionVectorAdmin(VectorAdmin):
+    owner = "portfolio"
+    list_display = ("portfolio", "version", "rows_version", "size")
+    list_filter = ("portfolio__currency", "portfolio__user")
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__name", "portfolio__user__username")
+
+    def delete_row(self, row: TransactionVector) -> None:
+        discard_vector(row)
 
 
 @admin.register(PendingImport)

@@ -335,7 +335,7 @@ class TransactionVector(models.Model):
     data = models.BinaryField()
 
     def __str__(self) -> str:
-        return f"{self.portfolio_id} at {self.version}"
+        return f"{self.portfolio} at {self.version}"
 
 
 class InstrumentAlias(ErrorsAtFields):

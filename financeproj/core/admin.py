@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import CASCADE
+from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from financeproj.core.errors import DomainError
@@ -144,6 +145,30 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):
+    """Arrays made of the rows of `owner` at its version: looked at, and deleted to have them made anew.
+
+    `data` may be megabytes, and is never loaded.
+    """
+
+    owner: str
+    readonly_fields = ("rows_version", "size")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.list_display
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("data").annotate(bytes=Length("data"))
+
+    @admin.display(description="current version of the rows")
+    def rows_version(self, row: Any) -> int:
+        return getattr(row, self.owner).version
+
+    @admin.display(ordering="bytes", description="bytes")
+    def size(self, row: Any) -> int:
+        return row.bytes
 
 
 def number_column(name: str, description: str | None = None) -> Any:
