@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
@@ -68,8 +69,8 @@ def _circuits() -> list[Line]:
         says = circuit["state"].replace("_", " ")
         if circuit["retry_after_seconds"]:
             says += f" for {circuit['retry_after_seconds']} s more"
-        if circuit["failures"]:
-            says += f", {circuit['failures']} failures in a row: {circuit['reason']}"
+        if count := circuit["failures"]:
+            says += f", {count} failure{pluralize(count)} in a row: {circuit['reason']}"
         lines.append(Line(f"Circuit of {name}", says, is_well))
     return lines
 

@@ -191,7 +191,15 @@ def reject(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPri
 
 @admin.register(HeldBackPrice)
 class HeldBackPriceAdmin(ReadOnlyAdmin):
-    list_display = ("date", "stock", number_column("close"), number_column("previous"), "reason", "source", "seen_at")
+    list_display = fields = readonly_fields = (
+        "date",
+        "stock",
+        number_column("close"),
+        number_column("previous"),
+        "reason",
+        "source",
+        "seen_at",
+    )
     list_filter = ("reason", "source")
     list_select_related = ("stock",)
     search_fields = ("stock__ticker", "stock__company_name")

@@ -171,7 +171,12 @@ class TransactionAdmin(ServiceAdmin):
     list_select_related = ("holding__stock", "portfolio")
     search_fields = ("holding__stock__ticker", "holding__company_name", "note", "external_id", "portfolio__name")
     autocomplete_fields = ("holding",)
-    readonly_fields = ("average_cost_per_share_at_transaction", "realised_gain", "source", "statement")
+    readonly_fields = (
+        number_column("average_cost_per_share_at_transaction"),
+        number_column("realised_gain"),
+        "source",
+        "statement",
+    )
     date_hierarchy = "date"
 
     @admin.display(ordering="holding__stock__ticker")
@@ -223,12 +228,12 @@ class HoldingAdmin(ServiceAdmin):
     readonly_fields = (
         "portfolio",
         "stock",
-        "current_quantity",
-        "average_cost_per_share",
-        "cost_basis",
-        "realised_gain",
-        "income",
-        "charges",
+        number_column("current_quantity"),
+        number_column("average_cost_per_share"),
+        number_column("cost_basis"),
+        number_column("realised_gain"),
+        number_column("income"),
+        number_column("charges"),
         "first_transaction_on",
         "last_transaction_on",
     )
@@ -300,7 +305,7 @@ class ImportAdmin(ServiceAdmin):
 
 @admin.register(DismissedSplit)
 class DismissedSplitAdmin(ReadOnlyAdmin):
-    list_display = ("holding", "date", number_column("ratio"))
+    list_display = fields = readonly_fields = ("holding", "date", number_column("ratio"))
     list_select_related = ("holding__stock", "holding__portfolio")
     list_filter = ("holding__portfolio",)
     search_fields = ("holding__stock__ticker",)

@@ -1,5 +1,6 @@
 """The admin: every model is there, no page asks a query per row, and writing goes through the services."""
 
+import re
 from datetime import date, timedelta
 from decimal import Decimal as D
 
@@ -146,6 +147,18 @@ def test_a_transaction_saved_in_the_admin_replays_the_holding(page, portfolio, s
     assert response.status_code == 302
     holding = Holding.objects.get()
     assert (holding.current_quantity, holding.cost_basis) == (15, 15 * 100.25)
+
+
+def test_figures_that_are_only_shown_have_no_zeros_behind_them(page, portfolio, stock):
+    row = trade(portfolio, stock, "buy", "4", "12.5")
+    HeldBackPrice.objects.create(stock=stock, date="2024-05-02", close=D("500.5"), reason="jump", source="simulated")
+    for address, figures in (
+        (url(Transaction, "change", row.pk), ["12.5", "–"]),
+        (url(Holding, "change", row.holding_id), ["4", "12.5", "50", "0", "0", "0"]),
+        (url(HeldBackPrice, "change", HeldBackPrice.objects.get().pk), ["500.5", "–"]),
+    ):
+        shown = re.findall(r'<div class="readonly">([0-9.]+|–)</div>', page.get(address).content.decode())
+        assert shown == figures
 
 
 @pytest.mark.parametrize(

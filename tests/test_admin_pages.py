@@ -23,6 +23,7 @@ from integrations.backups.services import make_backup
 from integrations.models import Backup
 from integrations.state import system_state
 from integrations.tasks import run_import
+from marketdata import gateway
 from marketdata.models import StockMetadata, StockQuote
 from pensions.services import create_account, record_value
 from portfolios.models import Import, Portfolio, Transaction
@@ -48,6 +49,14 @@ def test_the_first_page_shows_the_state(staff):
     text = staff.get("/admin/").content.decode()
     for label in ("Prices", "Unpriced", "Quarantined prices", "Circuit of yahoo", "YNAB sync", "Backup", "Imports"):
         assert label in text
+
+
+def test_the_first_page_counts_the_failures_of_a_third_party(staff, monkeypatch):
+    circuit = {"state": "closed", "failures": 1, "retry_after_seconds": 0, "reason": "Yahoo cannot be reached."}
+    monkeypatch.setattr(gateway, "state", lambda: {"yahoo": circuit})
+    assert "closed, 1 failure in a row: Yahoo cannot be reached." in staff.get("/admin/").content.decode()
+    circuit["failures"] = 2
+    assert "closed, 2 failures in a row: Yahoo cannot be reached." in staff.get("/admin/").content.decode()
 
 
 def test_somebody_with_few_rights_does_not_see_the_state(client, other_user):

@@ -162,6 +162,9 @@ class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("data").annotate(bytes=Length("data"))
 
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return (self.owner,)
+
     @admin.display(description="current version of the rows")
     def rows_version(self, row: Any) -> int:
         return getattr(row, self.owner).version
@@ -172,7 +175,7 @@ class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):
 
 
 def number_column(name: str, description: str | None = None) -> Any:
-    """A list column with the exact number, sortable."""
+    """A list column, or a read-only field, with the exact number: Django's own pads it to 20 places."""
 
     @admin.display(ordering=name, description=description or name.replace("_", " "))
     def column(row: Any) -> str:
