@@ -1,7 +1,7 @@
 """Fixtures that every app's tests share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
@@ -26,6 +26,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """What is marked no_cover is not traced while it is set up either: the demo's import takes as long as the test."""
+    controller = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if controller is None or item.get_closest_marker("no_cover") is None:
+        return (yield)
+    controller.pause()
+    try:
+        return (yield)
+    finally:
+        controller.resume()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

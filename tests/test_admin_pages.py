@@ -29,7 +29,7 @@ from pensions.services import create_account, record_value
 from portfolios.models import Import, Portfolio, Transaction
 from portfolios.tests.conftest import make_stock, portfolio, stock, trade  # noqa: F401  (fixtures)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 @pytest.fixture
@@ -222,7 +222,6 @@ def most_queries(client):
     return sorted(counted, reverse=True)
 
 
-@pytest.mark.no_cover
 def test_no_page_asks_more_than_12_queries_with_the_demo_data(client, settings, tmp_path):
     settings.VAR_DIR = tmp_path
     call_command("make_demo", verbosity=0)
@@ -232,7 +231,6 @@ def test_no_page_asks_more_than_12_queries_with_the_demo_data(client, settings, 
 
 
 @pytest.mark.django_db(transaction=True)  # store() commits
-@pytest.mark.no_cover
 def test_no_page_asks_more_than_20_queries_with_size_m(staff, user):
     from benchmarks.generate import generate
     from benchmarks.stored import store

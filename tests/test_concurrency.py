@@ -17,6 +17,8 @@ from portfolios.models import Holding, Portfolio, Transaction
 
 THREADS = 20
 
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.fixture
 def headers(live_server, user):

@@ -13,7 +13,7 @@ from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios import selectors, tasks
 from portfolios.models import Holding, Import, Portfolio, Transaction
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 
 @pytest.fixture

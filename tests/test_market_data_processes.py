@@ -18,6 +18,7 @@ TIMEOUT_SECONDS = 2
 
 @pytest.fixture
 def site(installation):
+    installation.environment["WEB_CONCURRENCY"] = "2"
     installation.start_web()
     return installation
 

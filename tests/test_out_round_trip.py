@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 
 from tests.servers.processes import ROOT, Installation
-from tests.servers.services import with_services
+from tests.servers.services import SERVICES, with_services
 
 SERVER = "postgres://postgres@127.0.0.1:5432"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -40,7 +41,7 @@ def postgresql():
 
 
 @pytest.fixture
-def install(tmp_path, yahoo):
+def install(tmp_path, yahoo, migrated):
     """Make an installation with an empty database of an engine; its processes reach the test's Yahoo alone."""
     with ExitStack() as stack:
 
@@ -51,7 +52,10 @@ def install(tmp_path, yahoo):
             made = Installation(
                 place, url, TEST_YAHOO_URL=yahoo.url, YNAB_API_KEY="key", YNAB_BASE_URL="http://127.0.0.1:9/v1"
             )
-            made.manage("migrate", "--verbosity", "0")
+            if engine == "sqlite" and not SERVICES:
+                shutil.copy(migrated.place / "db.sqlite3", place)
+            else:
+                made.manage("migrate", "--verbosity", "0")
             return made
 
         yield make

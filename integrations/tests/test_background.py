@@ -9,7 +9,7 @@ from integrations.tasks import resume_imports, run_import
 from integrations.tests.conftest import csv
 from portfolios.models import Holding, Import, PendingImport, Transaction
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 MANY = csv(*(f"2024-01-02,buy,FJORD.DEMO,1,{price}" for price in range(1, background.ROWS_IN_A_REQUEST + 2)))
 BAD = MANY + b"\n2024-01-03,sell,FJORD.DEMO,999999,1,,,,,"

@@ -14,7 +14,7 @@ from marketdata.models import HistoricalStockPrice, StockMetadata, StockQuote
 from marketdata.tests.factories import with_rates
 from tests.servers.yahoo import FAULTS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 NOW = datetime(2026, 3, 3, 22, 0, tzinfo=UTC)  # a Tuesday, New York has closed
 

@@ -39,7 +39,7 @@ def main():
                         price=D(1),
                     )
             log.write(f"{time.time()} {time.time() - began}\n")
-            time.sleep(0.005)  # SQLite lets whoever waits look only now and then
+            time.sleep(0.03)  # SQLite lets whoever waits look only now and then; and others need the processor too
             if count % 200 == 0:  # a holding of thousands would make each write slow
                 for portfolio in (first, second):
                     services.delete_holding(holding=portfolio.holdings.get())

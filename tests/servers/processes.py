@@ -93,6 +93,7 @@ class Installation:
 
     def wait_for_worker(self) -> None:
         """Until a worker shows signs of life: from then on requests leave big files to it."""
+        self.wait_for(lambda: " ready" in self.log(), "the worker")
         alive = "from integrations.background import worker_is_alive; print(worker_is_alive())"
         self.wait_for(lambda: self.shell(alive) == "True", "a worker's sign of life")
 
@@ -166,7 +167,7 @@ def installation(tmp_path: Path, yahoo: Any, migrated: Installation) -> Iterator
     """An installation with an empty, migrated database, whose processes reach the test's Yahoo and nobody else."""
     databases = _database(tmp_path, migrated)
     made = Installation(
-        tmp_path, next(databases), TEST_YAHOO_URL=yahoo.url, MARKET_DATA_TIMEOUT_SECONDS="2", WEB_CONCURRENCY="2"
+        tmp_path, next(databases), TEST_YAHOO_URL=yahoo.url, MARKET_DATA_TIMEOUT_SECONDS="2", WEB_CONCURRENCY="1"
     )
     yield made
     made.stop()
