@@ -178,5 +178,5 @@ class Ledger(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_no_sequence_of_writes_breaks_the_ledger():
     run_state_machine_as_test(
-        Ledger, settings=hypothesis_settings(max_examples=25, stateful_step_count=25, deadline=None)
+        Ledger, settings=hypothesis_settings(max_examples=15, stateful_step_count=25, deadline=None)
     )

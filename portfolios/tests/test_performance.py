@@ -17,7 +17,7 @@ from portfolios.tests import oracle
 from portfolios.tests.histories import FIRST_DAY, arrays, histories
 
 DAYS = 40
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 periods = st.tuples(st.integers(0, DAYS - 1), st.integers(0, DAYS - 1)).map(
     lambda pair: (FIRST_DAY + min(pair), FIRST_DAY + max(pair))
 )

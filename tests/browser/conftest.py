@@ -1,6 +1,7 @@
 """A real browser for the pages: Debian's Chromium through Playwright, against Django's live server."""
 
 import os
+import sqlite3
 import time
 from pathlib import Path
 from threading import current_thread
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect, sync_playwright
 
@@ -130,9 +132,23 @@ def visit(browser, live_server, requests_under_way):
     assert problems == []
 
 
+@pytest.fixture(scope="session")
+def kept_demo():
+    """The demo's database and password, once they are made; SQLite copies them in a moment."""
+    return {}
+
+
 @pytest.fixture
-def demo(transactional_db, settings, tmp_path):
+def demo(transactional_db, settings, tmp_path, kept_demo):
     """The demo's user; returns name and password."""
     settings.VAR_DIR = tmp_path
+    if kept_demo:
+        connection.ensure_connection()
+        kept_demo["rows"].backup(connection.connection)
+        return "demo", kept_demo["password"]
     call_command("make_demo", verbosity=0)
-    return "demo", (tmp_path / "demo_password").read_text()
+    password = (tmp_path / "demo_password").read_text()
+    if connection.vendor == "sqlite":
+        kept_demo.update(rows=sqlite3.connect(":memory:"), password=password)
+        connection.connection.backup(kept_demo["rows"])
+    return "demo", password
