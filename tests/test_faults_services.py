@@ -198,6 +198,8 @@ def test_postgresql_crashed_in_the_middle_of_an_import_leaves_nothing_of_it_and_
 
 
 def test_two_beats_by_mistake_do_nothing_twice(site):
+    fetched = "SELECT count(*) FROM marketdata_stockmetadata WHERE history_fetched_at IS NOT NULL"
+    site.wait_for(lambda: site.sql(fetched).fetchone()[0], "the history of the first trade")  # or its quote is new
     site.sql("UPDATE marketdata_stockquote SET fetched_at = fetched_at - interval '1 day'")
     backups = site.installation.place / "backups"
     site.installation.environment |= {"TEST_BEAT_SECONDS": "2", "BACKUP_DIR": str(backups)}
