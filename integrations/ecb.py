@@ -6,11 +6,24 @@ Units of a currency for one euro, each working day since 1999 until the package 
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from threading import Lock
 from typing import Any
+
+_reading = Lock()
+
+
+def _converter() -> Any:
+    """The package's rates.
+
+    A cache alone would let every thread that comes meanwhile read them too, a second's work each: twenty of them
+    starved the one that held the database.
+    """
+    with _reading:
+        return _read()
 
 
 @cache
-def _converter() -> Any:
+def _read() -> Any:
     from currency_converter import CurrencyConverter
 
     return CurrencyConverter(decimal=True)

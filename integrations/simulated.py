@@ -68,12 +68,11 @@ def dividends(ticker: str, start: date, end: date) -> list[tuple[date, Decimal]]
     dice = Random(f"dividend {ticker.upper()}")  # nosec B311  # the same price every time, no secret
     if dice.random() < 1 / 3 and not ticker.upper().startswith("SPLIT"):
         return []
-    found = []
+    found, close = [], dict(closes(ticker, start, end))
     for year in range(max(start.year, FIRST_DAY.year), end.year + 1):
         day = _weekday(date(year, 5, 2 + int(dice.random() * 20)))
-        if start <= day <= end:
-            [(_, close)] = closes(ticker, day, day)
-            found.append((day, (close * Decimal("0.02")).quantize(Decimal("0.01"))))
+        if day in close:
+            found.append((day, (close[day] * Decimal("0.02")).quantize(Decimal("0.01"))))
     return found
 
 

@@ -7,17 +7,19 @@ keeps vectors by (id, version).
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from hashlib import blake2b
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, FloatField, Model, Q
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -255,6 +257,7 @@ def _pairs_from_rows(pair_ids: Sequence[int]) -> dict[int, _Vector]:
 # --- Vectors in the database --------------------------------------------------------------------------------------
 
 EMPTY = _Vector(1, np.empty(0))
+_making = Lock()
 
 
 def _vectors(versions: Mapping[Any, int], model: Any, column: str, from_rows: Any) -> dict[Any, _Vector]:
@@ -264,6 +267,10 @@ def _vectors(versions: Mapping[Any, int], model: Any, column: str, from_rows: An
     never less.
     """
     name = model.__name__
+
+    def keep(pk: Any, vector: _Vector) -> None:
+        kept.put((name, pk), versions[pk], vector, vector.values.nbytes)
+
     found = {pk: vector for pk, version in versions.items() if (vector := kept.get((name, pk), version)) is not None}
     missing = [pk for pk in versions if pk not in found]
     if missing:
@@ -271,14 +278,19 @@ def _vectors(versions: Mapping[Any, int], model: Any, column: str, from_rows: An
         for pk, version, first_day, data in stored.values_list(column, "version", "first_day", "data"):
             if version == versions[pk]:
                 found[pk] = _Vector(first_day.toordinal(), np.frombuffer(data)) if first_day else EMPTY
-        behind = [pk for pk in missing if pk not in found]
-        if behind:
-            made = from_rows(behind)
-            made = {pk: made.get(pk, EMPTY) for pk in behind}
-            _store(model, column, made, versions)
-            found |= made
-        for pk in missing:
-            kept.put((name, pk), versions[pk], found[pk], found[pk].values.nbytes)
+                keep(pk, found[pk])
+        if behind := [pk for pk in missing if pk not in found]:
+            # All requests of a page that lacks a vector come at the same time. Within a transaction nobody waits for
+            # the others, who may wait for its rows.
+            with nullcontext() if connection.in_atomic_block else _making:
+                found |= {pk: vector for pk in behind if (vector := kept.get((name, pk), versions[pk])) is not None}
+                if lacking := [pk for pk in behind if pk not in found]:
+                    values = from_rows(lacking)
+                    made = {pk: values.get(pk, EMPTY) for pk in lacking}
+                    _store(model, column, made, versions)
+                    for pk, vector in made.items():
+                        keep(pk, vector)
+                    found |= made
     return found
 
 

@@ -1,13 +1,15 @@
 """The sources that ask nobody: invented prices, and the ECB's rates out of a package."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 from itertools import pairwise
 
+import currency_converter
 import pytest
 import time_machine
 
-from integrations import simulated
+from integrations import ecb, simulated
 from integrations.ecb import EcbSource
 from integrations.simulated import SimulatedSource
 from marketdata.sources import InstrumentInfo, UnknownTicker
@@ -104,3 +106,20 @@ def test_the_ecb_knows_euros_in_other_currencies_since_1999():
 @pytest.mark.parametrize(("base", "target"), [("NOK", "EUR"), ("USD", "NOK"), ("EUR", "EUR"), ("EUR", "KWD")])
 def test_the_ecb_has_no_other_pair(base, target):
     assert EcbSource().rates(base, target, date(1999, 1, 1)) == []
+
+
+def test_the_ecbs_rates_are_read_once_by_eight_who_ask_at_the_same_time(monkeypatch):
+    read = []
+
+    class Counted(currency_converter.CurrencyConverter):
+        def __init__(self, **how):
+            read.append(how)
+            super().__init__(**how)
+
+    monkeypatch.setattr(currency_converter, "CurrencyConverter", Counted)
+    ecb._read.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: EcbSource().rates("EUR", "NOK", date(2024, 1, 1)), range(8)))
+    assert read == [{"decimal": True}]
+    assert answers[0][0] == (date(2024, 1, 2), D("11.2815"))
+    assert answers == [answers[0]] * 8
