@@ -181,9 +181,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: the tests' threads must be real writers that shut each other out.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
-    # A thread keeps its connection; one that PostgreSQL's restart has closed is replaced before the next request.
+    # A thread keeps its connection; one that PostgreSQL's restart has closed is replaced before the next task. The web
+    # process has a pool instead (wsgi.py).
     options = {"connect_timeout": 5} | DATABASES["default"].get("OPTIONS", {})  # of the URL: ?sslmode=require
-    DATABASES["default"].update(CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=60, OPTIONS=options)
+    DATABASES["default"].update(
+        ENGINE="financeproj.core.postgresql", CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=60, OPTIONS=options
+    )
 
 # --- Cache and Celery: Redis, or stand-ins under var/ that all processes share ------------------------------------
 
@@ -340,6 +343,7 @@ SIMPLE_JWT = {
 HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
 PORT = number("PORT", 8000, 1, 65535)
 WEB_CONCURRENCY = number("WEB_CONCURRENCY", 2, 1, 100)
+WEB_THREADS = 8  # of each web process; with PostgreSQL as many connections
 
 # --- HTTPS and headers ----------------------------------------------------------------------------------------------
 

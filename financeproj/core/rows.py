@@ -29,6 +29,7 @@ def snapshot() -> Iterator[str]:
         from psycopg import IsolationLevel
 
         options["isolation_level"] = IsolationLevel.REPEATABLE_READ
+        options.pop("pool", None)
     connections[ALIAS] = own
     try:
         with transaction.atomic(using=ALIAS):
