@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import pytest
@@ -30,17 +31,35 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
+def untraced(config: pytest.Config, *, that: bool = True) -> AbstractContextManager[None]:
+    """Nothing in here counts as covered, if `that`; tracing doubles the time that Python takes."""
+    controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if controller is None or not controller.started or not that:
+        return nullcontext()
+    stack = ExitStack()
+    controller.pause()
+    stack.callback(controller.resume)
+    return stack
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """What is marked no_cover is not traced while it is set up either: the demo's import takes as long as the test."""
-    controller = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
-    if controller is None or item.get_closest_marker("no_cover") is None:
+    """What is marked untraced is not traced while it is set up either: the demo's import takes as long as the test.
+
+    The marker is our own: at pytest-cov's `no_cover` both would resume, and coverage that was started twice goes on
+    when it is stopped once.
+    """
+    with untraced(item.config, that=item.get_closest_marker("untraced") is not None):
         return (yield)
-    controller.pause()
-    try:
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """The migrations of the test database are not traced."""
+    with untraced(request.config, that=fixturedef.argname == "django_db_setup"):
         return (yield)
-    finally:
-        controller.resume()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

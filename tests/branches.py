@@ -1,4 +1,7 @@
-"""The floor for branches alone: `fail_under` of coverage counts them together with lines. `make test` ends with it."""
+"""The floor for branches alone, with which `COVERAGE=1 make test` ends.
+
+`fail_under` of coverage counts them together with lines.
+"""
 
 import json
 import sys

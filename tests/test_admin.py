@@ -63,6 +63,7 @@ def our_models():
     return [model for app in OURS for model in apps.get_app_config(app).get_models()]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("model", our_models(), ids=lambda model: model.__name__)
 def test_every_model_is_listed_with_columns_search_and_filters(page, model):
     shown = admin.site.get_model_admin(model)

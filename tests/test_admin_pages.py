@@ -29,7 +29,7 @@ from pensions.services import create_account, record_value
 from portfolios.models import Import, Portfolio, Transaction
 from portfolios.tests.conftest import make_stock, portfolio, stock, trade  # noqa: F401  (fixtures)
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -149,6 +149,7 @@ def test_a_file_is_previewed_and_imported_from_the_portfolios_page(staff, portfo
     assert Transaction.objects.filter(portfolio=portfolio).count() == 1
 
 
+@pytest.mark.untraced
 def test_a_big_file_is_left_to_the_worker_and_followed(
     staff, portfolio, monkeypatch, django_capture_on_commit_callbacks
 ):
@@ -222,6 +223,7 @@ def most_queries(client):
     return sorted(counted, reverse=True)
 
 
+@pytest.mark.untraced
 def test_no_page_asks_more_than_12_queries_with_the_demo_data(client, settings, tmp_path):
     settings.VAR_DIR = tmp_path
     call_command("make_demo", verbosity=0)
@@ -230,6 +232,7 @@ def test_no_page_asks_more_than_12_queries_with_the_demo_data(client, settings, 
     assert most[0][0] <= 12, most[:5]
 
 
+@pytest.mark.untraced
 @pytest.mark.django_db(transaction=True)  # store() commits
 def test_no_page_asks_more_than_20_queries_with_size_m(staff, user):
     from benchmarks.generate import generate
@@ -240,6 +243,7 @@ def test_no_page_asks_more_than_20_queries_with_size_m(staff, user):
     assert most[0][0] <= 20, most[:5]
 
 
+@pytest.mark.untraced
 def test_a_user_is_deleted_with_everything_and_somebody_without_the_right_is_refused(
     client, user, other_user, settings, tmp_path
 ):

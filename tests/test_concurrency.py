@@ -17,7 +17,7 @@ from portfolios.models import Holding, Portfolio, Transaction
 
 THREADS = 20
 
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios import selectors, tasks
 from portfolios.models import Holding, Import, Portfolio, Transaction
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def in_a_folder_of_its_own(settings, tmp_path):
     return tmp_path
 
 
+@pytest.mark.untraced
 def test_the_demo_is_imported_from_csv_files_and_made_once(in_a_folder_of_its_own, capsys):
     call_command("make_demo")
     password = (in_a_folder_of_its_own / "demo_password").read_text()
@@ -51,6 +52,7 @@ def test_the_demo_is_imported_from_csv_files_and_made_once(in_a_folder_of_its_ow
     assert ContributionPlan.objects.count() == 2
 
 
+@pytest.mark.untraced
 def test_a_password_that_was_changed_is_not_printed_again(in_a_folder_of_its_own, capsys):
     call_command("make_demo")
     user = User.objects.get(username="demo")

@@ -182,10 +182,11 @@ def _token(site):
     return requests.post(f"{site.url}/api/v1/auth/login", json=body, timeout=30).json()["access"]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("zone", ["Europe/Oslo", "America/New_York", "UTC"])
 @pytest.mark.parametrize("day", ["2027-03-14", "2027-03-28", "2027-10-31", "2027-11-07", "2026-12-31"])
 def test_on_days_of_23_and_25_hours_and_at_the_years_end_what_is_nightly_runs_once(zone, day):
-    """Beat's own code, asked every minute for three days around the change."""
+    """Beat's own code, asked every five minutes for three days around the change."""
     start = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=ZoneInfo(zone)) - timedelta(days=1)
     nightly = {
         name: entry["schedule"]
@@ -198,8 +199,8 @@ def test_on_days_of_23_and_25_hours_and_at_the_years_end_what_is_nightly_runs_on
         clock = lambda: now.astimezone(ZoneInfo(zone))  # noqa: B023, E731
         schedule = crontab(minute=entry._orig_minute, hour=entry._orig_hour, nowfun=clock, app=app)
         last, runs = clock(), []
-        for _ in range(3 * 24 * 60):
-            now += timedelta(minutes=1)
+        for _ in range(3 * 24 * 12):
+            now += timedelta(minutes=5)
             if schedule.is_due(last).is_due:
                 last = clock()
                 runs.append(last.date())

@@ -34,7 +34,7 @@ from tests.servers.yahoo import FakeYahoo
 from tests.servers.ynab import KEY, ynab_server
 from tests.world import World, make_world
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "0"))
 # The short run in `make test` sends one of this many.
 SAMPLE = 1 if EXAMPLES else 4

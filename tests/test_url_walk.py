@@ -28,7 +28,7 @@ from financeproj.core.throttling import AnonThrottle
 from tests.openapi import answer_faults, operations
 from tests.world import SECRET, STATEMENT, World, world  # noqa: F401  (world is a fixture)
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

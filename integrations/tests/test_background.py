@@ -9,7 +9,7 @@ from integrations.tasks import resume_imports, run_import
 from integrations.tests.conftest import csv
 from portfolios.models import Holding, Import, PendingImport, Transaction
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 MANY = csv(*(f"2024-01-02,buy,FJORD.DEMO,1,{price}" for price in range(1, background.ROWS_IN_A_REQUEST + 2)))
 BAD = MANY + b"\n2024-01-03,sell,FJORD.DEMO,999999,1,,,,,"
@@ -37,11 +37,13 @@ def queued(upload, woken, django_capture_on_commit_callbacks):
     return send
 
 
+@pytest.mark.untraced
 def test_without_a_worker_a_big_file_is_done_in_the_request(upload, woken):
     body = upload.done(data=MANY)
     assert (body["state"], body["created"], woken) == ("done", 5001, [])
 
 
+@pytest.mark.untraced
 def test_a_file_of_5000_rows_is_done_in_the_request(upload, woken):
     background.note_worker()
     assert upload.done(data=MANY.rsplit(b"\n", 1)[0])["created"] == 5000
@@ -69,6 +71,7 @@ def test_a_big_file_waits_for_the_worker_and_is_done_once(queued, api, woken):
     assert not PendingImport.objects.exists()
 
 
+@pytest.mark.untraced
 def test_what_the_request_said_is_kept_with_the_file(queued):
     data = MANY.replace(b"2024-01-02", b"01/02/2024")
     body = queued(data, date_format="mdy", on_error="skip")
@@ -76,6 +79,7 @@ def test_what_the_request_said_is_kept_with_the_file(queued):
     assert set(Transaction.objects.values_list("date__month", flat=True)) == {1}
 
 
+@pytest.mark.untraced
 def test_a_bad_row_refuses_the_whole_file_in_the_background_too(queued, api):
     body = queued(BAD)
     run_import(body["id"])
@@ -98,6 +102,7 @@ def test_a_dry_run_never_waits(upload, woken):
     assert (response.status_code, response.json()["created"], woken) == (200, 5001, [])
 
 
+@pytest.mark.untraced
 def test_who_holds_the_lease_is_left_alone_and_who_died_is_followed(queued, woken, monkeypatch):
     body = queued()
     assert background._hold(body["id"], "another worker")

@@ -252,6 +252,7 @@ def test_a_file_that_was_cut_is_refused(backup, part):
     assert everything() == before
 
 
+@pytest.mark.untraced
 def test_a_flipped_bit_is_refused_or_was_in_no_row(backup):
     before = everything()
     data = backup.read_bytes()

@@ -136,6 +136,7 @@ def test_fees_in_two_currencies_are_an_error_of_their_row(account):
 IN_ANY_ORDER = [one for one in SAMPLES if one.format != "ibkr-activity" and ",,,,,,,,,,,1" not in text_of(one)]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("sample", IN_ANY_ORDER, ids=lambda sample: sample.name)
 @pytest.mark.parametrize("order", ["the other way round", "no order at all"])
 def test_the_order_of_rows_does_not_matter(account, sample, order):
@@ -171,6 +172,7 @@ def test_months_are_known_by_their_local_names(text, month):
     assert (found.month if found else None) == month
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("mangled", ["45672", "15.01.2025", "01/15/2025", "########", "15. jan", "jan.25"])
 def test_a_date_that_a_spreadsheet_changed_is_an_error_that_says_so(account, mangled):
     rows = [row.replace("|2025-01-13|", f"|{mangled}|") for row in test_nordnet.ROWS]
@@ -295,6 +297,7 @@ def test_a_figure_of_nordnets_that_is_no_number_is_an_error_of_its_row(account, 
     assert row_errors(body) == [(3, column, "invalid")]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_null_characters_in_any_cell_are_an_answer_and_no_fault_of_ours(account, sample):
     upload = account(sample.currency)

@@ -362,6 +362,7 @@ def _double(name):
     return change
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -54,7 +54,7 @@ def mutated(draw):
     return bytes(data)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.django_db
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

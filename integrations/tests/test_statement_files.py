@@ -211,6 +211,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_reading_a_file_needs_memory_in_proportion_to_its_size(data):
     tracemalloc.start()

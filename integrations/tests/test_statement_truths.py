@@ -68,6 +68,7 @@ def test_the_second_time_changes_nothing(account, sample, dump):
     assert dump() == before
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_halves_that_overlap_are_the_whole(account, sample, newest_first):
     parts = [sample.older, sample.newer]
@@ -94,6 +95,7 @@ def everything():
     return kept
 
 
+@pytest.mark.untraced
 def test_undo_leaves_the_database_as_it_was_row_for_row(account, sample, api):
     account.done(data=sample.older, **sample.wish)
     before = everything()
@@ -108,6 +110,7 @@ def test_undo_leaves_the_database_as_it_was_row_for_row(account, sample, api):
     assert everything()["Transaction"] == []
 
 
+@pytest.mark.untraced
 def test_what_was_undone_can_be_imported_again(account, sample, api):
     body = account.done(data=sample.data, **sample.wish)
     assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204

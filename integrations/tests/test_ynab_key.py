@@ -120,7 +120,7 @@ def url(model, name, *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_the_key_is_found_nowhere(transactional_db, settings, api, user, ynab, plan, log_lines, task_messages):
     user.is_staff = user.is_superuser = True
     user.save()

@@ -14,7 +14,7 @@ from marketdata.models import HistoricalStockPrice, StockMetadata, StockQuote
 from marketdata.tests.factories import with_rates
 from tests.servers.yahoo import FAULTS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
+pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 3, 22, 0, tzinfo=UTC)  # a Tuesday, New York has closed
 
@@ -62,6 +62,7 @@ def stored(api, market):
     market.forget_requests()
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("url", [PRICE, HISTORY, RATE, RATES])
 def test_without_anything_stored_the_fault_is_told_and_passes(api, market, settings, url, fault):
@@ -79,6 +80,7 @@ def test_without_anything_stored_the_fault_is_told_and_passes(api, market, setti
     assert answer.json()["stale"] is False
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_stored_price_is_answered_as_stale_and_then_fresh(api, market, settings, fault):
     stored(api, market)
@@ -92,6 +94,7 @@ def test_a_stored_price_is_answered_as_stale_and_then_fresh(api, market, setting
     assert answer.json()["previous_close"] == 129
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_stored_history_is_answered_as_stale_and_then_fresh(api, market, settings, fault):
     stored(api, market)
@@ -105,6 +108,7 @@ def test_a_stored_history_is_answered_as_stale_and_then_fresh(api, market, setti
     assert [len(answer.json()["points"]), answer.json()["points"][-1]["close"]] == [31, 140]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_stored_rate_and_its_history_are_answered_as_stale_and_then_fresh(api, market, settings, fault):
     stored(api, market)
@@ -131,6 +135,7 @@ def test_search_works_from_the_database_alone(api, market, settings, fault):
     assert [hit["ticker"] for hit in answer.json()] == ["ACME"]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", ["429", "hang", "nulls"])
 def test_a_currency_that_the_ecb_quotes_has_a_rate_under_every_fault(api, market, settings, fault):
     strike(market, settings, fault)
@@ -155,6 +160,7 @@ def test_a_request_that_needs_several_answers_waits_for_the_limit_in_all(api, ma
     assert answer.json()["errors"][0]["code"] == "exchange_rate_required"
 
 
+@pytest.mark.untraced
 def test_a_hundred_requests_during_a_429_reach_yahoo_once_a_period(api, market):
     stored(api, market)
     market.fault = "429"

@@ -215,6 +215,7 @@ def close(a, b, scale):
     return abs(a - b) <= D("1e-30") * max(scale, D(1))
 
 
+@pytest.mark.untraced
 @given(histories())
 def test_what_was_paid_is_cost_left_plus_cost_gone(entries):
     """Quantity: in, times splits, less out. Cost: what went in is what is left plus what left with the shares."""
@@ -238,6 +239,7 @@ def test_what_was_paid_is_cost_left_plus_cost_gone(entries):
     assert state.cost_p >= 0
 
 
+@pytest.mark.untraced
 @given(histories())
 def test_gain_is_proceeds_plus_cost_left_less_what_was_paid(entries):
     """Without transfers out: realised + paid = proceeds + cost that is left, in both currencies."""
@@ -255,6 +257,7 @@ def test_gain_is_proceeds_plus_cost_left_less_what_was_paid(entries):
         assert close(realised + paid, proceeds + left, paid + abs(proceeds))
 
 
+@pytest.mark.untraced
 @given(histories(), st.randoms())
 def test_the_order_in_which_entries_are_given_does_not_matter(entries, random):
     shuffled = list(entries)
@@ -263,6 +266,7 @@ def test_the_order_in_which_entries_are_given_does_not_matter(entries, random):
     assert [step.entry for step in replay(shuffled)[1]] == sorted(entries, key=order)
 
 
+@pytest.mark.untraced
 @given(histories(), st.data())
 def test_an_edit_in_the_middle_replays_to_what_that_history_gives_or_is_refused(entries, data):
     """Deleting any entry either oversells, naming a sale that is still there, or leaves a valid ledger."""

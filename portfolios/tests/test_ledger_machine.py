@@ -174,7 +174,7 @@ class Ledger(RuleBasedStateMachine):
         assert packed(self.vector) == packed(brought_up(None, holdings)[0])
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.django_db
 def test_no_sequence_of_writes_breaks_the_ledger():
     run_state_machine_as_test(

@@ -24,7 +24,7 @@ periods = st.tuples(st.integers(0, DAYS - 1), st.integers(0, DAYS - 1)).map(
 SERIES = ("value", "cost_basis", "inflow", "outflow", "income", "charges", "realised_gain")
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @quick
 @given(histories(days=DAYS), periods)
 def test_every_series_equals_the_oracle(history, period):
@@ -43,7 +43,7 @@ def test_every_series_equals_the_oracle(history, period):
     assert np.allclose(twr_index(returns), index, rtol=1e-9, atol=0)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @quick
 @given(histories(days=DAYS), periods)
 def test_the_bridge_equals_the_oracle_and_closes_per_holding_and_in_total(history, period):
@@ -62,7 +62,7 @@ def test_the_bridge_equals_the_oracle_and_closes_per_holding_and_in_total(histor
     assert abs(total["net_flow"] - float(sum(day.net_flow for day in expected.days))) <= close_enough
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @quick
 @given(histories(days=DAYS))
 def test_the_ledger_equals_the_oracle_to_every_digit_that_is_stored(history):

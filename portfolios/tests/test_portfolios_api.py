@@ -252,6 +252,7 @@ def test_closed_holdings_are_shown_when_asked_for(api, portfolio, stock):
     assert codes(response) == [("invalid", "include_closed")]
 
 
+@pytest.mark.untraced
 def test_the_number_of_queries_does_not_grow_with_holdings_or_transactions(api, portfolio, make_stock):
     def queries(url):
         with CaptureQueriesContext(connection) as captured:

@@ -37,6 +37,7 @@ def test_an_unchanged_timeline_is_not_sent_again(api, portfolio, held):
     )
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("change", ["price", "quote", "transaction", "edit", "split", "rate", "day", "base", "stale"])
 def test_whatever_changes_a_timeline_changes_its_tag(api, user, portfolio, held, change):
     trade(portfolio, held, "sell", "1", "100")
@@ -99,6 +100,7 @@ def test_an_edit_shows_at_once(api, portfolio, held):
     assert values(api, portfolio) == [0]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("what", PATHS)
 def test_reports_take_a_fixed_number_of_queries(api, portfolio, make_stock, what, django_assert_max_num_queries):
     def queries():

@@ -91,7 +91,7 @@ def get(user, path):
     return json.loads(response.content)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.django_db
 @pytest.mark.usefixtures("no_other_rates")
 @quick
@@ -143,7 +143,7 @@ def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history
             assert shown.get(f"A{index}", dict.fromkeys(oracle.BRIDGE, 0))[name] == close_to(row[name], scale)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.django_db
 @pytest.mark.usefixtures("no_other_rates")
 @quick

@@ -265,7 +265,7 @@ def test_the_internal_rate_and_the_index_agree_when_nothing_flows_in_between():
 DAYS = 30
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @settings(max_examples=100, deadline=None)
 @given(histories(instruments=1, days=DAYS), st.integers(FIRST_DAY + 1, FIRST_DAY + DAYS - 1))
 def test_a_sale_at_the_close_and_a_buy_at_the_previous_close_leave_the_return_alone(history, day):

@@ -297,6 +297,7 @@ def test_pages_follow_each_other_newest_first_and_back_where_one_day_has_them_al
     assert api.get(f"{URL}?cursor=nonsense").status_code == 400
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(3))
 def test_every_row_is_shown_once_either_way_also_while_rows_are_entered(api, user, portfolio, stock, monkeypatch, seed):
     """Two portfolios, whose rows share days and numbers in the order of entry, and a row more after each page."""

@@ -12,7 +12,7 @@ from portfolios.models import InstrumentAlias
 from portfolios.services import create_portfolio
 from tests.servers.processes import installation  # noqa: F401
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.untraced]
 
 
 @pytest.fixture(params=["wide", "phone"])

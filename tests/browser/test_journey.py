@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from conftest import PASSWORD
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.untraced]
 
 STATEMENT = """date,type,ticker,company_name,quantity,price,currency,commission,external_id
 2024-03-01,buy,FJORD.DEMO,Fjord,10,100,NOK,29,one

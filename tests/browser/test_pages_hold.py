@@ -18,7 +18,7 @@ from integrations.services import import_statement
 from portfolios.services import create_portfolio
 from tests.timing import SLACK
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.untraced]
 log = logging.getLogger(__name__)
 PICTURES = Path(settings.BASE_DIR) / "docs" / "img"
 

@@ -9,7 +9,7 @@ from pensions.models import PensionAccount
 from pensions.services import create_account, record_value
 from tests.browser.test_journey import save
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.no_cover]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.untraced]
 
 
 @pytest.fixture

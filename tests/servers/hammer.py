@@ -1,4 +1,4 @@
-"""Writes with hardly a pause, in a process of an installation: `python -m tests.servers.hammer FILE`.
+"""Writes several times a second, in a process of an installation: `python -m tests.servers.hammer FILE`.
 
 Each database transaction moves 1 of cash from one portfolio to the other and buys a share in each, so that at every
 moment the cash is 0 in all and both hold as many shares as they have transactions. FILE has, line by line, when a
@@ -39,7 +39,7 @@ def main():
                         price=D(1),
                     )
             log.write(f"{time.time()} {time.time() - began}\n")
-            time.sleep(0.03)  # SQLite lets whoever waits look only now and then; and others need the processor too
+            time.sleep(0.1)  # SQLite lets whoever waits look only now and then; and others need the processor too
             if count % 200 == 0:  # a holding of thousands would make each write slow
                 for portfolio in (first, second):
                     services.delete_holding(holding=portfolio.holdings.get())
