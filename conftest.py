@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -31,15 +31,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
-def untraced(config: pytest.Config, *, that: bool = True) -> AbstractContextManager[None]:
-    """Nothing in here counts as covered, if `that`; tracing doubles the time that Python takes."""
+@contextmanager
+def untraced(config: pytest.Config, *, when: bool) -> Generator[None, None, None]:
+    """Nothing in here counts as covered, `when` so; tracing doubles the time that Python takes."""
     controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
-    if controller is None or not controller.started or not that:
-        return nullcontext()
-    stack = ExitStack()
+    if controller is None or not controller.started or not when:
+        yield
+        return
     controller.pause()
-    stack.callback(controller.resume)
-    return stack
+    try:
+        yield
+    finally:
+        controller.resume()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,7 +52,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     The marker is our own: at pytest-cov's `no_cover` both would resume, and coverage that was started twice goes on
     when it is stopped once.
     """
-    with untraced(item.config, that=item.get_closest_marker("untraced") is not None):
+    with untraced(item.config, when=item.get_closest_marker("untraced") is not None):
         return (yield)
 
 
@@ -58,7 +61,7 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """The migrations of the test database are not traced."""
-    with untraced(request.config, that=fixturedef.argname == "django_db_setup"):
+    with untraced(request.config, when=fixturedef.argname == "django_db_setup"):
         return (yield)
 
 

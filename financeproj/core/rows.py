@@ -29,7 +29,7 @@ def snapshot() -> Iterator[str]:
         from psycopg import IsolationLevel
 
         options["isolation_level"] = IsolationLevel.REPEATABLE_READ
-        options.pop("pool", None)
+        options.pop("pool", None)  # a pool of its own would outlive this one connection
     connections[ALIAS] = own
     try:
         with transaction.atomic(using=ALIAS):
