@@ -177,7 +177,7 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
-    DATABASES["default"].update(CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS)
+    DATABASES["default"].update(ENGINE="financeproj.core.sqlite3", CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS)
     # A file, not memory: the tests' threads must be real writers that shut each other out.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
@@ -231,7 +231,7 @@ if REDIS_URL:
     }
 else:
     DATABASES["cache"] = {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "financeproj.core.sqlite3",
         "NAME": str(VAR_DIR / "cache.sqlite3"),
         "CONN_MAX_AGE": None,
         "OPTIONS": SQLITE_OPTIONS

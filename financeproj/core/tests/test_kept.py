@@ -1,7 +1,10 @@
 """What a process keeps by version, and what a read stores on the side."""
 
+import gc
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -59,3 +62,31 @@ def test_a_read_stores_on_the_side_and_waits_for_nobody():
     assert User.objects.count() == 1
     with connection.cursor() as cursor:
         assert cursor.execute("PRAGMA busy_timeout").fetchone() == (30_000,)
+
+
+def test_whoever_collects_garbage_waits_for_no_other_thread_that_waits_for_it():
+    if connection.vendor != "sqlite":
+        pytest.skip("of the one write lock that SQLite has")
+    gc.collect()
+    refused, may_wait = Event(), Event()
+
+    def reader():
+        try:
+            with pytest.raises(DatabaseError), write_of_a_read():
+                pass
+            refused.set()
+            may_wait.wait(30)
+            with transaction.atomic():  # waits for the lock in SQLite, which holds this connection meanwhile
+                return User.objects.count()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            User.objects.create_user(username="written")
+            other = pool.submit(reader)
+            assert refused.wait(30)
+            may_wait.set()
+            time.sleep(1)  # until it waits
+            gc.collect()  # what its refusal left behind
+        assert other.result() == 1
