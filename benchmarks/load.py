@@ -163,12 +163,12 @@ def together(port: int, people: list[dict], seconds: float) -> Measured:
     return found
 
 
-def megabytes(group: int) -> float:
-    """The memory of a process group: what each process has for itself, and its part of what they share."""
+def megabytes(session: int) -> float:
+    """The memory of a session's processes: what each process has for itself, and its part of what they share."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if os.getpgid(int(folder.name)) == group:
+            if os.getsid(int(folder.name)) == session:
                 rollup = (folder / "smaps_rollup").read_text()
                 total += int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
         except (OSError, StopIteration):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,27 @@ def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
         assert row["after kills"] == row["undisturbed"], name
         assert row["faults"] == [], name
     assert sum(row["kills"] for row in done.values()) > 2 * len(tasks)
+
+
+def test_a_worker_that_is_told_to_end_finishes_the_task_that_runs(installation, yahoo):
+    """Told as honcho, systemd and a terminal do it: the whole group gets the signal."""
+    yahoo.list("ACME", [100.0 + number for number in range(30)])
+    yahoo.delay, installation.environment["MARKET_DATA_TIMEOUT_SECONDS"] = 2, "20"
+    installation.shell(
+        "from marketdata.models import StockMetadata; from marketdata.tasks import fetch_history;"
+        "stock = StockMetadata.objects.create(ticker='ACME', currency='USD', source='yahoo');"
+        "fetch_history.delay(str(stock.pk))"
+    )
+    worker = installation.start_worker()
+    installation.wait_for(lambda: yahoo.open_now, "the call of the task")
+    installation.kill(worker, signal.SIGTERM)
+    assert worker.returncode == 0
+    assert (
+        installation.shell(
+            "from marketdata.models import HistoricalStockPrice; print(HistoricalStockPrice.objects.count() >= 29)"
+        )
+        == "True"
+    )
 
 
 # --- A database that is away ------------------------------------------------------------------------------------------
