@@ -1,5 +1,6 @@
 """Fixtures that every app's tests share."""
 
+import gc
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from marketdata.selectors import forget_legs
 from portfolios import inputs
 from portfolios.reports import vectors
 from tests.servers.cache import empty_cache
-from tests.servers.processes import migrated  # noqa: F401  (a fixture)
+from tests.servers.processes import django_db_setup, first_database  # noqa: F401  (fixtures)
 from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first closes the network to every test)
 
 PASSWORD = "correct horse battery"
@@ -29,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
     # Each test's client makes the middleware anew, and whitenoise would look through all static files each time.
     settings.WHITENOISE_AUTOREFRESH = True
+    # As in the web processes (gunicorn.conf.py): what was imported is no garbage, and looking for it takes time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @contextmanager
@@ -66,14 +70,14 @@ def pytest_fixture_setup(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that may use the database may use the embedded cache's file too."""
+    """A test that may use the database may use the embedded cache's file too, and one that copies it needs it."""
     from django.conf import settings
 
     databases = list(settings.DATABASES)
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         marker = item.get_closest_marker("django_db")
-        if marker is None and not names & {"db", "transactional_db", "live_server"}:
+        if marker is None and not names & {"db", "transactional_db", "live_server", "django_db_setup"}:
             continue
         options = dict(marker.kwargs) if marker else {}
         if names & {"transactional_db", "live_server"}:

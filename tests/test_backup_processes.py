@@ -8,7 +8,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from tests.servers.processes import installation  # noqa: F401
+from tests.servers.processes import filled, installation  # noqa: F401
 
 # Prices enough that a backup takes a while.
 MANY_PRICES = """
@@ -23,9 +23,14 @@ for number in range(3):
 """
 
 
+@pytest.fixture(scope="module")
+def first_database(tmp_path_factory, django_db_setup):
+    with filled(tmp_path_factory.mktemp("many"), django_db_setup, MANY_PRICES) as database:
+        yield database
+
+
 @pytest.fixture
 def site(installation):
-    installation.shell(MANY_PRICES)
     return installation
 
 

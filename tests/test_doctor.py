@@ -353,14 +353,14 @@ def test_a_clock_an_hour_off_a_redis_and_a_database_that_are_not_there(installat
     told = installation.manage("doctor", check=False, environment=shifted)
     assert "clock: This machine's clock is 60 minutes behind " in told
 
-    without = installation.environment | {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    without = installation.environment | {
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
+    }
     told = installation.manage("doctor", check=False, environment=without)
     assert "cache: It does not answer: ConnectionError" in told
     assert "broker: It does not answer: " in told
     assert "Start Redis, or correct REDIS_URL" in told
     assert "beat:" not in told  # that can't be known now
-
-    without = installation.environment | {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing"}
-    told = installation.manage("doctor", check=False, environment=without)
     assert "database: It does not answer: OperationalError" in told
     assert "Start it, or correct DATABASE_URL." in told

@@ -41,7 +41,7 @@ def postgresql():
 
 
 @pytest.fixture
-def install(tmp_path, yahoo, migrated):
+def install(tmp_path, yahoo, django_db_setup):
     """Make an installation with an empty database of an engine; its processes reach the test's Yahoo alone."""
     with ExitStack() as stack:
 
@@ -53,7 +53,7 @@ def install(tmp_path, yahoo, migrated):
                 place, url, TEST_YAHOO_URL=yahoo.url, YNAB_API_KEY="key", YNAB_BASE_URL="http://127.0.0.1:9/v1"
             )
             if engine == "sqlite" and not SERVICES:
-                shutil.copy(migrated.place / "db.sqlite3", place)
+                shutil.copy(django_db_setup, place / "db.sqlite3")
             else:
                 made.manage("migrate", "--verbosity", "0")
             return made
@@ -200,17 +200,3 @@ def test_what_only_postgresql_keeps_is_refused_by_sqlite_and_nothing_is_written(
     again.manage("import_data", export)
     price = "print(T.objects.filter(price__gt=1, price__lt=2, type='fee').values_list('price', flat=True)[0])"
     assert again.shell(f"from portfolios.models import Transaction as T; {price}") == "1.23456789012345678901"
-
-
-def test_the_endpoint_gives_the_same_files_as_the_command(install, fill, tmp_path):
-    site = install("old", "sqlite")
-    fill(site)
-    site.manage("export_data", str(tmp_path / "first.zip"), "--user", "demo")
-    code = (
-        "import sys; from rest_framework.test import APIClient; from financeproj.users.models import User;"
-        "client = APIClient(SERVER_NAME='127.0.0.1'); client.force_authenticate(User.objects.get(username='demo'));"
-        "answer = client.get('/api/v1/export');"
-        f"open({str(tmp_path / 'second.zip')!r}, 'wb').write(b''.join(answer.streaming_content))"
-    )
-    site.shell(code)
-    assert csv_files(tmp_path / "first.zip") == csv_files(io.BytesIO((tmp_path / "second.zip").read_bytes()))

@@ -27,6 +27,9 @@ from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, Hyp
 from conftest import PASSWORD, forget
 from financeproj.core.throttling import AnonThrottle, UserThrottle
 from financeproj.users.models import User
+from marketdata import series
+from marketdata.models import StockMetadata
+from marketdata.services.refresh import refresh_stocks
 from tests.openapi import operations
 from tests.openapi import schema as described
 from tests.servers import network
@@ -101,7 +104,11 @@ def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         patch.setattr(django_settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
         budget = ynab.plan("Household")
         account = budget.put(name="Pension", balance=250_000_120)
-        yield make_world(User.objects.create_user("kari", password=PASSWORD), budget.id, account)
+        world = make_world(User.objects.create_user("kari", password=PASSWORD), budget.id, account)
+        stocks = list(StockMetadata.objects.filter(owner=None))
+        refresh_stocks(stocks, full=True)  # else every request would, and be rolled back
+        series.prepare([stock.pk for stock in stocks])
+        yield world
         transaction.set_rollback(True)
     patch.undo()
     logging.disable(logging.NOTSET)

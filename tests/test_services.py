@@ -1,4 +1,4 @@
-"""The same commands on PostgreSQL and Redis. Without TEST_SERVICES=1 a machine that has neither skips this."""
+"""The same commands on PostgreSQL and Redis."""
 
 import os
 import secrets
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import redis
+
+from tests.servers.services import with_services
+
+pytestmark = with_services
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = "postgres://postgres@127.0.0.1:5432"
@@ -18,13 +21,7 @@ REDIS_URL = "redis://127.0.0.1:6379/14"
 @pytest.fixture(scope="module")
 def environment():
     """The variables of an installation on a database of its own, which is dropped afterwards."""
-    try:
-        admin = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=3)
-        redis.Redis.from_url(REDIS_URL, socket_connect_timeout=3).ping()
-    except (psycopg.OperationalError, redis.RedisError) as error:
-        if os.environ.get("TEST_SERVICES") == "1":
-            pytest.fail(f"TEST_SERVICES=1, but a service is missing: {error}")
-        pytest.skip(f"PostgreSQL and Redis are not both running on 127.0.0.1: {error}")
+    admin = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=3)
     name = f"finance_{secrets.token_hex(4)}"
     admin.execute(f'CREATE DATABASE "{name}"')
     yield {

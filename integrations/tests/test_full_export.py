@@ -153,6 +153,15 @@ def test_the_endpoint_answers_a_zip_with_counts_and_hashes(full, api):
     )
 
 
+def test_the_endpoint_gives_the_same_files_as_the_command(full, of_others, api, user, tmp_path):
+    call_command("export_data", str(tmp_path / "export.zip"), "--user", user.username)
+    answer = io.BytesIO(b"".join(api.get("/api/v1/export").streaming_content))
+    with zipfile.ZipFile(tmp_path / "export.zip") as written, zipfile.ZipFile(answer) as answered:
+        names = [name for name in written.namelist() if name != "manifest.json"]
+        assert sorted(names) == sorted(file.name for file in FILES)
+        assert [answered.read(name) for name in names] == [written.read(name) for name in names]
+
+
 def test_nobody_gets_it_without_signing_in(anonymous):
     assert anonymous.get("/api/v1/export").status_code == 401
 

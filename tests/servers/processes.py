@@ -1,10 +1,13 @@
 """The project as real processes for a test: web, worker, commands, with a database and a place of their own."""
 
+import contextlib
+import json
 import os
 import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -41,6 +44,8 @@ class Installation:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         self.url = ""
+        self._shell: subprocess.Popen[str] | None = None
+        self._shell_environment: dict[str, str] = {}
 
     def manage(self, *args: str, check: bool = True, environment: dict[str, str] | None = None) -> str:
         """Run a management command to its end; what it wrote."""
@@ -60,7 +65,36 @@ class Installation:
         return done.stdout
 
     def shell(self, code: str) -> str:
-        return self.manage("shell", "--no-imports", "-c", code).strip()
+        """Run a piece of Python in the project; what it printed. One process runs them all (see shell.py)."""
+        if self._shell is None or self._shell_environment != self.environment:
+            self._end_shell()
+            self._shell_environment = dict(self.environment)
+            with (self.place / "shell.log").open("ab") as log:
+                self._shell = subprocess.Popen(
+                    [sys.executable, "tests/servers/shell.py"],
+                    cwd=ROOT,
+                    env=self.environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
+        assert self._shell.stdin
+        assert self._shell.stdout
+        self._shell.stdin.write(json.dumps(code) + "\n")
+        self._shell.stdin.flush()
+        answer = self._shell.stdout.readline()
+        if not answer:
+            raise AssertionError((self.place / "shell.log").read_text())
+        printed, wrong = json.loads(answer)
+        if wrong:
+            raise AssertionError(wrong)
+        return str(printed.strip())
+
+    def _end_shell(self) -> None:
+        if self._shell is not None:
+            self._shell.communicate()  # it ends with its input
+            self._shell = None
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a process group of its own; its output goes to a file in the place."""
@@ -110,7 +144,8 @@ class Installation:
 
     def sign_in(self, username: str = "kari") -> requests.Session:
         """A client with a token of a user, who is made."""
-        self.manage("createsuperuser", "--noinput", "--username", username, "--email", f"{username}@example.org")
+        account = f"{username!r}, {username + '@example.org'!r}, {PASSWORD!r}"
+        self.shell(f"from financeproj.users.models import User; User.objects.create_superuser({account})")
         session = requests.Session()
         body = {"username": username, "password": PASSWORD}
         answer = session.post(f"{self.url}/api/v1/auth/login", json=body, timeout=30)
@@ -126,15 +161,15 @@ class Installation:
             process.wait(30)
 
     def stop(self) -> None:
+        self._end_shell()
         for process in self.processes:
             self.kill(process)
 
 
-def _database(place: Path, template: Installation | None = None) -> Iterator[str]:
-    """The URL of a database of the engine that is tested: empty, or as that of `template` is."""
+def _database(place: Path, template: str) -> Iterator[str]:
+    """The URL of a new database of the engine that is tested, as `template` is: a file, or a database's name."""
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        for file in template.place.glob("*.sqlite3") if template else ():
-            shutil.copy(file, place)
+        shutil.copy(template, place / "db.sqlite3")
         yield f"sqlite:///{place / 'db.sqlite3'}"
         return
     import psycopg
@@ -143,8 +178,7 @@ def _database(place: Path, template: Installation | None = None) -> Iterator[str
     name = f"installation_{secrets.token_hex(4)}"
     server = given.rsplit("/", 1)[0]
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        like = f"TEMPLATE {template.environment['DATABASE_URL'].rsplit('/', 1)[1]}" if template else ""
-        connection.execute(f"CREATE DATABASE {name} {like}")
+        connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
     yield f"{server}/{name}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         for copy in (name, f"{name}_before"):  # the second is what killer.py comes back to
@@ -152,20 +186,53 @@ def _database(place: Path, template: Installation | None = None) -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation that nobody uses: the others copy its database, which is quicker than to migrate."""
-    place = tmp_path_factory.mktemp("migrated")
-    databases = _database(place)
-    made = Installation(place, next(databases))
-    made.manage("migrate", "--verbosity", "0")
-    yield made
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The test database, and a copy that nobody uses, its file or name: every installation begins as its copy."""
+    from django.db import connection, connections
+
+    if connection.vendor == "sqlite":
+        copy = str(tmp_path_factory.mktemp("migrated") / "db.sqlite3")
+        with django_db_blocker.unblock(), contextlib.closing(sqlite3.connect(copy)) as other:
+            connection.ensure_connection()
+            connection.connection.backup(other)
+        yield copy
+        return
+    name = connection.settings_dict["NAME"]
+    copy = f"{name}_migrated"
+    with django_db_blocker.unblock():
+        connections.close_all()  # a template has to be nobody's
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+            cursor.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+    yield copy
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def filled(place: Path, empty: str, code: str) -> Iterator[str]:
+    """A copy of the database `empty` in which a piece of Python was run, to begin installations with."""
+    databases = _database(place, empty)
+    url = next(databases)
+    made = Installation(place, url)
+    made.shell(code)
+    made.stop()
+    yield str(place / "db.sqlite3") if url.startswith("sqlite") else url.rsplit("/", 1)[1]
     next(databases, None)
 
 
+@pytest.fixture(scope="module")
+def first_database(django_db_setup: str) -> str:
+    """What installations begin with: an empty, migrated database. A test file may have another."""
+    return django_db_setup
+
+
 @pytest.fixture
-def installation(tmp_path: Path, yahoo: Any, migrated: Installation) -> Iterator[Installation]:
-    """An installation with an empty, migrated database, whose processes reach the test's Yahoo and nobody else."""
-    databases = _database(tmp_path, migrated)
+def installation(tmp_path: Path, yahoo: Any, first_database: str) -> Iterator[Installation]:
+    """An installation whose processes reach the test's Yahoo and nobody else."""
+    databases = _database(tmp_path, first_database)
     made = Installation(
         tmp_path, next(databases), TEST_YAHOO_URL=yahoo.url, MARKET_DATA_TIMEOUT_SECONDS="2", WEB_CONCURRENCY="1"
     )

@@ -61,10 +61,17 @@ def run(*command, **variables):
     ],
 )
 def test_wrong_variables_are_named_in_a_sentence_each(wrong):
-    result = run("manage.py", "check", **wrong)
+    told = run("-c", "from financeproj.settings import CONFIGURATION_PROBLEMS as p; print(*p, sep='\\n')", **wrong)
+    assert [name for name in wrong if f"{name} must be" not in told.stdout] == []
+    assert told.stdout.count("must be") == len(told.stdout.splitlines()) == len(wrong)
+    assert told.returncode == 0, told.stderr
+
+
+def test_a_command_says_what_is_wrong_and_does_nothing():
+    result = run("manage.py", "check", DEBUG="perhaps", PORT="abc")
     assert result.returncode == 1
-    assert [name for name in wrong if f"{name} must be" not in result.stderr] == []
-    assert result.stderr.count("must be") == len(wrong)
+    assert [name for name in ("DEBUG", "PORT") if f"{name} must be" not in result.stderr] == []
+    assert result.stderr.count("must be") == 2
     assert "Traceback" not in result.stderr
 
 
