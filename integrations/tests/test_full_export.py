@@ -79,12 +79,22 @@ def export(full, user, tmp_path):
     return path
 
 
+@pytest.fixture(scope="module")
+def kept():
+    return {}
+
+
 @pytest.fixture
-def emptied(export, user):
-    """The export of a user whom this installation has forgotten."""
-    forget(user)
+def emptied(kept, request, tmp_path):
+    """The export of a user whom this installation does not know any more; made once, for all tests that have it."""
+    path = tmp_path / "export.zip"
+    if kept:
+        path.write_bytes(kept["export"])
+        return path
+    kept["export"] = request.getfixturevalue("export").read_bytes()
+    forget(request.getfixturevalue("user"))
     StockMetadata.objects.all().delete()
-    return export
+    return path
 
 
 def forget(user):

@@ -27,7 +27,7 @@ from rest_framework_simplejwt.tokens import RefreshToken  # noqa: E402
 from financeproj.celery import app  # noqa: E402
 from financeproj.core.doctor import orphans  # noqa: E402
 from financeproj.users.models import User  # noqa: E402
-from integrations import background  # noqa: E402
+from integrations import background, ecb  # noqa: E402
 from integrations.services import Wish, read_file  # noqa: E402
 from integrations.ynab.services import choose_budget  # noqa: E402
 from marketdata import series  # noqa: E402
@@ -199,6 +199,7 @@ def faults():
 
 def main(budget, account, points, *names):
     app.loader.import_default_modules()
+    ecb._read()  # before the forks, as yfinance is imported
     arguments = prepare(budget, account)
     keep("before")
     done = {}
