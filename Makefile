@@ -3,9 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# -n 3: two cores, of which tests that wait for processes leave some; one database a worker. In the order of
-# testpaths: what takes long begins first.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# -n 4: two cores, of which tests that wait for processes leave some; conftest.py says in which order.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 SERVE := PATH="$(abspath $(BIN)):$$PATH" PORT=$${PORT:-8000} $(BIN)/honcho start web worker beat
 

@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
     # Each test's client makes the middleware anew, and whitenoise would look through all static files each time.
     settings.WHITENOISE_AUTOREFRESH = True
-    # As in the web processes (gunicorn.conf.py): what was imported is no garbage, and looking for it takes time.
+    # What was imported is no garbage, and looking for it takes time (as in gunicorn.conf.py).
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
@@ -70,7 +71,10 @@ def pytest_fixture_setup(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that may use the database may use the embedded cache's file too, and one that copies it needs it."""
+    """A test that may use the database may use the embedded cache's file too.
+
+    One that copies the database is marked too: pytest-django makes only those that a marked test names.
+    """
     from django.conf import settings
 
     databases = list(settings.DATABASES)
@@ -84,6 +88,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             options["transaction"] = True
         options.setdefault("databases", databases)
         item.add_marker(pytest.mark.django_db(**options), append=False)
+    items[:] = by_turns(items)
+
+
+def by_turns(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The files whose tests start servers, and mostly wait for them, evenly among those that calculate: test processes
+    that take one file after the other keep all cores busy."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [
+        path
+        for path, tests in files.items()
+        if any({"installation", "live_server"} & set(getattr(test, "fixturenames", ())) for test in tests)
+    ]
+    places: dict[Path, float] = {}
+    for kind in (sorted(waiting), sorted(files.keys() - set(waiting), reverse=True)):
+        places |= {path: number / len(kind) for number, path in enumerate(kind)}
+    return [item for path in sorted(files, key=lambda path: (places[path], path)) for item in files[path]]
 
 
 @pytest.fixture(scope="session")

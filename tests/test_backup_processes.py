@@ -18,7 +18,7 @@ from marketdata import services
 from marketdata.models import StockMetadata
 for number in range(3):
     stock = StockMetadata.objects.create(ticker=f"MANY{number}", currency="NOK", source="simulated")
-    closes = [(date(2000, 1, 1) + timedelta(days=day), Decimal(day + 1) / 8) for day in range(5_000)]
+    closes = [(date(1990, 1, 1) + timedelta(days=day), Decimal(day + 1) / 8) for day in range(10_000)]
     services.record_prices(stock=stock, closes=closes, source="simulated")
 """
 
@@ -116,9 +116,9 @@ def test_a_restore_that_is_killed_changes_nothing(site):
     )
     process = site.start("manage.py", "shell", "--no-imports", "-c", at_the_commit)
     assert process.wait(120) == -signal.SIGKILL, site.log()
-    assert site.shell(count) == "15000 kept"
+    assert site.shell(count) == "30000 kept"
     site.manage("restore", str(path), "--replace")
-    assert site.shell(count) == "15000"
+    assert site.shell(count) == "30000"
 
 
 def test_beat_backs_up_nightly_only_where_a_folder_is_set(site):

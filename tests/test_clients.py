@@ -81,7 +81,7 @@ def test_the_typescript_client_compiles_strictly_and_reads_the_same(built, site)
 
 
 def add_what_must_not_compile(client):
-    """A second client that asks for what the schema lacks, marked as an error: without one there it would be one."""
+    """A second client that asks for what the schema lacks; the compiler fails if the marked line has no error."""
     text = (client / "performance.ts").read_text()
     line = next(line for line in text.splitlines() if "data.end_value" in line)
     wrong = line.replace("data.end_value", "data.value_at_the_end")

@@ -49,7 +49,7 @@ def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
 
 
 def test_a_worker_that_is_told_to_end_finishes_the_task_that_runs(installation, yahoo):
-    """Told as honcho, systemd and a terminal do it: the whole group gets the signal."""
+    """Told as honcho does it: the whole group gets the signal."""
     yahoo.list("ACME", [100.0 + number for number in range(30)])
     yahoo.delay, installation.environment["MARKET_DATA_TIMEOUT_SECONDS"] = 2, "20"
     installation.shell(
@@ -57,7 +57,7 @@ def test_a_worker_that_is_told_to_end_finishes_the_task_that_runs(installation, 
         "stock = StockMetadata.objects.create(ticker='ACME', currency='USD', source='yahoo');"
         "fetch_history.delay(str(stock.pk))"
     )
-    worker = installation.start_worker()
+    worker = installation.start_worker(processes=2)
     installation.wait_for(lambda: yahoo.open_now, "the call of the task")
     installation.kill(worker, signal.SIGTERM)
     assert worker.returncode == 0

@@ -6,7 +6,7 @@ from datetime import timezone as zone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
@@ -157,14 +157,31 @@ class ErrorsAtFields(models.Model):
 
     def validate_constraints(self, exclude: Any = None) -> None:
         errors: dict[str, list[ValidationError]] = {}
+        using = router.db_for_write(type(self), instance=self)
         for model, constraints in self.get_constraints():
+            checks = [one for one in constraints if type(one) is models.CheckConstraint]
+            hold = self._hold(model, checks, exclude, using)
             for constraint in constraints:
+                if hold and constraint in checks:
+                    continue
                 try:
-                    constraint.validate(model, self, exclude=exclude, using=router.db_for_write(model, instance=self))
+                    constraint.validate(model, self, exclude=exclude, using=using)
                 except ValidationError as error:
                     errors.setdefault(_named_by(constraint)[-1], []).append(error)
         if errors:
             raise ValidationError(errors)
+
+    def _hold(self, model: Any, checks: list[models.CheckConstraint], exclude: Any, using: str) -> bool:
+        """Whether all `checks` hold, in one query: one each took a quarter of the time of recording a transaction.
+
+        False also where that can't be said for all together, since a field is left out.
+        """
+        together = Q(*(one.condition for one in checks))
+        values = self._get_field_expression_map(meta=model._meta, exclude=exclude)
+        try:
+            return bool(checks) and together.check(values, using=using)
+        except FieldError:
+            return False
 
 
 def _named_by(constraint: Any) -> list[str]:

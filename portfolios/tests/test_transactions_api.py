@@ -6,6 +6,9 @@ from itertools import chain, count
 from random import Random
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from financeproj.core.query import NewestFirst
@@ -340,6 +343,17 @@ def test_a_page_costs_the_same_wherever_it_is(api, portfolio, stock, django_asse
     while url:
         with django_assert_num_queries(1):
             url = api.get(url).json()["next"]
+
+
+def test_what_a_row_has_to_fulfil_is_one_question_until_it_fails(portfolio, stock):
+    row = trade(portfolio, stock, "buy", "10", "100")
+    with CaptureQueriesContext(connection) as asked:
+        row.validate_constraints()
+    assert len([one for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]]) == 2  # and its place in order
+    row.quantity, row.source = D(-1), "nowhere"
+    with pytest.raises(ValidationError) as refused:
+        row.validate_constraints()
+    assert sorted(refused.value.message_dict) == ["quantity", "source"]
 
 
 def test_the_list_is_filtered(api, portfolio, stock, make_stock):

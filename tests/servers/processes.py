@@ -93,7 +93,8 @@ class Installation:
 
     def _end_shell(self) -> None:
         if self._shell is not None:
-            self._shell.communicate()  # it ends with its input
+            self._shell.kill()
+            self._shell.communicate()
             self._shell = None
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
@@ -122,8 +123,9 @@ class Installation:
         self.start("-m", "gunicorn", "financeproj.wsgi")
         self.wait_for(lambda: requests.get(f"{self.url}/healthz", timeout=5).ok, "the web server")
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        return self.start("-m", "celery", "-A", "financeproj", "worker", "--concurrency", "1", "--loglevel", "INFO")
+    def start_worker(self, processes: int = 1) -> subprocess.Popen[bytes]:
+        options = ["--concurrency", str(processes), "--loglevel", "INFO"]
+        return self.start("-m", "celery", "-A", "financeproj", "worker", *options)
 
     def wait_for_worker(self) -> None:
         """Until a worker shows signs of life: from then on requests leave big files to it."""
@@ -155,15 +157,15 @@ class Installation:
 
     @staticmethod
     def kill(process: "subprocess.Popen[bytes]", how: int = signal.SIGKILL) -> None:
-        """End a process and all that it started."""
+        """End a process and all that it started; a worker's die with it."""
         if process.poll() is None:
             os.killpg(process.pid, how)
             process.wait(30)
 
     def stop(self) -> None:
-        self._end_shell()
         for process in self.processes:
             self.kill(process)
+        self._end_shell()
 
 
 def _database(place: Path, template: str) -> Iterator[str]:
@@ -217,10 +219,13 @@ def filled(place: Path, empty: str, code: str) -> Iterator[str]:
     databases = _database(place, empty)
     url = next(databases)
     made = Installation(place, url)
-    made.shell(code)
-    made.stop()
-    yield str(place / "db.sqlite3") if url.startswith("sqlite") else url.rsplit("/", 1)[1]
-    next(databases, None)
+    try:
+        made.shell(code)
+        made.stop()
+        yield str(place / "db.sqlite3") if url.startswith("sqlite") else url.rsplit("/", 1)[1]
+    finally:
+        made.stop()
+        next(databases, None)
 
 
 @pytest.fixture(scope="module")

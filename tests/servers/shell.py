@@ -24,7 +24,7 @@ for line in sys.stdin:
     try:
         with contextlib.redirect_stdout(printed):
             exec(json.loads(line), {})
-    except Exception:
+    except BaseException:
         wrong = traceback.format_exc()
     connections.close_all()
     print(json.dumps([printed.getvalue(), wrong]), file=answers, flush=True)
