@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from rest_framework.test import APIClient
 
@@ -34,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # What was imported is no garbage, and looking for it takes time (as in gunicorn.conf.py).
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes proves nothing
+    hypothesis.settings.load_profile("untimed")
 
 
 @contextmanager
