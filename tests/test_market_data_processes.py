@@ -76,7 +76,7 @@ def test_while_all_of_yahoo_hangs_nobody_waits_longer_than_the_limit_and_the_res
     statuses = Counter(status for status, _ in answers)
     assert set(statuses) <= {503, 504}
     assert statuses[504] >= 4
-    assert max(seconds for _, seconds in answers) <= TIMEOUT_SECONDS + 1
+    assert max(seconds for _, seconds in answers) <= TIMEOUT_SECONDS + 1 * SLACK
     for url in urls:
         assert len(busy[url]) >= 10
         assert median(busy[url]) <= 3 * median(idle[url]) * SLACK

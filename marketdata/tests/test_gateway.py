@@ -12,6 +12,7 @@ from financeproj.core import locks
 from marketdata import gateway
 from marketdata.gateway import Call, CircuitOpen, Party, TooBusy, ask, ask_all
 from marketdata.sources import BadAnswer, RateLimited, SourceTimeout, SourceUnavailable, UnknownTicker
+from tests.timing import SLACK
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -145,7 +146,7 @@ def test_with_little_patience_another_process_is_not_waited_for(third):
     begun = time.monotonic()
     with pytest.raises(SourceTimeout):
         ask(third.call(), seconds=10, patience=0.2)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 1 * SLACK
     assert third.asked == 0
 
 
@@ -160,7 +161,7 @@ def test_a_call_that_hangs_is_abandoned_at_the_deadline(third):
     begun = time.monotonic()
     with pytest.raises(SourceTimeout):
         ask(third.call(), seconds=0.3)
-    assert 0.3 <= time.monotonic() - begun < 1.3
+    assert 0.3 <= time.monotonic() - begun < 0.3 + 1 * SLACK
     assert third.circuit["failures"] == 1
 
 
@@ -174,7 +175,9 @@ def test_hanging_calls_are_bounded_in_number(third, monkeypatch):
         ask(third.call("c"), seconds=5)
     assert third.asked == 2
     third.gate.set()
-    time.sleep(0.2)
+    until = time.monotonic() + 5
+    while not gateway._calls._value and time.monotonic() < until:
+        time.sleep(0.01)
     ask(third.call("c"), seconds=5)
     assert third.kept["c"] == "answer to c"
 
@@ -191,7 +194,7 @@ def test_no_more_than_half_of_the_threads_wait(third):
         begun = time.monotonic()
         with pytest.raises(TooBusy):
             ask(third.call("one-more"), seconds=10)
-        assert time.monotonic() - begun < 0.6
+        assert time.monotonic() - begun < 0.6 * SLACK
         third.gate.set()
         for one in waiting:
             one.result()
@@ -202,7 +205,7 @@ def test_many_things_are_asked_within_one_time_limit(third):
     third.gate = threading.Event()
     begun = time.monotonic()
     outcomes = ask_all([third.call(str(number)) for number in range(20)], seconds=0.4)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 1 * SLACK
     assert {type(error) for error in outcomes.values()} == {SourceTimeout}
     assert len(outcomes) == 20
     assert third.asked == gateway.ASKED_AT_ONCE
@@ -215,7 +218,7 @@ def test_all_that_one_request_asks_shares_one_time_limit(third):
         for key in ("a", "b", "c"):
             with pytest.raises(SourceTimeout):
                 ask(third.call(key), seconds=0.3)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 1 * SLACK
     assert third.asked == 2
     third.gate.set()
     ask(third.call("after"), seconds=5)
@@ -358,7 +361,7 @@ def test_after_the_burst_calls_wait_for_their_turn():
     begun = time.monotonic()
     for number in range(6):
         ask(third.call(str(number)), seconds=5)
-    assert 0.25 <= time.monotonic() - begun < 2
+    assert 0.25 <= time.monotonic() - begun < 2 * SLACK
     del gateway.parties["limited"]
 
 
@@ -370,7 +373,7 @@ def test_a_turn_too_far_away_is_not_waited_for():
     with pytest.raises(TooBusy) as raised:
         ask(third.call("third"), seconds=5)
     assert raised.value.retry_after_seconds > 90
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 1 * SLACK
     assert third.asked == 2
     assert third.circuit["state"] == "closed"
     del gateway.parties["limited"]
