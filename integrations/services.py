@@ -28,6 +28,7 @@ from portfolios.services.importing import Checkpoint, Outcome, row_error
 
 EXPORT_CHUNK = 2000
 SAMPLE_ROWS, SAMPLE_CELL = 3, 80
+UNREAD_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,14 @@ def carry_out(
 
 def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
     """What is no error but may be a mistake."""
+    warnings = []
+    if read.unread:
+        names = ", ".join(name[:SAMPLE_CELL].replace("\x00", "") for name in read.unread[:UNREAD_NAMED])
+        more = f" and {len(read.unread) - UNREAD_NAMED} more" if len(read.unread) > UNREAD_NAMED else ""
+        warnings.append(
+            f"Not read, because no column of this format has that name: {names}{more}. If it holds something that "
+            "counts, rename the column."
+        )
     last = (
         Import.objects.filter(portfolio=portfolio, format=read.format, state=Import.State.DONE)
         .exclude(account="")
@@ -148,8 +157,8 @@ def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
         .first()
     )
     if read.account and last and last != read.account:
-        return [f"This file is of the account {read.account}, the last one of this portfolio was of {last}."]
-    return []
+        warnings.append(f"This file is of the account {read.account}, the last one of this portfolio was of {last}.")
+    return warnings
 
 
 def _in_own_currency(rows: list[StatementRow]) -> tuple[list[StatementRow], list[RowError]]:

@@ -1,5 +1,6 @@
 """The admin's first page, its charts, its import, and how many queries its pages ask."""
 
+import json
 import re
 from datetime import date, timedelta
 from decimal import Decimal as D
@@ -23,10 +24,11 @@ from integrations.backups.services import make_backup
 from integrations.models import Backup
 from integrations.state import system_state
 from integrations.tasks import run_import
+from integrations.tests import test_nordnet as nordnet
 from marketdata import gateway
 from marketdata.models import StockMetadata, StockQuote
 from pensions.services import create_account, record_value
-from portfolios.models import Import, Portfolio, Transaction
+from portfolios.models import Import, InstrumentAlias, Portfolio, Transaction
 from portfolios.tests.conftest import make_stock, portfolio, stock, trade  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +149,17 @@ def test_a_file_is_previewed_and_imported_from_the_portfolios_page(staff, portfo
     assert not Import.objects.exists()
     assert "Imported" in send(staff, portfolio).content.decode()
     assert Transaction.objects.filter(portfolio=portfolio).count() == 1
+
+
+def test_what_was_noticed_about_a_file_is_told(staff, portfolio):
+    lines = FILE.decode().split()
+    file = f"{lines[0]},<fees>\n{lines[1]},29\n".encode()
+    assert "has that name: &lt;fees&gt;. If" in send(staff, portfolio, file, preview="on").content.decode()
+    for key, ticker in json.loads(nordnet.CHOICES).items():
+        InstrumentAlias.objects.create(user=portfolio.user, key=key, ticker=ticker)
+    wrong = [row.replace("|10|36 613,54|", "|11|36 613,54|") for row in nordnet.ROWS]
+    text = send(staff, portfolio, nordnet.statement(wrong)).content.decode()
+    assert "From line 3 on the file's own figures differ: 11 shares there, 10 shares here." in text
 
 
 @pytest.mark.untraced

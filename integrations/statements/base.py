@@ -104,7 +104,8 @@ class Statement:
     `account` is the broker's number of the account that it is of, empty where the file does not say.
 
     `failed` and `ignored` count rows; one failed row may have several `errors`. `ignored_sums` adds up what concerned
-    cash alone by (type, currency): how many rows, how much. `checkpoints` are what the broker says was held, and
+    cash alone by (type, currency): how many rows, how much. `unread` names the columns with values that mean nothing to
+    us, where somebody made the file by hand. `checkpoints` are what the broker says was held, and
     `cash_divergence` where its balance is not the sum of the rows; `reconciles` is whether it gives any such figure.
     """
 
@@ -117,6 +118,7 @@ class Statement:
     failed: int = 0
     ignored: int = 0
     ignored_sums: dict[tuple[str, str], tuple[int, Decimal]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
     reconciles: bool = False
     checkpoints: list[Checkpoint] = field(default_factory=list)
     cash_divergence: Divergence | None = None

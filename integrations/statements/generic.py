@@ -69,6 +69,11 @@ def read(table: Table, options: Options, *, name: str = "generic") -> Statement:
     table.require_rectangle()
     statement = Statement(name, table.encoding, table.delimiter)
     by_position = list(zip(*table.records, strict=True)) or [()] * len(table.header)
+    statement.unread = [
+        theirs.strip()
+        for theirs, cells in zip(table.header, by_position, strict=True)
+        if theirs.strip() and column_key(theirs) not in COLUMNS and any(map(str.strip, cells))
+    ]
     absent = ("",) * len(table.records)
     cells = {name: by_position[columns[name]] if name in columns else absent for name in COLUMNS}
 

@@ -17,7 +17,7 @@ def read(table: Table, options: Options) -> Statement:
     if absent := ours.keys() - set(names):
         raise FileProblem("unknown_format", f"The header has no column {', '.join(sorted(absent))}.")
     # A column that is not mapped is not read, whatever it is called.
-    header = [ours.get(name, f"({name})" if name else "") for name in names]
+    header = [ours.get(name, "") for name in names]
     return generic.read(replace(table, header=header), options, name=FORMAT.name)
 
 

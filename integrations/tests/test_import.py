@@ -1,5 +1,6 @@
 """Importing the generic format through REST: what is recorded, what is refused, what is known already, undo."""
 
+import json
 from datetime import date
 from decimal import Decimal as D
 
@@ -365,6 +366,31 @@ def test_a_dry_run_of_a_bad_file_reports_its_errors(upload, dump):
 def test_the_preview_has_the_first_fifty(upload):
     body = upload.done(*(f"2024-01-02,buy,{'BREEN' if n % 2 else 'FJORD'}.DEMO,{n},1" for n in range(1, 61)))
     assert [row["quantity"] for row in body["preview"]] == list(range(1, 51))
+
+
+def test_columns_that_are_not_read_are_told_where_they_hold_something(upload):
+    header = "date,type,ticker,quantity,price,Fees, Empty ,Sum,"
+    data = f"{header}\n{BUY},29, ,1029,\n{SELL},,,,x\n".encode()
+    told = (
+        "Not read, because no column of this format has that name: Fees, Sum. If it holds something that counts, "
+        "rename the column."
+    )
+    assert upload(data=data, dry_run="true").json()["warnings"] == [told]
+    body = upload.done(data=data)
+    assert (body["created"], body["warnings"]) == (2, [told])
+    assert Import.objects.get().warnings == [told]
+    assert set(Transaction.objects.values_list("commission", flat=True)) == {0}
+    many = ",".join(f"C{number}" for number in range(12))
+    wide = f"date,type,ticker,quantity,price,{many}\n{BUY}{',1' * 12}\n".encode()
+    [told] = upload(data=wide, dry_run="true").json()["warnings"]
+    assert "C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 and 2 more. If" in told
+
+
+def test_columns_that_a_mapping_leaves_out_are_no_news_even_when_two_have_one_name(upload):
+    data = f"Day,type,ticker,quantity,price,Note to self,Note to self\n{BUY},a,b\n".encode()
+    mapping = json.dumps({"date": "Day"} | {name: name for name in ("type", "ticker", "quantity", "price")})
+    body = upload.done(data=data, mapping=mapping)
+    assert (body["format"], body["created"], body["warnings"]) == ("mapped", 1, [])
 
 
 def test_a_header_without_rows_is_an_empty_import(upload, dump):
