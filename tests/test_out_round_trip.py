@@ -3,60 +3,48 @@
 import csv
 import io
 import json
-import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
 import zipfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
 
-from tests.servers.processes import ROOT, Installation
-from tests.servers.services import SERVICES, with_services
+from tests.servers.processes import ROOT, Installation, database_like
+from tests.servers.services import with_services
 
-SERVER = "postgres://postgres@127.0.0.1:5432"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NUMBER = re.compile(r"-?[0-9]+\.[0-9]+")
 WAYS = [("sqlite", "postgresql"), ("postgresql", "sqlite")]
 
 
-@contextmanager
-def postgresql():
-    """The URL of a new database."""
-    given = os.environ.get("DATABASE_URL", "")
-    server = given.rsplit("/", 1)[0] if given.startswith("postgres") else SERVER
-    admin = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=3)
-    name = f"out_{secrets.token_hex(4)}"
-    with admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"{server}/{name}"
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture(scope="module")
+def sqlite_file(tmp_path_factory):
+    """An empty, migrated database of SQLite: the test's own is of PostgreSQL here."""
+    place = tmp_path_factory.mktemp("empty")
+    file = place / "db.sqlite3"
+    Installation(place, f"sqlite:///{file}").manage("migrate", "--verbosity", "0")
+    return file
 
 
 @pytest.fixture
-def install(tmp_path, yahoo, django_db_setup):
+def install(tmp_path, yahoo, django_db_setup, sqlite_file):
     """Make an installation with an empty database of an engine; its processes reach the test's Yahoo alone."""
     with ExitStack() as stack:
 
         def make(name, engine):
             place = tmp_path / name
             place.mkdir()
-            url = stack.enter_context(postgresql()) if engine == "postgresql" else f"sqlite:///{place / 'db.sqlite3'}"
-            made = Installation(
+            if engine == "sqlite":
+                url = f"sqlite:///{shutil.copy(sqlite_file, place / 'db.sqlite3')}"
+            else:
+                url = stack.enter_context(database_like(django_db_setup, place))
+            return Installation(
                 place, url, TEST_YAHOO_URL=yahoo.url, YNAB_API_KEY="key", YNAB_BASE_URL="http://127.0.0.1:9/v1"
             )
-            if engine == "sqlite" and not SERVICES:
-                shutil.copy(django_db_setup, place / "db.sqlite3")
-            else:
-                made.manage("migrate", "--verbosity", "0")
-            return made
 
         yield make
 

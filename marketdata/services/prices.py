@@ -88,7 +88,7 @@ def record_splits(*, stock: StockMetadata, splits: Sequence[tuple[date, Decimal]
     changed = _upsert(StockSplit, stock, "ratio", [one for one in rounded if one[1] != ONE], source)
     if changed:
         _bump(stock)
-        splits_recorded.send(sender=StockSplit, stock=stock)
+        splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False)
     return changed
 
 
@@ -261,13 +261,13 @@ def save_split(row: StockSplit) -> None:
     """Store one split as a person entered it and send `splits_recorded`. Raises ValidationError."""
     row.source = MANUAL
     _save(row)
-    splits_recorded.send(sender=StockSplit, stock=row.stock)
+    splits_recorded.send(sender=StockSplit, stock=row.stock, by_hand=True)
 
 
 @transaction.atomic
 def delete_split(row: StockSplit) -> None:
     _delete(row)
-    splits_recorded.send(sender=StockSplit, stock=row.stock)
+    splits_recorded.send(sender=StockSplit, stock=row.stock, by_hand=True)
 
 
 @transaction.atomic

@@ -178,7 +178,9 @@ class HoldingExplainView(APIView):
         """Where every figure of the holding comes from: transactions, price, rate, formulas, values in between."""
         holding = own(selectors.holdings_visible_to(request.user), pk)
         valued = services.valued_now([holding.portfolio])[0]
-        shown = next(one for one in valued.holdings if one.id == holding.pk)
+        shown = next((one for one in valued.holdings if one.id == holding.pk), None)
+        if shown is None:
+            raise Http404  # deleted while this request was under way
         return Response(holding_explained(shown, holding.portfolio, valued.summary.market_value))
 
 

@@ -57,8 +57,8 @@ def allocation(portfolios: Sequence[ValuedPortfolio], *, by: str, currency: str)
         for portfolio, holding in held:
             own = portfolio.portfolio.currency
             rate = ONE if own == currency else rates[own, currency].rate if (own, currency) in rates else None
-            if holding.market_value is None or rate is None:
-                continue
+            if holding.market_value is None or rate is None or holding.id not in stocks:
+                continue  # the last: deleted while this request is under way
             key, label = PARTS[by](holding, stocks[holding.id], portfolio)
             worth[key] += holding.market_value * rate
             labels[key] = label

@@ -230,40 +230,58 @@ def settle_splits(
     """`rows` with the source's splits booked where they belong, and the booked ones that do not. Stores nothing.
 
     A split of the source gives way to one of the same ratio that the user booked within a week, which then counts on
-    the source's day; it is not booked where nothing is held, where the user deleted it (`dismissed`), or where it
-    would make a later sale exceed the holding (`unbooked_split_on` then says so). `known` is in the order of dates.
+    the source's day, unless a sale in between needs it on its own; it is not booked where nothing is held, where the
+    user deleted it (`dismissed`), or where it would make a later sale exceed the holding. Nor does a corrected ratio
+    replace the booked one that a sale needs. `unbooked_split_on` then says so. `known` is in the order of dates.
     """
     booked = {row.date: row for row in rows if _is_booked(row)}
     own = [row for row in rows if not _is_booked(row)]
-    splits = [row for row in own if row.type == TransactionType.SPLIT]
-    taken = set()
-    for row in splits:
-        match = min(
-            (split for split in known if _same(split, row)),
-            key=lambda split: abs(split.date - row.date),
-            default=None,
-        )
-        effective = match.date if match else row.date
-        row.is_shifted = effective != row.effective_date
-        row.effective_date = effective
-        if match:
-            taken.add(match.pk)
-    keep: list[Row] = []
-    holding.unbooked_split_on = None
-    for split in known:
-        if split.pk in taken or split.date in dismissed:
+    was = {row.pk: row.effective_date for row in own}
+    days: dict[UUID, date] = {}
+    left = [split for split in known if split.date not in dismissed]
+    for row in own:
+        if row.type != TransactionType.SPLIT:
             continue
+        matches = (split for split in known if _same(split, row))
+        match = min(matches, key=lambda split: abs(split.date - row.date), default=None)
+        days[row.pk] = match.date if match else row.date
+        left = [split for split in left if split != match]
+
+    def settled(days: dict[UUID, date]) -> list[Row]:
+        for row in own:
+            row.effective_date = days.get(row.pk, row.effective_date)
+        return [*own, *_bookings(holding, own, booked, left)]
+
+    settled_rows = settled(days)
+    given = {row.pk: row.date for row in own if row.pk in days}
+    if days != given and _oversells(settled_rows):
+        settled_rows = settled(given)
+        if _oversells(settled_rows):  # the days are not to blame
+            settled_rows = settled(days)
+    for row in own:
+        row.is_shifted = row.effective_date != was[row.pk]
+    kept = {row.pk for row in settled_rows}
+    return settled_rows, [row for row in booked.values() if row.pk not in kept]
+
+
+def _bookings(holding: Holding, own: list[Row], booked: dict[date, Row], splits: Iterable[StockSplit]) -> Iterator[Row]:
+    """The rows of the source's `splits` that belong to the user's `own`. Sets `unbooked_split_on`."""
+    holding.unbooked_split_on = None
+    rows = list(own)
+    for split in splits:
         old = booked.get(split.date)
         booking: Row = old if old and old.quantity == split.ratio else _new_split(holding, split)
-        earlier = [*own, *keep]
-        if not _held_on(earlier, split.date):
+        if not _held_on(rows, split.date):
             continue
-        if isinstance(booking, Transaction) and _oversells([*earlier, booking]) and not _oversells(earlier):
-            holding.unbooked_split_on = split.date
-            continue
-        keep.append(booking)
-    kept = {row.pk for row in keep}
-    return [*own, *keep], [row for row in booked.values() if row.pk not in kept]
+        if isinstance(booking, Transaction) and _oversells([*rows, booking]):
+            if not _oversells(rows):
+                holding.unbooked_split_on = split.date
+                continue
+            if old and not _oversells([*rows, old]):
+                holding.unbooked_split_on = split.date
+                booking = old
+        rows.append(booking)
+        yield booking
 
 
 def _is_booked(row: Row) -> bool:

@@ -94,6 +94,8 @@ def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
         _change(current, changes)
         current.exchange_rate = current.exchange_rate or row.exchange_rate  # as looked up above
         complete(current, portfolio=portfolio, stock=stock)
+        if current.type != TransactionType.SELL:
+            current.realised_gain = None  # of the sale that it was
         _validate(current)
         current.save(force_update=True)
         replay_holding(current.holding, cause=current)

@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from financeproj.core.errors import DomainError
 from marketdata.models import StockSplit
-from marketdata.services import record_splits
+from marketdata.services import record_splits, save_split
 from portfolios import services
 from portfolios.models import Holding, Transaction, TransactionSource
 from portfolios.services.replay import contradicted_holdings
@@ -157,3 +158,55 @@ def test_a_split_that_would_make_a_later_sale_impossible_is_not_booked_and_the_h
     assert splits() == []
     assert Holding.objects.get().current_quantity == 5
     assert api.get(f"/api/v1/portfolios/{portfolio.pk}").json()["summary"]["missing"] == [stock.ticker]
+
+
+def test_a_split_of_the_users_keeps_its_day_where_a_sale_before_the_sources_day_needs_it(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    trade(portfolio, stock, "split", "4", on=date(2024, 6, 7))
+    trade(portfolio, stock, "sell", "20", "26", on=date(2024, 6, 7))
+    learn(stock)
+    assert splits() == [(date(2024, 6, 7), date(2024, 6, 7), 4, "manual")]
+    assert Holding.objects.get().current_quantity == 20
+
+
+def test_a_split_of_the_users_keeps_its_day_where_a_sale_after_the_sources_day_was_of_old_shares(portfolio, stock):
+    trade(portfolio, stock, "buy", "40", "100")
+    trade(portfolio, stock, "split", "0.1", on=date(2024, 6, 13))
+    sold = trade(portfolio, stock, "sell", "20", "100", on=date(2024, 6, 11))
+    learn(stock, (SPLIT_DAY, D("0.1")))
+    assert splits() == [(date(2024, 6, 13), date(2024, 6, 13), D("0.1"), "manual")]
+    assert Holding.objects.get().current_quantity == 2
+    services.delete_transaction(row=sold)
+    assert splits() == [(date(2024, 6, 13), SPLIT_DAY, D("0.1"), "manual")]
+    assert Holding.objects.get().current_quantity == 4
+
+
+def test_a_corrected_ratio_does_not_replace_the_one_that_a_sale_needs(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    learn(stock)
+    trade(portfolio, stock, "sell", "40", "26", on=date(2024, 7, 1))
+    learn(stock, (SPLIT_DAY, D("3.9")))
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, 4, "market_data")]
+    holding = Holding.objects.get()
+    assert (holding.current_quantity, holding.unbooked_split_on) == (0, SPLIT_DAY)
+    assert list(contradicted_holdings()) == []
+    trade(portfolio, stock, "buy", "1", "100")
+    holding.refresh_from_db()
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, D("3.9"), "market_data")]  # 42.9 shares are enough
+    assert (holding.current_quantity, holding.unbooked_split_on) == (D("2.9"), None)
+
+
+def test_a_holding_that_cannot_take_a_split_keeps_no_other_from_it(portfolio, stock, other_user):
+    trade(portfolio, stock, "buy", "10", "100")
+    for day in range(1, 5):
+        trade(portfolio, stock, "split", "100000000000000", on=date(2024, 6, day))
+    theirs = services.create_portfolio(user=other_user, name="Theirs", currency="NOK")
+    trade(theirs, stock, "buy", "10", "100")
+    learn(stock, (SPLIT_DAY, D(10000)))
+    mine, other = portfolio.holdings.get(), theirs.holdings.get()
+    assert (mine.current_quantity, mine.unbooked_split_on) == (D("1E57"), SPLIT_DAY)
+    assert (other.current_quantity, other.unbooked_split_on) == (100000, None)
+    assert list(contradicted_holdings()) == []
+    with pytest.raises(DomainError, match="quantity or cost above"):
+        save_split(StockSplit(stock=stock, date=date(2024, 7, 1), ratio=D(10)))
+    assert StockSplit.objects.get().date == SPLIT_DAY

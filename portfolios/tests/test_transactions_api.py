@@ -212,6 +212,21 @@ def test_editing_an_earlier_buy_below_what_was_sold_is_422_and_deleting_it_409(a
     assert state() == before
 
 
+def test_a_transaction_of_any_type_can_become_any_other(api, portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100", on=date(2024, 1, 2))
+    pk = trade(portfolio, stock, "sell", "2", "110", on=date(2024, 2, 1)).pk
+    held = {
+        "buy": 12, "sell": 8, "dividend": 10, "interest": 10, "fee": 10, "tax": 10, "split": 20, "transfer_in": 12,
+        "transfer_out": 8,
+    }  # fmt: skip
+    kinds = [kind for first in held for second in held for kind in (first, second)]
+    for kind in kinds:
+        answer = api.patch(f"{URL}/{pk}", {"type": kind})
+        assert (answer.status_code, answer.json()["type"]) == (200, kind)
+        assert answer.json(parse_float=D)["realised_gain"] == (20 if kind == "sell" else None)
+        assert Holding.objects.get().current_quantity == held[kind]
+
+
 def test_an_edit_in_the_middle_moves_everything_after_it(api, portfolio, stock):
     trade(portfolio, stock, "buy", "10", "100", on=date(2024, 1, 2))
     middle = trade(portfolio, stock, "buy", "10", "200", on=date(2024, 2, 1))

@@ -168,7 +168,8 @@ class Installation:
         self._end_shell()
 
 
-def _database(place: Path, template: str) -> Iterator[str]:
+@contextlib.contextmanager
+def database_like(template: str, place: Path) -> Iterator[str]:
     """The URL of a new database of the engine that is tested, as `template` is: a file, or a database's name."""
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         shutil.copy(template, place / "db.sqlite3")
@@ -181,10 +182,12 @@ def _database(place: Path, template: str) -> Iterator[str]:
     server = given.rsplit("/", 1)[0]
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
-    yield f"{server}/{name}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        for copy in (name, f"{name}_before"):  # the second is what killer.py comes back to
-            connection.execute(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)")
+    try:
+        yield f"{server}/{name}"
+    finally:
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            for copy in (name, f"{name}_before"):  # the second is what killer.py comes back to
+                connection.execute(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -220,16 +223,13 @@ def django_db_setup(
 @contextlib.contextmanager
 def filled(place: Path, empty: str, code: str) -> Iterator[str]:
     """A copy of the database `empty` in which a piece of Python was run, to begin installations with."""
-    databases = _database(place, empty)
-    url = next(databases)
-    made = Installation(place, url)
-    try:
-        made.shell(code)
-        made.stop()
+    with database_like(empty, place) as url:
+        made = Installation(place, url)
+        try:
+            made.shell(code)
+        finally:
+            made.stop()
         yield str(place / "db.sqlite3") if url.startswith("sqlite") else url.rsplit("/", 1)[1]
-    finally:
-        made.stop()
-        next(databases, None)
 
 
 @pytest.fixture(scope="module")
@@ -241,10 +241,9 @@ def first_database(django_db_setup: str) -> str:
 @pytest.fixture
 def installation(tmp_path: Path, yahoo: Any, first_database: str) -> Iterator[Installation]:
     """An installation whose processes reach the test's Yahoo and nobody else."""
-    databases = _database(tmp_path, first_database)
-    made = Installation(
-        tmp_path, next(databases), TEST_YAHOO_URL=yahoo.url, MARKET_DATA_TIMEOUT_SECONDS="2", WEB_CONCURRENCY="1"
-    )
-    yield made
-    made.stop()
-    next(databases, None)
+    with database_like(first_database, tmp_path) as url:
+        made = Installation(
+            tmp_path, url, TEST_YAHOO_URL=yahoo.url, MARKET_DATA_TIMEOUT_SECONDS="2", WEB_CONCURRENCY="1"
+        )
+        yield made
+        made.stop()
