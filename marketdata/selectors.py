@@ -50,6 +50,7 @@ GRACE = 4 / 3
 class PriceNow:
     """The latest known price of an instrument, in its currency and in today's shares.
 
+    Today's wherever it is latest: where that is after our today, `ahead` new shares of a split were one of ours.
     `day` is the trading day of `price`. `previous_close` is the last close before it, in the same shares, None when
     there is none. `fetched_at` is None for a price entered by hand.
     """
@@ -61,6 +62,7 @@ class PriceNow:
     fetched_at: datetime | None
     source: str
     stale: bool
+    ahead: Decimal = ONE
 
 
 def is_fresh(fetched_at: datetime | None, *, grace: float = 1) -> bool:
@@ -165,7 +167,7 @@ def _price_of(
         previous = known[stock.pk, day_before][0] if day_before else None
     else:
         return None
-    later = split_factor(splits, day, today)
+    later = split_factor(splits, day, latest_day())
     return PriceNow(
         price=_divided(price, later),
         previous_close=previous
@@ -176,6 +178,7 @@ def _price_of(
         fetched_at=fetched_at,
         source=source,
         stale=not stock.is_manual and source != stock.MANUAL and not is_fresh(fetched_at, grace=GRACE),
+        ahead=split_factor(splits, today, latest_day()),
     )
 
 

@@ -101,7 +101,7 @@ def closes(
         latest = prices_now(stock_ids) if latest is None else latest
         for row, stock_id in zip(matrix, stock_ids, strict=True):
             if (price := latest.get(stock_id)) is not None:
-                row[today:] = float(price.price)
+                row[today:] = float(price.price * price.ahead)
     return matrix
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from marketdata import services as market
 from marketdata.models import StockMetadata
-from marketdata.sources import Quote
+from marketdata.sources import History, InstrumentInfo, Quote
 from portfolios import services
 from portfolios.models import Portfolio, TransactionVector
 from portfolios.reports import vectors
@@ -209,3 +209,28 @@ def test_a_holding_that_is_deleted_between_two_reads_is_no_error(portfolio, held
     assert [one.ticker for one in book.instruments] == ["B.DEMO"]
     services.delete_portfolio(portfolio=portfolio)
     assert shelf_of([before]).books == []
+
+
+@pytest.mark.parametrize("price", [D("37.5"), None])
+@time_machine.travel("2026-03-03 22:00Z", tick=False)
+def test_a_split_of_a_day_that_has_begun_elsewhere_alone_changes_no_value(api, portfolio, make_stock, price):
+    stock = make_stock("FJORD.DEMO")
+    trade(portfolio, stock, "buy", "10", "100", on=date(2026, 2, 26))
+    tomorrow = date(2026, 3, 4)
+    market.record_history(
+        stock=stock,
+        answer=History(
+            InstrumentInfo("FJORD.DEMO", currency="NOK"),
+            closes=[(date(2026, 3, 2), D(150))],
+            splits=[(tomorrow, D(4))],
+            quote=Quote(price, D("37.5"), timezone.now(), tomorrow) if price else None,
+        ),
+        source="simulated",
+    )
+    summary = api.get(f"/api/v1/portfolios/{portfolio.pk}").json()["summary"]
+    assert (summary["market_value"], summary["day_change"]) == (1500, 0)
+    assert values(api, portfolio)[-2:] == [1500, 1500]
+    [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
+    assert (holding["current_quantity"], holding["price"], holding["market_value"]) == (40, 37.5, 1500)
+    with time_machine.travel("2026-03-04 08:00Z", tick=False):
+        assert values(api, portfolio)[-2:] == [1500, 1500]
