@@ -2,18 +2,22 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from decimal import Decimal as D
 from threading import Barrier
 
 import pytest
 import requests
+from django.db import connection, transaction
 from django.utils import timezone
 
 from conftest import PASSWORD
+from integrations.services import import_statement
 from integrations.simulated import SimulatedSource
 from marketdata.models import StockMetadata
-from marketdata.services import refresh
+from marketdata.services import record_splits, refresh
 from portfolios import services
 from portfolios.models import Holding, Portfolio, Transaction
+from portfolios.services.replay import contradicted_holdings
 
 THREADS = 20
 
@@ -130,3 +134,30 @@ def test_of_twenty_uses_of_one_refresh_token_one_works(live_server, user):
         return requests.post(f"{live_server}/api/v1/auth/refresh", json={"refresh": refresh}, timeout=60)
 
     assert sorted(answer.status_code for answer in at_once(use)) == [200] + [401] * 19
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="on SQLite there is one write at a time")
+@pytest.mark.parametrize("way", ["by hand", "from a file"])
+def test_a_split_stored_while_a_new_holding_is_not_committed_yet_is_booked_in_it(user, way):
+    portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
+    stock = StockMetadata.objects.create(
+        ticker="FJORD.DEMO", currency="NOK", source="simulated", history_fetched_at=timezone.now()
+    )
+
+    def learn():
+        record_splits(stock=stock, splits=[(date(2024, 6, 10), D(4))], source="simulated")
+        connection.close()
+
+    with transaction.atomic():
+        if way == "by hand":
+            services.record_transaction(
+                portfolio=portfolio, stock=stock, type="buy", date=date(2024, 5, 2), quantity=D(10), price=D(100)
+            )
+        else:
+            data = b"date,type,ticker,quantity,price\n2024-05-02,buy,FJORD.DEMO,10,100\n"
+            import_statement(portfolio=portfolio, data=data, file_name="one.csv")
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(learn).result()
+    assert Holding.objects.get().current_quantity == 40
+    assert list(contradicted_holdings()) == []

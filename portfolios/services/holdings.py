@@ -5,14 +5,17 @@ from django.db import transaction
 from marketdata.models import StockMetadata
 from portfolios.models import Holding, Portfolio
 from portfolios.services.replay import lock_portfolio, touch
+from portfolios.services.splits import catch_up
 
 
 def holding_for(*, portfolio: Portfolio, stock: StockMetadata, company_name: str = "") -> Holding:
     """The portfolio's holding of `stock`, made if it is new; under the portfolio's lock."""
-    holding, _ = Holding.objects.select_related("stock").get_or_create(
+    holding, is_new = Holding.objects.select_related("stock").get_or_create(
         portfolio=portfolio, stock=stock, defaults={"company_name": company_name}
     )
     holding.portfolio = portfolio
+    if is_new:
+        catch_up([holding])
     return holding
 
 

@@ -33,6 +33,7 @@ from portfolios.services.replay import (
     stored_rows,
     touch,
 )
+from portfolios.services.splits import catch_up
 
 BATCH = 2000
 PREVIEW = 50
@@ -446,9 +447,9 @@ class _Plan:
             change.holding.stock = change.holding.stock  # it may be another's, with another key
             if not change.holding._state.adding:
                 change.holding.save()
-        Holding.objects.bulk_create(
-            [change.holding for change in self.changes if change.holding._state.adding], batch_size=500
-        )
+        new = [change.holding for change in self.changes if change.holding._state.adding]
+        Holding.objects.bulk_create(new, batch_size=500)
+        catch_up(new)
         for start in range(0, len(created), BATCH):
             self.on_progress(PLANNED + (1 - PLANNED) * start / len(created))
             Transaction.objects.bulk_create(created[start : start + BATCH])
