@@ -99,7 +99,8 @@ class Holding(models.Model):
     charges = ExactDecimalField(default=0, editable=False)
     first_transaction_on = models.DateField(null=True, blank=True, editable=False)
     last_transaction_on = models.DateField(null=True, blank=True, editable=False)
-    # The day of a split of the source that could not be booked: a later sale would exceed what it leaves.
+    # The day of a split of the source that could not be booked (a later sale would exceed what it leaves), or of one by
+    # hand that the prices by hand may not know of.
     unbooked_split_on = models.DateField(null=True, blank=True, editable=False)
     # Moves whenever its transactions change.
     version = models.PositiveBigIntegerField(default=0, editable=False)

@@ -14,7 +14,7 @@ from financeproj.core.money import EXACT, ONE, ZERO, plain
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
 from marketdata.calc.rates import Pair
-from marketdata.selectors import RateNow
+from marketdata.selectors import PriceNow, RateNow
 from portfolios.calc.valuation import Line, Summary, exact, fraction, summarise, value_holding
 from portfolios.inputs import Inputs, inputs_of
 from portfolios.models import Holding, Import, InstrumentAlias, Portfolio, Transaction
@@ -151,6 +151,17 @@ def value_all(reading: Reading) -> list[ValuedPortfolio]:
     return [_value(one, holdings.get(one.pk, ()), prices, reading.rates) for one in reading.portfolios]
 
 
+def doubtful_from(holding: Holding, price: PriceNow | None) -> date | None:
+    """The day from which a split makes the holding's value doubtful, None if none does.
+
+    A price by hand counts in the shares of its day: one of the split's day or later knows of it.
+    """
+    split_on = holding.unbooked_split_on
+    if split_on and holding.stock.is_manual and price and price.day >= split_on:
+        return None
+    return split_on
+
+
 def _value(portfolio: Portfolio, holdings: Sequence[Holding], prices: Any, rates: Any) -> ValuedPortfolio:
     with localcontext(EXACT):
         return _value_exactly(portfolio, holdings, prices, rates)
@@ -185,7 +196,7 @@ def _value_exactly(portfolio: Portfolio, holdings: Sequence[Holding], prices: An
                 valuation=valuation,
                 price_as_of=price.as_of if price else None,
                 is_stale=stale,
-                is_doubtful=holding.unbooked_split_on is not None,
+                is_doubtful=doubtful_from(holding, price) is not None,
             )
         )
         shown.append(

@@ -99,7 +99,7 @@ class Line:
     valuation: Valuation
     price_as_of: datetime | None
     is_stale: bool
-    is_doubtful: bool  # a known split could not be booked
+    is_doubtful: bool  # by a split that its transactions or its price lack
 
 
 @dataclass(frozen=True, slots=True)

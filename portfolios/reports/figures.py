@@ -17,6 +17,7 @@ from portfolios.calc.performance import AMOUNTS, Daily, Floats, Ints, Market, co
 from portfolios.inputs import inputs_of
 from portfolios.models import Holding, Portfolio
 from portfolios.reports.vectors import TradeVector, day_number, trades_of
+from portfolios.selectors import doubtful_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Instrument:
     is_held: bool
     has_history: bool
     version: int
-    unbooked_split_on: date | None
+    doubtful_from: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,11 @@ def shelf_of(portfolios: Sequence[Portfolio]) -> Shelf:
     for portfolio in portfolios:
         known = {holding.pk: holding for holding in inputs.holdings.get(portfolio.pk, ())}
         vector = vectors[portfolio.pk]
-        books.append(Book(portfolio, vector, [_instrument(known[pk]) for pk in vector.holding_ids]))
+        books.append(Book(portfolio, vector, [_instrument(known[pk], inputs.prices) for pk in vector.holding_ids]))
     return Shelf(books, inputs.prices, inputs.stamp)
 
 
-def _instrument(holding: Holding) -> Instrument:
+def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument:
     stock = holding.stock
     return Instrument(
         holding_id=holding.pk,
@@ -127,7 +128,7 @@ def _instrument(holding: Holding) -> Instrument:
         is_held=bool(holding.current_quantity),
         has_history=stock.history_fetched_at is not None or stock.owner_id is not None,
         version=stock.version,
-        unbooked_split_on=holding.unbooked_split_on,
+        doubtful_from=doubtful_from(holding, prices.get(holding.stock_id)),
     )
 
 
@@ -194,9 +195,9 @@ def figures_of(book: Book, period: Period, prices: Mapping[UUID, PriceNow], know
 
 
 def names_of(book: Book, unpriced: Ints, period: Period) -> list[str]:
-    """The tickers of what has no price on some day, and of what a split that could not be booked makes doubtful."""
+    """The tickers of what has no price on some day, and of what a split makes doubtful."""
     unpriced_tickers = {book.instruments[index].ticker for index in unpriced.tolist()}
-    doubtful = {one.ticker for one in book.instruments if one.unbooked_split_on and one.unbooked_split_on <= period.end}
+    doubtful = {one.ticker for one in book.instruments if one.doubtful_from and one.doubtful_from <= period.end}
     return sorted(unpriced_tickers | doubtful)
 
 

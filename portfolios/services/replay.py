@@ -232,7 +232,8 @@ def settle_splits(
     A split of the source gives way to one of the same ratio that the user booked within a week, which then counts on
     the source's day, unless a sale in between needs it on its own; it is not booked where nothing is held, where the
     user deleted it (`dismissed`), or where it would make a later sale exceed the holding. Nor does a corrected ratio
-    replace the booked one that a sale needs. `unbooked_split_on` then says so. `known` is in the order of dates.
+    replace the booked one that a sale needs. `unbooked_split_on` then says so, and also of which day a split is that
+    the prices of an instrument priced by hand know nothing of. `known` is in the order of dates.
     """
     booked = {row.date: row for row in rows if _is_booked(row)}
     own = [row for row in rows if not _is_booked(row)]
@@ -258,6 +259,9 @@ def settle_splits(
         settled_rows = settled(given)
         if _oversells(settled_rows):  # the days are not to blame
             settled_rows = settled(days)
+    if holding.stock.is_manual and not holding.unbooked_split_on:
+        taken = {split.date for split in known} - {split.date for split in left}
+        holding.unbooked_split_on = max(set(days.values()) - taken, default=None)
     for row in own:
         row.is_shifted = row.effective_date != was[row.pk]
     kept = {row.pk for row in settled_rows}

@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from financeproj.core.errors import DomainError
-from marketdata.models import StockSplit
-from marketdata.services import record_splits, save_split
+from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
+from marketdata.services import record_splits, save_price, save_split
 from portfolios import services
 from portfolios.models import Holding, Transaction, TransactionSource
 from portfolios.services.replay import contradicted_holdings
@@ -210,3 +210,28 @@ def test_a_holding_that_cannot_take_a_split_keeps_no_other_from_it(portfolio, st
     with pytest.raises(DomainError, match="quantity or cost above"):
         save_split(StockSplit(stock=stock, date=date(2024, 7, 1), ratio=D(10)))
     assert StockSplit.objects.get().date == SPLIT_DAY
+
+
+def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_price_in_new_shares(api, portfolio):
+    fund = StockMetadata.objects.create(
+        ticker="MYFUND", currency="NOK", source=StockMetadata.MANUAL, owner=portfolio.user
+    )
+    save_price(HistoricalStockPrice(stock=fund, date=date(2024, 1, 2), close=D(100)))
+    holding = trade(portfolio, fund, "buy", "10", "100", on=date(2024, 1, 2)).holding_id
+    address = f"/api/v1/portfolios/{portfolio.pk}"
+
+    def named():
+        summary = api.get(address).json()["summary"]
+        assert api.get(f"{address}/performance?start=2024-01-02").json()["missing"] == summary["missing"]
+        return summary["missing"], summary["market_value"]
+
+    assert named() == ([], 1000)
+    split = {"holding_id": str(holding), "type": "split", "date": "2024-03-04", "quantity": 4}
+    row = api.post("/api/v1/transactions", split).json()["id"]
+    assert named() == (["MYFUND"], 4000)
+    assert api.get(f"{address}/performance?start=2024-01-02&end=2024-03-01").json()["missing"] == []
+    api.delete(f"/api/v1/transactions/{row}")
+    assert named() == ([], 1000)
+    api.post("/api/v1/transactions", split)
+    assert api.post("/api/v1/stocks/MYFUND/prices", {"date": "2024-03-04", "close": 25}).status_code == 201
+    assert named() == ([], 1000)
