@@ -1,20 +1,32 @@
-"""Avanza (Sweden): the transactions export. Semicolons, decimal comma, newest row first; no number of its own."""
+"""Avanza (Sweden): the transactions export. Semicolons, decimal comma, newest row first; no number of its own.
+
+The commission is in the transaction's currency and called `Courtage`; before 2025 it was `Courtage (SEK)`, in kronor.
+"""
 
 import re
 from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, Sheet, divided, has_columns, iso_day
+from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, has_columns, iso_day
 
 COLUMNS = (
     "Datum", "Konto", "Typ av transaktion", "Värdepapper/beskrivning", "Antal", "Kurs", "Belopp",
-    "Transaktionsvaluta", "Courtage (SEK)", "Valutakurs", "Instrumentvaluta", "ISIN", "Resultat",
+    "Transaktionsvaluta", "Courtage", "Valutakurs", "Instrumentvaluta", "ISIN", "Resultat",
 )  # fmt: skip
-NUMBERS = ("Antal", "Kurs", "Belopp", "Courtage (SEK)", "Valutakurs")
+NUMBERS = ("Antal", "Kurs", "Belopp", "Courtage", "Courtage (SEK)", "Valutakurs")
 TRADES = {"köp": "buy", "sälj": "sell"}
-CASH = {"insättning", "uttag", "ränta", "övrigt"}
+CASH = {
+    "insättning", "autogiroinsättning", "uttag", "ränta", "inlåningsränta", "preliminärskatt kapitalränta",
+    "adr-avgift", "övrigt",
+}  # fmt: skip
 _DIVIDEND_OF = re.compile(r"^Utdelning (\S+)")
+_HAS_THE_REST = has_columns("Datum", "Typ av transaktion", "Värdepapper/beskrivning", "Instrumentvaluta", "ISIN")
+
+
+def recognises(table: Table) -> bool:
+    has_either = has_columns("Courtage")(table) != has_columns("Courtage (SEK)")(table)
+    return has_either and _HAS_THE_REST(table)
 
 
 def read(table: Table, options: Options) -> Statement:
@@ -31,9 +43,13 @@ def read(table: Table, options: Options) -> Statement:
 def _read_row(sheet: Sheet, raw: Raw) -> None:
     kind = raw["Typ av transaktion"].casefold()
     if kind in TRADES:
+        _require_settled(raw)
         quantity, price, rate = abs(raw.needed("Antal")), raw.needed("Kurs"), _rate(raw)
-        fee, fee_currency = raw.amount("Courtage (SEK)"), "SEK"
-        if fee and rate and rate != ONE and raw["Transaktionsvaluta"] == "SEK":
+        fee, fee_currency = _fee(raw)
+        gross = EXACT.multiply(quantity, price if rate is None else EXACT.multiply(price, rate))
+        # A sale may bring less than its commission.
+        _require_sign(raw, -gross - fee if TRADES[kind] == "buy" else gross - fee)
+        if fee and rate and rate != ONE and fee_currency == raw["Transaktionsvaluta"]:
             fee, fee_currency = divided(fee, rate), raw["Instrumentvaluta"]
         sheet.add(
             raw,
@@ -46,6 +62,7 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
             **_identity(raw),
         )
     elif kind == "utdelning":
+        _require_sign(raw, ONE)
         sheet.add(
             raw,
             type="dividend",
@@ -55,6 +72,7 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
             **_identity(raw),
         )
     elif kind == "utländsk källskatt":
+        _require_sign(raw, -ONE)
         # Only the amount in the account's currency is told.
         tax = {"type": "tax", "quantity": ONE, "price": -raw.needed("Belopp"), "price_in": raw["Transaktionsvaluta"]}
         sheet.add(raw, **tax, **_identity(raw))
@@ -69,6 +87,34 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
         raise sheet.unknown("Typ av transaktion", raw["Typ av transaktion"])
 
 
+def _require_settled(raw: Raw) -> None:
+    """Raises RowProblem for a trade that will be another row, with rate and commission, in a later export."""
+    is_foreign = raw["Instrumentvaluta"] not in ("", "SEK")
+    if is_foreign and not (raw["Valutakurs"] or raw["Courtage"] or raw["Courtage (SEK)"]):
+        detail = (
+            "This trade is not settled yet: it has neither rate nor commission. Export again in some days. Until then "
+            "leave the row out (on_error=skip)."
+        )
+        raise RowProblem("Valutakurs", None, "not_settled", detail)
+
+
+def _require_sign(raw: Raw, ours: Decimal) -> None:
+    """Raises RowProblem if the cash went the other way than `ours`: the row takes back an earlier one."""
+    if EXACT.multiply(raw.amount("Belopp"), ours) < 0:
+        detail = (
+            "The broker takes an earlier row back here. Leave this one out (on_error=skip) and delete the transaction "
+            "that it takes back."
+        )
+        raise RowProblem("Belopp", raw["Belopp"], "unsupported", detail)
+
+
+def _fee(raw: Raw) -> tuple[Decimal, str]:
+    """The commission and its currency."""
+    if raw["Courtage"]:
+        return raw.amount("Courtage"), raw["Transaktionsvaluta"]
+    return raw.amount("Courtage (SEK)"), "SEK"
+
+
 def _rate(raw: Raw) -> Decimal | None:
     """What one unit of the instrument's currency is in the transaction's."""
     if raw["Instrumentvaluta"] == raw["Transaktionsvaluta"]:
@@ -78,7 +124,7 @@ def _rate(raw: Raw) -> Decimal | None:
         return stated
     # Dividends say 1 whatever the rate was: it is in the amount.
     gross, amount = EXACT.multiply(raw.needed("Antal"), raw.needed("Kurs")), raw.amount("Belopp")
-    return divided(abs(amount), abs(gross)) if gross and amount and not raw.amount("Courtage (SEK)") else None
+    return divided(abs(amount), abs(gross)) if gross and amount and not _fee(raw)[0] else None
 
 
 def _identity(raw: Raw) -> dict[str, object]:
@@ -99,6 +145,6 @@ FORMAT = Format(
     label="Avanza",
     columns=COLUMNS,
     example=";".join(COLUMNS) + "\r\n2024-03-01;1234567;Köp;Investor B;10;250,50;-2544;SEK;39;;SEK;SE0015811963;\r\n",
-    recognises=has_columns("Datum", "Typ av transaktion", "Värdepapper/beskrivning", "Instrumentvaluta", "ISIN"),
+    recognises=recognises,
     read=read,
 )

@@ -209,6 +209,28 @@ AVANZA = [
             "ATLAS.USD.DEMO": (3, D("100.8"), 3024, D("423.50"), 26, D("3.90")),
         },
     ),
+    _sample(
+        "avanza since 2025", "avanza", _AVANZA.replace("Courtage (SEK)", "Courtage"),
+        f"""
+2025-12-31;77;Preliminärskatt kapitalränta;;;;-0,73;SEK;;;;;
+2025-12-31;77;Inlåningsränta;;;;2,44;SEK;;;;;
+2025-11-14;77;Utländsk källskatt;Utdelning ATL.K 0.5 USD/aktie 15%;100;;-71,25;SEK;;;;{ATLAS};
+2025-11-14;77;Utdelning;Atlas Inc;100;0,50;475;SEK;;;USD;{ATLAS};
+2025-11-03;77;Sälj;Atlas Inc;-90;10,00;8500;SEK;50;9,50;USD;{ATLAS};555,02
+2025-10-14;77;ADR-avgift;ADR ATL.K 2025-08-27;;;-3,8;SEK;;;;;
+2025-10-10;77;Köp;Atlas Inc;190;9,22;-16772,74;SEK;57,25;9,541895;USD;{ATLAS};
+2025-10-09;77;Köp;Skogsfonden;0,5;200,00;-100;SEK;;;SEK;{SKOG};
+2025-10-01;77;Autogiroinsättning;Autogiroinsättning;;;20000;SEK;;;;;
+""",
+        [3, 4, 5, 6, 7, 8], [0, 1, 2, 3, 4],
+        currency="SEK", created=5, ignored=4, instruments={ATLAS: "ATLAS.USD.DEMO", SKOG: "SKOGEN.SEK.DEMO"},
+        rates=(("USD", "SEK", date(2025, 11, 14), "9.50"),),
+        held={
+            "SKOGEN.SEK.DEMO": (D("0.5"), 200, 100, 0, 0, 0),
+            # 190 x 9.22 x 9.541895 + 57.25 = 16,772.7417 for 190; 90 sold for 8,550 - 50, their cost 7,944.9829
+            "ATLAS.USD.DEMO": (100, D("9.2516"), D("8827.7588"), D("555.0171"), D("475.00"), D("71.25")),
+        },
+    ),
 ]  # fmt: skip
 
 # --- DEGIRO ---------------------------------------------------------------------------------------------------------
