@@ -7,7 +7,16 @@ from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import MONTHS, Raw, RowProblem, Sheet, added_to, has_columns, iso_day
+from integrations.statements.sheet import (
+    MONTHS,
+    Raw,
+    RowProblem,
+    Sheet,
+    added_to,
+    has_columns,
+    iso_day,
+    require_commission,
+)
 from integrations.statements.values import day_of, plain_text
 
 STOCKS = ("Date", "Ticker", "Type", "Quantity", "Price per share", "Total Amount", "Currency", "FX Rate")
@@ -58,9 +67,7 @@ def _read_stock(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
         quantity, price = raw.needed("Quantity"), raw.needed("Price per share")
         gross, total = EXACT.multiply(quantity, price), raw.needed("Total Amount")
         fee = total - gross if side == "buy" else gross - total
-        if fee < -CENT:
-            detail = f"{quantity} at {price} is {gross}, the total is {total}."
-            raise RowProblem("Total Amount", raw["Total Amount"], "amount_mismatch", detail)
+        require_commission(raw, "Total Amount", fee, quantity, price, rounding=CENT)
         held[ticker] += quantity if side == "buy" else -quantity
         # What is less than a cent is rounding and no fee.
         fee = fee.quantize(CENT) if fee >= CENT else ZERO

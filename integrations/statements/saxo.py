@@ -6,7 +6,8 @@ from typing import Any
 
 from financeproj.core.money import EXACT, ONE
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, has_columns, named_day
+from integrations.statements.sheet import Raw, RowProblem, Sheet, has_columns, named_day, require_commission
+from integrations.statements.values import number_in
 
 COLUMNS = (
     "Client ID", "Trade Date", "Value Date", "Type", "Instrument", "Instrument ISIN", "Instrument currency",
@@ -15,7 +16,7 @@ COLUMNS = (
 TRADES = {"trade", "transactie"}
 CASH = {"cash transfer", "cash amount"}
 SIDES = {"buy": "buy", "koop": "buy", "sell": "sell", "verkoop": "sell"}
-_EVENT = re.compile(r"([A-Za-z]+) (-?[\d.]+) @ ([\d.]+) ([A-Z]{3})")
+_EVENT = re.compile(r"([A-Za-z]+) (-?[\d.,]+) @ ([\d.,]+) ([A-Z]{3})")
 
 
 def read(table: Table, options: Options) -> Statement:
@@ -57,15 +58,27 @@ def _add_trade(sheet: Sheet, raw: Raw, amount: Decimal) -> None:
     side = SIDES.get(match[1].casefold()) if match else None
     if match is None or side is None:
         raise sheet.unknown("Event", raw["Event"])
-    quantity, price = abs(Decimal(match[2])), Decimal(match[3])  # these with a point, whatever the amounts have
+    quantity, price = abs(_number(raw, match[2])), _number(raw, match[3])
     gross = EXACT.multiply(quantity, price)
     commission = -amount - gross if side == "buy" else gross - amount
-    if commission < 0:
-        detail = f"{quantity} at {price} is {gross}, the amount is {amount}."
-        raise RowProblem("Booked Amount", raw["Booked Amount"], "amount_mismatch", detail)
+    require_commission(raw, "Booked Amount", commission, quantity, price)
     sheet.add(
         raw, type=side, quantity=quantity, price=price, commission=commission, currency=match[4], **_identity(raw)
     )  # fmt: skip
+
+
+def _number(raw: Raw, text: str) -> Decimal:
+    """A number of the words of a trade: these have a decimal point, whatever the amounts have.
+
+    Raises RowProblem for any other, and for 1,500, of which nobody knows whether it is 1500 or 1.5.
+    """
+    number = number_in(text, "point")
+    if number is None:
+        raise RowProblem("Event", raw["Event"], "invalid", f"{text} is no number with a decimal point.")
+    if "," in text and (other := number_in(text, "comma")) is not None:
+        detail = f"{text} could be {number} or {other}: enter the row by hand."
+        raise RowProblem("Event", raw["Event"], "invalid", detail)
+    return number
 
 
 def _identity(raw: Raw) -> dict[str, Any]:

@@ -24,6 +24,7 @@ CASH = {
     "non-qualified div", "funds received", "service fee", "bank interest", "margin interest", "journal",
 }  # fmt: skip
 TOTAL = "Transactions Total"
+PERCENT = Decimal("0.01")
 _DAY = re.compile(r"(?:\d\d/\d\d/\d{4} as of )?(\d\d)/(\d\d)/(\d{4})", re.ASCII)
 
 
@@ -55,6 +56,7 @@ def _read_row(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
         quantity = abs(raw.needed("Quantity"))
         held[symbol] += quantity if TRADES[kind] == "buy" else -quantity
         price, fee = raw.needed("Price"), raw.amount("Fees & Comm")
+        _require_amount(raw, TRADES[kind], quantity, price, fee)
         sheet.add(raw, type=TRADES[kind], quantity=quantity, price=price, commission=fee, **_identity(raw))
     elif kind in INCOME and symbol:
         sheet.add(raw, type="dividend", quantity=ONE, price=raw.needed("Amount"), **_identity(raw))
@@ -80,6 +82,15 @@ def _read_row(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
         )
     else:
         raise sheet.unknown("Action", raw["Action"])
+
+
+def _require_amount(raw: Raw, side: str, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
+    """Raises RowProblem if the amount is not about what the trade comes to: bonds are priced in percent, say."""
+    amount, gross = raw.number("Amount"), EXACT.multiply(quantity, price)
+    ours = -gross - fee if side == "buy" else gross - fee
+    if amount is not None and abs(amount - ours) > max(ONE, EXACT.multiply(gross, PERCENT)):
+        detail = f"{quantity} at {price} and fees of {fee} come to {ours}, the amount is {amount}."
+        raise RowProblem("Amount", raw["Amount"], "amount_mismatch", detail)
 
 
 def _identity(raw: Raw) -> dict[str, Any]:

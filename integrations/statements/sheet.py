@@ -186,6 +186,23 @@ def has_columns(*names: str) -> Callable[[Table], bool]:
 
 # --- Arithmetic of brokers ----------------------------------------------------------------------------------------
 
+# A commission that is only the difference of two figures may be this much of the currency, or this part of the trade.
+MAX_COMMISSION, MAX_PART = Decimal(100), Decimal("0.05")
+
+
+def require_commission(
+    raw: Raw, column: str, commission: Decimal, quantity: Decimal, price: Decimal, *, rounding: Decimal = ZERO
+) -> None:
+    """Check a commission that is what the amount in `column` has beyond quantity times price.
+
+    Raises RowProblem(amount_mismatch) if it is negative by more than `rounding`, or more than both 100 and 5 %: then
+    one of the figures is not what it was taken for.
+    """
+    gross = EXACT.multiply(quantity, price)
+    if not -rounding <= commission <= max(MAX_COMMISSION, EXACT.multiply(gross, MAX_PART)):
+        detail = f"{quantity} at {price} is {gross}, the amount is {raw[column]}: {commission} is no commission."
+        raise RowProblem(column, raw[column], "amount_mismatch", detail)
+
 
 def divided(value: Decimal, by: Decimal) -> Decimal:
     """A quotient as stored: 15 digits."""

@@ -421,6 +421,7 @@ SAXO = (
     "Instrument Symbol,Event,{amount},Order ID,Conversion Rate{more}"
 )
 FUND = "Wereldfonds,IE0000000041,EUR,Euronext Amsterdam,WERELD:xams"
+WERELD = choices(IE0000000041="WERELD.EUR.DEMO")
 
 
 @pytest.mark.parametrize(
@@ -457,6 +458,60 @@ def test_saxo_rows_that_cannot_be_read_are_errors(account, line, code):
     assert [error["code"] for error in body["errors"]] == [code]
 
 
+@pytest.mark.parametrize(
+    ("event", "amount", "quantity", "price", "commission"),
+    [
+        ("Buy 1,500.5 @ 10.00 EUR", "-15008,00", D("1500.5"), 10, 3),
+        ("Buy 1,500,000 @ 0.01 EUR", "-15003,00", 1500000, D("0.01"), 3),
+        ("Buy 1.5 @ 1,000.25 EUR", "-1503,375", D("1.5"), D("1000.25"), 3),
+        ("Buy 0.125 @ 800 EUR", "-103,00", D("0.125"), 800, 3),
+        ("Buy 1 @ 1.00 EUR", "-101,00", 1, 1, 100),  # 100 % of it, but 100
+        ("Buy 1000 @ 10.00 EUR", "-10500,00", 1000, 10, 500),  # 500, but 5 % of it
+        ("Buy 1000 @ 10.00 EUR", "-10000,00", 1000, 10, 0),
+    ],
+)
+def test_saxos_words_have_a_decimal_point_and_commas_where_only_thousands_can_be_meant(
+    account, event, amount, quantity, price, commission
+):
+    line = f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},"{event}","{amount}",7001,1'
+    upload = account("EUR")
+    upload.done(data=text(SAXO.format(amount="Amount", more=""), line), instruments=WERELD)
+    assert ledger() == [("buy", quantity, price, commission, 1, None)]
+
+
+@pytest.mark.parametrize(
+    ("event", "amount", "column", "code", "says"),
+    [
+        ("Buy 1.500 @ 10.00 EUR", "-15005,00", "Amount", "amount_mismatch", "1.500 at 10.00 is 15.00000"),
+        ("Buy 1,500 @ 1.00 EUR", "-1505,00", "Event", "invalid", "1,500 could be 1500 or 1.5"),
+        ("Buy 10 @ 1,500 EUR", "-15005,00", "Event", "invalid", "1,500 could be 1500 or 1.5"),
+        ("Buy 1.500.000 @ 1.00 EUR", "-1500005,00", "Event", "invalid", "1.500.000 is no number"),
+        ("Buy 1.500,5 @ 1.00 EUR", "-1505,5", "Event", "invalid", "1.500,5 is no number"),
+        ("Buy 12,5 @ 1.00 EUR", "-13", "Event", "invalid", "12,5 is no number"),
+        ("Buy . @ 1.00 EUR", "-13", "Event", "invalid", ". is no number"),
+        ("Buy \u0663 @ 1.00 EUR", "-13", "Event", "invalid", "\u0663 is no number"),
+        ("Buy 1 @ 10.00 EUR", "-110,01", "Amount", "amount_mismatch", "100.01 is no commission"),
+        ("Buy 1000 @ 10.00 EUR", "-10500,01", "Amount", "amount_mismatch", "500.01 is no commission"),
+        ("Sell 1000 @ 10.00 EUR", "9499,99", "Amount", "amount_mismatch", "500.01 is no commission"),
+        ("Sell 1000 @ 10.00 EUR", "-9999,00", "Amount", "amount_mismatch", "19999.00 is no commission"),
+    ],
+)
+def test_what_saxos_words_and_amount_leave_open_is_an_error_of_its_row(
+    account, dump, event, amount, column, code, says
+):
+    upload = account("EUR")
+    header = SAXO.format(amount="Amount", more="")
+    held_before = f'1,01-Mar-2024,05-Mar-2024,Trade,{FUND},Buy 2000 @ 9.00 EUR,"-18003,00",7000,1'
+    line = f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},"{event}","{amount}",7001,1'
+    before = dump()
+    response = upload(data=text(header, line, held_before), instruments=WERELD)
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["row"], error["column"], error["code"]) == (2, column, code)
+    assert says in error["detail"]
+    assert dump() == before
+
+
 # --- Revolut ------------------------------------------------------------------------------------------------------
 
 
@@ -477,6 +532,38 @@ def test_revolut_stocks(account):
     # 2 for 2,002 become 8 at 250.25; 3 sold for 900 - 1
     assert held()["ATLAS.USD.DEMO"] == (5, D("250.25"), D("1251.25"), D("148.25"), D("1.25"), 0)
     twice(upload, data)
+
+
+REVOLUT = "Date,Ticker,Type,Quantity,Price per share,Total Amount,Currency,FX Rate"
+
+
+@pytest.mark.parametrize(
+    ("line", "commission"),
+    [
+        ('BUY - MARKET,2,$180.00,"$1,360.00"', "1000.00"),
+        ("BUY - MARKET,2,$180.00,$460.01", "100.01"),
+        ('BUY - MARKET,20,$180.00,"$3,780.01"', "180.01"),
+        ("SELL - MARKET,2,$180.00,$259.99", "100.01"),
+        ("SELL - MARKET,2,$180.00,-$360.00", "720.00"),
+    ],
+)
+def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(account, dump, line, commission):
+    upload = account("USD")
+    rows = [f"2024-05-04T14:30:00.000Z,ATL,{line},USD,1.08", "2024-03-04T14:30:00Z,ATL,BUY - MARKET,9,$9,$81,USD,1.08"]
+    before = dump()
+    response = upload(data=text(REVOLUT, *rows), instruments=choices(ATL="ATLAS.USD.DEMO"))
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["row"], error["column"], error["code"]) == (2, "Total Amount", "amount_mismatch")
+    assert f"{commission} is no commission" in error["detail"]
+    assert dump() == before
+
+
+@pytest.mark.parametrize(("quantity", "total", "commission"), [(2, "$460.00", 100), (20, "$3780.00", 180)])
+def test_revolut_may_take_100_or_5_percent(account, quantity, total, commission):
+    line = f"2024-03-04T14:30:00.000Z,ATL,BUY - MARKET,{quantity},$180.00,{total},USD,1.08"
+    account("USD").done(data=text(REVOLUT, line), instruments=choices(ATL="ATLAS.USD.DEMO"))
+    assert ledger() == [("buy", quantity, 180, commission, 1, None)]
 
 
 def test_revolut_crypto(account):
@@ -532,6 +619,40 @@ def test_schwab_corporate_actions_that_cannot_be_told_are_errors(account):
         (2, "unknown_type"),
         (3, "unknown_split_ratio"),
     ]
+
+
+SCHWAB = "Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        # A T-bill: priced in percent of what it pays back.
+        '"06/13/2024","Buy","912797GK7","US TREASURY BILL","10,000","$97.50","","-$9,750.00"',
+        '"06/13/2024","Sell","912797GK7","US TREASURY BILL","10,000","$97.50","","$9,750.00"',
+        '"06/13/2024","Buy","912797GK7","ATLAS INC","100","$40.00","$10.00","-$4,050.02"',
+        '"06/13/2024","Buy","912797GK7","ATLAS INC","1","$40.00","","-$41.01"',
+        '"06/13/2024","Sell","912797GK7","ATLAS INC","100","$40.00","$10.00","$3,949.98"',
+        '"06/13/2024","Buy","912797GK7","ATLAS INC","100","$40.00","","$4,000.00"',
+        '"06/13/2024","Reinvest Shares","912797GK7","ATLAS INC","100","$40.00","","-$40.00"',
+    ],
+)
+def test_a_schwab_trade_whose_amount_is_another_is_an_error_of_its_row(account, dump, line):
+    upload = account("USD")
+    rows = [line, '"03/01/2024","Buy","912797GK7","ATLAS INC","20,000","$1.00","","-$20,000.00"']
+    before = dump()
+    response = upload(data=text(SCHWAB, *rows), instruments='{"912797GK7": "ATLAS.USD.DEMO"}')
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["row"], error["column"], error["code"]) == (2, "Amount", "amount_mismatch")
+    assert dump() == before
+
+
+@pytest.mark.parametrize("amount", ["-$4,050.00", "-$3,970.00", "-$4,010.00", ""])
+def test_a_schwab_amount_may_be_off_by_one_percent(account, amount):
+    line = f'"06/13/2024","Buy","ATL","ATLAS INC","100","$40.00","$10.00","{amount}"'
+    account("USD").done(data=text(SCHWAB, line), instruments=choices(ATL="ATLAS.USD.DEMO"))
+    assert ledger() == [("buy", 100, 40, 10, 1, None)]
 
 
 # --- Scalable Capital ---------------------------------------------------------------------------------------------
