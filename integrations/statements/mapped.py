@@ -14,6 +14,13 @@ def read(table: Table, options: Options) -> Statement:
         raise FileProblem(
             "unknown_format", f"The mapping names {', '.join(sorted(unknown))}, which is no column of ours."
         )
+    for column in ours:
+        wanted = sorted(our for our, theirs in options.mapping.items() if theirs.strip() == column)
+        if len(wanted) > 1:
+            raise FileProblem(
+                "unknown_format",
+                f"The mapping names the column {column} for {' and '.join(wanted)}: it can be only one of them.",
+            )
     if absent := ours.keys() - set(names):
         raise FileProblem("unknown_format", f"The header has no column {', '.join(sorted(absent))}.")
     # A column that is not mapped is not read, whatever it is called.

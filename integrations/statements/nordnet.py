@@ -90,9 +90,11 @@ def read(table: Table, options: Options) -> Statement:
     return sheet.statement
 
 
-def _entered(raw: Raw) -> tuple[str, int]:
+def _entered(raw: Raw) -> tuple[str, int, str]:
     """Nordnet numbers the rows in the order of booking."""
-    return raw["booked"], int(raw["id"]) if raw["id"].isascii() and raw["id"].isdigit() else 0
+    # By length, then as text: Python makes no number of more than 4,300 digits.
+    digits = raw["id"].lstrip("0") if raw["id"].isascii() and raw["id"].isdigit() else ""
+    return raw["booked"], len(digits), digits
 
 
 def _currencies(sheet: Sheet) -> dict[str, str]:
@@ -127,6 +129,12 @@ def _read_row(
     elif kind in BUYS | SALES:
         _add(sheet, raw, currencies, "buy" if kind in BUYS else "sell", raw.day("traded"), fees=_fees(raw))
     elif kind in DIVIDENDS:
+        if raw.amount("amount") < 0:
+            detail = (
+                "The broker takes a dividend back here. Leave this row out (on_error=skip) and delete the dividend "
+                "that it takes back."
+            )
+            raise RowProblem("amount", raw["amount"], "unsupported", detail)
         _add(sheet, raw, currencies, "dividend", raw.day("booked"))
     elif kind in TAXES:
         _add_tax(sheet, raw, currencies)
@@ -150,7 +158,7 @@ def _fees(raw: Raw) -> tuple[Decimal, str]:
 
 def _money(raw: Raw, currencies: dict[str, str]) -> tuple[str | None, Decimal | None]:
     """(the currency of the row's price, what one unit of it is in the account's currency), None if it does not say."""
-    stated = raw.number("rate_of_trade") or raw.number("rate")
+    stated = raw.number("rate_of_trade") or raw.number("rate") or None  # 0 is no rate
     currency = raw["result_currency"] or currencies.get(raw["isin"])
     if not currency and stated in (None, ONE):
         currency = raw["account_currency"]
@@ -196,6 +204,7 @@ def _add_tax(sheet: Sheet, raw: Raw, currencies: dict[str, str]) -> None:
         date=raw.day("booked"),
         quantity=ONE,
         price=divided(amount, rate) if rate and rate != ONE else amount,
+        price_in=None if rate else raw["account_currency"],
         exchange_rate=rate,
         **_identity(raw, currency),
     )
@@ -257,7 +266,9 @@ def _cash_divergence(raws: Iterable[Raw], made: dict[int, list[StatementRow]]) -
     rows = [raw for raw in raws if raw.number("balance") is not None]
     for raw, following in zip(rows, [*rows[1:], None], strict=False):
         booked = raw.amount("amount")
-        ours = sum((_cash_effect(row) for row in made[raw.line]), ZERO) if made[raw.line] else booked
+        # Without a rate, what our transactions did to the cash of the account is not known.
+        is_known = made[raw.line] and all(row.exchange_rate for row in made[raw.line])
+        ours = sum((_cash_effect(row) for row in made[raw.line]), ZERO) if is_known else booked
         if balance is None:
             balance = raw.needed("balance") - booked
         balance += ours

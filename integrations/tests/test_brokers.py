@@ -688,6 +688,23 @@ def test_a_table_whose_columns_the_request_names(upload):
     assert Transaction.objects.exclude(note="").count() == 0
 
 
+def test_two_columns_of_ours_in_one_of_theirs_are_refused_so_that_neither_is_lost(upload, dump):
+    data = text("Tag;Art;Papier;Antall;Kurs;Gebyr;Navn", "04.03.2024;buy;FJORD.DEMO;10;100,50;29,50;Fjord")
+    mapping = {"date": "Tag", "type": "Art", "ticker": "Papier", "quantity": "Antall", "price": "Kurs"}
+    before = dump()
+    for twice_mapped in ({"commission": "Gebyr", "note": "Gebyr"}, {"note": " Gebyr", "commission": "Gebyr "}):
+        response = upload(data=data, mapping=json.dumps(mapping | twice_mapped))
+        assert response.status_code == 422
+        [error] = response.json()["errors"]
+        assert (error["attr"], error["code"]) == ("file", "unknown_format")
+        assert (
+            error["detail"] == "The mapping names the column Gebyr for commission and note: it can be only one of them."
+        )
+    assert dump() == before
+    body = upload.done(data=data, mapping=json.dumps(mapping | {"commission": "Gebyr", "company_name": "Navn"}))
+    assert (body["created"], Transaction.objects.get().commission) == (1, D("29.5"))
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
     [

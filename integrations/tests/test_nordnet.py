@@ -1,10 +1,12 @@
 """Nordnet's export, with the truth worked out by hand from the broker's own rules."""
 
+from datetime import date
 from decimal import Decimal as D
 
 import pytest
 
 from integrations.statements.nordnet import FINNISH, NORWEGIAN
+from marketdata.tests.factories import with_rates
 from portfolios.models import Holding, InstrumentAlias, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +145,9 @@ def test_a_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(uploa
     assert body["first_divergence"] == {"row": 8, "expected": "balance 28908.31", "got": "balance 28808.31"}
 
 
+LONG, RATE_REQUIRED = "9" * 5000, "exchange_rate_required"
+
+
 @pytest.mark.parametrize(
     ("row", "column", "code"),
     [
@@ -151,12 +156,73 @@ def test_a_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(uploa
         ("210|2025-08-01|2025-08-01|KJØPT|Fjordlaks|NO0000000101|mange|1|0|0|NOK|5|1|||", "Antall", "invalid"),
         ("210|2025-08-01|igår|KJØPT|Fjordlaks|NO0000000101|1|1|0|0|NOK|5|1|||", "Handelsdag", "invalid"),
         ("210|2025-08-01|2025-08-01|KJØPT|Fjordlaks|NO0000000101|1||0|0|NOK|5|1|||", "Kurs", "required"),
+        ("210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-52,04||0|1|10,4076||", "Beløp", "unsupported"),
+        ("210|2025-08-01|2025-08-01|KUPONGSKATT|Harbor|US0000000103|5|||7,81||0|1|10,4076||", "Beløp", "unsupported"),
+        (f"{LONG}|2025-08-01|2025-08-01|KJØPT|Orkla|NO0000000101|1|1|0|0|NOK|5|1|||", "external_id", "max_length"),
+        ("210|2025-08-01|2025-08-01|KJØPT|Harbor|US0000000103|1|9|99|0|USD|6|1|0||", "Vekslingskurs", RATE_REQUIRED),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_read_is_an_error_and_never_dropped(upload, row, column, code):
     body = upload.done(data=statement([row, *ROWS]), instruments=CHOICES, on_error="skip")
     assert [(error["row"], error["column"], error["code"]) for error in body["errors"]] == [(2, column, code)]
     assert (body["failed"], body["created"], body["reconciled"]) == (1, 11, None)
+
+
+def test_a_dividend_that_was_taken_back_is_an_error_and_no_second_dividend(upload, dump):
+    row = "210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-52,04||0|36 549|10,4076|UTBYTTE HRB 1 USD/AKSJE|"
+    before = dump()
+    response = upload(data=statement([row, *ROWS]), instruments=CHOICES)
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert (error["row"], error["column"], error["code"]) == (2, "Beløp", "unsupported")
+    assert "on_error=skip" in error["detail"]
+    assert dump() == before
+
+
+@pytest.mark.parametrize("rate", ["", "0"])
+def test_a_tax_in_kroner_on_dollars_without_a_rate_is_turned_into_dollars_at_the_days_rate(upload, rate):
+    with_rates("USD", "NOK", {date(2025, 5, 15): "10.40"})
+    rows = [
+        f"205|2025-05-15|2025-05-09|KUPONGSKATT|Harbor|US0000000103|5|||-39,80||0|960,20|{rate}|KUPONGSKATT HRB 15%|",
+        "203|2025-04-02|2025-04-01|KJØPT|Harbor|US0000000103|5|210|99|-11 124|USD|5|1 000|10,5000||",
+    ]
+    body = upload.done(data=statement(rows), instruments=CHOICES)
+    assert (body["created"], body["reconciled"], body["first_divergence"]) == (2, True, None)
+    tax = Transaction.objects.get(type="tax")
+    assert (tax.price.quantize(D("0.000001")), tax.exchange_rate) == (D("3.826923"), D("10.40"))
+    assert held()["HARBOR.USD.DEMO"][5].quantize(D("0.01")) == D("39.80")
+
+
+def test_a_tax_in_kroner_on_dollars_without_any_rate_is_an_error_of_its_row(upload, dump):
+    rows = [
+        "205|1995-05-15|1995-05-09|KUPONGSKATT|Harbor|US0000000103|5|||-39,80||0|960,20||KUPONGSKATT HRB 15%|",
+        "203|1995-04-02|1995-04-01|KJØPT|Harbor|US0000000103|5|210|99|-11 124|USD|5|1 000|10,5000||",
+    ]
+    before = dump()
+    response = upload(data=statement(rows), instruments=CHOICES)
+    errors = [(error["row"], error["column"], error["code"]) for error in response.json()["errors"]]
+    assert (response.status_code, errors) == (422, [(2, "currency", "exchange_rate_required")])
+    assert dump() == before
+
+
+def test_a_rate_of_0_is_no_rate(upload):
+    with_rates("USD", "NOK", {date(2025, 4, 1): "10.60"})
+    row = "203|2025-04-02|2025-04-01|KJØPT|Harbor|US0000000103|5|210||-11 130|USD|5|1 000|0||"
+    home = "202|2025-04-02|2025-04-01|KJØPT|Fjordlaks|NO0000000101|20|201,70|39|-4 073|NOK|20|12 130|0||"
+    body = upload.done(data=statement([row, home]), instruments=CHOICES)
+    assert (body["reconciled"], body["first_divergence"]) == (True, None)
+    rates = dict(Transaction.objects.values_list("holding__stock__ticker", "exchange_rate"))
+    assert rates == {"HARBOR.USD.DEMO": D("10.60"), "FJORDLAKS.DEMO": 1}
+
+
+def test_rows_of_a_day_are_taken_in_the_order_of_their_numbers_however_long_these_are(upload):
+    rows = [
+        "1000|2025-01-14|2025-01-13|SALG|Fjordlaks|NO0000000101|20|210|0|4 200|NOK|0|4 166|||",
+        "0999|2025-01-14|2025-01-13|KJØPT|Fjordlaks|NO0000000101|20|201,70|0|-4 034|NOK|20|-34|||",
+    ]
+    for given in (rows, rows[::-1]):
+        body = upload(data=statement(given), instruments=CHOICES, dry_run="true").json()
+        assert (body["errors"], body["reconciled"], body["first_divergence"]) == ([], True, None)
 
 
 def test_the_finnish_export_is_the_same_file_in_other_words(upload):
