@@ -1,6 +1,8 @@
 """Files of transactions: taken in, and written out."""
 
 import hashlib
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -22,6 +24,7 @@ from integrations.statements.base import Fault, FileProblem, FileTooLarge, Optio
 from integrations.statements.registry import AUTO, read_statement
 from marketdata.services import exchange_rates_for_import, note_isin
 from portfolios import selectors
+from portfolios.calc.duplicates import fingerprint
 from portfolios.models import Import, Portfolio, Transaction
 from portfolios.services import import_rows, remember_aliases
 from portfolios.services.importing import Checkpoint, Outcome, row_error
@@ -125,6 +128,7 @@ def carry_out(
     for row in rows:
         if row.rate_currency and row.rate_currency != portfolio.currency:
             row.exchange_rate = None  # it is the rate to the broker's account, which is in another currency
+    _keep_former_ids(portfolio, rows)
     outcome = import_rows(
         statement=statement,
         rows=rows,
@@ -138,6 +142,29 @@ def carry_out(
     if outcome.is_saved and not outcome.is_refused:
         _remember(portfolio, resolution)
     return outcome
+
+
+def _keep_former_ids(portfolio: Portfolio, rows: list[StatementRow]) -> None:
+    """Give rows that were recorded under their former id, and say the same, that id again: so they are duplicates."""
+    former = {row.former_id for row in rows if row.former_id}
+    if not former:
+        return
+    recorded: dict[tuple[str | None, ...], list[str]] = defaultdict(list)
+    stored = Transaction.objects.filter(portfolio=portfolio, external_id__isnull=False)
+    values = ("external_id", "imported_as", "date", "type", "quantity", "price")
+    for external_id, print_, day, kind, quantity, price in stored.values_list(*values).iterator():
+        name = re.sub(r":\d+$", "", external_id)
+        if name in former:
+            recorded[name, *_content(print_ or fingerprint("", day, kind, quantity, price, None))].append(external_id)
+    for row in rows:
+        print_ = fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission)
+        if ids := recorded.get((row.former_id, *_content(print_))):
+            row.external_id = ids.pop(0)
+
+
+def _content(print_: str) -> tuple[str, ...]:
+    """Day, type, quantity and price of a fingerprint; a fee was once all told with the first of several rows."""
+    return tuple(print_.split("|")[1:5])
 
 
 def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:

@@ -58,7 +58,8 @@ class StatementRow:
     Brokers name an instrument by ISIN or by a symbol of theirs; then `ticker` is empty until it is resolved.
     `rate_currency` is what `exchange_rate` turns an amount into, if not the portfolio's own currency for certain.
     `price_in` and `commission_in` are the currencies of these amounts where they are not in `currency` yet: they are
-    converted at the day's rate.
+    converted at the day's rate. `former_id` is what the reader of this format made `external_id` of before, alone or
+    with `:2` and so on: a row that was recorded under that is known again by its content.
     """
 
     row: int
@@ -78,6 +79,7 @@ class StatementRow:
     rate_currency: str | None = None
     price_in: str | None = None
     commission_in: str | None = None
+    former_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,18 @@
 """DEGIRO: the account statement, in Dutch, English, Portuguese and French words.
 
-One trade is several rows of one order: what was traded, its fees, and the exchange of its currency. The columns are
-the same in every language and are read by position. Newest row first. Some files have a point in one number and a comma
-in the next.
+One trade is several rows of one order: what was traded, its fees, and the exchange of its currency. The fills of an
+order may be of several days, and then of several files. The columns are the same in every language and are read by
+position. Newest row first. Some files have a point in one number and a comma in the next.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import EXACT, ONE, ZERO
+from financeproj.core.money import EXACT, ONE, ZERO, plain
 from integrations.statements.base import Divergence, Fault, Format, Options, Statement, StatementRow, Table
 from integrations.statements.sheet import Raw, RowProblem, Sheet, dashed_day, divided, major_unit
 from integrations.statements.values import number_in
@@ -54,11 +54,30 @@ CENT = Decimal("0.01")
 
 @dataclass(slots=True)
 class _Order:
-    """The rows that share an order id."""
+    """The rows that share an order id. `first` is the first fill of each day, `named` counts the ids given so far."""
 
     trades: list[Raw] = field(default_factory=list)
     fees: list[Raw] = field(default_factory=list)
     exchanges: list[Raw] = field(default_factory=list)
+    first: dict[str, Raw] = field(default_factory=dict)
+    named: Counter[str] = field(default_factory=Counter)
+
+    def fees_of(self, fill: Raw) -> list[Raw]:
+        """The fees of a day, once: with its first fill. Those of a day without any go with the first of all."""
+        if self.first.get(fill["date"]) is not fill:
+            return []
+        is_first = self.trades[0] is fill
+        return [fee for fee in self.fees if self.first.get(fee["date"], fill if is_first else None) is fill]
+
+    def exchanges_of(self, fill: Raw) -> list[Raw]:
+        """Those of its day, which are what a file of that day alone has; all if there are none."""
+        return [raw for raw in self.exchanges if raw["date"] == fill["date"]] or self.exchanges
+
+    def external_id(self, fill: Raw, quantity: Decimal, price: Decimal) -> str:
+        """Made of what the fill says, so that it is the same whichever others of the order are in the file."""
+        name = f"{fill['order']}:{fill.day('date')}T{fill['time']}:{plain(quantity):f}@{plain(price):f}"
+        self.named[name] += 1
+        return name if self.named[name] == 1 else f"{name}:{self.named[name]}"
 
 
 def recognises(table: Table) -> bool:
@@ -114,6 +133,7 @@ def _orders(sheet: Sheet) -> dict[str, _Order]:
             order.exchanges.append(raw)
         elif _TRADE.fullmatch(raw["description"]):
             order.trades.append(raw)
+            order.first.setdefault(raw["date"], raw)
     return orders
 
 
@@ -158,7 +178,7 @@ def _read_row(
     elif _starts(words, EXCHANGE) or not raw["isin"]:
         _ignore_cash(sheet, raw)
     elif match and not match["prefix"]:
-        _add_trade(sheet, raw, match, order or _Order(trades=[raw]))
+        _add_trade(sheet, raw, match, order or _Order())
     elif match:
         _add_action(sheet, raw, match, halves[raw["isin"], raw["date"]])
     elif words in DIVIDENDS or words in TAXES:
@@ -204,16 +224,15 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
     if change is not None and abs(abs(change) - gross) > max(CENT, gross / 500):
         detail = f"{quantity} at {price} is {gross}, the change of the cash is {change}."
         raise RowProblem("change", raw["change"], "amount_mismatch", detail)
-    rate, account_currency = _exchange(order, currency)
-    fee, fee_currency = ZERO, ""
-    if order.trades and order.trades[0] is raw:  # the fees of the whole order, once
-        fee, fee_currency = _fees(order)
+    rate, account_currency = _exchange(order.exchanges_of(raw), currency)
+    fee, fee_currency = _fees(order.fees_of(raw))
     if fee and rate and fee_currency == account_currency:
         fee, fee_currency = divided(fee, rate), currency
-    number = order.trades.index(raw) + 1 if raw in order.trades else 1
     identity = _identity(raw)
     if raw["order"]:
-        identity["external_id"] = raw["order"] if number == 1 else f"{raw['order']}:{number}"
+        identity["external_id"] = order.external_id(raw, quantity, price)
+        # Once the id was that of the order, `order:2` for the second fill of the file: in another file, another fill.
+        identity["former_id"] = raw["order"]
     sheet.add(
         raw,
         type=side,
@@ -228,24 +247,24 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
     )
 
 
-def _exchange(order: _Order, currency: str) -> tuple[Decimal | None, str]:
-    """(what one unit of `currency` was exchanged for, in which currency), as far as the order's rows tell."""
-    ours = sum((raw.amount("change") for raw in order.exchanges if raw["currency"] == currency), ZERO)
-    other = {raw["currency"] for raw in order.exchanges} - {currency}
+def _exchange(exchanges: list[Raw], currency: str) -> tuple[Decimal | None, str]:
+    """(what one unit of `currency` was exchanged for, in which currency), as far as the rows tell."""
+    ours = sum((raw.amount("change") for raw in exchanges if raw["currency"] == currency), ZERO)
+    other = {raw["currency"] for raw in exchanges} - {currency}
     if len(other) != 1 or not ours:
         return None, ""
     [account] = other
-    theirs = sum((raw.amount("change") for raw in order.exchanges if raw["currency"] == account), ZERO)
+    theirs = sum((raw.amount("change") for raw in exchanges if raw["currency"] == account), ZERO)
     return (divided(abs(theirs), abs(ours)), account) if theirs else (None, "")
 
 
-def _fees(order: _Order) -> tuple[Decimal, str]:
-    currencies = {raw["currency"] for raw in order.fees}
+def _fees(fees: list[Raw]) -> tuple[Decimal, str]:
+    currencies = {raw["currency"] for raw in fees}
     if not currencies:
         return ZERO, ""
     if len(currencies) > 1:
         raise RowProblem("currency", None, "mixed_currencies", "The fees of the order are in several currencies.")
-    return -sum((raw.amount("change") for raw in order.fees), ZERO), currencies.pop()
+    return -sum((raw.amount("change") for raw in fees), ZERO), currencies.pop()
 
 
 def _add_action(sheet: Sheet, raw: Raw, match: re.Match[str], halves: list[tuple[str, Raw]]) -> None:

@@ -240,7 +240,8 @@ def test_degiro_in_dutch_with_an_exchange_of_currencies_and_two_fills(account):
     assert (body["format"], body["created"], body["ignored"]) == ("degiro", 4, 5)
     first, second, *_ = ledger()
     assert (first[:2], second[:2]) == (("buy", 2), ("buy", 1))
-    assert (first[5], second[5]) == (f"{ORDER}1", f"{ORDER}1:2")
+    assert first[5] == f"{ORDER}1:2024-03-04T15:31:2@108"
+    assert second[5] == f"{ORDER}1:2024-03-04T15:31:1@108"
     quantity, _, cost, *_ = rounded(held()["ATLAS.USD.DEMO"])
     assert (quantity, cost) == (3, D("302.00"))  # 324 USD were bought for 300 EUR, and 2 EUR of fees
     twice(upload, data)
@@ -275,6 +276,75 @@ def test_degiro_in_english_with_pence_a_split_and_a_dividend_that_was_taken_back
 def test_degiro_rows_that_cannot_be_read_are_errors(account, line, code):
     body = account("EUR")(data=text(DEGIRO, line)).json()
     assert [error["code"] for error in body["errors"]] == [code]
+
+
+# Two fills of one order, one in each year, and the fees of each.
+FJORD = "FJORD,NO0000000021"
+IN_2023 = [
+    f'29-12-2023,17:10,29-12-2023,{FJORD},DEGIRO Transactiekosten en/of kosten van derden,,EUR,"-3,00",EUR,"657,00",{ORDER}5',
+    f'29-12-2023,17:10,29-12-2023,{FJORD},"Koop 34 @ 10,00 EUR",,EUR,"-340,00",EUR,"660,00",{ORDER}5',
+]
+IN_2024 = [
+    f'02-01-2024,09:10,02-01-2024,{FJORD},DEGIRO Transactiekosten en/of kosten van derden,,EUR,"-1,00",EUR,"616,00",{ORDER}5',
+    f'02-01-2024,09:10,02-01-2024,{FJORD},"Koop 4 @ 10,00 EUR",,EUR,"-40,00",EUR,"617,00",{ORDER}5',
+]
+KNOWN_FJORD = choices(NO0000000021="FJORD.EUR.DEMO")
+
+
+@pytest.mark.parametrize(
+    ("files", "duplicates"),
+    [
+        ([IN_2023, IN_2024], [0, 0]),
+        ([IN_2024, IN_2023], [0, 0]),
+        ([IN_2023, IN_2024 + IN_2023], [0, 1]),
+        ([IN_2024, IN_2024 + IN_2023], [0, 1]),
+        ([IN_2024 + IN_2023], [0]),
+    ],
+    ids=["one after the other", "the newer first", "older, whole", "newer, whole", "whole"],
+)
+def test_degiros_fills_of_one_order_in_two_files_are_all_booked_once(account, files, duplicates):
+    upload = account("EUR")
+    bodies = [upload.done(data=text(DEGIRO, *file), instruments=KNOWN_FJORD) for file in files]
+    assert [body["duplicates"] for body in bodies] == duplicates
+    # 340 and a fee of 3, 40 and a fee of 1
+    assert rounded(held()["FJORD.EUR.DEMO"])[:3] == (38, D("10.11"), 384)
+    assert sorted(ledger()) == [
+        ("buy", 4, 10, 1, 1, f"{ORDER}5:2024-01-02T09:10:4@10"),
+        ("buy", 34, 10, 3, 1, f"{ORDER}5:2023-12-29T17:10:34@10"),
+    ]
+    for file in files:
+        twice(upload, text(DEGIRO, *file))
+
+
+def test_degiros_equal_fills_of_one_minute_are_all_booked(account):
+    fill = f'02-01-2024,09:10,02-01-2024,{FJORD},"Koop 4 @ 10,00 EUR",,EUR,"-40,00",EUR,"616,00",{ORDER}6'
+    upload = account("EUR")
+    assert upload.done(data=text(DEGIRO, fill, fill), instruments=KNOWN_FJORD)["created"] == 2
+    assert [row[5] for row in ledger()] == [f"{ORDER}6:2024-01-02T09:10:4@10", f"{ORDER}6:2024-01-02T09:10:4@10:2"]
+    twice(upload, text(DEGIRO, fill, fill))
+
+
+def test_degiros_fills_that_were_imported_under_the_ids_of_before_are_known_again(account, dump):
+    upload = account("EUR")
+    whole = text(DEGIRO, *IN_2024, *IN_2023)
+    upload.done(data=whole, instruments=KNOWN_FJORD)
+    # As it was: named after the order, in the order of the file, and all fees with the first.
+    for row, name, fee in zip(Transaction.objects.order_by("date"), (f"{ORDER}5", f"{ORDER}5:2"), (4, 0), strict=True):
+        row.external_id, row.imported_as = name, f"{row.imported_as.rpartition('|')[0]}|{fee}"
+        row.save(update_fields=["external_id", "imported_as"])
+    before = dump()
+    for file, count in ((whole, 2), (text(DEGIRO, *IN_2024), 1), (text(DEGIRO, *IN_2023), 1)):
+        again = upload(data=file)
+        assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (200, 0, count)
+    assert dump() == before
+
+
+def test_degiros_fill_that_the_ids_of_before_took_for_another_is_booked_now(account):
+    upload = account("EUR")
+    upload.done(data=text(DEGIRO, *IN_2023), instruments=KNOWN_FJORD)
+    Transaction.objects.update(external_id=f"{ORDER}5")
+    assert upload.done(data=text(DEGIRO, *IN_2024))["created"] == 1
+    assert held()["FJORD.EUR.DEMO"][::2] == (38, 384, 0)
 
 
 # --- Interactive Brokers ------------------------------------------------------------------------------------------
