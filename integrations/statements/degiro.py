@@ -14,7 +14,7 @@ from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO, plain
 from integrations.statements.base import Divergence, Fault, Format, Options, Statement, StatementRow, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, dashed_day, divided, major_unit
+from integrations.statements.sheet import Raw, RowProblem, Sheet, dashed_day, divided, major_unit, taken_back
 from integrations.statements.values import number_in
 
 DUTCH = (
@@ -183,12 +183,14 @@ def _read_row(
         _add_action(sheet, raw, match, halves[raw["isin"], raw["date"]])
     elif words in DIVIDENDS or words in TAXES:
         is_tax = words in TAXES
-        amount = raw.needed("change")
+        price = -raw.needed("change") if is_tax else raw.needed("change")
+        if price < 0:
+            raise taken_back("change", raw.needed("change"))
         sheet.add(
             raw,
             type="tax" if is_tax else "dividend",
             quantity=ONE,
-            price=-amount if is_tax else amount,
+            price=price,
             currency=raw["currency"],
             **_identity(raw),
         )

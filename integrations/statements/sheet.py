@@ -31,6 +31,15 @@ class RowProblem(Exception):
         self.column, self.value, self.code, self.detail = column, value, code, detail
 
 
+def taken_back(column: str, amount: Decimal) -> RowProblem:
+    """The error of a payment of less than nothing whose first row is not in the file."""
+    detail = (
+        "The broker takes back a payment, or a part of one, that is not in this file: delete or correct that "
+        "transaction, and leave this row out (on_error=skip)."
+    )
+    return RowProblem(column, amount, "unpaired_reversal", detail)
+
+
 class Raw:
     """One row of the file. `raw["Kurs"]` is the stripped text, empty where the file has no such column."""
 
