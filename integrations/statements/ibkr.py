@@ -40,7 +40,7 @@ def read_trades(table: Table, options: Options) -> Statement:
                 sheet.ignore(raw, "forex", raw.amount("TradeMoney"), raw["CurrencyPrimary"])
             elif kind in ("buy", "sell"):
                 quantity, price = _traded(raw)
-                sheet.add(
+                sheet.add_net(
                     raw,
                     type=kind,
                     date=raw.day("TradeDate"),
@@ -312,7 +312,7 @@ def _add_order(sheet: Sheet, raw: Raw, isins: dict[str, str]) -> None:
     if raw["Asset Category"] != "Stocks":
         raise sheet.unknown("Asset Category", raw["Asset Category"])
     quantity = raw.needed("Quantity")
-    sheet.add(
+    sheet.add_net(
         raw,
         type="buy" if quantity > 0 else "sell",
         date=raw.day("Date/Time"),

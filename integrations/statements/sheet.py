@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import EXACT, ZERO, stored
+from financeproj.core.money import EXACT, ONE, ZERO, stored
 from integrations.statements.base import Fault, Options, RowError, Statement, StatementRow, Table
 from integrations.statements.checks import faults_of
 from integrations.statements.values import checked_day, day_of, read_numbers
@@ -168,6 +168,20 @@ class Sheet:
             shown = None if value is None or isinstance(value, Fault) else str(value)
             self.statement.errors.append(RowError(raw.line, column, shown, *fault))
         return None
+
+    def add_net(self, raw: Raw, *, commission: Decimal, commission_in: str | None = None, **fields: Any) -> None:
+        """As `add`, where a broker may give back more than it takes: tax with a sale, a rebate of the exchange.
+
+        A commission is 0 or more, so what was given back beyond it is `interest` of the instrument, with an id of its
+        own.
+        """
+        if commission >= 0:
+            self.add(raw, commission=commission, commission_in=commission_in, **fields)
+        elif self.add(raw, commission=ZERO, **fields):
+            name = fields.get("external_id")
+            paid = {"type": "interest", "quantity": ONE, "price": -commission, "price_in": commission_in}
+            rest = {"external_id": name and f"{name}:back", "note": "More was paid back than charged."}
+            self.add(raw, **fields | paid | rest)
 
     def ignore(self, raw: Raw, kind: str, amount: Decimal = ZERO, currency: str = "") -> None:
         """Count a row that concerns no instrument, or that the broker took back."""
