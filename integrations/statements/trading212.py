@@ -6,6 +6,7 @@ much of the price's currency one unit of the account's buys.
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -23,21 +24,29 @@ FEES = (
     "Currency conversion fee", "Stamp duty reserve tax", "Stamp duty", "French transaction tax", "Finra fee",
     "Transaction fee",
 )  # fmt: skip
+# Amounts that have a currency beside them too. Every other one is a fee: countries have their own.
+NO_FEES = {
+    "Price / share", "Result", "Total", "Gross total", "Withholding tax", "Charge amount",
+    "Currency conversion from amount", "Currency conversion to amount",
+}  # fmt: skip
 CASH = {
     "deposit", "withdrawal", "interest on cash", "lending interest", "card credit", "card debit", "spending cashback",
     "currency conversion", "dividend adjustment",
 }  # fmt: skip
 FREE_SHARES = {"stock distribution", "scrip stock dividends", "stock dividend"}
 _TRADE = re.compile(r"(?:market|limit|stop|stop limit) (buy|sell)")
+ROUNDED = Fraction(1, 10**6)  # of a share
 SPLIT_CLOSE, SPLIT_OPEN = "stock split close", "stock split open"
 
 
 def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.drop_empty_ends()
+    names = {name.strip() for name in table.header}
+    fees = [*FEES, *sorted(name for name in names - NO_FEES - {*FEES} if f"Currency ({name})" in names)]
     sheet = Sheet(
         "trading212", table, options, read_day=iso_day, decimal="point",
-        numbers=("No. of shares", "Price / share", "Total", "Withholding tax", *FEES),
+        numbers=("No. of shares", "Price / share", "Total", "Withholding tax", *fees),
     )  # fmt: skip
     if "Time" not in sheet.columns:
         sheet.columns = {**sheet.columns, "Time": sheet.columns["Time (UTC)"]}
@@ -46,38 +55,38 @@ def read(table: Table, options: Options) -> Statement:
         halves[raw["ISIN"], raw["Time"][:10]][raw["Action"].casefold()].append(raw)
     for raw in sorted(sheet, key=lambda raw: raw["Time"]):
         with sheet.row(raw):
-            _read_row(sheet, raw, halves[raw["ISIN"], raw["Time"][:10]])
+            _read_row(sheet, raw, halves[raw["ISIN"], raw["Time"][:10]], fees)
     return sheet.statement
 
 
-def _read_row(sheet: Sheet, raw: Raw, same_day: dict[str, list[Raw]]) -> None:
+def _read_row(sheet: Sheet, raw: Raw, same_day: dict[str, list[Raw]], fees: list[str]) -> None:
     kind = raw["Action"].casefold()
     if kind in CASH and not raw["ISIN"]:
         sheet.ignore(raw, kind, raw.amount("Total"), raw["Currency (Total)"])
     elif match := _TRADE.fullmatch(kind):
-        _add(sheet, raw, type=match[1], with_fees=True)
+        _add(sheet, raw, type=match[1], fees=fees)
     elif kind == "equity rights":
-        _add(sheet, raw, type="buy", with_fees=True)
+        _add(sheet, raw, type="buy", fees=fees)
     elif kind in FREE_SHARES:
-        _add(sheet, raw, type="buy", with_fees=False)
+        _add(sheet, raw, type="buy")
     elif kind.startswith("dividend ("):
         # The price is per share after tax: the withholding tax stands beside it and must not be taken off again.
         tax = f"withholding tax {raw['Withholding tax']} {raw['Currency (Withholding tax)']}"
-        _add(sheet, raw, type="dividend", with_fees=False, note=tax if raw["Withholding tax"] else "")
+        _add(sheet, raw, type="dividend", note=tax if raw["Withholding tax"] else "")
     elif kind == "transfer out":
-        _add(sheet, raw, type="transfer_out", with_fees=False)
+        _add(sheet, raw, type="transfer_out")
     elif kind == "transfer in":
-        _add(sheet, raw, type="transfer_in", with_fees=False)
+        _add(sheet, raw, type="transfer_in")
     elif kind in (SPLIT_CLOSE, SPLIT_OPEN):
         _add_split(sheet, raw, kind, same_day)
     else:
         raise sheet.unknown("Action", raw["Action"])
 
 
-def _add(sheet: Sheet, raw: Raw, *, type: str, with_fees: bool, note: str = "") -> None:
+def _add(sheet: Sheet, raw: Raw, *, type: str, fees: Iterable[str] = (), note: str = "") -> None:
     price, currency = major_unit(raw.needed("Price / share"), raw["Currency (Price / share)"])
     bought = _bought(raw, currency)
-    fee, fee_currency = _fees(raw) if with_fees else (ZERO, "")
+    fee, fee_currency = _fees(raw, fees)
     if fee and fee_currency == raw["Currency (Total)"] != currency and bought:
         fee, fee_currency = stored(EXACT.multiply(fee, bought)), currency
     sheet.add(
@@ -106,10 +115,10 @@ def _bought(raw: Raw, currency: str) -> Decimal | None:
     return major_unit(stated, raw["Currency (Price / share)"])[0]
 
 
-def _fees(raw: Raw) -> tuple[Decimal, str]:
-    """All fees in their one currency."""
+def _fees(raw: Raw, names: Iterable[str]) -> tuple[Decimal, str]:
+    """The fees in the columns `names`, in their one currency."""
     fees: dict[str, Decimal] = defaultdict(Decimal)
-    for name in FEES:
+    for name in names:
         if fee := raw.number(name):
             fees[raw[f"Currency ({name})"] or raw["Currency (Total)"]] += fee
     if len(fees) > 1:
@@ -130,11 +139,16 @@ def _add_split(sheet: Sheet, raw: Raw, kind: str, same_day: dict[str, list[Raw]]
 
 
 def _plain_ratio(new: Decimal, old: Decimal) -> Decimal:
-    """The ratio of a split; both numbers of shares are rounded, and the ratio is one of small numbers such as 1:3."""
-    ratio = EXACT.divide(new, old)
-    near = Fraction(ratio).limit_denominator(100)
-    plain = divided(Decimal(near.numerator), Decimal(near.denominator))
-    return plain if abs(plain - ratio) < Decimal("0.00001") else ratio.quantize(Decimal("0.00001"))
+    """The ratio of a split: the plainest, such as 1:3, that comes to the shares of the file.
+
+    Both numbers of shares are rounded, to seven places or more. If none does, what the file says is the ratio.
+    """
+    ratio = Fraction(new) / Fraction(old)
+    for limit in (10, 100, 1_000, 10_000):
+        near = ratio.limit_denominator(limit)
+        if near and abs(near - ratio) <= ROUNDED / Fraction(old):
+            return divided(Decimal(near.numerator), Decimal(near.denominator))
+    return divided(new, old)
 
 
 def _identity(raw: Raw, currency: str | None) -> dict[str, Any]:

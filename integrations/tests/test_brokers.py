@@ -737,6 +737,43 @@ def test_trading_212_merges_three_shares_into_one_although_both_numbers_are_roun
     assert held()["ATLAS.EUR.DEMO"][0] == D("7.45333333333333")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "ratio", "left"),
+    [
+        ("1500", "10", "0.00666666666666667", 10),
+        ("1234.5678", "8.230452", "0.00666666666666667", D("8.230452")),
+        ("30", "10", "0.333333333333333", 10),
+        ("3", "21", "7", 21),
+        ("12345", "12370.69", "1.00208100445525", D("12370.69")),  # no plain ratio: what the file says
+    ],
+)
+def test_trading_212_splits_leave_the_shares_that_the_file_says(account, old, new, ratio, left):
+    header = "Action,Time (UTC),ISIN,Ticker,Name,ID,No. of shares,Price / share,Currency (Price / share),Exchange rate,Total,Currency (Total)"
+    data = text(
+        header,
+        f"Market buy,2024-03-04 14:30:00,US0000000011,ATL,Atlas,E-1,{old},2.00,EUR,1,44.72,EUR",
+        f"Stock split close,2024-06-10 07:24:24,US0000000011,ATL,Atlas,E-2,{old},2,EUR,1,44.72,EUR",
+        f"Stock split open,2024-06-10 07:24:24,US0000000011,ATL,Atlas,E-3,{new},6,EUR,1,44.72,EUR",
+    )
+    upload = account("EUR")
+    upload.done(data=data, instruments=choices(US0000000011="ATLAS.EUR.DEMO"))
+    assert Transaction.objects.get(type="split").quantity == D(ratio)
+    assert held()["ATLAS.EUR.DEMO"][0].quantize(D("0.00000001")) == left
+    twice(upload, data)
+
+
+def test_trading_212_fees_of_any_name_are_part_of_the_commission(account):
+    data = text(
+        f"{T212},PTM levy,Currency (PTM levy),Charge amount,Currency (Charge amount)",
+        "Market buy,2024-03-05 09:00:00,GB0000000021,HBR,Harbour,100,50.00,GBP,1,,GBP,5027.00,GBP,,,,T-3,,,25.00,GBP,2.00,GBP,"
+        "5027.00,GBP",
+    )
+    upload = account("GBP")
+    upload.done(data=data, instruments=choices(GB0000000021="HARBOUR.GBP.DEMO"))
+    assert held()["HARBOUR.GBP.DEMO"][:3] == (100, D("50.27"), 5027)
+    twice(upload, data)
+
+
 # --- Saxo ---------------------------------------------------------------------------------------------------------
 
 SAXO = (
