@@ -87,7 +87,8 @@ def _is_forex(sheet: Sheet, raw: Raw) -> bool:
     if name and not (pair and any(map(sheet.options.is_currency, pair.groups()))):
         detail = "Without an ISIN a share cannot be told from an option: add the column AssetClass to the query."
         raise RowProblem("ISIN", None, "required", detail)
-    _traded(raw)  # where nothing names it, the money at least is that of no option
+    if not name:
+        _traded(raw)  # it may be anything, but of an option the money would differ
     return True
 
 

@@ -341,6 +341,18 @@ def test_degiros_fills_that_were_imported_under_the_ids_of_before_are_known_agai
     assert dump() == before
 
 
+@pytest.mark.parametrize("imported_as", [None, ""], ids=["as imported", "as it is"])
+def test_degiros_fills_whose_ids_of_before_came_with_an_export_are_known_again(account, imported_as, dump):
+    upload = account("EUR")
+    upload.done(f"2023-12-29,buy,FJORD.EUR.DEMO,34,10,4,EUR,,,{ORDER}5")
+    if imported_as is not None:
+        Transaction.objects.update(imported_as=imported_as)
+    before = dump()
+    again = upload(data=text(DEGIRO, *IN_2023), instruments=KNOWN_FJORD)
+    assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (200, 0, 1)
+    assert dump() == before
+
+
 def test_degiros_fill_that_the_ids_of_before_took_for_another_is_booked_now(account):
     upload = account("EUR")
     upload.done(data=text(DEGIRO, *IN_2023), instruments=KNOWN_FJORD)
