@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +32,8 @@ from portfolios.services.importing import Checkpoint, Outcome, row_error
 
 EXPORT_CHUNK = 2000
 SAMPLE_ROWS, SAMPLE_CELL = 3, 80
-UNREAD_NAMED = 10
+UNREAD_NAMED, TAKEN_BACK_NAMED = 10, 20
+ASKED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,11 @@ def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
             f"Not read, because no column of this format has that name: {names}{more}. If it holds something that "
             "counts, rename the column."
         )
+    warnings += [
+        f"The broker took back what line {read.taken_back[external_id]} says, but it is recorded here: delete the "
+        f"{kind} of {ticker} on {day}."
+        for external_id, kind, ticker, day in _recorded(portfolio, list(read.taken_back))[:TAKEN_BACK_NAMED]
+    ]
     last = (
         Import.objects.filter(portfolio=portfolio, format=read.format, state=Import.State.DONE)
         .exclude(account="")
@@ -186,6 +193,17 @@ def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
     if read.account and last and last != read.account:
         warnings.append(f"This file is of the account {read.account}, the last one of this portfolio was of {last}.")
     return warnings
+
+
+def _recorded(portfolio: Portfolio, external_ids: list[str]) -> list[tuple[str, str, str, date]]:
+    """(external id, type, ticker, date) of the transactions that have one of these ids."""
+    return [
+        row
+        for start in range(0, len(external_ids), ASKED_AT_ONCE)
+        for row in Transaction.objects.filter(
+            portfolio=portfolio, external_id__in=external_ids[start : start + ASKED_AT_ONCE]
+        ).values_list("external_id", "type", "holding__stock__ticker", "date")
+    ]
 
 
 def _in_own_currency(rows: list[StatementRow]) -> tuple[list[StatementRow], list[RowError]]:

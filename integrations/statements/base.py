@@ -107,7 +107,8 @@ class Statement:
 
     `failed` and `ignored` count rows; one failed row may have several `errors`. `ignored_sums` adds up what concerned
     cash alone by (type, currency): how many rows, how much. `unread` names the columns with values that mean nothing to
-    us, where somebody made the file by hand. `checkpoints` are what the broker says was held, and
+    us, where somebody made the file by hand. `taken_back` are the external ids of rows that the broker took back, and
+    their lines: an earlier file may have had them before it did. `checkpoints` are what the broker says was held, and
     `cash_divergence` where its balance is not the sum of the rows; `reconciles` is whether it gives any such figure.
     """
 
@@ -121,6 +122,7 @@ class Statement:
     ignored: int = 0
     ignored_sums: dict[tuple[str, str], tuple[int, Decimal]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    taken_back: dict[str, int] = field(default_factory=dict)
     reconciles: bool = False
     checkpoints: list[Checkpoint] = field(default_factory=list)
     cash_divergence: Divergence | None = None

@@ -117,7 +117,7 @@ def read_cash(table: Table, options: Options) -> Statement:
         with sheet.row(raw):
             kind = raw["Type"].casefold()
             if raw.line in reversed_:
-                sheet.ignore(raw, "reversed")
+                sheet.take_back(raw, "reversed", raw["TransactionID"])
             elif kind == TAX and _TAX_ON_INTEREST.match(raw["Description"]):
                 sheet.ignore(raw, TAX_ON_INTEREST, raw.amount("Amount"), raw["CurrencyPrimary"])
             elif kind in INCOME or kind == TAX:

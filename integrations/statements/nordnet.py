@@ -51,6 +51,7 @@ POSITIONS = {
     "rate_of_trade": 28,
 }
 NUMBERS = ("quantity", "price", "fees", "amount", "total_quantity", "balance", "rate", "commission", "rate_of_trade")
+OF_REINVESTED = ":dividend"  # beside the purchase, which has the id as it is
 CHECKED = ("amount", "total_quantity", "balance")
 
 BUYS = {"KJØPT", "KJØP", "OSTO"}
@@ -120,7 +121,7 @@ def _read_row(
 ) -> None:
     kind = raw["type"].upper()
     if raw["cancelled"]:
-        sheet.ignore(raw, "cancelled")
+        sheet.take_back(raw, "cancelled", raw["id"], f"{raw['id']}{OF_REINVESTED}")
         return
     for column in CHECKED:
         raw.number(column)  # no number is an error of its row too
@@ -141,7 +142,7 @@ def _read_row(
     elif kind == REINVESTED:
         # The payment and what was bought for it, in one row and without any cash.
         day = raw.day("traded")
-        if _add(sheet, raw, currencies, "dividend", day, suffix=":dividend"):
+        if _add(sheet, raw, currencies, "dividend", day, suffix=OF_REINVESTED):
             _add(sheet, raw, currencies, "buy", day)
     elif kind in (SPLIT_OUT, SPLIT_IN):
         _add_split(sheet, raw, kind, halves[raw["isin"], raw["traded"]])

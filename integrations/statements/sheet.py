@@ -190,6 +190,11 @@ class Sheet:
         count, total = self.statement.ignored_sums.get((kind, currency), (0, ZERO))
         self.statement.ignored_sums[kind, currency] = (count + 1, EXACT.add(total, amount))
 
+    def take_back(self, raw: Raw, kind: str, *external_ids: str) -> None:
+        """Ignore a row that the broker took back, and keep its ids in case it was imported before that."""
+        self.ignore(raw, kind)
+        self.statement.taken_back |= dict.fromkeys(filter(None, external_ids), raw.line)
+
     def unknown(self, column: str, text: str) -> RowProblem:
         """The error of a row whose type nobody has told us."""
         return RowProblem(column, text, "unknown_type", f"{text or 'An empty type'} is not known in this format.")

@@ -602,6 +602,24 @@ def test_ibkrs_shares_that_come_without_a_trade_are_errors(account, dump, lines)
     assert dump() == before
 
 
+def test_a_payment_that_ibkr_takes_back_after_it_was_imported_is_named(account):
+    upload = account("USD")
+    header = "Type,SettleDate,ISIN,Description,Amount,CurrencyPrimary,TransactionID"
+    words = "ATL(US0000000011) CASH DIVIDEND USD 0.5 PER SHARE"
+    paid = f"Dividends,20240516,US0000000011,{words},25,USD,1"
+    back = f"Dividends,20240516,US0000000011,{words} - REVERSAL,-25,USD,2"
+    right = f"Dividends,20240516,US0000000011,{words},26,USD,3"
+    assert upload.done(data=text(header, paid), instruments=ATLAS_KNOWN)["warnings"] == []
+    body = upload.done(data=text(header, paid, back, right))
+    assert (body["created"], body["ignored"]) == (1, 2)
+    assert body["warnings"] == [
+        "The broker took back what line 2 says, but it is recorded here: delete the dividend of ATLAS.USD.DEMO on "
+        "2024-05-16."
+    ]
+    Transaction.objects.get(external_id="1").delete()
+    assert upload(data=text(header, paid, back, right)).json()["warnings"] == []
+
+
 def test_an_ibkr_statement_whose_rows_lost_their_header_is_refused(account, dump):
     upload = account("USD")
     before = dump()

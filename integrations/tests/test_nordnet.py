@@ -148,6 +148,19 @@ def test_a_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(uploa
 LONG, RATE_REQUIRED = "9" * 5000, "exchange_rate_required"
 
 
+def test_what_nordnet_cancels_after_it_was_imported_is_named_until_it_is_deleted(upload, api):
+    upload.done(data=statement(), instruments=CHOICES)
+    [paid] = [row for row in ROWS if row.startswith("204|")]
+    later = [paid.replace("USD/AKSJE|", "USD/AKSJE|2025-06-01")]
+    assert upload(data=statement(later)).json()["warnings"] == [
+        "The broker took back what line 2 says, but it is recorded here: delete the dividend of HARBOR.USD.DEMO on "
+        "2025-05-15."
+    ]
+    dividend = Transaction.objects.get(external_id="204")
+    assert api.delete(f"/api/v1/transactions/{dividend.pk}").status_code == 204
+    assert upload(data=statement(later)).json()["warnings"] == []
+
+
 @pytest.mark.parametrize(
     ("row", "column", "code"),
     [
