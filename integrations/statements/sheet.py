@@ -193,7 +193,9 @@ class Sheet:
     def take_back(self, raw: Raw, kind: str, *external_ids: str) -> None:
         """Ignore a row that the broker took back, and keep its ids in case it was imported before that."""
         self.ignore(raw, kind)
-        self.statement.taken_back |= dict.fromkeys(filter(None, external_ids), raw.line)
+        # An id with a null character was never recorded, and PostgreSQL takes no question about it.
+        could_be = [name for name in external_ids if name and "\x00" not in name]
+        self.statement.taken_back |= dict.fromkeys(could_be, raw.line)
 
     def unknown(self, column: str, text: str) -> RowProblem:
         """The error of a row whose type nobody has told us."""

@@ -237,35 +237,36 @@ def settle_splits(
     """
     booked = {row.date: row for row in rows if _is_booked(row)}
     own = [row for row in rows if not _is_booked(row)]
-    was = {row.pk: row.effective_date for row in own}
-    days: dict[UUID, date] = {}
-    left = [split for split in known if split.date not in dismissed]
-    for row in own:
-        if row.type != TransactionType.SPLIT:
-            continue
-        matches = (split for split in known if _same(split, row))
-        match = min(matches, key=lambda split: abs(split.date - row.date), default=None)
-        days[row.pk] = match.date if match else row.date
-        left = [split for split in left if split != match]
+    splits = [row for row in own if row.type == TransactionType.SPLIT]
+    before = [row.effective_date for row in splits]
+    matches = [_match(row, known) for row in splits]
+    given = [row.date for row in splits]
+    days = [match.date if match else row.date for row, match in zip(splits, matches, strict=True)]
+    left = [split for split in known if split.date not in dismissed and split not in matches]
 
-    def settled(days: dict[UUID, date]) -> list[Row]:
-        for row in own:
-            row.effective_date = days.get(row.pk, row.effective_date)
+    def settled(days: list[date]) -> list[Row]:
+        for row, day in zip(splits, days, strict=True):
+            row.effective_date = day
         return [*own, *_bookings(holding, own, booked, left)]
 
     settled_rows = settled(days)
-    given = {row.pk: row.date for row in own if row.pk in days}
     if days != given and _oversells(settled_rows):
         settled_rows = settled(given)
         if _oversells(settled_rows):  # the days are not to blame
             settled_rows = settled(days)
     if holding.stock.is_manual and not holding.unbooked_split_on:
-        taken = {split.date for split in known} - {split.date for split in left}
-        holding.unbooked_split_on = max(set(days.values()) - taken, default=None)
-    for row in own:
-        row.is_shifted = row.effective_date != was[row.pk]
+        unknown = (row.date for row, match in zip(splits, matches, strict=True) if not match)
+        holding.unbooked_split_on = max(unknown, default=None)
+    for row, day in zip(splits, before, strict=True):
+        row.is_shifted = row.effective_date != day
     kept = {row.pk for row in settled_rows}
     return settled_rows, [row for row in booked.values() if row.pk not in kept]
+
+
+def _match(row: Row, known: Iterable[StockSplit]) -> StockSplit | None:
+    """The source's split that the user's `row` is."""
+    same = (split for split in known if _same(split, row))
+    return min(same, key=lambda split: abs(split.date - row.date), default=None)
 
 
 def _bookings(holding: Holding, own: list[Row], booked: dict[date, Row], splits: Iterable[StockSplit]) -> Iterator[Row]:
