@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, has_columns, iso_day
+from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, has_columns, iso_day, taken_back
 
 COLUMNS = (
     "Datum", "Konto", "Typ av transaktion", "Värdepapper/beskrivning", "Antal", "Kurs", "Belopp",
@@ -101,11 +101,7 @@ def _require_settled(raw: Raw) -> None:
 def _require_sign(raw: Raw, ours: Decimal) -> None:
     """Raises RowProblem if the cash went the other way than `ours`: the row takes back an earlier one."""
     if EXACT.multiply(raw.amount("Belopp"), ours) < 0:
-        detail = (
-            "The broker takes an earlier row back here. Leave this one out (on_error=skip) and delete the transaction "
-            "that it takes back."
-        )
-        raise RowProblem("Belopp", raw["Belopp"], "unsupported", detail)
+        raise taken_back("Belopp", raw.amount("Belopp"))
 
 
 def _fee(raw: Raw) -> tuple[Decimal, str]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.base import Checkpoint, Divergence, Format, Options, Statement, StatementRow, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, iso_day
+from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, iso_day, taken_back
 
 NORWEGIAN = (
     "Id", "Bokføringsdag", "Handelsdag", "Oppgjørsdag", "Portefølje", "Transaksjonstype", "Verdipapir", "ISIN",
@@ -131,11 +131,7 @@ def _read_row(
         _add(sheet, raw, currencies, "buy" if kind in BUYS else "sell", raw.day("traded"), fees=_fees(raw))
     elif kind in DIVIDENDS:
         if raw.amount("amount") < 0:
-            detail = (
-                "The broker takes a dividend back here. Leave this row out (on_error=skip) and delete the dividend "
-                "that it takes back."
-            )
-            raise RowProblem("amount", raw["amount"], "unsupported", detail)
+            raise taken_back("amount", raw.amount("amount"))
         _add(sheet, raw, currencies, "dividend", raw.day("booked"))
     elif kind in TAXES:
         _add_tax(sheet, raw, currencies)

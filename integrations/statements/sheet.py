@@ -32,10 +32,10 @@ class RowProblem(Exception):
 
 
 def taken_back(column: str, amount: Decimal) -> RowProblem:
-    """The error of a payment of less than nothing whose first row is not in the file."""
+    """The error of a row that takes back another, or a part of it, which is not found in the file."""
     detail = (
-        "The broker takes back a payment, or a part of one, that is not in this file: delete or correct that "
-        "transaction, and leave this row out (on_error=skip)."
+        "The broker takes an earlier row back here, or a part of it: delete or correct the transaction that was made "
+        "of that, and leave this row out (on_error=skip)."
     )
     return RowProblem(column, amount, "unpaired_reversal", detail)
 

@@ -173,7 +173,7 @@ def test_a_payment_that_avanza_takes_back_is_an_error_and_never_a_second_payment
     response = upload(data=text(header, line, first), instruments=known)
     assert response.status_code == 422
     [error] = response.json()["errors"]
-    assert (error["row"], error["column"], error["code"]) == (2, "Belopp", "unsupported")
+    assert (error["row"], error["column"], error["code"]) == (2, "Belopp", "unpaired_reversal")
     assert "takes an earlier row back" in error["detail"]
     assert "on_error=skip" in error["detail"]
     assert dump() == before
@@ -693,8 +693,8 @@ def test_a_payment_taken_back_without_its_first_row_says_what_to_do(account, dum
     [error] = response.json()["errors"]
     assert (response.status_code, error["row"], error["code"]) == (422, len(lines), "unpaired_reversal")
     assert error["detail"] == (
-        "The broker takes back a payment, or a part of one, that is not in this file: delete or correct that "
-        "transaction, and leave this row out (on_error=skip)."
+        "The broker takes an earlier row back here, or a part of it: delete or correct the transaction that was made "
+        "of that, and leave this row out (on_error=skip)."
     )
     assert dump() == before
 

@@ -169,7 +169,7 @@ def test_what_nordnet_cancels_after_it_was_imported_is_named_until_it_is_deleted
         ("210|2025-08-01|2025-08-01|KJØPT|Fjordlaks|NO0000000101|mange|1|0|0|NOK|5|1|||", "Antall", "invalid"),
         ("210|2025-08-01|igår|KJØPT|Fjordlaks|NO0000000101|1|1|0|0|NOK|5|1|||", "Handelsdag", "invalid"),
         ("210|2025-08-01|2025-08-01|KJØPT|Fjordlaks|NO0000000101|1||0|0|NOK|5|1|||", "Kurs", "required"),
-        ("210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-52,04||0|1|10,4076||", "Beløp", "unsupported"),
+        ("210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-5,04||0|1|10,4||", "Beløp", "unpaired_reversal"),
         ("210|2025-08-01|2025-08-01|KUPONGSKATT|Harbor|US0000000103|5|||7,81||0|1|10,4076||", "Beløp", "unsupported"),
         (f"{LONG}|2025-08-01|2025-08-01|KJØPT|Orkla|NO0000000101|1|1|0|0|NOK|5|1|||", "external_id", "max_length"),
         ("210|2025-08-01|2025-08-01|KJØPT|Harbor|US0000000103|1|9|99|0|USD|6|1|0||", "Vekslingskurs", RATE_REQUIRED),
@@ -187,7 +187,7 @@ def test_a_dividend_that_was_taken_back_is_an_error_and_no_second_dividend(uploa
     response = upload(data=statement([row, *ROWS]), instruments=CHOICES)
     assert response.status_code == 422
     [error] = response.json()["errors"]
-    assert (error["row"], error["column"], error["code"]) == (2, "Beløp", "unsupported")
+    assert (error["row"], error["column"], error["code"]) == (2, "Beløp", "unpaired_reversal")
     assert "on_error=skip" in error["detail"]
     assert dump() == before
 

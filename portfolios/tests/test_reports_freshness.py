@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from marketdata import services as market
 from marketdata.models import StockMetadata
+from marketdata.selectors import rates_now
 from marketdata.sources import History, InstrumentInfo, Quote
 from portfolios import services
 from portfolios.models import Portfolio, TransactionVector
@@ -234,3 +235,28 @@ def test_a_split_of_a_day_that_has_begun_elsewhere_alone_changes_no_value(api, p
     assert (holding["current_quantity"], holding["price"], holding["market_value"]) == (40, 37.5, 1500)
     with time_machine.travel("2026-03-04 08:00Z", tick=False):
         assert values(api, portfolio)[-2:] == [1500, 1500]
+
+
+def test_an_allocation_leaves_out_what_is_deleted_while_it_is_made(api, portfolio, held, monkeypatch):
+    assert len(api.get(url(portfolio, "allocation")).json()) == 1
+
+    def rates_after_the_deletion(pairs):
+        services.delete_holding(holding=portfolio.holdings.get())
+        return rates_now(pairs)
+
+    monkeypatch.setattr("portfolios.reports.allocation.rates_now", rates_after_the_deletion)
+    answer = api.get(url(portfolio, "allocation"))
+    assert (answer.status_code, answer.json()) == (200, [])
+
+
+def test_the_explanation_of_a_holding_that_is_deleted_meanwhile_is_404(api, portfolio, held, monkeypatch):
+    address = f"/api/v1/holdings/{portfolio.holdings.get().pk}/explain"
+    assert api.get(address).status_code == 200
+    valued_now = services.valued_now
+
+    def valued_after_the_deletion(portfolios):
+        services.delete_holding(holding=portfolio.holdings.get())
+        return valued_now(portfolios)
+
+    monkeypatch.setattr(services, "valued_now", valued_after_the_deletion)
+    assert api.get(address).status_code == 404
