@@ -30,12 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
-    # Each test's client makes the middleware anew, and whitenoise would look through all static files each time.
+    # Each test's client makes the middleware anew, and whitenoise would look through all static
+    # files each time.
     settings.WHITENOISE_AUTOREFRESH = True
     # What was imported is no garbage, and looking for it takes time (as in gunicorn.conf.py).
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    hypothesis.settings.register_profile("untimed", deadline=None)  # how long an example takes proves nothing
+    hypothesis.settings.register_profile(
+        "untimed", deadline=None
+    )  # how long an example takes proves nothing
     hypothesis.settings.load_profile("untimed")
 
 
@@ -55,10 +58,11 @@ def untraced(config: pytest.Config, *, when: bool) -> Generator[None, None, None
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """What is marked untraced is not traced while it is set up either: the demo's import takes as long as the test.
+    """What is marked untraced is not traced while it is set up either: the demo's import takes as
+    long as the test.
 
-    The marker is our own: at pytest-cov's `no_cover` both would resume, and coverage that was started twice goes on
-    when it is stopped once.
+    The marker is our own: at pytest-cov's `no_cover` both would resume, and coverage that was
+    started twice goes on when it is stopped once.
     """
     with untraced(item.config, when=item.get_closest_marker("untraced") is not None):
         return (yield)
@@ -76,7 +80,8 @@ def pytest_fixture_setup(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that may use the database may use the embedded cache's file too.
 
-    One that copies the database is marked too: pytest-django makes only those that a marked test names.
+    One that copies the database is marked too: pytest-django makes only those that a marked test
+    names.
     """
     from django.conf import settings
 
@@ -84,7 +89,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         marker = item.get_closest_marker("django_db")
-        if marker is None and not names & {"db", "transactional_db", "live_server", "django_db_setup"}:
+        if marker is None and not names & {
+            "db",
+            "transactional_db",
+            "live_server",
+            "django_db_setup",
+        }:
             continue
         options = dict(marker.kwargs) if marker else {}
         if names & {"transactional_db", "live_server"}:
@@ -95,25 +105,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def by_turns(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The files whose tests start servers, and mostly wait for them, evenly among those that calculate: test processes
-    that take one file after the other keep all cores busy."""
+    """The files whose tests start servers, and mostly wait for them, evenly among those that
+    calculate: test processes that take one file after the other keep all cores busy.
+    """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
     waiting = [
         path
         for path, tests in files.items()
-        if any({"installation", "live_server"} & set(getattr(test, "fixturenames", ())) for test in tests)
+        if any(
+            {"installation", "live_server"} & set(getattr(test, "fixturenames", ()))
+            for test in tests
+        )
     ]
     places: dict[Path, float] = {}
     for kind in (sorted(waiting), sorted(files.keys() - set(waiting), reverse=True)):
         places |= {path: number / len(kind) for number, path in enumerate(kind)}
-    return [item for path in sorted(files, key=lambda path: (places[path], path)) for item in files[path]]
+    return [
+        item
+        for path in sorted(files, key=lambda path: (places[path], path))
+        for item in files[path]
+    ]
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: Any) -> None:
-    """A run that was broken off may have left its test database, and processes that hold it: it goes first."""
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: Any
+) -> None:
+    """A run that was broken off may have left its test database, and processes that hold it: it
+    goes first.
+    """
     from django.db import connection
 
     if connection.vendor == "postgresql":
@@ -123,7 +145,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 
 def forget() -> None:
-    """What this process keeps by version: after a rollback the next rows get the same ids and versions."""
+    """What this process keeps by version: after a rollback the next rows get the same ids and
+    versions.
+    """
     series.kept.clear()
     vectors.kept.clear()
     inputs.kept.clear()

@@ -1,6 +1,7 @@
 """make bench: every figure as a ratio measured within this one run; exits 1 when a limit is passed.
 
-A module here prints its own lines, `name: R x what (limit L)`, and returns whether all of them held.
+A module here prints its own lines, `name: R x what (limit L)`, and returns whether all of them
+held.
 """
 
 import sys

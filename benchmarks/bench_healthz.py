@@ -1,4 +1,6 @@
-"""Whether the probe is answered in time while one client asks for the largest timeline in a loop."""
+"""Whether the probe is answered in time while one client asks for the largest timeline in a
+loop.
+"""
 
 import os
 import secrets
@@ -21,7 +23,9 @@ def main() -> bool:
         "DJANGO_SETTINGS_MODULE": "financeproj.settings",
     }
     command = [sys.executable, "-m", "benchmarks.healthz"]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    printed = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
     idle, busy = map(float, printed.split()[-2:])
     print(f"healthz_p99: {busy / idle:.1f} x idle while L is asked for in a loop (limit {LIMIT})")
     print(f"healthz_p99: {idle * 1e3:.1f} ms idle, {busy * 1e3:.1f} ms busy")

@@ -24,9 +24,13 @@ def main() -> bool:
 
 
 def statement(rows: int, *, tickers: int = 200, seed: int = 1) -> bytes:
-    """A generic CSV in which nothing is sold that was not bought: buys, sales, dividends, fees and some splits."""
+    """A generic CSV in which nothing is sold that was not bought: buys, sales, dividends, fees and
+    some splits.
+    """
     chance = random.Random(seed)
-    lines = ["date,type,ticker,company_name,quantity,price,currency,commission,exchange_rate,note,external_id"]
+    lines = [
+        "date,type,ticker,company_name,quantity,price,currency,commission,exchange_rate,note,external_id"
+    ]
     held = [0] * tickers
     for number in range(rows):
         day = date(2014, 1, 2) + timedelta(days=number * 4000 // rows)
@@ -35,10 +39,14 @@ def statement(rows: int, *, tickers: int = 200, seed: int = 1) -> bytes:
         kind = chance.choices(["buy", "sell", "dividend", "fee"], [60, 25, 14, 1])[0]
         quantity = chance.randint(1, 500)
         if kind == "sell":
-            kind, quantity = ("sell", chance.randint(1, held[at])) if held[at] else ("buy", quantity)
+            kind, quantity = (
+                ("sell", chance.randint(1, held[at])) if held[at] else ("buy", quantity)
+            )
         held[at] += {"buy": quantity, "sell": -quantity}.get(kind, 0)
         price = chance.randint(1000, 99_999) / 100
-        lines.append(f"{day},{kind},{ticker},Company {at},{quantity},{price},{currency},29.5,{rate},,R{number}")
+        lines.append(
+            f"{day},{kind},{ticker},Company {at},{quantity},{price},{currency},29.5,{rate},,R{number}"
+        )
     return "\n".join(lines).encode()
 
 

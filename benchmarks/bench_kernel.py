@@ -1,4 +1,6 @@
-"""The full definitions on arrays, as a multiple of the floor; and how the cost grows with the size."""
+"""The full definitions on arrays, as a multiple of the floor; and how the cost grows with the
+size.
+"""
 
 import sys
 from typing import Any
@@ -32,7 +34,9 @@ LIMIT = 2  # x floor, for M and L
 
 
 def main() -> bool:
-    """Print the floor's own speed, the kernel's multiples of it and how they grow; whether the limit holds."""
+    """Print the floor's own speed, the kernel's multiples of it and how they grow; whether the
+    limit holds.
+    """
     show_floor()
     work, seconds, held = [], [], True
     for size in SIZES:
@@ -42,14 +46,16 @@ def main() -> bool:
         assert np.isclose(ours["numbers"].value[-1], theirs["value"][-1], rtol=1e-9)
         assert np.isclose(ours["numbers"].cost_basis[-1], theirs["cost"][-1], rtol=1e-9)
         taken, lowest = fastest_seconds(
-            lambda data=data, market=market: kernel(data.trades, market), lambda bare=bare: floor(bare)
+            lambda data=data, market=market: kernel(data.trades, market),
+            lambda bare=bare: floor(bare),
         )
         work.append(market.close.size + 20 * len(data.trades))
         seconds.append(taken)
         limit = "" if size == "S" else f" (limit {LIMIT})"
         held = held and (size == "S" or taken / lowest <= LIMIT)
         print(f"kernel_{size}: {taken / lowest:.2f} x floor{limit}", flush=True)
-    # Prices and transactions grow together from size to size; a price costs about a twentieth of a transaction.
+    # Prices and transactions grow together from size to size; a price costs about a twentieth of a
+    # transaction.
     exponent = np.polyfit(np.log(work), np.log(seconds), 1)[0]
     print(f"kernel_growth: exponent {exponent:.2f} over S, M, L (1 is linear)")
     return held

@@ -35,15 +35,21 @@ def simulation(paths: int = PATHS) -> None:
 
 
 def main() -> bool:
-    """Print the ratio and, from a process of its own, the memory; whether both are within their limits."""
+    """Print the ratio and, from a process of its own, the memory; whether both are within their
+    limits.
+    """
     ratio = fastest(simulation) / fastest(draw)
     print(f"monte_carlo: {ratio:.2f} x draw (limit {LIMIT})", flush=True)
-    measured = subprocess.run([sys.executable, "-m", "benchmarks.bench_monte_carlo", "memory"], check=False)
+    measured = subprocess.run(
+        [sys.executable, "-m", "benchmarks.bench_monte_carlo", "memory"], check=False
+    )
     return ratio <= LIMIT and measured.returncode == 0
 
 
 def memory() -> bool:
-    """Print the peak of this process after simulating 100,000 paths; whether it is within the limit."""
+    """Print the peak of this process after simulating 100,000 paths; whether it is within the
+    limit.
+    """
     simulation(100_000)
     peak = peak_megabytes()
     print(f"monte_carlo memory: {peak:.0f} MB at 100,000 paths (limit {MEMORY_LIMIT_MB})")

@@ -36,23 +36,33 @@ def main() -> bool:
 
 
 def load_series() -> bool:
-    """Whether the matrix costs at most its share of reading the rows; the process keeps no vectors meanwhile."""
+    """Whether the matrix costs at most its share of reading the rows; the process keeps no vectors
+    meanwhile.
+    """
     from django.db import connection
 
     from marketdata import series, services
     from marketdata.models import HistoricalStockPrice, StockMetadata
 
     dice = random.Random(1)
-    weekdays = [day for n in range((END - START).days + 1) if (day := START + timedelta(days=n)).weekday() < 5]
+    weekdays = [
+        day
+        for n in range((END - START).days + 1)
+        if (day := START + timedelta(days=n)).weekday() < 5
+    ]
     ids = []
     for number in range(INSTRUMENTS):
-        stock = StockMetadata.objects.create(ticker=f"BENCH{number}", currency="USD", source="yahoo")
+        stock = StockMetadata.objects.create(
+            ticker=f"BENCH{number}", currency="USD", source="yahoo"
+        )
         closes = [(day, Decimal(dice.randrange(2_000, 50_000)) / 100) for day in weekdays]
         services.record_prices(stock=stock, closes=closes, source="yahoo")
         ids.append(stock.pk)
 
     def rows() -> None:
-        found = HistoricalStockPrice.objects.filter(stock_id__in=ids, date__gte=START, date__lte=END)
+        found = HistoricalStockPrice.objects.filter(
+            stock_id__in=ids, date__gte=START, date__lte=END
+        )
         list(found.values_list("stock_id", "date", "close"))
 
     def vectors() -> None:

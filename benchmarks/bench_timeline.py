@@ -26,10 +26,14 @@ def _measured_on(name: str, url: str) -> bool:
     found = {size: _measured(size, url) for size in SIZES}
     for (size, way), limit in LIMITS.items():
         print(f"timeline_{size}_{way}: {found[size][way]:.1f} x floor (limit {limit}) on {name}")
-    growth = math.log(found["L"]["seconds"] / found["S"]["seconds"]) / math.log(WORK["L"] / WORK["S"])
+    growth = math.log(found["L"]["seconds"] / found["S"]["seconds"]) / math.log(
+        WORK["L"] / WORK["S"]
+    )
     print(f"timeline_growth: exponent {growth:.2f} from S to L (1 is linear) on {name}")
     holdings, megabytes = found["M"]["holdings"], found["L"]["megabytes"]
-    print(f"holdings_M: {holdings:.1f} x an empty authenticated view (limit {HOLDINGS_LIMIT}) on {name}")
+    print(
+        f"holdings_M: {holdings:.1f} x an empty authenticated view (limit {HOLDINGS_LIMIT}) on {name}"
+    )
     print(f"peak_rss_L: {megabytes:.0f} MB (limit {MEMORY_LIMIT_MB}) on {name}")
     held = all(found[size][way] <= limit for (size, way), limit in LIMITS.items())
     return held and holdings <= HOLDINGS_LIMIT and megabytes <= MEMORY_LIMIT_MB
@@ -46,7 +50,9 @@ def _measured(size: str, url: str) -> dict[str, float]:
         "DJANGO_SETTINGS_MODULE": "financeproj.settings",
     }
     command = [sys.executable, "-m", "benchmarks.timeline", size]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    printed = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
     found: dict[str, float] = json.loads(printed.splitlines()[-1])
     return found
 

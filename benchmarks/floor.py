@@ -1,7 +1,8 @@
-"""The floor: the bare arithmetic for value, flows, average cost, TWR and XIRR on arrays that are already there.
+"""The floor: the bare arithmetic for value, flows, average cost, TWR and XIRR on arrays that are
+already there.
 
-It knows no gaps, splits, transfers or checks, has a column a weekday, and takes flows at the end of the day: a measure
-of what NumPy can do, not of the definitions.
+It knows no gaps, splits, transfers or checks, has a column a weekday, and takes flows at the end of
+the day: a measure of what NumPy can do, not of the definitions.
 """
 
 import itertools
@@ -35,7 +36,13 @@ def arrays(data: Generated) -> dict[str, np.ndarray]:
 
 
 def floor(a: dict[str, np.ndarray]) -> dict[str, Any]:
-    price, fx, currency, at, instrument = a["price"], a["fx"], a["currency"], a["at"], a["instrument"]
+    price, fx, currency, at, instrument = (
+        a["price"],
+        a["fx"],
+        a["currency"],
+        a["at"],
+        a["instrument"],
+    )
     instruments, days = price.shape
     buys, sells = a["kind"] == Kind.BUY, a["kind"] == Kind.SELL
     gross, rate = a["quantity"] * a["paid"], fx[currency[instrument], at]
@@ -83,7 +90,9 @@ def floor(a: dict[str, np.ndarray]) -> dict[str, Any]:
         worth *= price[first : first + count]
         of_block = currency[first : first + count]
         for code in np.unique(of_block):
-            value += (worth if (of_block == code).all() else worth[of_block == code]).sum(axis=0) * fx[code]
+            value += (worth if (of_block == code).all() else worth[of_block == code]).sum(
+                axis=0
+            ) * fx[code]
 
     growth = np.ones(days)
     np.divide(value[1:] - flow[1:], value[:-1], out=growth[1:], where=value[:-1] > 0)

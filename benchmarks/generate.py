@@ -1,4 +1,6 @@
-"""Deterministic histories of three sizes for the benches: traded on weekdays, in five currencies."""
+"""Deterministic histories of three sizes for the benches: traded on weekdays, in five
+currencies.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +10,11 @@ import numpy as np
 
 from portfolios.calc.performance import Kind, Market, Trades
 
-SIZES = {"S": (20, 500, 3), "M": (100, 5_000, 10), "L": (500, 100_000, 20)}  # instruments, transactions, years
+SIZES = {
+    "S": (20, 500, 3),
+    "M": (100, 5_000, 10),
+    "L": (500, 100_000, 20),
+}  # instruments, transactions, years
 CURRENCIES = ("NOK", "EUR", "GBP", "SEK", "USD")  # the first is the portfolio's
 WEEKDAYS_A_YEAR = 261
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -17,7 +23,9 @@ _AROUND = np.array([1.0, 11.5, 13.3, 1.02, 10.4])
 
 @dataclass(frozen=True)
 class Generated:
-    """`close` [instrument, weekday] and `rates` [currency, weekday] in the currency NOK; `days` are day numbers."""
+    """`close` [instrument, weekday] and `rates` [currency, weekday] in the currency NOK; `days` are
+    day numbers.
+    """
 
     size: str
     days: np.ndarray
@@ -31,7 +39,9 @@ class Generated:
         return date.fromordinal(int(self.days[0]) + _EPOCH)
 
     def market(self) -> Market:
-        """Every calendar day, Saturdays and Sundays at Friday's values: what the application hands to the kernel."""
+        """Every calendar day, Saturdays and Sundays at Friday's values: what the application hands
+        to the kernel.
+        """
         calendar = np.arange(self.days[0], self.days[-1] + 1)
         column = np.searchsorted(self.days, calendar, side="right") - 1
         return Market(
@@ -44,18 +54,30 @@ class Generated:
 
 @cache
 def generate(size: str) -> Generated:
-    """Half of the transactions are buys, a third sales of a part or all, the rest dividends; never oversold.
+    """Half of the transactions are buys, a third sales of a part or all, the rest dividends; never
+    oversold.
 
     The numbers are always the same; the last day is today, or the Friday before.
     """
     instruments, count, years = SIZES[size]
     random = np.random.default_rng([7, instruments, count])
-    days = np.busday_offset(np.datetime64("today"), np.arange(-WEEKDAYS_A_YEAR * years + 1, 1), roll="backward")
+    days = np.busday_offset(
+        np.datetime64("today"), np.arange(-WEEKDAYS_A_YEAR * years + 1, 1), roll="backward"
+    )
     days = days.astype(np.int64)
 
     drift = random.normal(0.0002, 0.0003, (instruments, 1))
-    steps = drift + 0.015 * random.standard_normal((instruments, len(days))) + 0.007 * random.standard_normal(len(days))
-    close = np.round(np.clip(random.uniform(15, 500, (instruments, 1)) * np.exp(np.cumsum(steps, axis=1)), 0.5, 1e5), 2)
+    steps = (
+        drift
+        + 0.015 * random.standard_normal((instruments, len(days)))
+        + 0.007 * random.standard_normal(len(days))
+    )
+    close = np.round(
+        np.clip(
+            random.uniform(15, 500, (instruments, 1)) * np.exp(np.cumsum(steps, axis=1)), 0.5, 1e5
+        ),
+        2,
+    )
     currency = np.sort(random.choice(5, instruments, p=[0.35, 0.15, 0.1, 0.1, 0.3]))
     walks = np.cumsum(0.004 * random.standard_normal((5, len(days))), axis=1)
     rates = np.round(_AROUND[:, None] * np.exp(walks), 4)
@@ -69,7 +91,9 @@ def generate(size: str) -> Generated:
     quantity, held = np.zeros(count), np.zeros(count)
     shares = random.choice([0.1, 0.3, 0.5, 1.0], count)
     wanted = random.integers(1, 300, count)
-    order = np.lexsort((kinds, at, instrument))  # within a day as the ledger has it, so that a sale follows its buy
+    order = np.lexsort(
+        (kinds, at, instrument)
+    )  # within a day as the ledger has it, so that a sale follows its buy
     owned = dict.fromkeys(range(instruments), 0)
     for index in order.tolist():
         which, owns = int(instrument[index]), owned[int(instrument[index])]
@@ -94,12 +118,17 @@ def generate(size: str) -> Generated:
         close=close,
         currency=currency,
         rates=rates,
-        trades=_in_ledger_order(instrument, days[at], kind, quantity, price, commission, rate, held, order),
+        trades=_in_ledger_order(
+            instrument, days[at], kind, quantity, price, commission, rate, held, order
+        ),
     )
 
 
-def _in_ledger_order(instrument, day, kind, quantity, price, commission, rate, held, order) -> Trades:
-    # A wish for a sale of nothing became a buy: within a day the kinds may stand anew, so held is summed up again.
+def _in_ledger_order(
+    instrument, day, kind, quantity, price, commission, rate, held, order
+) -> Trades:
+    # A wish for a sale of nothing became a buy: within a day the kinds may stand anew, so held is
+    # summed up again.
     order = order[np.lexsort((kind[order], day[order], instrument[order]))]
     kind, quantity, which = kind[order], quantity[order], instrument[order]
     change = np.where(kind == Kind.BUY, quantity, np.where(kind == Kind.SELL, -quantity, 0.0))

@@ -1,4 +1,6 @@
-"""What `bench_healthz` runs in a process of its own: a server of two workers, probed idle and at work."""
+"""What `bench_healthz` runs in a process of its own: a server of two workers, probed idle and at
+work.
+"""
 
 import os
 import secrets
@@ -47,7 +49,9 @@ def ask_in_a_loop(port: int, path: str, token: str) -> None:
 
 
 def measure() -> tuple[float, float]:
-    """(p99 of an idle server, p99 while one client asks for a timeline of size L in a loop), in seconds."""
+    """(p99 of an idle server, p99 while one client asks for a timeline of size L in a loop), in
+    seconds.
+    """
     from rest_framework_simplejwt.tokens import AccessToken
 
     from benchmarks.scratch import scratch_database
@@ -60,9 +64,16 @@ def measure() -> tuple[float, float]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        environment = {**os.environ, "DATABASE_URL": database_url(), "PORT": str(port), "WEB_CONCURRENCY": "2"}
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "PORT": str(port),
+            "WEB_CONCURRENCY": "2",
+        }
         command = [sys.executable, "-m", "gunicorn", "financeproj.wsgi"]
-        server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+        server = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        )
         client = None
         try:
             _wait_for(port)

@@ -1,9 +1,11 @@
-"""make load: 50 people at once for four minutes, each with a portfolio of size M, on PostgreSQL and Redis.
+"""make load: 50 people at once for four minutes, each with a portfolio of size M, on PostgreSQL and
+Redis.
 
-Everything is on this machine and of this program's own: the servers, the database, the clients. Everybody has looked in
-before. Each client waits a second between requests; four in five read, the others record, correct and delete trades and
-import files. Holds if there is no error, each kind's p99 is under 40 times what one client alone waits for it in the
-middle, and the memory of the server's processes grows by less than 5 % from the middle of the run to its end.
+Everything is on this machine and of this program's own: the servers, the database, the clients.
+Everybody has looked in before. Each client waits a second between requests; four in five read, the
+others record, correct and delete trades and import files. Holds if there is no error, each kind's
+p99 is under 40 times what one client alone waits for it in the middle, and the memory of the
+server's processes grows by less than 5 % from the middle of the run to its end.
 
     python -m benchmarks.load [--clients 50] [--seconds 240]
 """
@@ -29,7 +31,16 @@ MOST_TIMES_ALONE = 40
 MOST_GROWTH = 0.05
 THINK_SECONDS = 1.0
 ALONE = 25  # requests of each kind by one client alone
-READS = ("dashboard", "portfolios", "holdings", "transactions", "timeline", "performance", "allocation", "net worth")
+READS = (
+    "dashboard",
+    "portfolios",
+    "holdings",
+    "transactions",
+    "timeline",
+    "performance",
+    "allocation",
+    "net worth",
+)
 WRITES = ("record", "correct", "delete", "import")
 
 
@@ -42,8 +53,14 @@ class Client:
         self.recorded: list[str] = []
         self.count = 0
 
-    def send(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"):
-        headers = {"Authorization": f"Bearer {self.person['token']}", "Accept-Encoding": "gzip", "Content-Type": kind}
+    def send(
+        self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
+    ):
+        headers = {
+            "Authorization": f"Bearer {self.person['token']}",
+            "Accept-Encoding": "gzip",
+            "Content-Type": kind,
+        }
         try:
             self.connection.request(method, f"/api/v1{path}", body, headers)
             answer = self.connection.getresponse()
@@ -54,7 +71,12 @@ class Client:
 
     def trade(self, **more) -> bytes:
         day = date(2024, 1, 2) + timedelta(days=self.dice.randrange(600))
-        body = {"type": "buy", "date": day.isoformat(), "quantity": 1, "price": self.dice.randrange(50, 200)}
+        body = {
+            "type": "buy",
+            "date": day.isoformat(),
+            "quantity": 1,
+            "price": self.dice.randrange(50, 200),
+        }
         return json.dumps(body | more).encode()
 
     def ask(self, kind: str):
@@ -79,7 +101,9 @@ class Client:
         if kind == "correct":
             pk = self.dice.choice(self.recorded)
             return self.send(
-                "PATCH", f"/transactions/{pk}", json.dumps({"price": self.dice.randrange(50, 200)}).encode()
+                "PATCH",
+                f"/transactions/{pk}",
+                json.dumps({"price": self.dice.randrange(50, 200)}).encode(),
             )
         return self.send("DELETE", f"/transactions/{self.recorded.pop()}")
 
@@ -95,7 +119,9 @@ class Client:
         lines = ["date,type,ticker,quantity,price,currency,exchange_rate,external_id"]
         for row in range(20):
             ticker, currency = self.dice.choice(self.person["instruments"])
-            lines.append(f"2025-03-{row % 28 + 1:02},buy,{ticker},1,100,{currency},1,{self.count}-{row}-{id(self)}")
+            lines.append(
+                f"2025-03-{row % 28 + 1:02},buy,{ticker},1,100,{currency},1,{self.count}-{row}-{id(self)}"
+            )
         edge = "edge-of-the-form"
         parts = [
             f'--{edge}\r\nContent-Disposition: form-data; name="portfolio_id"\r\n\r\n{self.person["portfolio"]}\r\n',
@@ -135,7 +161,9 @@ def alone(port: int, person: dict) -> Measured:
 
 
 def sign_on(port: int, people: list[dict]) -> list[str]:
-    """Everybody looks in, one after the other: fifty people do not come back in one second. What went wrong."""
+    """Everybody looks in, one after the other: fifty people do not come back in one second. What
+    went wrong.
+    """
     found = Measured()
     for person in people * 2:  # over new connections, so that most meet both processes
         client = Client(port, person, 0)
@@ -155,7 +183,10 @@ def together(port: int, people: list[dict], seconds: float) -> Measured:
             found.note(client, client.next_kind())
             time.sleep(THINK_SECONDS)
 
-    threads = [threading.Thread(target=live, args=(person, seed)) for seed, person in enumerate(people, start=1)]
+    threads = [
+        threading.Thread(target=live, args=(person, seed))
+        for seed, person in enumerate(people, start=1)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -164,20 +195,26 @@ def together(port: int, people: list[dict], seconds: float) -> Measured:
 
 
 def megabytes(session: int) -> float:
-    """The memory of a session's processes: what each process has for itself, and its part of what they share."""
+    """The memory of a session's processes: what each process has for itself, and its part of what
+    they share.
+    """
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if os.getsid(int(folder.name)) == session:
                 rollup = (folder / "smaps_rollup").read_text()
-                total += int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
+                total += int(
+                    next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1]
+                )
         except (OSError, StopIteration):
             continue
     return total / 1024
 
 
 def prepare(count: int) -> list[dict]:
-    """`count` people with a portfolio of size M each, of the same instruments but each with trades of their own."""
+    """`count` people with a portfolio of size M each, of the same instruments but each with trades
+    of their own.
+    """
     from django.db import connection
     from rest_framework_simplejwt.tokens import AccessToken
 
@@ -192,7 +229,9 @@ def prepare(count: int) -> list[dict]:
     people = []
     for number in range(count):
         user = User.objects.create(username=f"user{number}", base_currency=CURRENCIES[0])
-        portfolio = Portfolio.objects.create(user=user, name="Size M", currency=CURRENCIES[0], version=1)
+        portfolio = Portfolio.objects.create(
+            user=user, name="Size M", currency=CURRENCIES[0], version=1
+        )
         stored._store_transactions(data, stocks, portfolio)
         held = Holding.objects.filter(portfolio=portfolio).select_related("stock")
         people.append(
@@ -204,17 +243,25 @@ def prepare(count: int) -> list[dict]:
             }
         )
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")  # as PostgreSQL itself would, in the first minutes after so many new rows
+        cursor.execute(
+            "VACUUM ANALYZE"
+        )  # as PostgreSQL itself would, in the first minutes after so many new rows
     return people
 
 
-def report(first: Measured, then: Measured, memory: list[tuple[float, float]], seconds: float) -> bool:
+def report(
+    first: Measured, then: Measured, memory: list[tuple[float, float]], seconds: float
+) -> bool:
     held = not (first.errors or then.errors)
     for error in (first.errors + then.errors)[:10]:
         print(f"error: {error}")
     count = sum(map(len, then.seconds.values()))
-    print(f"{count} requests in {seconds:.0f} s ({count / seconds:.1f} a second), {len(then.errors)} errors")
-    print(f"{'kind':14}{'alone p50':>12}{'p50':>10}{'p99':>10}{'p99 / alone':>14} (limit {MOST_TIMES_ALONE})")
+    print(
+        f"{count} requests in {seconds:.0f} s ({count / seconds:.1f} a second), {len(then.errors)} errors"
+    )
+    print(
+        f"{'kind':14}{'alone p50':>12}{'p50':>10}{'p99':>10}{'p99 / alone':>14} (limit {MOST_TIMES_ALONE})"
+    )
     for kind in (*READS, *WRITES):
         found = sorted(then.seconds[kind])
         if not found:
@@ -228,7 +275,10 @@ def report(first: Measured, then: Measured, memory: list[tuple[float, float]], s
         for low, high in ((0.46 * seconds, 0.54 * seconds), (0.92 * seconds, seconds))
     )
     held &= end < middle * (1 + MOST_GROWTH)
-    print(f"memory of the server: {middle:.0f} MB half way, {end:.0f} MB at the end: {end / middle - 1:+.1%}", end=" ")
+    print(
+        f"memory of the server: {middle:.0f} MB half way, {end:.0f} MB at the end: {end / middle - 1:+.1%}",
+        end=" ",
+    )
     print(f"(limit {MOST_GROWTH:+.0%})")
     return held
 
@@ -241,7 +291,10 @@ def main() -> int:
 
     from tests.servers.services import OwnPostgres, OwnRedis, free_port, postgresql_programs
 
-    with tempfile.TemporaryDirectory(prefix="load-pg-") as one, tempfile.TemporaryDirectory(prefix="load-") as other:
+    with (
+        tempfile.TemporaryDirectory(prefix="load-pg-") as one,
+        tempfile.TemporaryDirectory(prefix="load-") as other,
+    ):
         postgres, redis = OwnPostgres(Path(one), postgresql_programs()), OwnRedis(Path(other))
         port = free_port()
         os.environ |= {

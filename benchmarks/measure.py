@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 
-def fastest_seconds(*functions: Callable[[], Any], at_least_seconds: float = 2.0, rounds: int = 7) -> list[float]:
-    """Seconds of the fastest run of each of `functions`, run in turns: what else the machine does only adds."""
+def fastest_seconds(
+    *functions: Callable[[], Any], at_least_seconds: float = 2.0, rounds: int = 7
+) -> list[float]:
+    """Seconds of the fastest run of each of `functions`, run in turns: what else the machine does
+    only adds.
+    """
     fastest = [float("inf")] * len(functions)
     begun, done = time.perf_counter(), 0
     while done <= rounds or time.perf_counter() - begun < at_least_seconds:
@@ -25,4 +29,7 @@ def peak_megabytes() -> float:
     From /proc rather than getrusage, whose maximum a new process inherits from whoever started it.
     """
     status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+    return (
+        int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+        / 1024
+    )

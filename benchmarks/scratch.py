@@ -1,4 +1,6 @@
-"""A database for one benchmark beside the user's: a file in a temporary folder, or a PostgreSQL database."""
+"""A database for one benchmark beside the user's: a file in a temporary folder, or a PostgreSQL
+database.
+"""
 
 import secrets
 import tempfile
@@ -20,7 +22,9 @@ def scratch_database() -> Iterator[None]:
         if connection.vendor == "postgresql":
             with connection._nodb_cursor() as cursor:
                 cursor.execute(f'CREATE DATABASE "{name}"')
-        connection.settings_dict["NAME"] = name if connection.vendor == "postgresql" else str(Path(folder) / name)
+        connection.settings_dict["NAME"] = (
+            name if connection.vendor == "postgresql" else str(Path(folder) / name)
+        )
         try:
             call_command("migrate", verbosity=0)
             yield

@@ -32,7 +32,9 @@ def store(data: Generated, user: User) -> Portfolio:
     """A portfolio of `user` with the instruments, closes, rates and transactions of `data`."""
     stocks = _store_instruments(data)
     _store_rates(data)
-    portfolio = Portfolio.objects.create(user=user, name=f"Size {data.size}", currency=CURRENCIES[0], version=1)
+    portfolio = Portfolio.objects.create(
+        user=user, name=f"Size {data.size}", currency=CURRENCIES[0], version=1
+    )
     _store_transactions(data, stocks, portfolio)
     return portfolio
 
@@ -61,10 +63,18 @@ def _store_instruments(data: Generated) -> list[StockMetadata]:
               for day, close in zip(days[recent], row, strict=True)]  # fmt: skip
     _insert(HistoricalStockPrice, ("stock_id", "date", "close"), closes)
     StockQuote.objects.bulk_create(
-        StockQuote(stock=stock, price=Decimal(str(close)), as_of=now, day=days[-1], fetched_at=now, source=SOURCE)
+        StockQuote(
+            stock=stock,
+            price=Decimal(str(close)),
+            as_of=now,
+            day=days[-1],
+            fetched_at=now,
+            source=SOURCE,
+        )
         for stock, close in zip(stocks, data.close[:, -1].tolist(), strict=True)
     )
-    # Requests read the vectors, which are made when prices are written, and the latest rows: so only these are here.
+    # Requests read the vectors, which are made when prices are written, and the latest rows: so
+    # only these are here.
     calendar = data.market().close
     StockVector.objects.bulk_create(
         StockVector(stock=stock, version=1, first_day=days[0], data=row.tobytes())
@@ -76,14 +86,18 @@ def _store_instruments(data: Generated) -> list[StockMetadata]:
 def _store_rates(data: Generated) -> None:
     days, now = _days(data), timezone.now()
     for code, row in list(zip(CURRENCIES, data.rates.tolist(), strict=True))[1:]:
-        pair = CurrencyPair.objects.create(base=code, target=CURRENCIES[0], version=1, fetched_at=now)
+        pair = CurrencyPair.objects.create(
+            base=code, target=CURRENCIES[0], version=1, fetched_at=now
+        )
         _insert(
             HistoricalExchangeRate,
             ("pair_id", "date", "rate"),
             [(pair.pk, day, rate) for day, rate in zip(days, row, strict=True)],
         )
     today = timezone.localdate()
-    series.rates([(code, CURRENCIES[0]) for code in CURRENCIES[1:]], today, today)  # makes and stores the vectors
+    series.rates(
+        [(code, CURRENCIES[0]) for code in CURRENCIES[1:]], today, today
+    )  # makes and stores the vectors
 
 
 def _insert(model: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

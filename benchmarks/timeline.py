@@ -1,4 +1,6 @@
-"""What `bench_timeline` runs in a process of its own: requests against one database, from middleware to bytes."""
+"""What `bench_timeline` runs in a process of its own: requests against one database, from
+middleware to bytes.
+"""
 
 import json
 import os
@@ -12,7 +14,9 @@ from benchmarks.measure import fastest_seconds, peak_megabytes
 
 
 def client_of(user: Any) -> Any:
-    """GETs as `user`, with a token, as a browser that takes gzip; returns the response and checks that it is 200."""
+    """GETs as `user`, with a token, as a browser that takes gzip; returns the response and checks
+    that it is 200.
+    """
     from django.test import Client
     from rest_framework_simplejwt.tokens import AccessToken
 
@@ -82,10 +86,14 @@ def database_url() -> str:
 
 
 def _in_a_new_process(*arguments: str) -> str:
-    """The last line that this module prints when it is run with `arguments` on the database of this process."""
+    """The last line that this module prints when it is run with `arguments` on the database of this
+    process.
+    """
     command = [sys.executable, "-m", "benchmarks.timeline", *arguments]
     environment = {**os.environ, "DATABASE_URL": database_url()}
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()[-1]
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment
+    ).stdout.split()[-1]
 
 
 def peak_of_one_answer(user_id: str, path: str) -> float:
@@ -100,4 +108,8 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    print(peak_of_one_answer(*sys.argv[2:]) if sys.argv[1] == "rss" else json.dumps(measure(sys.argv[1])))
+    print(
+        peak_of_one_answer(*sys.argv[2:])
+        if sys.argv[1] == "rss"
+        else json.dumps(measure(sys.argv[1]))
+    )

@@ -48,7 +48,10 @@ urlpatterns = [
     path("timeline", reports.TimelineView.as_view()),
     path("performance", reports.PerformanceView.as_view()),
     path("allocation", reports.AllocationOfAllView.as_view()),
-    path("holdings/<uuid:pk>", HOLDING.as_view({name: ONE[name] for name in ("get", "patch", "delete")})),
+    path(
+        "holdings/<uuid:pk>",
+        HOLDING.as_view({name: ONE[name] for name in ("get", "patch", "delete")}),
+    ),
     path("holdings/<uuid:pk>/explain", reports.HoldingExplainView.as_view()),
     path("holdings/<uuid:pk>/transactions", HOLDING.as_view({"get": "transactions"})),
     path("transactions", TRANSACTION.as_view({"get": "list", "post": "create"})),
@@ -58,7 +61,10 @@ urlpatterns = [
     path("export", integrations.ExportView.as_view()),
     path("imports", integrations.ImportViewSet.as_view({"get": "list"})),
     path("imports/formats", integrations.FormatsView.as_view()),
-    path("imports/<uuid:pk>", integrations.ImportViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(
+        "imports/<uuid:pk>",
+        integrations.ImportViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+    ),
     path("settings/ynab", ynab.YnabSettingsView.as_view()),
     path("ynab/accounts", ynab.YnabAccountsView.as_view()),
     path("ynab/accounts/<str:account_id>/balance", ynab.YnabBalanceView.as_view()),
@@ -73,7 +79,10 @@ urlpatterns = [
     path("pension/accounts/<uuid:pk>/values", pensions.ValuesView.as_view()),
     path("pension/accounts/<uuid:pk>/values/<uuid:value_id>", pensions.ValueView.as_view()),
     path("pension/accounts/<uuid:pk>/contributions", pensions.ContributionsView.as_view()),
-    path("pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>", pensions.ContributionView.as_view()),
+    path(
+        "pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>",
+        pensions.ContributionView.as_view(),
+    ),
     # Also with DEBUG an unknown path is answered in JSON.
     re_path(r"", NothingHere.as_view()),
 ]

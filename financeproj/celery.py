@@ -24,16 +24,19 @@ app.autodiscover_tasks(["integrations.ynab"])  # a package inside an app is not 
 @signals.celeryd_init.connect
 @signals.beat_init.connect
 def begin_with_right_settings_only(**kwargs: Any) -> None:
-    """Before the first task: neither worker nor beat may go on with a default where a variable was meant."""
+    """Before the first task: neither worker nor beat may go on with a default where a variable was
+    meant.
+    """
     refuse_wrong_configuration()
 
 
 @signals.worker_process_init.connect
 def lead_an_own_group(**kwargs: Any) -> None:
-    """A signal to the worker's group is the worker's alone, which lets its processes finish what they are at.
+    """A signal to the worker's group is the worker's alone, which lets its processes finish what
+    they are at.
 
-    Without Redis they share one queue: of two that are told to end at once, one can die with the lock that the other
-    has just left, and the worker would wait for it for ever.
+    Without Redis they share one queue: of two that are told to end at once, one can die with the
+    lock that the other has just left, and the worker would wait for it for ever.
     """
     os.setpgrp()
 

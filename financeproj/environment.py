@@ -1,7 +1,7 @@
 """Variables of the environment, each converted and checked.
 
-A wrong one never raises here: it is noted in CONFIGURATION_PROBLEMS, and `financeproj.core.checks` turns each note
-into a system check.
+A wrong one never raises here: it is noted in CONFIGURATION_PROBLEMS, and `financeproj.core.checks`
+turns each note into a system check.
 """
 
 import os
@@ -37,9 +37,16 @@ def number(name: str, default: int, least: int, most: int) -> int:
 
 
 def boolean(text: str) -> bool:
-    return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
-        text.lower()
-    ]
+    return {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }[text.lower()]
 
 
 def between(least: int, most: int) -> Callable[[str], int]:
@@ -60,9 +67,13 @@ def comma_separated(text: str) -> list[str]:
 
 
 def host_names(text: str) -> list[str]:
-    """What Django compares with a request's Host: no scheme, no port; a point in front stands for subdomains too."""
+    """What Django compares with a request's Host: no scheme, no port; a point in front stands for
+    subdomains too.
+    """
     listed = comma_separated(text)
-    if not listed or not all(re.fullmatch(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", host, re.IGNORECASE) for host in listed):
+    if not listed or not all(
+        re.fullmatch(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", host, re.IGNORECASE) for host in listed
+    ):
         raise ValueError
     return listed
 
@@ -111,11 +122,17 @@ def redis_url(text: str) -> str:
 
 def database(text: str) -> dict[str, Any]:
     config = dict(environ.Env.db_url_config(text))
-    # environ quotes what is no URL and goes on; a host of SQLite is a slash too few, and processes share no memory.
+    # environ quotes what is no URL and goes on; a host of SQLite is a slash too few, and processes
+    # share no memory.
     host, name = config.get("HOST", ""), config["NAME"]
     if config.get("ENGINE") == "django.db.backends.sqlite3":
         file = ROOT / name
-        if host or name == ":memory:" or file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK):
+        if (
+            host
+            or name == ":memory:"
+            or file.is_dir()
+            or not os.access(file.parent, os.W_OK | os.X_OK)
+        ):
             raise ValueError
     elif config.get("ENGINE") != "django.db.backends.postgresql" or "%" in host or not name:
         raise ValueError

@@ -1,4 +1,6 @@
-"""The project's own pages: frames with the session, which the scripts in static/js fill from the API."""
+"""The project's own pages: frames with the session, which the scripts in static/js fill from the
+API.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -16,7 +18,9 @@ THEMES = ("light", "dark")
 
 
 def preferences(request: HttpRequest) -> dict[str, Any]:
-    """For every template: what static/js/frame.js keeps in cookies, so that no page flashes in the wrong colours."""
+    """For every template: what static/js/frame.js keeps in cookies, so that no page flashes in the
+    wrong colours.
+    """
     theme = request.COOKIES.get("theme", "")
     return {
         "theme": theme if theme in THEMES else "",

@@ -37,14 +37,16 @@ VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
 
 environ.Env.read_env(BASE_DIR / ".env")
-# --- Core -------------------------------------------------------------------------------------------------------
+# --- Core -----------------------------------------------------------------------------------------
 
 TESTING = "pytest" in sys.modules
 DEBUG = read("DEBUG", False, boolean, "true or false")
 
 
 def development_key() -> str:
-    """A key made once and kept under var/, so that sign-ins survive a restart of a development server."""
+    """A key made once and kept under var/, so that sign-ins survive a restart of a development
+    server.
+    """
     path = VAR_DIR / "secret_key"
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -60,17 +62,29 @@ if not SECRET_KEY:
     if DEBUG or TESTING:
         SECRET_KEY = development_key()
     else:
-        CONFIGURATION_PROBLEMS.append("SECRET_KEY must be set: a random text of 50 characters or more.")
-        SECRET_KEY = secrets.token_urlsafe(50)  # so that the checks can run and say so; wsgi.py refuses to serve
+        CONFIGURATION_PROBLEMS.append(
+            "SECRET_KEY must be set: a random text of 50 characters or more."
+        )
+        SECRET_KEY = secrets.token_urlsafe(
+            50
+        )  # so that the checks can run and say so; wsgi.py refuses to serve
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1"]
-ALLOWED_HOSTS = read("ALLOWED_HOSTS", LOCAL_HOSTS, host_names, "host names without scheme or port, comma-separated")
-CSRF_TRUSTED_ORIGINS = read("CSRF_TRUSTED_ORIGINS", [], origins, "origins such as https://example.org")
-CORS_ALLOWED_ORIGINS = read("CORS_ALLOWED_ORIGINS", [], origins, "origins such as https://example.org")
+ALLOWED_HOSTS = read(
+    "ALLOWED_HOSTS", LOCAL_HOSTS, host_names, "host names without scheme or port, comma-separated"
+)
+CSRF_TRUSTED_ORIGINS = read(
+    "CSRF_TRUSTED_ORIGINS", [], origins, "origins such as https://example.org"
+)
+CORS_ALLOWED_ORIGINS = read(
+    "CORS_ALLOWED_ORIGINS", [], origins, "origins such as https://example.org"
+)
 CORS_URLS_REGEX = r"^/api/"
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
 
-DEFAULT_BASE_CURRENCY = read("DEFAULT_BASE_CURRENCY", "NOK", currency_code, "a currency code such as NOK")
+DEFAULT_BASE_CURRENCY = read(
+    "DEFAULT_BASE_CURRENCY", "NOK", currency_code, "a currency code such as NOK"
+)
 TIME_ZONE = read("TIME_ZONE", "UTC", time_zone, "a time zone such as Europe/Oslo")
 USE_TZ = True
 LANGUAGE_CODE = "en"
@@ -146,7 +160,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS: list[Any] = [
     BASE_DIR / "static",
-    ("vendor/litecharts", Path(litecharts.__file__).parent / "js"),  # the package's one script, lightweight-charts.js
+    (
+        "vendor/litecharts",
+        Path(litecharts.__file__).parent / "js",
+    ),  # the package's one script, lightweight-charts.js
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -157,10 +174,11 @@ WHITENOISE_USE_FINDERS = DEBUG or not STATIC_ROOT.exists()
 if WHITENOISE_USE_FINDERS:
     warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
-# --- Database ---------------------------------------------------------------------------------------------------
+# --- Database -------------------------------------------------------------------------------------
 
 SQLITE_OPTIONS = {
-    # IMMEDIATE takes the write lock when a transaction begins, so that what it has read stays true until it writes.
+    # IMMEDIATE takes the write lock when a transaction begins, so that what it has read stays true
+    # until it writes.
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000",
@@ -177,18 +195,25 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
-    DATABASES["default"].update(ENGINE="financeproj.core.sqlite3", CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS)
+    DATABASES["default"].update(
+        ENGINE="financeproj.core.sqlite3", CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS
+    )
     # A file, not memory: the tests' threads must be real writers that shut each other out.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
-    # A thread keeps its connection; one that PostgreSQL's restart has closed is replaced before the next task. The web
-    # process has a pool instead (wsgi.py).
-    options = {"connect_timeout": 5} | DATABASES["default"].get("OPTIONS", {})  # of the URL: ?sslmode=require
+    # A thread keeps its connection; one that PostgreSQL's restart has closed is replaced before the
+    # next task. The web process has a pool instead (wsgi.py).
+    options = {"connect_timeout": 5} | DATABASES["default"].get(
+        "OPTIONS", {}
+    )  # of the URL: ?sslmode=require
     DATABASES["default"].update(
-        ENGINE="financeproj.core.postgresql", CONN_HEALTH_CHECKS=True, CONN_MAX_AGE=60, OPTIONS=options
+        ENGINE="financeproj.core.postgresql",
+        CONN_HEALTH_CHECKS=True,
+        CONN_MAX_AGE=60,
+        OPTIONS=options,
     )
 
-# --- Cache and Celery: Redis, or stand-ins under var/ that all processes share ------------------------------------
+# --- Cache and Celery: Redis, or stand-ins under var/ that all processes share --------------------
 
 REDIS_URL = read("REDIS_URL", "", redis_url, "a URL such as redis://127.0.0.1:6379/0")
 DATABASE_ROUTERS: list[str] = []
@@ -198,7 +223,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for a broker as long as it takes
-CELERY_TASK_PUBLISH_RETRY = False  # a request never waits for a broker that is down: beat catches up
+CELERY_TASK_PUBLISH_RETRY = (
+    False  # a request never waits for a broker that is down: beat catches up
+)
 CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -237,8 +264,8 @@ else:
         "OPTIONS": SQLITE_OPTIONS
         | {
             "timeout": 1,
-            # The table is made by whoever connects first, so a deleted file heals itself. What is cached may be lost
-            # in a crash of the machine: no fsync.
+            # The table is made by whoever connects first, so a deleted file heals itself. What is
+            # cached may be lost in a crash of the machine: no fsync.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
             f"CREATE TABLE IF NOT EXISTS {CACHE_TABLE} (cache_key varchar(255) NOT NULL PRIMARY KEY,"
             " value text NOT NULL, expires datetime NOT NULL);"
@@ -267,20 +294,40 @@ else:
 
 # Named here so that a bare `celery worker` serves them all.
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("maintenance", "prices", "imports")]
-CELERY_TASK_ROUTES = {"marketdata.tasks.*": {"queue": "prices"}, "integrations.tasks.*": {"queue": "imports"}}
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name), routing_key=name) for name in ("maintenance", "prices", "imports")
+]
+CELERY_TASK_ROUTES = {
+    "marketdata.tasks.*": {"queue": "prices"},
+    "integrations.tasks.*": {"queue": "imports"},
+}
 CELERY_BEAT_SCHEDULE = {
-    "refresh quotes": {"task": "portfolios.tasks.refresh_quotes", "schedule": crontab(minute="*/15")},
+    "refresh quotes": {
+        "task": "portfolios.tasks.refresh_quotes",
+        "schedule": crontab(minute="*/15"),
+    },
     "refresh rates": {"task": "portfolios.tasks.refresh_rates", "schedule": crontab(minute=7)},
-    "refresh pensions' rates": {"task": "pensions.tasks.refresh_rates", "schedule": crontab(minute=9)},
-    "refresh histories": {"task": "portfolios.tasks.refresh_histories", "schedule": crontab(hour=2, minute=23)},
+    "refresh pensions' rates": {
+        "task": "pensions.tasks.refresh_rates",
+        "schedule": crontab(minute=9),
+    },
+    "refresh histories": {
+        "task": "portfolios.tasks.refresh_histories",
+        "schedule": crontab(hour=2, minute=23),
+    },
     # Late on the day, so that the value of a month's last day carries that date.
-    "sync pensions": {"task": "integrations.ynab.tasks.sync_pensions", "schedule": crontab(hour=23, minute=20)},
+    "sync pensions": {
+        "task": "integrations.ynab.tasks.sync_pensions",
+        "schedule": crontab(hour=23, minute=20),
+    },
     "resume imports": {"task": "integrations.tasks.resume_imports", "schedule": crontab()},
-    "flush expired tokens": {"task": "financeproj.users.tasks.flush_tokens", "schedule": crontab(hour=3, minute=41)},
+    "flush expired tokens": {
+        "task": "financeproj.users.tasks.flush_tokens",
+        "schedule": crontab(hour=3, minute=41),
+    },
 }
 
-# --- Market data and YNAB -----------------------------------------------------------------------------------------
+# --- Market data and YNAB -------------------------------------------------------------------------
 
 MARKET_DATA_SOURCES = [  # the first that handles a ticker is asked
     "integrations.simulated.SimulatedSource",
@@ -291,13 +338,18 @@ MARKET_DATA_CACHE_SECONDS = number("MARKET_DATA_CACHE_SECONDS", 900, 1, 30 * 86_
 MARKET_DATA_TIMEOUT_SECONDS = number("MARKET_DATA_TIMEOUT_SECONDS", 10, 1, 300)
 YNAB_API_KEY = os.environ.get("YNAB_API_KEY", "").strip()
 YNAB_BASE_URL = read("YNAB_BASE_URL", "https://api.ynab.com/v1", http_url, "an http or https URL")
-PENSION_LINK_CHECK = "integrations.ynab.services.check_link"  # asked before a pension account is linked
+PENSION_LINK_CHECK = (
+    "integrations.ynab.services.check_link"  # asked before a pension account is linked
+)
 BACKUP_DIR = os.environ.get("BACKUP_DIR", "").strip()
 if BACKUP_DIR:
     BACKUP_DIR = str(BASE_DIR / BACKUP_DIR)
-    CELERY_BEAT_SCHEDULE["back up"] = {"task": "integrations.tasks.back_up", "schedule": crontab(hour=4, minute=11)}
+    CELERY_BEAT_SCHEDULE["back up"] = {
+        "task": "integrations.tasks.back_up",
+        "schedule": crontab(hour=4, minute=11),
+    }
 
-# --- Sign-in --------------------------------------------------------------------------------------------------------
+# --- Sign-in --------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -338,16 +390,21 @@ SIMPLE_JWT = {
     "UPDATE_LAST_LOGIN": True,
 }
 
-# --- Web server: gunicorn.conf.py takes these from here --------------------------------------------------------------
+# --- Web server: gunicorn.conf.py takes these from here -------------------------------------------
 
 HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
 PORT = number("PORT", 8000, 1, 65535)
 WEB_CONCURRENCY = number("WEB_CONCURRENCY", 2, 1, 100)
 WEB_THREADS = 8  # of each web process; with PostgreSQL as many connections
 
-# --- HTTPS and headers ----------------------------------------------------------------------------------------------
+# --- HTTPS and headers ----------------------------------------------------------------------------
 
-SECURE_SSL = read("SECURE_SSL", not (DEBUG or set(ALLOWED_HOSTS) <= {*LOCAL_HOSTS, "[::1]"}), boolean, "true or false")
+SECURE_SSL = read(
+    "SECURE_SSL",
+    not (DEBUG or set(ALLOWED_HOSTS) <= {*LOCAL_HOSTS, "[::1]"}),
+    boolean,
+    "true or false",
+)
 SECURE_SSL_REDIRECT = SECURE_SSL
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE_SSL else 0
@@ -377,7 +434,7 @@ FILE_UPLOAD_HANDLERS = [
 ]
 MAX_UPLOAD_BYTES = 20_000_000
 
-# --- REST -----------------------------------------------------------------------------------------------------------
+# --- REST -----------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -413,7 +470,8 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "financeproj",
     "VERSION": "1",
-    "OAS_VERSION": "3.1.0",  # whose schemas are JSON Schema: null is a type, also beside a reference
+    # whose schemas are JSON Schema: null is a type, also beside a reference
+    "OAS_VERSION": "3.1.0",
     "DESCRIPTION": "Portfolios, prices, pensions and net worth of one person or family.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -434,11 +492,16 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# --- Logs: one JSON line each, to standard output ---------------------------------------------------------------------
+# --- Logs: one JSON line each, to standard output -------------------------------------------------
 
-LOG_FORMAT = read("LOG_FORMAT", "console" if DEBUG else "json", one_of("json", "console"), "json or console")
+LOG_FORMAT = read(
+    "LOG_FORMAT", "console" if DEBUG else "json", one_of("json", "console"), "json or console"
+)
 LOG_LEVEL = read(
-    "LOG_LEVEL", "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "DEBUG, INFO, WARNING or ERROR"
+    "LOG_LEVEL",
+    "INFO",
+    one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    "DEBUG, INFO, WARNING or ERROR",
 )
 LOGGING = logging_config(log_format=LOG_FORMAT, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True

@@ -16,7 +16,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from financeproj import pages
 from financeproj.core import health
 
-# Swagger UI and Redoc set styles and start by an inline script; Redoc searches in a worker made from a blob.
+# Swagger UI and Redoc set styles and start by an inline script; Redoc searches in a worker made
+# from a blob.
 documentation_policy = csp_update(
     {
         "script-src": [SELF, UNSAFE_INLINE],
@@ -28,7 +29,9 @@ documentation_policy = csp_update(
 
 
 def for_documentation(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Swagger UI's view opens itself to other windows, for a sign-in by OAuth that is not here: closed again."""
+    """Swagger UI's view opens itself to other windows, for a sign-in by OAuth that is not here:
+    closed again.
+    """
 
     @wraps(view)
     def closed(request: HttpRequest) -> HttpResponse:
@@ -39,7 +42,9 @@ def for_documentation(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
     return documentation_policy(closed)
 
 
-texts = JavaScriptCatalog.as_view(packages=["financeproj.users"])  # and LOCALE_PATHS, where the texts are
+texts = JavaScriptCatalog.as_view(
+    packages=["financeproj.users"]
+)  # and LOCALE_PATHS, where the texts are
 
 urlpatterns = [
     path("healthz", health.healthz),

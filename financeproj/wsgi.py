@@ -11,14 +11,16 @@ from django.core.wsgi import get_wsgi_application
 from financeproj.core.checks import refuse_wrong_configuration
 
 if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    # Requests hand a connection on to each other. Not in the settings: a worker's one thread needs no pool, and a pool
-    # does not outlive the fork of a worker's child. The backend checks what it takes from the pool.
+    # Requests hand a connection on to each other. Not in the settings: a worker's one thread needs
+    # no pool, and a pool does not outlive the fork of a worker's child. The backend checks what it
+    # takes from the pool.
     settings.DATABASES["default"].update(CONN_MAX_AGE=0, CONN_HEALTH_CHECKS=False)
     settings.DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
         "max_size": settings.WEB_THREADS,
         "timeout": 2,  # how long a request waits for a connection of a server that is away
-        "reconnect_timeout": 0,  # no attempts in the background, whose pauses grow: the next request tries
+        # no attempts in the background, whose pauses grow: the next request tries
+        "reconnect_timeout": 0,
     }
 
 django_application = get_wsgi_application()
@@ -26,7 +28,9 @@ SCHEME_HEADERS = {"HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL", "HTTP_X
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
-    """Django's application. gunicorn believes what a peer on this machine says about HTTPS: TRUSTED_PROXIES decides."""
+    """Django's application. gunicorn believes what a peer on this machine says about HTTPS:
+    TRUSTED_PROXIES decides.
+    """
     if settings.TRUSTED_PROXIES == 0 and SCHEME_HEADERS & environ.keys():
         environ["wsgi.url_scheme"] = "http"
     return django_application(environ, start_response)

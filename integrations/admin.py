@@ -1,4 +1,6 @@
-"""YNAB in the admin: whose budget, what is known of it, what became of each sync, and "sync now"."""
+"""YNAB in the admin: whose budget, what is known of it, what became of each sync, and "sync
+now".
+"""
 
 from typing import Any
 
@@ -35,7 +37,9 @@ def sync_now(modeladmin: Any, request: HttpRequest, queryset: QuerySet[PensionAc
         except (DomainError, ValidationError) as error:
             modeladmin.message_user(request, f"{account}: {sync.words_of(error)}", messages.ERROR)
         else:
-            modeladmin.message_user(request, f"{account}: {plain(entry.value)} on {entry.date}", messages.SUCCESS)
+            modeladmin.message_user(
+                request, f"{account}: {plain(entry.value)} on {entry.date}", messages.SUCCESS
+            )
 
 
 class LinkedPensionAccountAdmin(PensionAccountAdmin):
@@ -49,7 +53,9 @@ class LinkedPensionAccountAdmin(PensionAccountAdmin):
 
     @admin.display(description="values")
     def chart(self, account: PensionAccount) -> SafeString | str:
-        return line_chart(list(account.values.order_by("date").values_list("date", "value")), account.currency)
+        return line_chart(
+            list(account.values.order_by("date").values_list("date", "value")), account.currency
+        )
 
 
 admin.site.unregister(PensionAccount)
@@ -58,7 +64,15 @@ admin.site.register(PensionAccount, LinkedPensionAccountAdmin)
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyAdmin):
-    list_display = ("started_at", "user", "trigger", "outcome", "of_accounts", "detail", "finished_at")
+    list_display = (
+        "started_at",
+        "user",
+        "trigger",
+        "outcome",
+        "of_accounts",
+        "detail",
+        "finished_at",
+    )
     list_filter = ("outcome", "trigger", "user")
     list_select_related = ("user",)
     search_fields = ("user__username", "detail")
@@ -69,7 +83,10 @@ class SyncRunAdmin(ReadOnlyAdmin):
     @admin.display(description="accounts")
     def of_accounts(self, run: SyncRun) -> str:
         outcomes = [line["outcome"] for line in run.accounts]
-        return ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in sorted(set(outcomes))) or "–"
+        return (
+            ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in sorted(set(outcomes)))
+            or "–"
+        )
 
     @admin.display(description="accounts")
     def lines(self, run: SyncRun) -> SafeString:
@@ -122,7 +139,15 @@ class YnabBudgetAdmin(ReadOnlyAdmin):
     list_filter = ("verified", "currency")
     search_fields = ("id", "name")
     date_hierarchy = "accounts_fetched_at"
-    fields = ("id", "name", "verified", "currency", "currency_fetched_at", "accounts_fetched_at", "balances")
+    fields = (
+        "id",
+        "name",
+        "verified",
+        "currency",
+        "currency_fetched_at",
+        "accounts_fetched_at",
+        "balances",
+    )
     readonly_fields = ("balances",)
 
     @admin.display(description="budget", ordering="name")
@@ -136,7 +161,12 @@ class YnabBudgetAdmin(ReadOnlyAdmin):
     @admin.display(description="accounts")
     def balances(self, budget: YnabBudget) -> SafeString:
         rows = (
-            (row["name"], format(plain(from_milliunits(row["balance"])), "f"), budget.currency, self._state(row))
+            (
+                row["name"],
+                format(plain(from_milliunits(row["balance"])), "f"),
+                budget.currency,
+                self._state(row),
+            )
             for row in budget.accounts.values()
         )
         return format_html_join("", "<p>{}: {} {} {}</p>", rows)
@@ -146,11 +176,13 @@ class YnabBudgetAdmin(ReadOnlyAdmin):
         return "(deleted)" if row["deleted"] else "(closed)" if row["closed"] else ""
 
 
-# --- Statements -------------------------------------------------------------------------------------------------------
+# --- Statements -----------------------------------------------------------------------------------
 
 
 @admin.action(description="Export the selected transactions as CSV")
-def export_csv(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Transaction]) -> StreamingHttpResponse:
+def export_csv(
+    modeladmin: Any, request: HttpRequest, queryset: QuerySet[Transaction]
+) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         exported_lines(queryset),
         content_type="text/csv; charset=utf-8",
@@ -166,7 +198,7 @@ admin.site.unregister(Transaction)
 admin.site.register(Transaction, ExportingTransactionAdmin)
 
 
-# --- Backups ----------------------------------------------------------------------------------------------------------
+# --- Backups --------------------------------------------------------------------------------------
 
 
 @admin.register(Backup)

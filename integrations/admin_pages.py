@@ -1,4 +1,6 @@
-"""What the admin's pages show beside fields: charts, and the import of a file from the portfolio's page."""
+"""What the admin's pages show beside fields: charts, and the import of a file from the portfolio's
+page.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -32,33 +34,54 @@ class ChartedInstrumentAdmin(StockMetadataAdmin):
 
     @admin.display(description="closes as traded")
     def chart(self, stock: StockMetadata) -> SafeString | str:
-        newest = HistoricalStockPrice.objects.filter(stock=stock).order_by("-date").values_list("date", "close")
+        newest = (
+            HistoricalStockPrice.objects.filter(stock=stock)
+            .order_by("-date")
+            .values_list("date", "close")
+        )
         return line_chart(list(newest[:CLOSES_DRAWN])[::-1], stock.currency)
 
 
 class StatementForm(forms.Form):
     file = forms.FileField()
-    format = forms.ChoiceField(choices=[(AUTO, "recognise it"), *((one.name, one.label) for one in formats())])
+    format = forms.ChoiceField(
+        choices=[(AUTO, "recognise it"), *((one.name, one.label) for one in formats())]
+    )
     date_format = forms.ChoiceField(
-        required=False, choices=[("", "as the file tells"), ("dmy", "day before month"), ("mdy", "month before day")]
+        required=False,
+        choices=[
+            ("", "as the file tells"),
+            ("dmy", "day before month"),
+            ("mdy", "month before day"),
+        ],
     )
     decimal = forms.ChoiceField(
-        required=False, choices=[("", "as the file tells"), ("point", "decimal point"), ("comma", "decimal comma")]
+        required=False,
+        choices=[("", "as the file tells"), ("point", "decimal point"), ("comma", "decimal comma")],
     )
-    skip_errors = forms.BooleanField(required=False, help_text="Import the right rows although others are wrong.")
-    preview = forms.BooleanField(required=False, initial=True, help_text="Only show what would be imported.")
+    skip_errors = forms.BooleanField(
+        required=False, help_text="Import the right rows although others are wrong."
+    )
+    preview = forms.BooleanField(
+        required=False, initial=True, help_text="Only show what would be imported."
+    )
 
 
 class ImportingPortfolioAdmin(PortfolioAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.import_view)
-        return [path("<uuid:pk>/import/", view, name="portfolios_portfolio_import"), *super().get_urls()]
+        return [
+            path("<uuid:pk>/import/", view, name="portfolios_portfolio_import"),
+            *super().get_urls(),
+        ]
 
     def import_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         portfolio = get_object_or_404(Portfolio.objects.select_related("user"), pk=pk)
         if not self.has_change_permission(request, portfolio):
             raise PermissionDenied
-        form = StatementForm(request.POST or None, request.FILES or None, initial={"format": AUTO, "preview": True})
+        form = StatementForm(
+            request.POST or None, request.FILES or None, initial={"format": AUTO, "preview": True}
+        )
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -70,7 +93,9 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
             context |= self._carry_out(request, portfolio, form)
         return TemplateResponse(request, "admin/portfolios/portfolio/import.html", context)
 
-    def _carry_out(self, request: HttpRequest, portfolio: Portfolio, form: StatementForm) -> dict[str, Any]:
+    def _carry_out(
+        self, request: HttpRequest, portfolio: Portfolio, form: StatementForm
+    ) -> dict[str, Any]:
         fields = form.cleaned_data
         wish = Wish(
             format_name=fields["format"],
@@ -90,10 +115,14 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
             form.add_error("file", str(error.detail))
             return {}
         if isinstance(outcome, Import):
-            self.message_user(request, f"{outcome.file_name} is imported in the background.", messages.INFO)
+            self.message_user(
+                request, f"{outcome.file_name} is imported in the background.", messages.INFO
+            )
             return {"running": outcome}
         if outcome.is_saved:
-            self.message_user(request, f"{outcome.statement.created} transactions imported.", messages.SUCCESS)
+            self.message_user(
+                request, f"{outcome.statement.created} transactions imported.", messages.SUCCESS
+            )
         return {"outcome": outcome, "dry_run": fields["preview"]}
 
 
@@ -101,7 +130,9 @@ class FollowedImportAdmin(ImportAdmin):
     readonly_fields = ("how_far",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fields = [name for name in super().get_fields(request, obj) if name not in ("progress", "how_far")]
+        fields = [
+            name for name in super().get_fields(request, obj) if name not in ("progress", "how_far")
+        ]
         place = fields.index("state") + 1
         return [*fields[:place], "how_far", *fields[place:]]
 

@@ -1,6 +1,8 @@
-"""ZIP files of text with a manifest: what each file must hold is known before a line of it is believed.
+"""ZIP files of text with a manifest: what each file must hold is known before a line of it is
+believed.
 
-The manifest, `manifest.json`, is written last: {format, version, made_at, files: [{name, rows, sha256, …}], …}.
+The manifest, `manifest.json`, is written last: {format, version, made_at, files: [{name, rows,
+sha256, …}], …}.
 """
 
 import hashlib
@@ -42,11 +44,17 @@ class ArchiveWriter:
 
     def __init__(self, file: IO[bytes], *, kind: str, version: int) -> None:
         self.zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
-        self.manifest: dict[str, Any] = {"format": kind, "version": version, "made_at": timezone.now()}
+        self.manifest: dict[str, Any] = {
+            "format": kind,
+            "version": version,
+            "made_at": timezone.now(),
+        }
         self.files: list[dict[str, Any]] = []
 
     def add(self, name: str, lines: Iterable[bytes], *, header: bytes = b"") -> dict[str, Any]:
-        """Write one file, a row a line; returns its entry in the manifest, to which facts may be added."""
+        """Write one file, a row a line; returns its entry in the manifest, to which facts may be
+        added.
+        """
         digest, count = hashlib.sha256(header), 0
         with self.zip.open(name, "w", force_zip64=True) as file:
             file.write(header)
@@ -66,7 +74,9 @@ class ArchiveWriter:
 class ArchiveReader:
     """An archive whose manifest has been read. Raises BadArchive, here and in every method."""
 
-    def __init__(self, file: Any, *, kind: str, version: int, most_bytes: int | None = None) -> None:
+    def __init__(
+        self, file: Any, *, kind: str, version: int, most_bytes: int | None = None
+    ) -> None:
         self.most_bytes = most_bytes
         try:
             self.zip = zipfile.ZipFile(file)
@@ -82,12 +92,18 @@ class ArchiveReader:
             raise BadArchive(f"It is no readable archive, or cut off: {error}.") from error
         if not isinstance(manifest, Mapping) or manifest.get("format") != kind:
             found = manifest.get("format") if isinstance(manifest, Mapping) else None
-            raise BadArchive(f"It is not a {kind} file" + (f" but {found!s:.50}." if found else "."))
+            raise BadArchive(
+                f"It is not a {kind} file" + (f" but {found!s:.50}." if found else ".")
+            )
         if manifest.get("version") != version:
-            raise BadArchive(f"Its version is {manifest.get('version')!s:.20}; this program reads version {version}.")
+            raise BadArchive(
+                f"Its version is {manifest.get('version')!s:.20}; this program reads version {version}."
+            )
         self.manifest = manifest
         try:
-            self.files: dict[str, Mapping[str, Any]] = {str(entry["name"]): entry for entry in manifest["files"]}
+            self.files: dict[str, Mapping[str, Any]] = {
+                str(entry["name"]): entry for entry in manifest["files"]
+            }
             for entry in self.files.values():
                 int(entry["rows"]), str(entry["sha256"])
         except (KeyError, TypeError, ValueError) as error:
@@ -102,7 +118,9 @@ class ArchiveReader:
         self.zip.close()
 
     def verify(self) -> None:
-        """Read every file to its end: its hash, and no more than `most_bytes` in all, whatever the ZIP claims."""
+        """Read every file to its end: its hash, and no more than `most_bytes` in all, whatever the
+        ZIP claims.
+        """
         left = self.most_bytes
         for name, entry in self.files.items():
             digest = hashlib.sha256()
@@ -111,11 +129,15 @@ class ArchiveReader:
                     while block := file.read(BLOCK):
                         digest.update(block)
                         if left is not None and (left := left - len(block)) < 0:
-                            raise BadArchive(f"Unpacked it is larger than {self.most_bytes:,} bytes.")
+                            raise BadArchive(
+                                f"Unpacked it is larger than {self.most_bytes:,} bytes."
+                            )
             except UNREADABLE as error:
                 raise BadArchive(f"{name} cannot be read: {error}.") from error
             if digest.hexdigest() != entry["sha256"]:
-                raise BadArchive(f"{name} is not as it was written: its SHA-256 differs from the manifest's.")
+                raise BadArchive(
+                    f"{name} is not as it was written: its SHA-256 differs from the manifest's."
+                )
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of one file with their ends. A file of the manifest only."""

@@ -1,8 +1,9 @@
 """Big files, imported by a worker. The job is a row in the database; a message only wakes somebody.
 
-Whoever begins holds a lease that ends soon after its last sign of progress, so that a worker that was killed is
-followed by another. The lease saves work, no more: what is recorded once is recorded because everything an import
-writes, with its state and the end of the job, is one database transaction under the portfolio's lock.
+Whoever begins holds a lease that ends soon after its last sign of progress, so that a worker that
+was killed is followed by another. The lease saves work, no more: what is recorded once is recorded
+because everything an import writes, with its state and the end of the job, is one database
+transaction under the portfolio's lock.
 """
 
 import secrets
@@ -52,7 +53,9 @@ def note_beat() -> None:
 
 
 @transaction.atomic
-def queue_import(*, portfolio: Portfolio, data: bytes, file_name: str, read: Statement, wish: Wish) -> Import:
+def queue_import(
+    *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement, wish: Wish
+) -> Import:
     """Keep the file for a worker; the import is in the state "running" from now on."""
     statement = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
     statement.state, statement.progress = Import.State.RUNNING, 0
@@ -63,11 +66,15 @@ def queue_import(*, portfolio: Portfolio, data: bytes, file_name: str, read: Sta
 
 def waiting_imports() -> list[UUID]:
     """The imports that no worker has done yet, oldest first."""
-    return list(PendingImport.objects.order_by("statement__created_at").values_list("pk", flat=True))
+    return list(
+        PendingImport.objects.order_by("statement__created_at").values_list("pk", flat=True)
+    )
 
 
 def progress_of(statement: Import) -> float:
-    """From 0 to 1. What a worker reports is not in the database, whose import is one transaction."""
+    """From 0 to 1. What a worker reports is not in the database, whose import is one
+    transaction.
+    """
     if statement.state != Import.State.RUNNING:
         return statement.progress
     return cache.get(_progress_key(statement.pk)) or 0
@@ -82,11 +89,15 @@ def run_import(pk: UUID) -> Outcome | None:
     if not _hold(pk, token):
         return None
     try:
-        pending = PendingImport.objects.select_related("statement__portfolio__user").filter(pk=pk).first()
+        pending = (
+            PendingImport.objects.select_related("statement__portfolio__user").filter(pk=pk).first()
+        )
         if pending is None:
             return None
         if pending.attempts >= ATTEMPTS:
-            _give_up(pending, "gave_up", "The import could not be finished. Try it in smaller files.")
+            _give_up(
+                pending, "gave_up", "The import could not be finished. Try it in smaller files."
+            )
             return None
         PendingImport.objects.filter(pk=pk).update(attempts=pending.attempts + 1)
         try:
@@ -103,7 +114,11 @@ def run_import(pk: UUID) -> Outcome | None:
             log.info("import_was_done_elsewhere", import_id=str(pk))
         return None
     finally:
-        change(_lease_key(pk), lambda held: None if held and held[0] == token else held, timeout_seconds=60)
+        change(
+            _lease_key(pk),
+            lambda held: None if held and held[0] == token else held,
+            timeout_seconds=60,
+        )
 
 
 def _hold(pk: UUID, token: str) -> bool:

@@ -9,10 +9,23 @@ from random import Random
 
 from integrations import simulated
 
-COLUMNS = ("date", "type", "ticker", "company_name", "quantity", "price", "currency", "commission", "external_id")
+COLUMNS = (
+    "date",
+    "type",
+    "ticker",
+    "company_name",
+    "quantity",
+    "price",
+    "currency",
+    "commission",
+    "external_id",
+)
 # Portfolio → its currency and what it holds; SPLIT… tickers have a split while they are held.
 PORTFOLIOS = {
-    "Nordic savings": ("NOK", ("FJORD.DEMO", "NORDLYS.DEMO", "SPLITFJELL.DEMO", "BREEN.DEMO", "ATLAS.USD.DEMO")),
+    "Nordic savings": (
+        "NOK",
+        ("FJORD.DEMO", "NORDLYS.DEMO", "SPLITFJELL.DEMO", "BREEN.DEMO", "ATLAS.USD.DEMO"),
+    ),
     "Wall Street": ("USD", ("ATLAS.USD.DEMO", "SPLITPEAK.USD.DEMO", "HARBOR.USD.DEMO")),
 }
 SOLD_OUT = "BREEN.DEMO"
@@ -35,7 +48,9 @@ def statement(portfolio: str, today: date) -> str:
 
 
 def _trades(ticker: str, portfolio: str, start: date, today: date) -> Iterator[tuple[str, ...]]:
-    """Rows of one instrument: a purchase about every third month, now and then a sale of a fifth."""
+    """Rows of one instrument: a purchase about every third month, now and then a sale of a
+    fifth.
+    """
     info = simulated.instrument(ticker)
     closes = dict(simulated.closes(ticker, start, today))
     dividends = dict(simulated.dividends(ticker, start, today))
@@ -45,8 +60,19 @@ def _trades(ticker: str, portfolio: str, start: date, today: date) -> Iterator[t
     last = start + (today - start) * 2 / 3
     held = Decimal(0)
 
-    def row(day: date, kind: str, quantity: Decimal, price: Decimal | str, fee: str) -> tuple[str, ...]:
-        return day.isoformat(), kind, ticker, info.company_name, str(quantity), str(price), info.currency, fee
+    def row(
+        day: date, kind: str, quantity: Decimal, price: Decimal | str, fee: str
+    ) -> tuple[str, ...]:
+        return (
+            day.isoformat(),
+            kind,
+            ticker,
+            info.company_name,
+            str(quantity),
+            str(price),
+            info.currency,
+            fee,
+        )
 
     for day, close in closes.items():
         if day == split and held:
@@ -64,6 +90,8 @@ def _trades(ticker: str, portfolio: str, start: date, today: date) -> Iterator[t
                 held -= sold
                 yield row(day, "sell", sold, close, "29")
             else:
-                bought = Decimal(max(1, int(dice.uniform(*PURCHASES[info.currency]) / float(close))))
+                bought = Decimal(
+                    max(1, int(dice.uniform(*PURCHASES[info.currency]) / float(close)))
+                )
                 held += bought
                 yield row(day, "buy", bought, close, "29")

@@ -36,17 +36,34 @@ def examine() -> list[Finding]:
     Without the database, or with tables of another version, nothing that lies on them is looked at.
     """
     found = [*ground.configuration(), *ground.env_file()]
-    lacking = [*ground.answers("database", "Start it, or correct DATABASE_URL.")] or [*ground.migrations()]
+    lacking = [*ground.answers("database", "Start it, or correct DATABASE_URL.")] or [
+        *ground.migrations()
+    ]
     shared = [
-        *ground.answers("cache", "Start Redis, or correct REDIS_URL; without Redis: is var/ writable, the disk full?"),
-        *ground.answers("broker", "Start Redis, or correct REDIS_URL; without Redis: is var/ writable?"),
+        *ground.answers(
+            "cache",
+            "Start Redis, or correct REDIS_URL; without Redis: is var/ writable, the disk full?",
+        ),
+        *ground.answers(
+            "broker", "Start Redis, or correct REDIS_URL; without Redis: is var/ writable?"
+        ),
     ]
     found += lacking + shared
     if lacking:
         return found
     if not shared:
         found += signs_of_life()
-    for check in (ground.clock, times, ground.orphans, quotes, rates, imports, backups, ledger, stored_vectors):
+    for check in (
+        ground.clock,
+        times,
+        ground.orphans,
+        quotes,
+        rates,
+        imports,
+        backups,
+        ledger,
+        stored_vectors,
+    ):
         found += check()
     return found
 
@@ -54,14 +71,18 @@ def examine() -> list[Finding]:
 def signs_of_life() -> Iterator[Finding]:
     if not background.worker_is_alive():
         says = "No worker shows signs of life: nothing is refreshed, and big imports keep their request waiting."
-        yield Finding("worker", says, "Start celery -A financeproj worker; its log says why it ended.")
+        yield Finding(
+            "worker", says, "Start celery -A financeproj worker; its log says why it ended."
+        )
     if not background.beat_is_alive():
         says = "Beat shows no signs of life: nothing is refreshed or backed up by itself."
         yield Finding("beat", says, "Start celery -A financeproj beat; its log says why it ended.")
 
 
 def times() -> Iterator[Finding]:
-    """Writes of the future tell that the clock went back. Where no server has a clock, a source is asked for its."""
+    """Writes of the future tell that the clock went back. Where no server has a clock, a source is
+    asked for its.
+    """
     latest = [
         StockQuote.objects.aggregate(at=Max("fetched_at"))["at"],
         Transaction.objects.aggregate(at=Max("created_at"))["at"],
@@ -70,9 +91,7 @@ def times() -> Iterator[Finding]:
     newest = max((at for at in latest if at), default=None)
     if newest and newest > timezone.now() + ground.MOST_SKEW:
         minutes = round((newest - timezone.now()).total_seconds() / 60)
-        says = (
-            f"What was written last is {minutes} minutes in the future: this machine's clock went back, or was ahead."
-        )
+        says = f"What was written last is {minutes} minutes in the future: this machine's clock went back, or was ahead."
         yield Finding("clock", says, "Set the clock by NTP (timedatectl set-ntp true).")
     elif settings.DATABASES["default"]["ENGINE"].endswith("sqlite3") and not settings.REDIS_URL:
         from integrations.yahoo import server_time
@@ -93,7 +112,9 @@ def quotes() -> Iterator[Finding]:
         yield Finding("prices", f"Held and without any price: {tickers}.", advice, fetch)
     if old:
         tickers = _names([stock.ticker for stock in old])
-        yield Finding("prices", f"Held, and the quote is older than a day: {tickers}.", advice, fetch)
+        yield Finding(
+            "prices", f"Held, and the quote is older than a day: {tickers}.", advice, fetch
+        )
 
 
 def rates() -> Iterator[Finding]:
@@ -102,15 +123,24 @@ def rates() -> Iterator[Finding]:
     if lacking:
         pairs = _names([f"{base}/{target}" for base, target in lacking])
         advice = "Enter one in the admin (exchange rates), if no source knows it. --fix asks the sources now."
-        yield Finding("rates", f"No rate is known, so sums leave out: {pairs}.", advice, lambda: refresh_rates(lacking))
+        yield Finding(
+            "rates",
+            f"No rate is known, so sums leave out: {pairs}.",
+            advice,
+            lambda: refresh_rates(lacking),
+        )
 
 
 def imports() -> Iterator[Finding]:
     """An import that runs and has no file waiting will never end."""
     stuck = Import.objects.filter(state=Import.State.RUNNING, pending__isnull=True).count()
     if stuck:
-        advice = "Delete them in the admin and import the files again: nothing of them was recorded."
-        yield Finding("imports", f"{stuck} imports are said to run, and nobody can finish them.", advice)
+        advice = (
+            "Delete them in the admin and import the files again: nothing of them was recorded."
+        )
+        yield Finding(
+            "imports", f"{stuck} imports are said to run, and nobody can finish them.", advice
+        )
 
 
 def backups() -> Iterator[Finding]:
@@ -120,13 +150,21 @@ def backups() -> Iterator[Finding]:
     if newest is None:
         first_user = User.objects.aggregate(at=Min("date_joined"))["at"]
         if not settings.BACKUP_DIR and not settings.DEBUG:
-            yield Finding("backups", "No backups are made.", "Set BACKUP_DIR: beat then makes one every night.")
+            yield Finding(
+                "backups",
+                "No backups are made.",
+                "Set BACKUP_DIR: beat then makes one every night.",
+            )
         elif settings.BACKUP_DIR and first_user and now - first_user > BACKUP_AGE:
             yield Finding("backups", "There is no backup yet.", advice, make)
     elif newest.fault:
-        yield Finding("backups", f"The newest backup cannot be relied on: {newest.fault}", advice, make)
+        yield Finding(
+            "backups", f"The newest backup cannot be relied on: {newest.fault}", advice, make
+        )
     elif now - newest.made_at > BACKUP_AGE:
-        yield Finding("backups", f"The newest backup is of {newest.made_at:%Y-%m-%d %H:%M} UTC.", advice, make)
+        yield Finding(
+            "backups", f"The newest backup is of {newest.made_at:%Y-%m-%d %H:%M} UTC.", advice, make
+        )
 
 
 def ledger() -> Iterator[Finding]:

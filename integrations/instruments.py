@@ -24,7 +24,9 @@ LOOKED_AT = 5
 
 @dataclass(slots=True)
 class Resolution:
-    """`rows` have their tickers now; `listed` is for Import.instruments; `tickers` by key are to be remembered."""
+    """`rows` have their tickers now; `listed` is for Import.instruments; `tickers` by key are to be
+    remembered.
+    """
 
     rows: list[StatementRow] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
@@ -52,16 +54,19 @@ def key_of(row: StatementRow) -> str:
 
 
 def resolve(*, user: User, rows: Iterable[StatementRow], choices: Mapping[str, str]) -> Resolution:
-    """Give every row that has none a ticker: as the request says (`choices`: ISIN or name → ticker), as the user chose
-    before, the known instrument of that ISIN, what the sources find for the ISIN (the listing in the row's currency),
-    what they know under the broker's symbol. Rows whose instrument stays unknown fail with `unresolved`.
+    """Give every row that has none a ticker: as the request says (`choices`: ISIN or name →
+    ticker), as the user chose before, the known instrument of that ISIN, what the sources find for
+    the ISIN (the listing in the row's currency), what they know under the broker's symbol. Rows
+    whose instrument stays unknown fail with `unresolved`.
     """
     rows = list(rows)
     wanted: dict[str, _Wanted] = {}
     for row in rows:
         if row.ticker:
             continue
-        one = wanted.setdefault(key_of(row), _Wanted(row.isin, row.symbol, row.company_name, row.currency))
+        one = wanted.setdefault(
+            key_of(row), _Wanted(row.isin, row.symbol, row.company_name, row.currency)
+        )
         # What it is traded in says which listing it is; a dividend may be paid in another currency.
         if row.currency and (one.currency is None or (row.type in TRADES and not one.is_traded)):
             one.currency, one.is_traded = row.currency, row.type in TRADES
@@ -147,14 +152,25 @@ def _as_found(user: User, one: _Wanted) -> None:
     if one.isin:
         hits = marketdata.search(user=user, query=one.isin, limit=CANDIDATES)
         one.candidates = [
-            {"ticker": hit.ticker, "name": hit.company_name, "exchange": hit.exchange, "currency": hit.currency}
+            {
+                "ticker": hit.ticker,
+                "name": hit.company_name,
+                "exchange": hit.exchange,
+                "currency": hit.currency,
+            }
             for hit in hits
         ]
         if any(hit.currency is None for hit in hits):
-            asked = [candidate for candidate in one.candidates[:LOOKED_AT] if candidate["currency"] is None]
+            asked = [
+                candidate
+                for candidate in one.candidates[:LOOKED_AT]
+                if candidate["currency"] is None
+            ]
             for candidate, stock in zip(asked, _looked_up(user, asked), strict=True):
                 candidate["currency"] = stock.currency if stock else None
-        fitting = [c["ticker"] for c in one.candidates if one.currency and c["currency"] == one.currency]
+        fitting = [
+            c["ticker"] for c in one.candidates if one.currency and c["currency"] == one.currency
+        ]
         if fitting or (len(hits) == 1 and one.currency is None):
             one.ticker, one.resolved_by = (fitting or [hits[0].ticker])[0], "isin search"
             return
@@ -165,13 +181,17 @@ def _as_found(user: User, one: _Wanted) -> None:
 
 
 def _looked_up(user: User, wanted: list[dict[str, Any]]) -> list[StockMetadata | None]:
-    """What the database or a source knows under these tickers; nothing that is only our own word for it."""
+    """What the database or a source knows under these tickers; nothing that is only our own word
+    for it.
+    """
     found = marketdata.instruments_for_import(
         user=user, wanted=[(one["ticker"], one["currency"], "") for one in wanted], dry_run=True
     )
     stocks = [found[one["ticker"]] for one in wanted]
     return [
-        stock if isinstance(stock, StockMetadata) and (not stock._state.adding or stock.exchange_timezone) else None
+        stock
+        if isinstance(stock, StockMetadata) and (not stock._state.adding or stock.exchange_timezone)
+        else None
         for stock in stocks
     ]
 

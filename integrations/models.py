@@ -1,4 +1,6 @@
-"""What is kept of third parties: whose YNAB plan is whose, its last known balances, and what became of each sync."""
+"""What is kept of third parties: whose YNAB plan is whose, its last known balances, and what became
+of each sync.
+"""
 
 import uuid
 
@@ -8,7 +10,8 @@ from django.db.models import Q
 
 
 class YnabBudget(models.Model):
-    """A plan (once: budget) at YNAB as it last was. `accounts`: each account by its id, amounts in milliunits.
+    """A plan (once: budget) at YNAB as it last was. `accounts`: each account by its id, amounts in
+    milliunits.
 
     `currency` is empty while unknown; every account of a plan is in the plan's currency.
     """
@@ -33,7 +36,10 @@ class YnabSettings(models.Model):
     """Which budget a user reads."""
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="ynab_settings"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="ynab_settings",
     )
     budget = models.ForeignKey(YnabBudget, on_delete=models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
@@ -63,7 +69,9 @@ class SyncRun(models.Model):
         FAILED = "failed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sync_runs")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sync_runs"
+    )
     trigger = models.CharField(max_length=7, choices=Trigger)
     outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.RUNNING)
     detail = models.CharField(max_length=300, blank=True)
@@ -76,9 +84,12 @@ class SyncRun(models.Model):
         ordering = ["-started_at", "-id"]
         indexes = [models.Index(fields=["user", "-started_at"], name="sync_run_latest")]
         constraints = [
-            models.CheckConstraint(condition=Q(trigger__in=["nightly", "manual"]), name="sync_run_trigger_known"),
             models.CheckConstraint(
-                condition=Q(outcome__in=["running", "done", "attention", "failed"]), name="sync_run_outcome_known"
+                condition=Q(trigger__in=["nightly", "manual"]), name="sync_run_trigger_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["running", "done", "attention", "failed"]),
+                name="sync_run_outcome_known",
             ),
         ]
 
@@ -87,9 +98,11 @@ class SyncRun(models.Model):
 
 
 class Backup(models.Model):
-    """One attempt to back up the whole database, and whether the file was proved: read back and compared.
+    """One attempt to back up the whole database, and whether the file was proved: read back and
+    compared.
 
-    It tells of files of this installation, and so is in no backup itself. `path` is empty where no file came out.
+    It tells of files of this installation, and so is in no backup itself. `path` is empty where no
+    file came out.
     """
 
     made_at = models.DateTimeField()

@@ -1,4 +1,6 @@
-"""Pension values from a CSV of the columns `date` and `value`, read as carefully as statements are."""
+"""Pension values from a CSV of the columns `date` and `value`, read as carefully as statements
+are.
+"""
 
 from datetime import date
 from decimal import Decimal
@@ -11,7 +13,9 @@ COLUMNS = ("date", "value")
 MISSING = Fault("required", "This is missing.")
 
 
-def read_pension_values(data: bytes, options: Options) -> tuple[list[tuple[int, date, Decimal]], list[RowError]]:
+def read_pension_values(
+    data: bytes, options: Options
+) -> tuple[list[tuple[int, date, Decimal]], list[RowError]]:
     """(line, date, value) of every good row in file order, and what is wrong with the others.
 
     Other columns are left alone. Raises FileProblem.
@@ -21,11 +25,17 @@ def read_pension_values(data: bytes, options: Options) -> tuple[list[tuple[int, 
     keys = [column_key(name) for name in table.header]
     absent = [name for name in COLUMNS if name not in keys]
     if absent:
-        raise FileProblem("unknown_format", f"The file has no column {absent[0]}: it needs date and value.")
+        raise FileProblem(
+            "unknown_format", f"The file has no column {absent[0]}: it needs date and value."
+        )
     table.require_rectangle()
     date_at, value_at = (keys.index(name) for name in COLUMNS)
-    dates = read_dates({record[date_at] for record in table.records if record[date_at].strip()}, options)
-    values = read_numbers({record[value_at] for record in table.records}, delimiter=table.delimiter, options=options)
+    dates = read_dates(
+        {record[date_at] for record in table.records if record[date_at].strip()}, options
+    )
+    values = read_numbers(
+        {record[value_at] for record in table.records}, delimiter=table.delimiter, options=options
+    )
     rows: list[tuple[int, date, Decimal]] = []
     errors: list[RowError] = []
     first_line: dict[date, int] = {}
@@ -34,8 +44,13 @@ def read_pension_values(data: bytes, options: Options) -> tuple[list[tuple[int, 
         if isinstance(value, Decimal) and value < 0:
             value = Fault("too_small", "A pension value must be 0 or more.")
         if isinstance(day, date) and first_line.setdefault(day, line) != line:
-            day = Fault("duplicate_date", f"Line {first_line[day]} has a value for this date already.")
-        for name, text, read in (("date", record[date_at], day), ("value", record[value_at], value)):
+            day = Fault(
+                "duplicate_date", f"Line {first_line[day]} has a value for this date already."
+            )
+        for name, text, read in (
+            ("date", record[date_at], day),
+            ("value", record[value_at], value),
+        ):
             if isinstance(read, Fault):
                 errors.append(RowError(line, name, text, read.code, read.detail))
         if isinstance(day, date) and isinstance(value, Decimal):

@@ -21,7 +21,15 @@ from financeproj.core.money import EXACT, ONE, SIGNIFICANT_DIGITS, plain, stored
 from financeproj.users.models import User
 from integrations.instruments import Resolution, resolve
 from integrations.statements import generic
-from integrations.statements.base import Fault, FileProblem, FileTooLarge, Options, RowError, Statement, StatementRow
+from integrations.statements.base import (
+    Fault,
+    FileProblem,
+    FileTooLarge,
+    Options,
+    RowError,
+    Statement,
+    StatementRow,
+)
 from integrations.statements.registry import AUTO, read_statement
 from marketdata.services import exchange_rates_for_import, note_isin
 from portfolios import selectors
@@ -40,9 +48,10 @@ ASKED_AT_ONCE = 500
 class Wish:
     """What a request says about the file it sends.
 
-    `date_format` (dmy, mdy) and `decimal` (point, comma) settle what the file leaves open, `mapping` (our column →
-    theirs) what a header means, `instruments` (ISIN or name → ticker) what a broker means; the latter is remembered.
-    With `on_error` "skip" rows that are right are recorded although others are not.
+    `date_format` (dmy, mdy) and `decimal` (point, comma) settle what the file leaves open,
+    `mapping` (our column → theirs) what a header means, `instruments` (ISIN or name → ticker) what
+    a broker means; the latter is remembered. With `on_error` "skip" rows that are right are
+    recorded although others are not.
     """
 
     format_name: str = AUTO
@@ -54,11 +63,13 @@ class Wish:
 
 
 def read_file(data: bytes, wish: Wish) -> Statement:
-    """Raises DomainError with attr "file" when the file as a whole cannot be used, TooLarge above 20 MB or 200,000
-    rows.
+    """Raises DomainError with attr "file" when the file as a whole cannot be used, TooLarge above
+    20 MB or 200,000 rows.
     """
     try:
-        return read_statement(data, reading_options(wish.date_format, wish.decimal, wish.mapping), wish.format_name)
+        return read_statement(
+            data, reading_options(wish.date_format, wish.decimal, wish.mapping), wish.format_name
+        )
     except FileTooLarge as problem:
         raise TooLarge(problem.detail) from problem
     except FileProblem as problem:
@@ -67,9 +78,15 @@ def read_file(data: bytes, wish: Wish) -> Statement:
 
 
 def _seen_of(problem: FileProblem) -> dict[str, Any]:
-    """What somebody needs who is to say which format a file is of, or which of its columns is which of ours."""
+    """What somebody needs who is to say which format a file is of, or which of its columns is which
+    of ours.
+    """
     table = problem.table
-    cells = [[cell[:SAMPLE_CELL] for cell in record] for record in table.records[:SAMPLE_ROWS]] if table else []
+    cells = (
+        [[cell[:SAMPLE_CELL] for cell in record] for record in table.records[:SAMPLE_ROWS]]
+        if table
+        else []
+    )
     return {"header": table.header if table else [], "sample": cells, "formats": problem.formats}
 
 
@@ -96,11 +113,15 @@ def import_statement(
     on_progress: Callable[[float], None] = lambda done: None,
     **wish: Any,
 ) -> Outcome:
-    """Read a file and record its transactions in `portfolio`, as the fields of `Wish` say. Raises as `read_file`."""
+    """Read a file and record its transactions in `portfolio`, as the fields of `Wish` say. Raises
+    as `read_file`.
+    """
     wished = Wish(**wish)
     read = read_file(data, wished)
     statement = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
-    return carry_out(statement=statement, read=read, wish=wished, dry_run=dry_run, on_progress=on_progress)
+    return carry_out(
+        statement=statement, read=read, wish=wished, dry_run=dry_run, on_progress=on_progress
+    )
 
 
 def carry_out(
@@ -123,13 +144,17 @@ def carry_out(
         {"type": kind, "currency": currency, "count": count, "amount": f"{plain(amount):f}"}
         for (kind, currency), (count, amount) in read.ignored_sums.items()
     ]
-    statement.errors = [row_error(one.row, one.column, one.value, one.code, one.detail) for one in errors]
+    statement.errors = [
+        row_error(one.row, one.column, one.value, one.code, one.detail) for one in errors
+    ]
     statement.instruments = resolution.listed
     statement.reconciled = True if read.reconciles else None
     statement.first_divergence = asdict(divergence) if divergence else None
     for row in rows:
         if row.rate_currency and row.rate_currency != portfolio.currency:
-            row.exchange_rate = None  # it is the rate to the broker's account, which is in another currency
+            row.exchange_rate = (
+                None  # it is the rate to the broker's account, which is in another currency
+            )
     _keep_former_ids(portfolio, rows)
     outcome = import_rows(
         statement=statement,
@@ -137,7 +162,8 @@ def carry_out(
         on_error=wish.on_error,
         dry_run=dry_run,
         checkpoints=[
-            Checkpoint(point.row.ticker, point.row.date, point.quantity, point.row.row) for point in read.checkpoints
+            Checkpoint(point.row.ticker, point.row.date, point.quantity, point.row.row)
+            for point in read.checkpoints
         ],
         on_progress=on_progress,
     )
@@ -147,7 +173,9 @@ def carry_out(
 
 
 def _keep_former_ids(portfolio: Portfolio, rows: list[StatementRow]) -> None:
-    """Give rows that were recorded under their former id, and say the same, that id again: so they are duplicates."""
+    """Give rows that were recorded under their former id, and say the same, that id again: so they
+    are duplicates.
+    """
     former = {row.former_id for row in rows if row.former_id}
     if not former:
         return
@@ -157,15 +185,21 @@ def _keep_former_ids(portfolio: Portfolio, rows: list[StatementRow]) -> None:
     for external_id, print_, day, kind, quantity, price in stored.values_list(*values).iterator():
         name = re.sub(r":\d+$", "", external_id)
         if name in former:
-            recorded[name, *_content(print_ or fingerprint("", day, kind, quantity, price, None))].append(external_id)
+            recorded[
+                name, *_content(print_ or fingerprint("", day, kind, quantity, price, None))
+            ].append(external_id)
     for row in rows:
-        print_ = fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission)
+        print_ = fingerprint(
+            row.ticker, row.date, row.type, row.quantity, row.price, row.commission
+        )
         if ids := recorded.get((row.former_id, *_content(print_))):
             row.external_id = ids.pop(0)
 
 
 def _content(print_: str) -> tuple[str, ...]:
-    """Day, type, quantity and price of a fingerprint; a fee was once all told with the first of several rows."""
+    """Day, type, quantity and price of a fingerprint; a fee was once all told with the first of
+    several rows.
+    """
     return tuple(print_.split("|")[1:5])
 
 
@@ -173,8 +207,14 @@ def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
     """What is no error but may be a mistake."""
     warnings = []
     if read.unread:
-        names = ", ".join(name[:SAMPLE_CELL].replace("\x00", "") for name in read.unread[:UNREAD_NAMED])
-        more = f" and {len(read.unread) - UNREAD_NAMED} more" if len(read.unread) > UNREAD_NAMED else ""
+        names = ", ".join(
+            name[:SAMPLE_CELL].replace("\x00", "") for name in read.unread[:UNREAD_NAMED]
+        )
+        more = (
+            f" and {len(read.unread) - UNREAD_NAMED} more"
+            if len(read.unread) > UNREAD_NAMED
+            else ""
+        )
         warnings.append(
             f"Not read, because no column of this format has that name: {names}{more}. If it holds something that "
             "counts, rename the column."
@@ -182,7 +222,9 @@ def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
     warnings += [
         f"The broker took back what line {read.taken_back[external_id]} says, but it is recorded here: delete the "
         f"{kind} of {ticker} on {day}."
-        for external_id, kind, ticker, day in _recorded(portfolio, list(read.taken_back))[:TAKEN_BACK_NAMED]
+        for external_id, kind, ticker, day in _recorded(portfolio, list(read.taken_back))[
+            :TAKEN_BACK_NAMED
+        ]
     ]
     last = (
         Import.objects.filter(portfolio=portfolio, format=read.format, state=Import.State.DONE)
@@ -191,7 +233,9 @@ def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
         .first()
     )
     if read.account and last and last != read.account:
-        warnings.append(f"This file is of the account {read.account}, the last one of this portfolio was of {last}.")
+        warnings.append(
+            f"This file is of the account {read.account}, the last one of this portfolio was of {last}."
+        )
     return warnings
 
 
@@ -207,8 +251,8 @@ def _recorded(portfolio: Portfolio, external_ids: list[str]) -> list[tuple[str, 
 
 
 def _in_own_currency(rows: list[StatementRow]) -> tuple[list[StatementRow], list[RowError]]:
-    """`rows` with prices and commissions in the instrument's currency, at the day's rate where the broker gives them
-    in another; and the errors of those for which there is no rate.
+    """`rows` with prices and commissions in the instrument's currency, at the day's rate where the
+    broker gives them in another; and the errors of those for which there is no rate.
     """
     wanted = {
         (row.currency, other, row.date)
@@ -219,10 +263,16 @@ def _in_own_currency(rows: list[StatementRow]) -> tuple[list[StatementRow], list
     rates = exchange_rates_for_import(wanted) if wanted else {}
     converted, errors = [], []
     for row in rows:
-        others = {other for other in (row.price_in, row.commission_in) if other and other != row.currency}
-        if missing := [other for other in others if not rates.get((row.currency or "", other, row.date))]:
+        others = {
+            other for other in (row.price_in, row.commission_in) if other and other != row.currency
+        }
+        if missing := [
+            other for other in others if not rates.get((row.currency or "", other, row.date))
+        ]:
             detail = f"No rate from {missing[0]} to {row.currency or 'its currency'} is known on {row.date}."
-            errors.append(RowError(row.row, "currency", missing[0], "exchange_rate_required", detail))
+            errors.append(
+                RowError(row.row, "currency", missing[0], "exchange_rate_required", detail)
+            )
             continue
         for name, other in (("price", row.price_in), ("commission", row.commission_in)):
             value = getattr(row, name)
@@ -237,13 +287,19 @@ def _remember(portfolio: Portfolio, resolution: Resolution) -> None:
     """What was found out about the instruments, for the next statement."""
     if resolution.tickers:
         remember_aliases(user=portfolio.user, tickers=resolution.tickers)
-    held = portfolio.holdings.filter(stock__ticker__in=resolution.isins).values_list("stock_id", "stock__ticker")
+    held = portfolio.holdings.filter(stock__ticker__in=resolution.isins).values_list(
+        "stock_id", "stock__ticker"
+    )
     for stock_id, ticker in held:
         note_isin(stock_id=stock_id, isin=resolution.isins[ticker])
 
 
-def reading_options(date_format: str | None, decimal: str | None, mapping: Mapping[str, str] | None = None) -> Options:
-    """What a reader of files needs to know of today, of this database, and of what the user said."""
+def reading_options(
+    date_format: str | None, decimal: str | None, mapping: Mapping[str, str] | None = None
+) -> Options:
+    """What a reader of files needs to know of today, of this database, and of what the user
+    said.
+    """
     return Options(
         today=timezone.localdate(),
         number_fault=_number_fault,
@@ -256,14 +312,17 @@ def reading_options(date_format: str | None, decimal: str | None, mapping: Mappi
 
 def _number_fault(value: Decimal) -> Fault | None:
     try:
-        check_number(value, digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS)
+        check_number(
+            value, digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS
+        )
     except ValidationError as error:
         return Fault(error.code or "invalid", " ".join(error.messages))
     return None
 
 
 def export_transactions(*, user: User, portfolio: Portfolio | None = None) -> Iterator[str]:
-    """The user's transactions, or those of one portfolio, as lines of the generic format, in the order of entry.
+    """The user's transactions, or those of one portfolio, as lines of the generic format, in the
+    order of entry.
 
     Read in chunks while they are taken, so that any number of them needs little memory.
     """

@@ -1,7 +1,8 @@
-"""Invented prices for instruments whose ticker ends in .DEMO: the same for everybody, without any network.
+"""Invented prices for instruments whose ticker ends in .DEMO: the same for everybody, without any
+network.
 
-`NAME.DEMO` is quoted in NOK, `NAME.USD.DEMO` in USD, and so on for any currency. A price depends on the ticker and
-the day alone. Weekdays only, from 2012 on.
+`NAME.DEMO` is quoted in NOK, `NAME.USD.DEMO` in USD, and so on for any currency. A price depends on
+the ticker and the day alone. Weekdays only, from 2012 on.
 """
 
 import re
@@ -22,7 +23,16 @@ CLOSING_TIME = time(16, 0)
 _TICKER = re.compile(r"([A-Z0-9][A-Z0-9_-]{0,19})(?:\.([A-Z]{3}))?\.DEMO")
 _SECTORS = ("Energy", "Industrials", "Technology", "Health Care", "Consumer Staples", "Financials")
 _COUNTRIES = ("Norway", "Sweden", "Denmark", "Germany", "United States")
-_LISTED = ("FJORD", "NORDLYS", "SPLITFJELL", "BREEN", "HAVBRIS", "ATLAS.USD", "SPLITPEAK.USD", "HARBOR.USD")
+_LISTED = (
+    "FJORD",
+    "NORDLYS",
+    "SPLITFJELL",
+    "BREEN",
+    "HAVBRIS",
+    "ATLAS.USD",
+    "SPLITPEAK.USD",
+    "HARBOR.USD",
+)
 
 
 def instrument(ticker: str) -> InstrumentInfo:
@@ -64,7 +74,9 @@ def closes(ticker: str, start: date, end: date) -> list[tuple[date, Decimal]]:
 
 
 def dividends(ticker: str, start: date, end: date) -> list[tuple[date, Decimal]]:
-    """Once a year in May about 2 % of the price, per share as paid; a third of the tickers pay none."""
+    """Once a year in May about 2 % of the price, per share as paid; a third of the tickers pay
+    none.
+    """
     dice = Random(f"dividend {ticker.upper()}")  # nosec B311  # the same price every time, no secret
     if dice.random() < 1 / 3 and not ticker.upper().startswith("SPLIT"):
         return []
@@ -83,9 +95,11 @@ def _weekday(day: date) -> date:
 
 @lru_cache(maxsize=256)
 def _walk(ticker: str, last_year: int) -> Sequence[tuple[date, float]]:
-    """A geometric walk over the weekdays, drawn back towards its starting level so that it stays between 20 and 500.
+    """A geometric walk over the weekdays, drawn back towards its starting level so that it stays
+    between 20 and 500.
 
-    Only Random.random() is used: its sequence for a seed is promised to stay the same in every version of Python.
+    Only Random.random() is used: its sequence for a seed is promised to stay the same in every
+    version of Python.
     """
     dice = Random(f"walk {ticker}")  # nosec B311  # the same price every time, no secret
     level = price = 90 + 160 * dice.random()
@@ -109,7 +123,9 @@ class SimulatedSource:
         return ticker.upper().endswith(SUFFIX)
 
     def history(self, ticker: str, start: date) -> History:
-        """Closes up to yesterday, today's once it is past 16:00 UTC; the quote is the latest weekday's."""
+        """Closes up to yesterday, today's once it is past 16:00 UTC; the quote is the latest
+        weekday's.
+        """
         info = instrument(ticker)
         now = datetime.now(UTC)
         known = closes(ticker, min(start, now.date() - timedelta(days=7)), now.date())

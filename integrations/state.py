@@ -30,7 +30,8 @@ class Line:
 
 
 def system_state() -> list[Line]:
-    """Freshness, what has no price, held-back prices, circuits, the last sync and backup, failed imports.
+    """Freshness, what has no price, held-back prices, circuits, the last sync and backup, failed
+    imports.
 
     A fixed number of queries.
     """
@@ -47,17 +48,32 @@ def _ago(when: datetime) -> str:
 
 def _prices() -> list[Line]:
     held = held_stock_ids()
-    quotes = dict(StockQuote.objects.filter(stock_id__in=held).values_list("stock_id", "fetched_at"))
-    manual = set(StockMetadata.objects.filter(pk__in=held, source=StockMetadata.MANUAL).values_list("pk", flat=True))
+    quotes = dict(
+        StockQuote.objects.filter(stock_id__in=held).values_list("stock_id", "fetched_at")
+    )
+    manual = set(
+        StockMetadata.objects.filter(pk__in=held, source=StockMetadata.MANUAL).values_list(
+            "pk", flat=True
+        )
+    )
     asked = [when for pk, when in quotes.items() if pk not in manual]
     stale = sum(when < timezone.now() - STALE_AFTER for when in asked)
     unpriced = len(held - quotes.keys())
     held_back = HeldBackPrice.objects.count()
-    oldest = f"of {len(held)} held instruments the oldest was fetched {_ago(min(asked))}" if asked else "nothing held"
+    oldest = (
+        f"of {len(held)} held instruments the oldest was fetched {_ago(min(asked))}"
+        if asked
+        else "nothing held"
+    )
     instruments, waiting = "marketdata_stockmetadata", f"{held_back} to accept or reject"
     return [
         Line("Prices", f"{stale} stale; {oldest}", not stale, _list(instruments, price="stale")),
-        Line("Unpriced", f"{unpriced} held instruments", not unpriced, _list(instruments, price="unpriced")),
+        Line(
+            "Unpriced",
+            f"{unpriced} held instruments",
+            not unpriced,
+            _list(instruments, price="unpriced"),
+        ),
         Line("Quarantined prices", waiting, not held_back, _list("marketdata_heldbackprice")),
     ]
 

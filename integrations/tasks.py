@@ -1,4 +1,6 @@
-"""Files taken in, small ones at once and big ones in a queue of their own; and the nightly backup."""
+"""Files taken in, small ones at once and big ones in a queue of their own; and the nightly
+backup.
+"""
 
 import threading
 from pathlib import Path
@@ -24,14 +26,17 @@ _stopping = threading.Event()
 def take_in(
     *, portfolio: Portfolio, data: bytes, file_name: str, wish: services.Wish, dry_run: bool = False
 ) -> Import | Outcome:
-    """What came of a file; or, when a worker does it, as it does big ones, the import that is running now.
+    """What came of a file; or, when a worker does it, as it does big ones, the import that is
+    running now.
 
     Raises as `services.read_file`.
     """
     read = services.read_file(data, wish)
     is_big = len(read.rows) + read.failed + read.ignored > background.ROWS_IN_A_REQUEST
     if is_big and not dry_run and background.worker_is_alive():
-        queued = background.queue_import(portfolio=portfolio, data=data, file_name=file_name, read=read, wish=wish)
+        queued = background.queue_import(
+            portfolio=portfolio, data=data, file_name=file_name, read=read, wish=wish
+        )
         wake(run_import, str(queued.pk))
         return queued
     statement = services.new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
@@ -44,7 +49,9 @@ def take_in(
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=3500, time_limit=3600)
 def run_import(import_id: str) -> None:
-    """Do one import that is waiting. Safe to run twice, and to kill: `resume_imports` takes it up again."""
+    """Do one import that is waiting. Safe to run twice, and to kill: `resume_imports` takes it up
+    again.
+    """
     outcome = background.run_import(UUID(import_id))
     for stock_id in outcome.without_history if outcome else ():
         fetch_history.delay(str(stock_id))
@@ -52,14 +59,17 @@ def run_import(import_id: str) -> None:
 
 @shared_task(ignore_result=True)
 def resume_imports() -> None:
-    """Wake somebody for every import that is waiting; one that is being done is left alone by its lease."""
+    """Wake somebody for every import that is waiting; one that is being done is left alone by its
+    lease.
+    """
     for pk in background.waiting_imports():
         run_import.delay(str(pk))
 
 
 @shared_task(ignore_result=True, soft_time_limit=3500, time_limit=3600)
 def back_up() -> None:
-    """The nightly backup into BACKUP_DIR. A second one within the hour does nothing: two beats, or a repeated message.
+    """The nightly backup into BACKUP_DIR. A second one within the hour does nothing: two beats, or
+    a repeated message.
 
     Its lease is kept, for the same reason; one that was killed is made good by the next night's.
     """

@@ -3,14 +3,19 @@
 What its code (1.7.0) demands, and why this module looks as it does:
 
 - With `hide_exceptions` a failure looks like an empty frame. It is off.
-- Any status from 400 on makes it fetch a cookie and a crumb and repeat, so a 429 would be answered with more calls,
+- Any status from 400 on makes it fetch a cookie and a crumb and repeat, so a 429 would be answered
+  with more calls,
   and its exception has lost Retry-After. `_Session` raises before it gets that far.
-- Its time-outs are per request, and it makes up to six: `_Session` gives every request what is left of the call's
+- Its time-outs are per request, and it makes up to six: `_Session` gives every request what is left
+  of the call's
   time, and the cookie's and crumb's little of it.
-- `Ticker` asks for the instrument's time zone by a request of its own before the first history. Only the start date
+- `Ticker` asks for the instrument's time zone by a request of its own before the first history.
+  Only the start date
   is read in that zone, and we ask from a day earlier and cut, so a placeholder saves the request.
-- It keeps answers, failures too, in an `lru_cache` for the life of the process. Search is sent round it.
-- It must not be used before a fork: its session would be shared. It is imported at the first call, and forgotten in
+- It keeps answers, failures too, in an `lru_cache` for the life of the process. Search is sent
+  round it.
+- It must not be used before a fork: its session would be shared. It is imported at the first call,
+  and forgotten in
   a child.
 """
 
@@ -58,7 +63,8 @@ ASSET_TYPES = {
     "BOND": "bond",
 }
 ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
-# Beside the data itself: without them Yahoo mostly answers all the same, so they may not use up the time.
+# Beside the data itself: without them Yahoo mostly answers all the same, so they may not use up the
+# time.
 COOKIE_SECONDS = 2.0
 
 _call = threading.local()
@@ -96,7 +102,10 @@ def _yfinance(process: int) -> Any:
         def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
             path = urlsplit(url).path
             is_data = path.startswith(("/v8/finance/chart", "/v1/finance/search"))
-            left = getattr(_call, "ends", time.monotonic() + settings.MARKET_DATA_TIMEOUT_SECONDS) - time.monotonic()
+            left = (
+                getattr(_call, "ends", time.monotonic() + settings.MARKET_DATA_TIMEOUT_SECONDS)
+                - time.monotonic()
+            )
             if left <= 0:
                 raise SourceTimeout("Yahoo did not answer in time.")
             kwargs["timeout"] = left if is_data else min(left / 4, COOKIE_SECONDS)
@@ -118,16 +127,22 @@ def _yfinance(process: int) -> Any:
 
 
 def warm_up() -> None:
-    """Import yfinance, which takes a second or two, before somebody waits for it. For a process that has just begun."""
+    """Import yfinance, which takes a second or two, before somebody waits for it. For a process
+    that has just begun.
+    """
     _yfinance(os.getpid())
     log.info("market_data_ready", source="yahoo")
 
 
 def server_time() -> datetime | None:
-    """What Yahoo's clock says, from the Date of any answer; for a machine that has no other to compare its own with."""
+    """What Yahoo's clock says, from the Date of any answer; for a machine that has no other to
+    compare its own with.
+    """
     from curl_cffi import requests
 
-    answer: Any = requests.Session(impersonate="chrome").request("HEAD", "https://query1.finance.yahoo.com/", timeout=3)
+    answer: Any = requests.Session(impersonate="chrome").request(
+        "HEAD", "https://query1.finance.yahoo.com/", timeout=3
+    )
     told = answer.headers.get("Date")
     return parsedate_to_datetime(told) if told else None
 
@@ -199,7 +214,9 @@ class YahooSource:
         return True
 
     def history(self, ticker: str, start: date) -> History:
-        """Closes of days whose trading is over, events and the quote, with prices in the major unit."""
+        """Closes of days whose trading is over, events and the quote, with prices in the major
+        unit.
+        """
         if ISIN.fullmatch(ticker):
             raise UnknownTicker("This is an ISIN, not a ticker.")  # yfinance would search for it
         with _errors(), _time_limit(settings.MARKET_DATA_TIMEOUT_SECONDS):
@@ -232,8 +249,12 @@ class YahooSource:
                     self._data: Any = Uncached(vars(self)["_data"])
                     return super().search()
 
-            quotes = FreshSearch(query, max_results=limit, news_count=0, lists_count=0, recommended=0).quotes
-            return [_info_of_search(quote) for quote in quotes if isinstance(quote.get("symbol"), str)][:limit]
+            quotes = FreshSearch(
+                query, max_results=limit, news_count=0, lists_count=0, recommended=0
+            ).quotes
+            return [
+                _info_of_search(quote) for quote in quotes if isinstance(quote.get("symbol"), str)
+            ][:limit]
 
     @staticmethod
     def _ticker(ticker: str) -> Any:
@@ -261,7 +282,9 @@ def _read(ticker: Any, name: str, start: date) -> History:
         if "no data found" in (error.yahoo_reason or "").lower():
             raise UnknownTicker("Yahoo does not know this ticker.") from error
         if not ticker._price_history._history_metadata.get("currency"):
-            raise BadAnswer(f"Yahoo's answer is empty. {error.yahoo_reason or ''}".strip()) from error
+            raise BadAnswer(
+                f"Yahoo's answer is empty. {error.yahoo_reason or ''}".strip()
+            ) from error
     meta = ticker._price_history._history_metadata or {}
     info = _info_of_meta(meta, name)
     unit = 100 if meta.get("currency") in MINOR_UNITS else 1
@@ -274,9 +297,17 @@ def _read(ticker: Any, name: str, start: date) -> History:
         raise BadAnswer("Yahoo's answer has no prices.")
     return History(
         info=info,
-        closes=[(day, close) for day, close in bars if day >= start and (day < today or (day == today and final))],
+        closes=[
+            (day, close)
+            for day, close in bars
+            if day >= start and (day < today or (day == today and final))
+        ],
         splits=[event for event in splits if event[0] >= start],
-        dividends=[(day, _exact(amount / unit, later(splits, day))) for day, amount in dividends if day >= start],
+        dividends=[
+            (day, _exact(amount / unit, later(splits, day)))
+            for day, amount in dividends
+            if day >= start
+        ],
         quote=quote,
     )
 
@@ -303,10 +334,13 @@ def _bars(frame: Any) -> list[tuple[date, float]]:
     return sorted(days.items())
 
 
-def _events(history: Any, currency: str) -> tuple[list[tuple[date, Decimal]], list[tuple[date, float]]]:
+def _events(
+    history: Any, currency: str
+) -> tuple[list[tuple[date, Decimal]], list[tuple[date, float]]]:
     """Splits and dividends by the exchange's calendar.
 
-    Read from the object rather than from the frame, where yfinance moves an event on a day without a bar to the bar
+    Read from the object rather than from the frame, where yfinance moves an event on a day without
+    a bar to the bar
     before: its close would be taken for one in new shares.
     """
     splits = getattr(history, "_splits", None)
@@ -318,15 +352,23 @@ def _events(history: Any, currency: str) -> tuple[list[tuple[date, Decimal]], li
     paid = getattr(history, "_dividends", None)
     if paid is None:
         return sorted(found_splits), []
-    if getattr(paid, "ndim", 1) == 2:  # with a currency of its own: another one than the price's is left out
+    if (
+        getattr(paid, "ndim", 1) == 2
+    ):  # with a currency of its own: another one than the price's is left out
         paid = paid[paid["currency"] == currency]["Dividends"]
-    found = [(stamp.date(), float(amount)) for stamp, amount in paid.items() if amount > 0 and math.isfinite(amount)]
+    found = [
+        (stamp.date(), float(amount))
+        for stamp, amount in paid.items()
+        if amount > 0 and math.isfinite(amount)
+    ]
     return sorted(found_splits), sorted(found)
 
 
 def _info_of_meta(meta: dict[str, Any], name: str) -> InstrumentInfo:
     currency = meta.get("currency")
-    if not isinstance(currency, str) or not is_currency(MINOR_UNITS.get(currency, currency.upper())):
+    if not isinstance(currency, str) or not is_currency(
+        MINOR_UNITS.get(currency, currency.upper())
+    ):
         raise BadAnswer(f"Yahoo names no currency for {name}.")
     return InstrumentInfo(
         ticker=name,
@@ -357,7 +399,9 @@ def _trading_day(meta: dict[str, Any], zone: str) -> tuple[date, bool]:
 
 
 def _moment(value: Any, zone: str) -> datetime | None:
-    """A time of the metadata in the exchange's zone: yfinance has made most of them pandas' time stamps."""
+    """A time of the metadata in the exchange's zone: yfinance has made most of them pandas' time
+    stamps.
+    """
     if isinstance(value, datetime):
         return value.astimezone(ZoneInfo(zone))
     if isinstance(value, int) and not isinstance(value, bool):
@@ -373,7 +417,10 @@ def _quote(
     unit: int,
 ) -> Quote | None:
     """The market price, or the last bar where Yahoo gives none."""
-    price, at = meta.get("regularMarketPrice"), _moment(meta.get("regularMarketTime"), info.exchange_timezone)
+    price, at = (
+        meta.get("regularMarketPrice"),
+        _moment(meta.get("regularMarketTime"), info.exchange_timezone),
+    )
     if isinstance(price, int | float) and math.isfinite(price) and at is not None:
         day, as_of = at.date(), at.astimezone(UTC)
         exact = _exact(price / unit)
@@ -382,10 +429,16 @@ def _quote(
         as_of = datetime(day.year, day.month, day.day, tzinfo=UTC)
     else:
         return None
-    # Before the opening on the day of a split it is open whether Yahoo has restated this price already.
+    # Before the opening on the day of a split it is open whether Yahoo has restated this price
+    # already.
     restated = dict(bars).get(day)
     if restated is not None and later(splits, day) != 1:
         exact = restated
     before = [(bar, close) for bar, close in bars if bar < day]
     previous = before[-1][1] / split_factor(splits, before[-1][0], day) if before else None
-    return Quote(price=exact, previous_close=previous and SINGLE_PRECISION.plus(previous), as_of=as_of, day=day)
+    return Quote(
+        price=exact,
+        previous_close=previous and SINGLE_PRECISION.plus(previous),
+        as_of=as_of,
+        day=day,
+    )

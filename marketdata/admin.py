@@ -1,4 +1,6 @@
-"""Market data in the admin: every write goes through `marketdata.services`, so that no vector is left stale."""
+"""Market data in the admin: every write goes through `marketdata.services`, so that no vector is
+left stale.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,7 +29,9 @@ from marketdata.models import (
 )
 
 
-def row_form(form_model: Any, form_fields: tuple[str, ...], save: Callable[[Any], None]) -> type[RowForm]:
+def row_form(
+    form_model: Any, form_fields: tuple[str, ...], save: Callable[[Any], None]
+) -> type[RowForm]:
     """A form for rows of `form_model` that `save` writes."""
 
     class Form(RowForm):
@@ -60,10 +64,13 @@ class Freshness(admin.SimpleListFilter):
             ("held_back", "Quarantined prices"),
         ]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[StockMetadata]) -> QuerySet[StockMetadata]:
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[StockMetadata]
+    ) -> QuerySet[StockMetadata]:
         if self.value() == "stale":
             return queryset.filter(
-                ~Q(source=StockMetadata.MANUAL), quote__fetched_at__lt=timezone.now() - timedelta(days=1)
+                ~Q(source=StockMetadata.MANUAL),
+                quote__fetched_at__lt=timezone.now() - timedelta(days=1),
             )
         if self.value() == "unpriced":
             priced = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"))
@@ -74,10 +81,14 @@ class Freshness(admin.SimpleListFilter):
 
 
 @admin.action(description="Refresh prices")
-def refresh_prices(modeladmin: Any, request: HttpRequest, queryset: QuerySet[StockMetadata]) -> None:
+def refresh_prices(
+    modeladmin: Any, request: HttpRequest, queryset: QuerySet[StockMetadata]
+) -> None:
     for pk in queryset.values_list("pk", flat=True):
         wake(tasks.fetch_history, str(pk))
-    modeladmin.message_user(request, f"{queryset.count()} instruments are being refreshed.", messages.SUCCESS)
+    modeladmin.message_user(
+        request, f"{queryset.count()} instruments are being refreshed.", messages.SUCCESS
+    )
 
 
 @admin.register(StockMetadata)
@@ -99,7 +110,17 @@ class StockMetadataAdmin(ServiceAdmin):
         ),
         services.save_instrument,
     )
-    list_display = ("ticker", "company_name", "currency", "asset_type", "exchange", "price", "as_of", "source", "owner")
+    list_display = (
+        "ticker",
+        "company_name",
+        "currency",
+        "asset_type",
+        "exchange",
+        "price",
+        "as_of",
+        "source",
+        "owner",
+    )
     list_filter = (Freshness, "asset_type", "currency", "source")
     list_select_related = ("quote", "owner")
     search_fields = ("ticker", "company_name", "isin")
@@ -109,9 +130,13 @@ class StockMetadataAdmin(ServiceAdmin):
     actions = (refresh_prices,)
     change_list_template = "admin/marketdata/stockmetadata/change_list.html"
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """With the circuit of each third party above the list."""
-        return super().changelist_view(request, {**(extra_context or {}), "third_parties": gateway.state()})
+        return super().changelist_view(
+            request, {**(extra_context or {}), "third_parties": gateway.state()}
+        )
 
     @admin.display(ordering="quote__price")
     def price(self, row: StockMetadata) -> str:
@@ -130,10 +155,19 @@ class StockMetadataAdmin(ServiceAdmin):
 @admin.register(StockQuote)
 class StockQuoteAdmin(ByHandAdmin):
     form = row_form(
-        StockQuote, ("stock", "price", "previous_close", "as_of", "day", "fetched_at", "source"), services.save_quote
+        StockQuote,
+        ("stock", "price", "previous_close", "as_of", "day", "fetched_at", "source"),
+        services.save_quote,
     )
     delete = services.delete_quote
-    list_display = ("stock", number_column("price"), number_column("previous_close"), "as_of", "fetched_at", "source")
+    list_display = (
+        "stock",
+        number_column("price"),
+        number_column("previous_close"),
+        "as_of",
+        "fetched_at",
+        "source",
+    )
     list_filter = ("source", "stock__currency")
     list_select_related = ("stock",)
     search_fields = ("stock__ticker", "stock__company_name")
@@ -211,7 +245,9 @@ class HeldBackPriceAdmin(ReadOnlyAdmin):
 def refresh_rates(modeladmin: Any, request: HttpRequest, queryset: QuerySet[CurrencyPair]) -> None:
     for base, target in queryset.values_list("base", "target"):
         wake(tasks.refresh_pair, base, target)
-    modeladmin.message_user(request, f"{queryset.count()} pairs are being refreshed.", messages.SUCCESS)
+    modeladmin.message_user(
+        request, f"{queryset.count()} pairs are being refreshed.", messages.SUCCESS
+    )
 
 
 @admin.register(CurrencyPair)

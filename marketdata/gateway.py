@@ -1,11 +1,13 @@
 """The one door to a third party: single flight, rate limit, circuit breaker, a hard deadline.
 
-What several processes must agree on goes through `core.locks`, so a fault of the shared cache leaves every limit in
-force within each process. Answers are not kept here: each call says how its answer is stored and whether a fresh one
-already is, so that whoever waited for somebody else's call finds it where it is kept.
+What several processes must agree on goes through `core.locks`, so a fault of the shared cache
+leaves every limit in force within each process. Answers are not kept here: each call says how its
+answer is stored and whether a fresh one already is, so that whoever waited for somebody else's call
+finds it where it is kept.
 
-A call runs in a thread of its own, because a third party's code may hang for minutes whatever time-out it is given:
-after MARKET_DATA_TIMEOUT_SECONDS, or at the asker's deadline, it is abandoned. The number of such threads is bounded.
+A call runs in a thread of its own, because a third party's code may hang for minutes whatever
+time-out it is given: after MARKET_DATA_TIMEOUT_SECONDS, or at the asker's deadline, it is
+abandoned. The number of such threads is bounded.
 """
 
 import secrets
@@ -50,7 +52,8 @@ from marketdata.sources import (
 
 log = structlog.get_logger(__name__)
 
-# A web process has 8 threads: half of them may wait for third parties at once, the others answer what is known.
+# A web process has 8 threads: half of them may wait for third parties at once, the others answer
+# what is known.
 WAITING_AT_ONCE = 4
 # Threads of this process inside third parties' code, the abandoned ones included.
 CALLS_AT_ONCE = 8
@@ -67,8 +70,8 @@ _calls = threading.BoundedSemaphore(CALLS_AT_ONCE)
 class Call:
     """One thing to ask. `key` names it: two calls of one key are never under way at once.
 
-    `run` asks, in a thread of its own, and touches no database. `keep` stores its answer, in the asker's thread,
-    before anybody who waits is told. `is_kept` is whether a fresh answer is stored.
+    `run` asks, in a thread of its own, and touches no database. `keep` stores its answer, in the
+    asker's thread, before anybody who waits is told. `is_kept` is whether a fresh answer is stored.
     """
 
     key: str
@@ -98,16 +101,22 @@ _flights_lock = threading.Lock()
 
 
 def ask(call: Call, *, seconds: float, patience: float | None = None) -> None:
-    """Have `call` answered and kept within `seconds`. Raises the SourceError that stood in the way."""
+    """Have `call` answered and kept within `seconds`. Raises the SourceError that stood in the
+    way.
+    """
     error = ask_all([call], seconds=seconds, patience=patience)[call.key]
     if error is not None:
         raise error
 
 
-def ask_all(calls: Sequence[Call], *, seconds: float, patience: float | None = None) -> dict[str, SourceError | None]:
-    """Have all `calls` answered and kept within `seconds` in all: what stood in the way by key, None where nothing.
+def ask_all(
+    calls: Sequence[Call], *, seconds: float, patience: float | None = None
+) -> dict[str, SourceError | None]:
+    """Have all `calls` answered and kept within `seconds` in all: what stood in the way by key,
+    None where nothing.
 
-    Somebody else's call for the same thing is waited for at most `patience` seconds (default: to the end).
+    Somebody else's call for the same thing is waited for at most `patience` seconds (default: to
+    the end).
     """
     if not calls:
         return {}
@@ -119,7 +128,9 @@ def ask_all(calls: Sequence[Call], *, seconds: float, patience: float | None = N
         return {call.key: busy for call in calls}
     begun = time.monotonic()
     try:
-        return _Asker(seconds if budget is None else min(seconds, budget.left), patience).answers(calls)
+        return _Asker(seconds if budget is None else min(seconds, budget.left), patience).answers(
+            calls
+        )
     finally:
         _waiting.release()
         if budget is not None:
@@ -150,7 +161,9 @@ class _Asker:
     def __init__(self, seconds: float, patience: float | None) -> None:
         self.started = time.monotonic()
         self.deadline = self.started + seconds
-        self.follow_until = self.deadline if patience is None else min(self.deadline, self.started + patience)
+        self.follow_until = (
+            self.deadline if patience is None else min(self.deadline, self.started + patience)
+        )
         self.outcomes: dict[str, SourceError | None] = {}
         self.leading: list[_Flight] = []
         self.elsewhere: list[_Flight] = []  # under way in another process
@@ -210,8 +223,12 @@ class _Asker:
                 delay = take_token(call.party, at_most=self.left / 2)
                 count_in_hour(call.party)
                 if delay:
-                    flight.lease = _extended(f"flight:{call.key}", flight.lease, longest + delay + ABANDONED_SECONDS)
-                flight.ends = min(self.deadline, time.monotonic() + delay + settings.MARKET_DATA_TIMEOUT_SECONDS)
+                    flight.lease = _extended(
+                        f"flight:{call.key}", flight.lease, longest + delay + ABANDONED_SECONDS
+                    )
+                flight.ends = min(
+                    self.deadline, time.monotonic() + delay + settings.MARKET_DATA_TIMEOUT_SECONDS
+                )
                 flight.future = _start(call.run, delay)
             except SourceError:
                 forget_probe(call.party, flight.probe)
@@ -232,7 +249,11 @@ class _Asker:
             seconds = min(flight.ends for flight in self.leading) - time.monotonic()
             if self.elsewhere or self.following:
                 seconds = min(POLL_SECONDS, seconds)
-            done, _ = wait([f.future for f in self.leading if f.future], max(seconds, 0), return_when=FIRST_COMPLETED)
+            done, _ = wait(
+                [f.future for f in self.leading if f.future],
+                max(seconds, 0),
+                return_when=FIRST_COMPLETED,
+            )
             for flight in [flight for flight in self.leading if flight.future in done]:
                 self.leading.remove(flight)
                 self._land(flight)
@@ -252,9 +273,13 @@ class _Asker:
             self.elsewhere.remove(flight)
         if time.monotonic() >= self.follow_until:
             for flight in self.elsewhere:
-                self._finish(flight, SourceTimeout("Somebody else's call for the same is still under way."))
+                self._finish(
+                    flight, SourceTimeout("Somebody else's call for the same is still under way.")
+                )
             for flight in self.following:
-                self.outcomes[flight.call.key] = SourceTimeout("Somebody else's call for the same is still under way.")
+                self.outcomes[flight.call.key] = SourceTimeout(
+                    "Somebody else's call for the same is still under way."
+                )
             self.elsewhere, self.following = [], []
 
     def _land(self, flight: _Flight) -> None:
@@ -274,12 +299,19 @@ class _Asker:
             if flight.future.exception() is not raised:
                 self._finish(flight, SourceUnavailable("The answer could not be stored."))
                 raise
-            log.warning("source_call_failed", party=flight.call.party.name, key=flight.call.key, exc_info=raised)
+            log.warning(
+                "source_call_failed",
+                party=flight.call.party.name,
+                key=flight.call.key,
+                exc_info=raised,
+            )
             error = BadAnswer(f"{type(raised).__name__} while reading the answer.")
             note_failure(flight.call.party, flight.probe, error)
         self._finish(flight, error)
 
-    def _finish(self, flight: _Flight, error: SourceError | None, *, abandoned: bool = False) -> None:
+    def _finish(
+        self, flight: _Flight, error: SourceError | None, *, abandoned: bool = False
+    ) -> None:
         """Tell everybody who waits; an abandoned call keeps its lease until that ends."""
         call = flight.call
         if error is not None and flight.lease is not None:
@@ -288,7 +320,11 @@ class _Asker:
             release(f"flight:{call.key}", flight.lease)
         with _flights_lock:
             if abandoned:
-                for key in [key for key, old in _abandoned.items() if old.future is None or old.future.done()]:
+                for key in [
+                    key
+                    for key, old in _abandoned.items()
+                    if old.future is None or old.future.done()
+                ]:
                     del _abandoned[key]  # its lease has ended by now, or soon will
                 _abandoned[call.key] = flight
             if _flights.get(call.key) is flight:
@@ -309,7 +345,9 @@ class _Asker:
         for flight in self.elsewhere:
             self._finish(flight, SourceTimeout(f"{flight.call.party.name} did not answer in time."))
         for flight in self.following:
-            self.outcomes[flight.call.key] = SourceTimeout(f"{flight.call.party.name} did not answer in time.")
+            self.outcomes[flight.call.key] = SourceTimeout(
+                f"{flight.call.party.name} did not answer in time."
+            )
         for call in queue:
             self.outcomes[call.key] = SourceTimeout("There was no time left to ask.")
 
@@ -317,7 +355,9 @@ class _Asker:
 def _extended(key: str, token: str, seconds: float) -> str | None:
     """A lease of ours made to last `seconds` from now; its new token, None if it had ended."""
     renewed = secrets.token_hex(8)
-    holder = change(f"lease:{key}", lambda held: renewed if held == token else held, timeout_seconds=seconds)
+    holder = change(
+        f"lease:{key}", lambda held: renewed if held == token else held, timeout_seconds=seconds
+    )
     return renewed if holder == renewed else None
 
 
@@ -333,7 +373,9 @@ def _release_ended(key: str) -> None:
 
 
 def _start(run: Callable[[], Any], delay: float) -> "Future[Any]":
-    """Run in a daemon thread: one that hangs must not keep the process from ending, as a pool's would."""
+    """Run in a daemon thread: one that hangs must not keep the process from ending, as a pool's
+    would.
+    """
     if not _calls.acquire(blocking=False):
         raise TooBusy("Too many calls to third parties hang.", retry_after_seconds=5)
     future: Future[Any] = Future()
@@ -352,7 +394,7 @@ def _start(run: Callable[[], Any], delay: float) -> "Future[Any]":
     return future
 
 
-# --- What followers learn of a failure ----------------------------------------------------------------------------
+# --- What followers learn of a failure ------------------------------------------------------------
 
 
 def _remember_failure(key: str, error: SourceError) -> None:
@@ -361,7 +403,9 @@ def _remember_failure(key: str, error: SourceError) -> None:
 
 
 def _failure_since(key: str, started: float) -> SourceError | None:
-    """The failure of a call that ended after `started`: whoever waited for it does not repeat it."""
+    """The failure of a call that ended after `started`: whoever waited for it does not repeat
+    it.
+    """
     entry = change(f"failure:{key}", lambda held: held, timeout_seconds=60)
     if not entry or entry[3] < started:
         return None
@@ -369,11 +413,13 @@ def _failure_since(key: str, started: float) -> SourceError | None:
     return known.get(entry[0], SourceUnavailable)(entry[1], entry[2])
 
 
-# --- For /readyz and the admin ------------------------------------------------------------------------------------
+# --- For /readyz and the admin --------------------------------------------------------------------
 
 
 def state() -> dict[str, dict[str, Any]]:
-    """Each third party's circuit: `state` closed, open or half_open, failures in a row, seconds to wait, reason."""
+    """Each third party's circuit: `state` closed, open or half_open, failures in a row, seconds to
+    wait, reason.
+    """
     configured: list[Any] = [*sources.registry().prices, *sources.registry().rates]
     for source in configured:
         if not source.offline:
@@ -384,7 +430,11 @@ def state() -> dict[str, dict[str, Any]]:
         held = change_circuit(party, lambda value: value)
         seconds = max(0, round(held["open_until"] - now)) if held else 0
         found[party.name] = {
-            "state": "closed" if not held or not held["open_until"] else "open" if seconds else "half_open",
+            "state": "closed"
+            if not held or not held["open_until"]
+            else "open"
+            if seconds
+            else "half_open",
             "failures": held["failures"] if held else 0,
             "retry_after_seconds": seconds,
             "reason": held["reason"] if held else "",

@@ -1,4 +1,6 @@
-"""How often and whether a third party is asked: the circuit breaker and the rate limit, shared by all processes."""
+"""How often and whether a third party is asked: the circuit breaker and the rate limit, shared by
+all processes.
+"""
 
 import random
 import time
@@ -33,7 +35,8 @@ class TooBusy(SourceUnavailable):
 class Party:
     """A third party: what it may be asked.
 
-    `calls_per_second` on average, `burst` at once after a pause, and never more than `calls_per_hour` in any hour.
+    `calls_per_second` on average, `burst` at once after a pause, and never more than
+    `calls_per_hour` in any hour.
     """
 
     name: str
@@ -53,20 +56,26 @@ def party_of(source: Any) -> Party:
     return parties.get(source.name) or Party(source.name)
 
 
-# --- Circuit breaker ----------------------------------------------------------------------------------------------
-# The shared value is absent while all is well, else {failures, open_until, period, probe, probe_until, reason}.
+# --- Circuit breaker
+# ---------------------------------------------------------------------------------------------- The
+# shared value is absent while all is well, else {failures, open_until, period, probe, probe_until,
+# reason}.
 
 
 def _circuit_key(party: Party) -> str:
     return f"circuit:{party.name}"
 
 
-def change_circuit(party: Party, function: Callable[[dict[str, Any] | None], dict[str, Any] | None]) -> Any:
+def change_circuit(
+    party: Party, function: Callable[[dict[str, Any] | None], dict[str, Any] | None]
+) -> Any:
     return change(_circuit_key(party), function, timeout_seconds=2 * LONGEST_OPEN_SECONDS)
 
 
 def admit(party: Party, probe: str, seconds: float) -> None:
-    """Let a call through while the circuit is closed, and one probe when its time is over. Raises CircuitOpen."""
+    """Let a call through while the circuit is closed, and one probe when its time is over. Raises
+    CircuitOpen.
+    """
     now = time.time()
 
     def step(held: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -88,7 +97,9 @@ def forget_probe(party: Party, probe: str) -> None:
 
 
 def note_success(party: Party, probe: str) -> None:
-    """One answered probe closes the circuit; an answer to a call from before it opened says nothing."""
+    """One answered probe closes the circuit; an answer to a call from before it opened says
+    nothing.
+    """
 
     def step(held: dict[str, Any] | None) -> dict[str, Any] | None:
         return held if held and held["open_until"] and held["probe"] != probe else None
@@ -102,7 +113,14 @@ def note_failure(party: Party, probe: str, error: SourceError) -> None:
     jitter = 1 + random.uniform(0, 0.01)  # nosec B311  # spreads the calls, no secret
 
     def step(held: dict[str, Any] | None) -> dict[str, Any]:
-        held = held or {"failures": 0, "open_until": 0, "period": 0, "probe": "", "probe_until": 0, "reason": ""}
+        held = held or {
+            "failures": 0,
+            "open_until": 0,
+            "period": 0,
+            "probe": "",
+            "probe_until": 0,
+            "reason": "",
+        }
         was_open = bool(held["open_until"])
         if was_open and held["probe"] != probe:
             return held
@@ -125,14 +143,22 @@ def note_failure(party: Party, probe: str, error: SourceError) -> None:
     held = change_circuit(party, step)
     if (left := held["open_until"] - now) > 0:
         error.retry_after_seconds = left
-    log.warning("source_failed", party=party.name, error=type(error).__name__, detail=str(error), circuit=held)
+    log.warning(
+        "source_failed",
+        party=party.name,
+        error=type(error).__name__,
+        detail=str(error),
+        circuit=held,
+    )
 
 
-# --- Rate limit ---------------------------------------------------------------------------------------------------
+# --- Rate limit -----------------------------------------------------------------------------------
 
 
 def take_token(party: Party, at_most: float) -> float:
-    """Take one call from the party's bucket: the seconds to wait before it. Raises TooBusy if more than `at_most`."""
+    """Take one call from the party's bucket: the seconds to wait before it. Raises TooBusy if more
+    than `at_most`.
+    """
     now = time.time()
     outcome: dict[str, float] = {}
 
@@ -142,14 +168,18 @@ def take_token(party: Party, at_most: float) -> float:
         outcome["delay"] = max(0.0, -tokens / party.calls_per_second)
         return [tokens + 1 if outcome["delay"] > at_most else tokens, now]
 
-    change(f"tokens:{party.name}", step, timeout_seconds=(party.burst + 10) / party.calls_per_second)
+    change(
+        f"tokens:{party.name}", step, timeout_seconds=(party.burst + 10) / party.calls_per_second
+    )
     if outcome["delay"] > at_most:
         raise TooBusy(f"{party.name} has been asked too often just now.", outcome["delay"])
     return outcome["delay"]
 
 
 def count_in_hour(party: Party) -> None:
-    """Count one call against the party's ceiling. Raises TooBusy when the last hour has had them all."""
+    """Count one call against the party's ceiling. Raises TooBusy when the last hour has had them
+    all.
+    """
     if party.calls_per_hour is None:
         return
     now = time.time()
@@ -163,4 +193,7 @@ def count_in_hour(party: Party) -> None:
 
     change(f"hour:{party.name}", step, timeout_seconds=3600)
     if outcome:
-        raise TooBusy(f"{party.name} has been asked {ceiling} times in an hour, which is our own limit.", outcome[0])
+        raise TooBusy(
+            f"{party.name} has been asked {ceiling} times in an hour, which is our own limit.",
+            outcome[0],
+        )

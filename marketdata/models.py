@@ -1,6 +1,7 @@
 """What instruments are and what they cost; exchange rates.
 
-Prices and rates are written through `marketdata.services` only, which bumps the version that their vectors carry.
+Prices and rates are written through `marketdata.services` only, which bumps the version that their
+vectors carry.
 """
 
 import uuid
@@ -20,10 +21,14 @@ from financeproj.core.fields import (
 
 
 class WrittenByServices(models.QuerySet[Any]):
-    """Rows whose writes must bump a version: bulk writes outside `marketdata.services` are refused."""
+    """Rows whose writes must bump a version: bulk writes outside `marketdata.services` are
+    refused.
+    """
 
     def _refuse(self, what: str) -> None:
-        raise TypeError(f"{self.model.__name__}.objects.{what} would leave its vector stale: use marketdata.services.")
+        raise TypeError(
+            f"{self.model.__name__}.objects.{what} would leave its vector stale: use marketdata.services."
+        )
 
     def update(self, **kwargs: Any) -> int:
         self._refuse("update")
@@ -59,7 +64,8 @@ class AssetType(models.TextChoices):
 class StockMetadata(ErrorsAtFields):
     """An instrument: a share, fund, bond, coin or index.
 
-    `owner` is set for instruments that are priced by hand (`source` manual): they belong to the user who made them.
+    `owner` is set for instruments that are priced by hand (`source` manual): they belong to the
+    user who made them.
     """
 
     MANUAL = "manual"
@@ -76,7 +82,11 @@ class StockMetadata(ErrorsAtFields):
     isin = models.CharField("ISIN", max_length=12, blank=True)
     source = models.CharField(max_length=20)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="instruments"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="instruments",
     )
     version = models.PositiveBigIntegerField(default=0, editable=False)
     history_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -105,7 +115,8 @@ class StockMetadata(ErrorsAtFields):
                 violation_error_message="A ticker is made of capital letters, digits and . - = ^ _ & +",
             ),
             models.CheckConstraint(
-                condition=Q(source="manual", owner__isnull=False) | (~Q(source="manual") & Q(owner__isnull=True)),
+                condition=Q(source="manual", owner__isnull=False)
+                | (~Q(source="manual") & Q(owner__isnull=True)),
                 name="instrument_owner_if_manual",
                 violation_error_message="An instrument priced by hand has an owner, any other has none.",
             ),
@@ -124,12 +135,15 @@ class StockMetadata(ErrorsAtFields):
 class StockQuote(ErrorsAtFields):
     """The last known price of an instrument, in its currency's major unit."""
 
-    stock = models.OneToOneField(StockMetadata, on_delete=models.CASCADE, primary_key=True, related_name="quote")
+    stock = models.OneToOneField(
+        StockMetadata, on_delete=models.CASCADE, primary_key=True, related_name="quote"
+    )
     price = ExactDecimalField()
     previous_close = ExactDecimalField(null=True, blank=True)
     as_of = models.DateTimeField()
     day = models.DateField(
-        validators=[begun_somewhere], help_text="The trading day of the price, in the exchange's zone."
+        validators=[begun_somewhere],
+        help_text="The trading day of the price, in the exchange's zone.",
     )
     fetched_at = models.DateTimeField()
     source = models.CharField(max_length=20)
@@ -149,7 +163,9 @@ class StockQuote(ErrorsAtFields):
 
 
 class HistoricalStockPrice(ErrorsAtFields):
-    """A close as traded on its day: never adjusted for later splits or dividends, in the major unit."""
+    """A close as traded on its day: never adjusted for later splits or dividends, in the major
+    unit.
+    """
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="prices")
     date = models.DateField(validators=[begun_somewhere])
@@ -209,7 +225,9 @@ class StockSplit(ErrorsAtFields):
 
 
 class StockDividend(ErrorsAtFields):
-    """Per share as paid, in the instrument's currency. Known from the source; never booked by itself."""
+    """Per share as paid, in the instrument's currency. Known from the source; never booked by
+    itself.
+    """
 
     stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="dividends")
     date = models.DateField(validators=[begun_somewhere])
@@ -275,10 +293,14 @@ class HistoricalExchangeRate(ErrorsAtFields):
         ordering = ["-date"]
         constraints = [
             models.UniqueConstraint(
-                fields=["pair", "date"], name="rate_one_a_day", violation_error_message="That day has a rate already."
+                fields=["pair", "date"],
+                name="rate_one_a_day",
+                violation_error_message="That day has a rate already.",
             ),
             models.CheckConstraint(
-                condition=Q(rate__gt=0), name="rate_is_positive", violation_error_message="The rate must be above 0."
+                condition=Q(rate__gt=0),
+                name="rate_is_positive",
+                violation_error_message="The rate must be above 0.",
             ),
         ]
 
@@ -296,10 +318,14 @@ class HeldBackPrice(models.Model):
         NOT_POSITIVE = "not_positive", "Not above 0"
         JUMP = "jump", "Moved by more than 60 % without a split"
 
-    stock = models.ForeignKey(StockMetadata, on_delete=models.CASCADE, related_name="held_back_prices")
+    stock = models.ForeignKey(
+        StockMetadata, on_delete=models.CASCADE, related_name="held_back_prices"
+    )
     date = models.DateField()
     close = ExactDecimalField(null=True, blank=True)
-    previous = ExactDecimalField(null=True, blank=True, help_text="What it was compared with, in the same shares.")
+    previous = ExactDecimalField(
+        null=True, blank=True, help_text="What it was compared with, in the same shares."
+    )
     reason = models.CharField(max_length=12, choices=Reason)
     source = models.CharField(max_length=20)
     seen_at = models.DateTimeField(auto_now=True)
@@ -309,7 +335,9 @@ class HeldBackPrice(models.Model):
         ordering = ["-date"]
         constraints = [
             models.UniqueConstraint(fields=["stock", "date"], name="held_back_one_a_day"),
-            models.CheckConstraint(condition=Q(reason__in=["not_positive", "jump"]), name="held_back_reason_known"),
+            models.CheckConstraint(
+                condition=Q(reason__in=["not_positive", "jump"]), name="held_back_reason_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -317,9 +345,13 @@ class HeldBackPrice(models.Model):
 
 
 class StockVector(models.Model):
-    """The closes of an instrument as one float64 a calendar day from `first_day`, read only at `version`."""
+    """The closes of an instrument as one float64 a calendar day from `first_day`, read only at
+    `version`.
+    """
 
-    stock = models.OneToOneField(StockMetadata, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    stock = models.OneToOneField(
+        StockMetadata, on_delete=models.CASCADE, primary_key=True, related_name="vector"
+    )
     version = models.PositiveBigIntegerField()
     first_day = models.DateField(null=True)
     data = models.BinaryField()
@@ -329,9 +361,13 @@ class StockVector(models.Model):
 
 
 class PairVector(models.Model):
-    """The rates of a pair as one float64 a calendar day from `first_day`, NaN without one, read only at `version`."""
+    """The rates of a pair as one float64 a calendar day from `first_day`, NaN without one, read
+    only at `version`.
+    """
 
-    pair = models.OneToOneField(CurrencyPair, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    pair = models.OneToOneField(
+        CurrencyPair, on_delete=models.CASCADE, primary_key=True, related_name="vector"
+    )
     version = models.PositiveBigIntegerField()
     first_day = models.DateField(null=True)
     data = models.BinaryField()

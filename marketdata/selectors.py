@@ -1,4 +1,6 @@
-"""What is known about instruments, prices and rates. Nobody outside is asked, and every query count is constant."""
+"""What is known about instruments, prices and rates. Nobody outside is asked, and every query count
+is constant.
+"""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -42,7 +44,8 @@ __all__ = [
     "unpriced_and_old",
 ]
 
-# A quote that the background refreshes at the end of the cache time is not stale while that is under way.
+# A quote that the background refreshes at the end of the cache time is not stale while that is
+# under way.
 GRACE = 4 / 3
 
 
@@ -50,9 +53,9 @@ GRACE = 4 / 3
 class PriceNow:
     """The latest known price of an instrument, in its currency and in today's shares.
 
-    Today's wherever it is latest: where that is after our today, `ahead` new shares of a split were one of ours.
-    `day` is the trading day of `price`. `previous_close` is the last close before it, in the same shares, None when
-    there is none. `fetched_at` is None for a price entered by hand.
+    Today's wherever it is latest: where that is after our today, `ahead` new shares of a split were
+    one of ours. `day` is the trading day of `price`. `previous_close` is the last close before it,
+    in the same shares, None when there is none. `fetched_at` is None for a price entered by hand.
     """
 
     price: Decimal
@@ -69,7 +72,9 @@ def is_fresh(fetched_at: datetime | None, *, grace: float = 1) -> bool:
     """Whether an answer of that time still is within the cache time."""
     if fetched_at is None:
         return False
-    return timezone.now() - fetched_at <= timedelta(seconds=settings.MARKET_DATA_CACHE_SECONDS * grace)
+    return timezone.now() - fetched_at <= timedelta(
+        seconds=settings.MARKET_DATA_CACHE_SECONDS * grace
+    )
 
 
 def instruments_visible_to(user: Any) -> QuerySet[StockMetadata]:
@@ -78,13 +83,19 @@ def instruments_visible_to(user: Any) -> QuerySet[StockMetadata]:
 
 
 def instrument_for(*, user: Any, ticker: str) -> StockMetadata | None:
-    """The instrument that `ticker` (in any case) means to this user: their own before the shared one."""
+    """The instrument that `ticker` (in any case) means to this user: their own before the shared
+    one.
+    """
     found = instruments_visible_to(user).filter(ticker=ticker.strip().upper())
     return found.order_by(F("owner").asc(nulls_last=True)).first()
 
 
-def splits_of(stock_ids: Iterable[UUID], *, after: date | None = None) -> dict[UUID, list[tuple[date, Decimal]]]:
-    """Splits (date, new shares per old one) by instrument, oldest first; instruments without any are absent."""
+def splits_of(
+    stock_ids: Iterable[UUID], *, after: date | None = None
+) -> dict[UUID, list[tuple[date, Decimal]]]:
+    """Splits (date, new shares per old one) by instrument, oldest first; instruments without any
+    are absent.
+    """
     rows = StockSplit.objects.filter(stock_id__in=list(stock_ids))
     if after is not None:
         rows = rows.filter(date__gt=after)
@@ -95,10 +106,11 @@ def splits_of(stock_ids: Iterable[UUID], *, after: date | None = None) -> dict[U
 
 
 def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
-    """The latest known price of each instrument: the quote, or the last stored close where that is newer.
+    """The latest known price of each instrument: the quote, or the last stored close where that is
+    newer.
 
-    Instruments without any price are absent. A price from before a split is divided by its ratio. One of a day that
-    has not begun anywhere is no price yet.
+    Instruments without any price are absent. A price from before a split is divided by its ratio.
+    One of a day that has not begun anywhere is no price yet.
     """
     begun = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=latest_day())
     closes = begun.order_by("-date").values("date")
@@ -109,7 +121,9 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
         .annotate(day_before=Subquery(closes.filter(date__lt=OuterRef("last_day"))[:1]))
     )
     days = {day for stock in stocks for day in (stock.last_day, stock.day_before) if day}
-    rows = HistoricalStockPrice.objects.filter(stock__in=[stock.pk for stock in stocks], date__in=days)
+    rows = HistoricalStockPrice.objects.filter(
+        stock__in=[stock.pk for stock in stocks], date__in=days
+    )
     known = {(stock_id, day): (close, source) for stock_id, day, close, source in rows.values_list(
         "stock_id", "date", "close", "source"
     )}  # fmt: skip
@@ -123,8 +137,11 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
     return found
 
 
-def unpriced_and_old(stock_ids: Iterable[UUID], *, before: datetime) -> tuple[list[StockMetadata], list[StockMetadata]]:
-    """Those of the instruments without any price, and those whose quote was fetched `before` then, by ticker.
+def unpriced_and_old(
+    stock_ids: Iterable[UUID], *, before: datetime
+) -> tuple[list[StockMetadata], list[StockMetadata]]:
+    """Those of the instruments without any price, and those whose quote was fetched `before` then,
+    by ticker.
 
     Instruments priced by hand are never old. Two queries.
     """
@@ -143,14 +160,23 @@ def with_staleness_of_now(prices: Mapping[UUID, PriceNow]) -> dict[UUID, PriceNo
     def has_aged(price: PriceNow) -> bool:
         return price.fetched_at is not None and price.fetched_at < oldest and price.source != manual
 
-    return {pk: replace(price, stale=True) if has_aged(price) else price for pk, price in prices.items()}
+    return {
+        pk: replace(price, stale=True) if has_aged(price) else price for pk, price in prices.items()
+    }
 
 
 def _price_of(
-    stock: Any, known: dict[tuple[UUID, date], tuple[Decimal, str]], splits: list[tuple[date, Decimal]], today: date
+    stock: Any,
+    known: dict[tuple[UUID, date], tuple[Decimal, str]],
+    splits: list[tuple[date, Decimal]],
+    today: date,
 ) -> PriceNow | None:
     quote = getattr(stock, "quote", None)
-    if quote is not None and quote.day <= latest_day() and (stock.last_day is None or quote.day >= stock.last_day):
+    if (
+        quote is not None
+        and quote.day <= latest_day()
+        and (stock.last_day is None or quote.day >= stock.last_day)
+    ):
         day, as_of, price, source = quote.day, quote.as_of, quote.price, quote.source
         fetched_at: datetime | None = quote.fetched_at
         day_before = stock.day_before if stock.last_day == day else stock.last_day
@@ -177,7 +203,9 @@ def _price_of(
         as_of=as_of,
         fetched_at=fetched_at,
         source=source,
-        stale=not stock.is_manual and source != stock.MANUAL and not is_fresh(fetched_at, grace=GRACE),
+        stale=not stock.is_manual
+        and source != stock.MANUAL
+        and not is_fresh(fetched_at, grace=GRACE),
         ahead=split_factor(splits, today, latest_day()),
     )
 
@@ -186,10 +214,11 @@ def _divided(price: Decimal, factor: Decimal) -> Decimal:
     return price if factor == ONE else stored(EXACT.divide(price, factor))
 
 
-# --- Exchange rates -----------------------------------------------------------------------------------------------
+# --- Exchange rates -------------------------------------------------------------------------------
 
 
-# The last leg of a pair on a day, by (pair, day) and stamped with the pair's version: asked for with every valuation.
+# The last leg of a pair on a day, by (pair, day) and stamped with the pair's version: asked for
+# with every valuation.
 _kept_legs: dict[tuple[int, date], tuple[int, Leg | None]] = {}
 MOST_LEGS_KEPT = 5000
 
@@ -200,7 +229,8 @@ def forget_legs() -> None:
 
 
 def _legs(pairs: Iterable[Pair], day: date) -> dict[Pair, Leg]:
-    """The last rate on or before `day` of every stored pair that the lookup of `pairs` may need: one query.
+    """The last rate on or before `day` of every stored pair that the lookup of `pairs` may need:
+    one query.
 
     A small one for what this process keeps at the pair's version.
     """
@@ -212,7 +242,9 @@ def _legs(pairs: Iterable[Pair], day: date) -> dict[Pair, Leg]:
     )
     if connection.in_atomic_block:
         # A version may be rolled back and come again with other rows: nothing is kept of it.
-        return {pair: leg for pair, _, leg in _last_legs(stored_pairs, day).values() if leg is not None}
+        return {
+            pair: leg for pair, _, leg in _last_legs(stored_pairs, day).values() if leg is not None
+        }
     state = list(stored_pairs.values_list("pk", "version", "base", "target"))
     found = {(pk, day): _kept_legs.get((pk, day), (-1, None)) for pk, _, _, _ in state}
     behind = [pk for pk, version, _, _ in state if found[pk, day][0] != version]
@@ -222,12 +254,20 @@ def _legs(pairs: Iterable[Pair], day: date) -> dict[Pair, Leg]:
         if len(_kept_legs) > MOST_LEGS_KEPT:
             _kept_legs.clear()
         _kept_legs.update(found)
-    return {(base, target): leg for pk, _, base, target in state if (leg := found[pk, day][1]) is not None}
+    return {
+        (base, target): leg
+        for pk, _, base, target in state
+        if (leg := found[pk, day][1]) is not None
+    }
 
 
-def _last_legs(stored_pairs: QuerySet[CurrencyPair], day: date) -> dict[int, tuple[Pair, int, Leg | None]]:
+def _last_legs(
+    stored_pairs: QuerySet[CurrencyPair], day: date
+) -> dict[int, tuple[Pair, int, Leg | None]]:
     """By pk: the pair, its version, and its last rate by `day`."""
-    latest = HistoricalExchangeRate.objects.filter(pair=OuterRef("pk"), date__lte=day).order_by("-date")
+    latest = HistoricalExchangeRate.objects.filter(pair=OuterRef("pk"), date__lte=day).order_by(
+        "-date"
+    )
     rows = stored_pairs.annotate(
         day=Subquery(latest.values("date")[:1]),
         rate=Subquery(latest.values("rate")[:1]),
@@ -258,9 +298,13 @@ def rate_on(*, base: str, target: str, day: date) -> RateNow | None:
 
 
 def rates_on_days(wanted: Iterable[tuple[str, str, date]]) -> dict[tuple[str, str, date], RateNow]:
-    """The rate of each (base, target, day) by the lookup rule; those without any are absent. One query."""
+    """The rate of each (base, target, day) by the lookup rule; those without any are absent. One
+    query.
+    """
     wanted = list(set(wanted))
-    needed = {leg for base, target, _ in wanted if base != target for leg in pairs_needed(base, target)}
+    needed = {
+        leg for base, target, _ in wanted if base != target for leg in pairs_needed(base, target)
+    }
     series = _series_of(needed, until=max((day for _, _, day in wanted), default=date.min))
     found = {}
     for base, target, day in wanted:
@@ -280,7 +324,9 @@ def _series_of(pairs: set[Pair], until: date) -> dict[Pair, tuple[list[date], li
     if not pairs:
         return {}
     rows = HistoricalExchangeRate.objects.filter(
-        pair__base__in={base for base, _ in pairs}, pair__target__in={target for _, target in pairs}, date__lte=until
+        pair__base__in={base for base, _ in pairs},
+        pair__target__in={target for _, target in pairs},
+        date__lte=until,
     )
     series: dict[Pair, tuple[list[date], list[Leg]]] = defaultdict(lambda: ([], []))
     for base, target, day, rate, source in rows.order_by("date").values_list(
@@ -294,7 +340,9 @@ def _series_of(pairs: set[Pair], until: date) -> dict[Pair, tuple[list[date], li
 
 @dataclass(frozen=True, slots=True)
 class RateHistory:
-    """(day, units of target for one base), oldest first; `source` is `mixed` when there are several."""
+    """(day, units of target for one base), oldest first; `source` is `mixed` when there are
+    several.
+    """
 
     points: list[tuple[date, Decimal]]
     source: str
@@ -321,11 +369,13 @@ def rate_history(*, base: str, target: str, start: date | None, end: date) -> Ra
     return RateHistory(points, sources.pop() if len(sources) == 1 else "mixed" if sources else "")
 
 
-# --- Search and history -------------------------------------------------------------------------------------------
+# --- Search and history ---------------------------------------------------------------------------
 
 
 def known_instruments(*, user: Any, query: str, limit: int) -> list[StockMetadata]:
-    """Instruments in the database by ticker, name or ISIN: the exact ticker first, then what begins with the query."""
+    """Instruments in the database by ticker, name or ISIN: the exact ticker first, then what begins
+    with the query.
+    """
     matches = (
         Q(ticker__icontains=query) | Q(company_name__icontains=query) | Q(isin__iexact=query)
     )  # fmt: skip
@@ -345,7 +395,9 @@ def known_instruments(*, user: Any, query: str, limit: int) -> list[StockMetadat
 
 @dataclass(frozen=True, slots=True)
 class PriceHistory:
-    """`points` are (day, close as traded, close in today's shares), oldest first; events of the same days."""
+    """`points` are (day, close as traded, close in today's shares), oldest first; events of the
+    same days.
+    """
 
     points: list[tuple[date, Decimal, Decimal]]
     splits: list[tuple[date, Decimal]]
@@ -353,11 +405,18 @@ class PriceHistory:
 
 
 def price_history(*, stock: StockMetadata, start: date | None, end: date) -> PriceHistory:
-    """Closes from `start` (None: the first known) to `end`, ending with the quote where that is newer."""
+    """Closes from `start` (None: the first known) to `end`, ending with the quote where that is
+    newer.
+    """
     between = Q(date__lte=end) if start is None else Q(date__gte=start, date__lte=end)
     closes = list(stock.prices.filter(between).order_by("date").values_list("date", "close"))
     quote = StockQuote.objects.filter(stock=stock).values_list("day", "price").first()
-    if quote and quote[0] <= end and (start is None or quote[0] >= start) and (not closes or quote[0] > closes[-1][0]):
+    if (
+        quote
+        and quote[0] <= end
+        and (start is None or quote[0] >= start)
+        and (not closes or quote[0] > closes[-1][0])
+    ):
         closes.append(quote)
     splits = splits_of([stock.pk]).get(stock.pk, [])
     factor, ahead, points = ONE, list(splits), []
@@ -368,8 +427,12 @@ def price_history(*, stock: StockMetadata, start: date | None, end: date) -> Pri
     points.reverse()
     return PriceHistory(
         points=points,
-        splits=[(day, ratio) for day, ratio in splits if day <= end and (start is None or day >= start)],
-        dividends=list(stock.dividends.filter(between).order_by("date").values_list("date", "amount")),
+        splits=[
+            (day, ratio) for day, ratio in splits if day <= end and (start is None or day >= start)
+        ],
+        dividends=list(
+            stock.dividends.filter(between).order_by("date").values_list("date", "amount")
+        ),
     )
 
 
@@ -380,7 +443,9 @@ def currencies_in_use(*, user: Any) -> set[str]:
 
 
 def sourced_instruments(tickers: Iterable[str] = ()) -> list[StockMetadata]:
-    """The instruments that a source prices, or those of them with these tickers. Raises LookupError for an unknown."""
+    """The instruments that a source prices, or those of them with these tickers. Raises LookupError
+    for an unknown.
+    """
     stocks = StockMetadata.objects.filter(owner__isnull=True).order_by("ticker")
     wanted = {ticker.upper() for ticker in tickers}
     if wanted:
@@ -405,8 +470,12 @@ class CloseOn:
 
 
 def closes_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, CloseOn]:
-    """The last close on or before `day` of each instrument; instruments without one are absent. Two queries."""
-    last = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=day).order_by("-date")
+    """The last close on or before `day` of each instrument; instruments without one are absent. Two
+    queries.
+    """
+    last = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=day).order_by(
+        "-date"
+    )
     rows = (
         StockMetadata.objects.filter(pk__in=set(stock_ids))
         .annotate(
@@ -420,6 +489,8 @@ def closes_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, CloseOn]:
     found = {pk: CloseOn(close, of, source) for pk, of, close, source in rows}
     splits = splits_of(found, after=min((close.date for close in found.values()), default=day))
     return {
-        pk: replace(close, price=_divided(close.price, split_factor(splits.get(pk, []), close.date, day)))
+        pk: replace(
+            close, price=_divided(close.price, split_factor(splits.get(pk, []), close.date, day))
+        )
         for pk, close in found.items()
     }

@@ -1,6 +1,8 @@
-"""What marketdata asks of a source of prices or rates, whoever it is, and the registry of those configured.
+"""What marketdata asks of a source of prices or rates, whoever it is, and the registry of those
+configured.
 
-A source is a class named in settings.MARKET_DATA_SOURCES or EXCHANGE_RATE_SOURCES by its dotted path. It knows no
+A source is a class named in settings.MARKET_DATA_SOURCES or EXCHANGE_RATE_SOURCES by its dotted
+path. It knows no
 model: plain values in, plain values out, and one of the errors below when there is no answer.
 """
 
@@ -16,7 +18,9 @@ from django.utils.module_loading import import_string
 
 
 class SourceError(Exception):
-    """The source gave no usable answer. `retry_after_seconds` is when it may be worth asking again."""
+    """The source gave no usable answer. `retry_after_seconds` is when it may be worth asking
+    again.
+    """
 
     def __init__(self, message: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -77,9 +81,11 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Closes as traded (no adjustment for splits or dividends), oldest first, major unit; events of the same days.
+    """Closes as traded (no adjustment for splits or dividends), oldest first, major unit; events of
+    the same days.
 
-    `splits` are new shares per old one, `dividends` per share as paid, both dated by the exchange's calendar.
+    `splits` are new shares per old one, `dividends` per share as paid, both dated by the exchange's
+    calendar.
     """
 
     info: InstrumentInfo
@@ -90,9 +96,11 @@ class History:
 
 
 class MarketDataSource(Protocol):
-    """A source of prices. Every method may raise a SourceError and may block; the gateway bounds the time.
+    """A source of prices. Every method may raise a SourceError and may block; the gateway bounds
+    the time.
 
-    An `offline` source asks nobody: it is quick, never fails for a time, and is called without the gateway.
+    An `offline` source asks nobody: it is quick, never fails for a time, and is called without the
+    gateway.
     """
 
     name: str
@@ -115,7 +123,9 @@ class ExchangeRateSource(Protocol):
     offline: bool
 
     def rates(self, base: str, target: str, start: date) -> list[tuple[date, Decimal]]:
-        """Units of `target` for one `base` from `start` to now, oldest first; empty when it lacks the pair."""
+        """Units of `target` for one `base` from `start` to now, oldest first; empty when it lacks
+        the pair.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +143,19 @@ class Registry:
         raise UnknownTicker(f"No source knows {ticker}.")
 
     def is_offline(self, name: str) -> bool:
-        """Whether rates of this name come from a source that asks nobody; not so if no configured one has it."""
+        """Whether rates of this name come from a source that asks nobody; not so if no configured
+        one has it.
+        """
         return any(source.offline for source in self.rates if source.name == name)
 
 
 @cache
 def registry() -> Registry:
     """The sources of the settings, made once a process; no work at import time."""
-    made = {path: import_string(path)() for path in {*settings.MARKET_DATA_SOURCES, *settings.EXCHANGE_RATE_SOURCES}}
+    made = {
+        path: import_string(path)()
+        for path in {*settings.MARKET_DATA_SOURCES, *settings.EXCHANGE_RATE_SOURCES}
+    }
     return Registry(
         prices=tuple(made[path] for path in settings.MARKET_DATA_SOURCES),
         rates=tuple(made[path] for path in settings.EXCHANGE_RATE_SOURCES),

@@ -25,7 +25,9 @@ class IsLinked(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Linked"), ("no", "Not linked")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[PensionAccount]) -> QuerySet[PensionAccount]:
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[PensionAccount]
+    ) -> QuerySet[PensionAccount]:
         if self.value() == "yes":
             return queryset.exclude(ynab_account_id="")
         return queryset.filter(ynab_account_id="") if self.value() == "no" else queryset
@@ -68,7 +70,9 @@ class ValueFormSet(forms.models.BaseInlineFormSet):
             if day is None or form in self.deleted_forms:
                 continue
             if day in seen:
-                form.add_error("date", ValidationError("The account has a value on this date already."))
+                form.add_error(
+                    "date", ValidationError("The account has a value on this date already.")
+                )
             seen.add(day)
 
 
@@ -128,10 +132,14 @@ class PensionAccountAdmin(ServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PensionAccount]:
         latest = PensionValueEntry.objects.order_by("-date")[:VALUES_DRAWN]
         rows: Any = super().get_queryset(request)
-        return rows.with_current_value().prefetch_related(Prefetch("values", latest, to_attr="latest_values"))
+        return rows.with_current_value().prefetch_related(
+            Prefetch("values", latest, to_attr="latest_values")
+        )
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
-        return [ValueInline, ContributionInline] if obj else []  # an account comes before its values
+        return (
+            [ValueInline, ContributionInline] if obj else []
+        )  # an account comes before its values
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("user", "line") if obj else ("line",)
@@ -142,14 +150,20 @@ class PensionAccountAdmin(ServiceAdmin):
 
     @admin.display(description="values")
     def line(self, row: Any) -> str:
-        return sparkline([(entry.date, entry.value) for entry in reversed(getattr(row, "latest_values", []))])
+        return sparkline(
+            [(entry.date, entry.value) for entry in reversed(getattr(row, "latest_values", []))]
+        )
 
     @admin.display(boolean=True, description="linked", ordering="ynab_account_id")
     def is_linked(self, row: PensionAccount) -> bool:
         return bool(row.ynab_account_id)
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """A form that writes nothing while a row of the inlines does not hold: Django looks at these after it."""
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """A form that writes nothing while a row of the inlines does not hold: Django looks at
+        these after it.
+        """
         form = super().get_form(request, obj, change=change, **kwargs)
 
         class WithRows(form):  # type: ignore[misc, valid-type]
@@ -165,7 +179,9 @@ class PensionAccountAdmin(ServiceAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except DomainError as error:  # somebody else wrote the same row between the check and the write
+        except (
+            DomainError
+        ) as error:  # somebody else wrote the same row between the check and the write
             self.message_user(request, error.detail, messages.ERROR)
             return HttpResponseRedirect(request.path)
 
@@ -173,7 +189,9 @@ class PensionAccountAdmin(ServiceAdmin):
         """All rows of the inlines, or none."""
         with transaction.atomic():
             # A new account has inlines, but no formsets yet.
-            for formset, inline in zip(formsets, self.get_inline_instances(request, form.instance), strict=False):
+            for formset, inline in zip(
+                formsets, self.get_inline_instances(request, form.instance), strict=False
+            ):
                 self._write(formset, inline)
 
     def _write(self, formset: Any, inline: Any) -> None:
@@ -202,9 +220,13 @@ class ValueForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> PensionValueEntry:
         if self.instance._state.adding:
-            return services.record_value(account=fields["account"], on=fields["date"], value=fields["value"])
+            return services.record_value(
+                account=fields["account"], on=fields["date"], value=fields["value"]
+            )
         fields.pop("account", None)
-        return services.update_value(entry=PensionValueEntry.objects.get(pk=self.instance.pk), **fields)
+        return services.update_value(
+            entry=PensionValueEntry.objects.get(pk=self.instance.pk), **fields
+        )
 
 
 class OfAccountAdmin(ServiceAdmin):
@@ -243,13 +265,23 @@ class ContributionForm(ServiceForm):
         if self.instance._state.adding:
             return services.create_contribution(**fields)
         fields.pop("account", None)
-        return services.update_contribution(plan=ContributionPlan.objects.get(pk=self.instance.pk), **fields)
+        return services.update_contribution(
+            plan=ContributionPlan.objects.get(pk=self.instance.pk), **fields
+        )
 
 
 @admin.register(ContributionPlan)
 class ContributionPlanAdmin(OfAccountAdmin):
     form = ContributionForm
-    list_display = ("account", "user", number_column("amount"), "frequency", "start", "end", number_column("growth"))
+    list_display = (
+        "account",
+        "user",
+        number_column("amount"),
+        "frequency",
+        "start",
+        "end",
+        number_column("growth"),
+    )
     list_filter = ("frequency", "account")
     search_fields = ("account__name", "account__user__username")
     date_hierarchy = "start"

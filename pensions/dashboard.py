@@ -40,20 +40,32 @@ class _Mover:
 def dashboard(user: User, portfolios: Sequence[ValuedPortfolio]) -> dict[str, Any]:
     """Sums over `portfolios`, all of the user's, and pensions in the base currency.
 
-    A sum that needs a rate that is not known is None; `missing` names the pair, and the instruments without a price.
+    A sum that needs a rate that is not known is None; `missing` names the pair, and the instruments
+    without a price.
     """
     currency = user.base_currency
-    pairs = {(one.portfolio.currency, currency) for one in portfolios if one.portfolio.currency != currency}
+    pairs = {
+        (one.portfolio.currency, currency)
+        for one in portfolios
+        if one.portfolio.currency != currency
+    }
     rates = {base: rate.rate for (base, _), rate in rates_now(pairs).items()} | {currency: ONE}
     accounts = list(accounts_of(user))
     pensions = value_of_accounts(accounts, currency)
     unknown = sorted(f"{base}/{target}" for base, target in pairs if base not in rates)
-    missing = {ticker for one in portfolios for ticker in one.summary.missing} | {*unknown, *pensions.missing}
+    missing = {ticker for one in portfolios for ticker in one.summary.missing} | {
+        *unknown,
+        *pensions.missing,
+    }
     with localcontext(EXACT):
         sums = None if unknown else _summed(portfolios, rates)
         net_value = None if sums is None else sums.market_value + sums.cash - sums.used_credit
-        net_worth = None if net_value is None or pensions.value is None else net_value + pensions.value
-        day_change_pct = None if sums is None else fraction(sums.day_change, sums.market_value - sums.day_change)
+        net_worth = (
+            None if net_value is None or pensions.value is None else net_value + pensions.value
+        )
+        day_change_pct = (
+            None if sums is None else fraction(sums.day_change, sums.market_value - sums.day_change)
+        )
     return {
         "currency": currency,
         "net_worth": exact(net_worth),
@@ -90,8 +102,12 @@ def _summed(portfolios: Sequence[ValuedPortfolio], rates: dict[str, Decimal]) ->
     return sums
 
 
-def _movers(portfolios: Sequence[ValuedPortfolio], rates: dict[str, Decimal]) -> list[dict[str, Any]]:
-    """What moved most today, by percent; an instrument in several portfolios counts once, in the base currency."""
+def _movers(
+    portfolios: Sequence[ValuedPortfolio], rates: dict[str, Decimal]
+) -> list[dict[str, Any]]:
+    """What moved most today, by percent; an instrument in several portfolios counts once, in the
+    base currency.
+    """
     movers: dict[tuple[str, str], _Mover] = {}
     with localcontext(EXACT):
         for one in portfolios:
@@ -118,6 +134,8 @@ def _movers(portfolios: Sequence[ValuedPortfolio], rates: dict[str, Decimal]) ->
 def _freshness(portfolios: Sequence[ValuedPortfolio]) -> dict[str, Any]:
     held = [holding for one in portfolios for holding in one.holdings if holding.current_quantity]
     return {
-        "oldest_price_at": min((holding.price_as_of for holding in held if holding.price_as_of), default=None),
+        "oldest_price_at": min(
+            (holding.price_as_of for holding in held if holding.price_as_of), default=None
+        ),
         "stale": sorted({holding.ticker for holding in held if holding.price_stale}),
     }

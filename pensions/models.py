@@ -8,24 +8,37 @@ from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from financeproj.core.fields import CurrencyField, ErrorsAtFields, ExactDecimalField, currency_constraint, not_in_future
+from financeproj.core.fields import (
+    CurrencyField,
+    ErrorsAtFields,
+    ExactDecimalField,
+    currency_constraint,
+    not_in_future,
+)
 from financeproj.core.names import FOLDED, Named
 
 
 class PensionAccounts(models.QuerySet["PensionAccount"]):
     def with_current_value(self) -> "PensionAccounts":
-        """Each with `current_value` and `current_value_date`: the entry with the latest date, None if there is none."""
+        """Each with `current_value` and `current_value_date`: the entry with the latest date, None
+        if there is none.
+        """
         latest = PensionValueEntry.objects.filter(account=OuterRef("pk")).order_by("-date")
         return self.annotate(
-            current_value=Subquery(latest.values("value")[:1]), current_value_date=Subquery(latest.values("date")[:1])
+            current_value=Subquery(latest.values("value")[:1]),
+            current_value_date=Subquery(latest.values("date")[:1]),
         )
 
 
 class PensionAccount(ErrorsAtFields, Named):
-    """An account that is saved in for a pension. `ynab_account_id` names where its balance can be fetched."""
+    """An account that is saved in for a pension. `ynab_account_id` names where its balance can be
+    fetched.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pension_accounts")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pension_accounts"
+    )
     name = models.CharField(max_length=100)
     name_key = models.CharField(max_length=FOLDED * 100, editable=False)
     currency = CurrencyField()
@@ -81,7 +94,8 @@ class PensionValueEntry(ErrorsAtFields):
                 violation_error_message="A pension value must be 0 or more.",
             ),
             models.CheckConstraint(
-                condition=Q(source__in=["manual", "ynab", "import"]), name="pension_value_source_known"
+                condition=Q(source__in=["manual", "ynab", "import"]),
+                name="pension_value_source_known",
             ),
         ]
 
@@ -90,9 +104,11 @@ class PensionValueEntry(ErrorsAtFields):
 
 
 class ContributionPlan(ErrorsAtFields):
-    """What is paid into an account: `amount`, in the account's currency, every month, quarter or year from `start`.
+    """What is paid into an account: `amount`, in the account's currency, every month, quarter or
+    year from `start`.
 
-    `growth` is the yearly rise as a fraction: from the plan's first anniversary on amount·(1 + growth), and so on.
+    `growth` is the yearly rise as a fraction: from the plan's first anniversary on amount·(1 +
+    growth), and so on.
     """
 
     class Frequency(models.TextChoices):
@@ -103,11 +119,15 @@ class ContributionPlan(ErrorsAtFields):
     MONTHS = {Frequency.MONTHLY: 1, Frequency.QUARTERLY: 3, Frequency.YEARLY: 12}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    account = models.ForeignKey(PensionAccount, on_delete=models.CASCADE, related_name="contributions")
+    account = models.ForeignKey(
+        PensionAccount, on_delete=models.CASCADE, related_name="contributions"
+    )
     amount = ExactDecimalField()
     frequency = models.CharField(max_length=9, choices=Frequency, default=Frequency.MONTHLY)
     start = models.DateField()
-    end = models.DateField(null=True, blank=True, help_text="The last day on which something is paid.")
+    end = models.DateField(
+        null=True, blank=True, help_text="The last day on which something is paid."
+    )
     growth = ExactDecimalField(default=0, help_text="Yearly, as a fraction: 0.03 is 3 %.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -127,10 +147,12 @@ class ContributionPlan(ErrorsAtFields):
                 violation_error_message="The growth must be above -1 and at most 10.",
             ),
             models.CheckConstraint(
-                condition=Q(end__isnull=True) | Q(end__gte=models.F("start")), name="contribution_ends_after_start"
+                condition=Q(end__isnull=True) | Q(end__gte=models.F("start")),
+                name="contribution_ends_after_start",
             ),
             models.CheckConstraint(
-                condition=Q(frequency__in=["monthly", "quarterly", "yearly"]), name="contribution_frequency_known"
+                condition=Q(frequency__in=["monthly", "quarterly", "yearly"]),
+                name="contribution_frequency_known",
             ),
         ]
 

@@ -38,7 +38,9 @@ def pensions_of(user: User) -> list[Pension]:
     values: dict[UUID, list[PensionValueEntry]] = defaultdict(list)
     for entry in PensionValueEntry.objects.filter(account__user=user).order_by("date"):
         values[entry.account_id].append(entry)
-    return [Pension(account, values[account.pk]) for account in PensionAccount.objects.filter(user=user)]
+    return [
+        Pension(account, values[account.pk]) for account in PensionAccount.objects.filter(user=user)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,14 @@ class Wealth:
     balances: dict[UUID, Balances] = field(default_factory=dict)
 
     def begins(self, book: Book) -> date | None:
-        """The day from which the first cash and credit count: the first transaction, or entry if that is earlier."""
+        """The day from which the first cash and credit count: the first transaction, or entry if
+        that is earlier.
+        """
         own = self.balances[book.portfolio.pk]
         firsts = [entries[0][0] for entries in (own.cash, own.credit) if entries]
-        return min([*firsts, *([book.vector.first_on] if book.vector.first_on else [])], default=None)
+        return min(
+            [*firsts, *([book.vector.first_on] if book.vector.first_on else [])], default=None
+        )
 
 
 def first_known_on(pensions: Sequence[Pension], balances: dict[UUID, Balances]) -> date | None:
@@ -67,12 +73,15 @@ def first_known_on(pensions: Sequence[Pension], balances: dict[UUID, Balances]) 
 
 
 def net_worth(wealth: Wealth, *, interval: str) -> dict[str, Any]:
-    """The points of the period; a sum of which a rate is unknown on a day is None on it, and `missing` names the pair.
+    """The points of the period; a sum of which a rate is unknown on a day is None on it, and
+    `missing` names the pair.
 
     Portfolios count what has a price; `missing` names what has none.
     """
     period = wealth.period
-    codes = [book.portfolio.currency for book in wealth.books] + [one.account.currency for one in wealth.pensions]
+    codes = [book.portfolio.currency for book in wealth.books] + [
+        one.account.currency for one in wealth.pensions
+    ]
     rates, old_rates = rates_into(wealth.currency, codes, period)
     figures = wealth.figures()
     cash, credit, pensions = np.zeros((3, period.columns))
@@ -86,7 +95,11 @@ def net_worth(wealth: Wealth, *, interval: str) -> dict[str, Any]:
         return result
 
     for book in wealth.books:
-        own, begins, code = wealth.balances[book.portfolio.pk], wealth.begins(book), book.portfolio.currency
+        own, begins, code = (
+            wealth.balances[book.portfolio.pk],
+            wealth.begins(book),
+            book.portfolio.currency,
+        )
         cash += converted(on_days(own.cash, period, begins=begins), code)
         credit += converted(on_days(own.credit, period, begins=begins), code)
     for one in wealth.pensions:
@@ -119,19 +132,31 @@ def _or_none(series: Floats) -> list[float | None]:
 
 
 def net_worth_explained(wealth: Wealth) -> dict[str, Any]:
-    """Net worth at the end of the period: what it is made of, with prices, rates, their dates and their sources."""
+    """Net worth at the end of the period: what it is made of, with prices, rates, their dates and
+    their sources.
+    """
     day = wealth.period.end
-    codes = {book.portfolio.currency for book in wealth.books} | {one.account.currency for one in wealth.pensions}
+    codes = {book.portfolio.currency for book in wealth.books} | {
+        one.account.currency for one in wealth.pensions
+    }
     found = rates_on([(code, wealth.currency) for code in codes], day)
-    rates = {code: rate_shown(code, wealth.currency, found.get((code, wealth.currency)), day) for code in codes}
+    rates = {
+        code: rate_shown(code, wealth.currency, found.get((code, wealth.currency)), day)
+        for code in codes
+    }
     reported = net_worth(wealth, interval="month")
     last = reported["points"][-1]
     return {
         "currency": wealth.currency,
         "date": day,
         "inputs": {
-            "portfolios": [_portfolio_shown(wealth, book, rates[book.portfolio.currency]) for book in wealth.books],
-            "pensions": [_pension_shown(one, rates[one.account.currency], day) for one in wealth.pensions],
+            "portfolios": [
+                _portfolio_shown(wealth, book, rates[book.portfolio.currency])
+                for book in wealth.books
+            ],
+            "pensions": [
+                _pension_shown(one, rates[one.account.currency], day) for one in wealth.pensions
+            ],
         },
         "numbers": {
             "portfolios": {
@@ -139,9 +164,18 @@ def net_worth_explained(wealth: Wealth) -> dict[str, Any]:
                 "formula": "the sum over portfolios of the values of their positions (quantity × price × rate) × rate",
             },
             "cash": {"value": last["cash"], "formula": "the sum over portfolios of cash × rate"},
-            "credit": {"value": last["credit"], "formula": "the sum over portfolios of used credit × rate"},
-            "pensions": {"value": last["pensions"], "formula": "the sum over pension accounts of value × rate"},
-            "net_worth": {"value": last["net_worth"], "formula": "portfolios + cash − credit + pensions"},
+            "credit": {
+                "value": last["credit"],
+                "formula": "the sum over portfolios of used credit × rate",
+            },
+            "pensions": {
+                "value": last["pensions"],
+                "formula": "the sum over pension accounts of value × rate",
+            },
+            "net_worth": {
+                "value": last["net_worth"],
+                "formula": "portfolios + cash − credit + pensions",
+            },
         },
         "missing": reported["missing"],
     }
@@ -156,7 +190,9 @@ def _portfolio_shown(wealth: Wealth, book: Book, rate: dict[str, Any]) -> dict[s
         "portfolio_id": book.portfolio.pk,
         "name": book.portfolio.name,
         "positions": positions,
-        "value": plain(stored(sum((one["value"] for one in positions if one["value"] is not None), ZERO))),
+        "value": plain(
+            stored(sum((one["value"] for one in positions if one["value"] is not None), ZERO))
+        ),
         "cash": _entry_shown(entry_on(own.cash, day, counts_back=counts_back)),
         "used_credit": _entry_shown(entry_on(own.credit, day, counts_back=counts_back)),
         "rate": rate,
@@ -164,7 +200,10 @@ def _portfolio_shown(wealth: Wealth, book: Book, rate: dict[str, Any]) -> dict[s
 
 
 def _entry_shown(entry: tuple[date, Decimal] | None) -> dict[str, Any]:
-    return {"amount": ZERO if entry is None else plain(entry[1]), "entered_for": None if entry is None else entry[0]}
+    return {
+        "amount": ZERO if entry is None else plain(entry[1]),
+        "entered_for": None if entry is None else entry[0],
+    }
 
 
 def _pension_shown(pension: Pension, rate: dict[str, Any], day: date) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""The projection of a person's pensions, or of all their wealth, and how the retirement goal fares in it."""
+"""The projection of a person's pensions, or of all their wealth, and how the retirement goal fares
+in it.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -26,9 +28,11 @@ SHOWN_DECIMALS = 8  # of money that was computed in floats
 
 @dataclass(slots=True)
 class Assumptions:
-    """What a projection is made of; rates are yearly fractions above -1, amounts are in the base currency.
+    """What a projection is made of; rates are yearly fractions above -1, amounts are in the base
+    currency.
 
-    `months` None: until the goal's year, else 30 years. `monthly_contribution` None: the accounts' plans.
+    `months` None: until the goal's year, else 30 years. `monthly_contribution` None: the accounts'
+    plans.
     """
 
     months: int | None = None
@@ -49,7 +53,9 @@ class Assumptions:
             self.volatility = DEFAULT_VOLATILITY if self.volatility is None else self.volatility
             self.seed = secrets.randbelow(2**32) if self.seed is None else self.seed
         if self.include_portfolios:
-            self.portfolio_return = self.annual_return if self.portfolio_return is None else self.portfolio_return
+            self.portfolio_return = (
+                self.annual_return if self.portfolio_return is None else self.portfolio_return
+            )
             if self.portfolio_volatility is None:
                 self.portfolio_volatility = self.volatility
 
@@ -57,7 +63,9 @@ class Assumptions:
         shown = {
             "months": self.months,
             "monthly_contribution": self.monthly_contribution,
-            "contributions_from": "plans" if self.monthly_contribution is None else "monthly_contribution",
+            "contributions_from": "plans"
+            if self.monthly_contribution is None
+            else "monthly_contribution",
             "contribution_growth": self.contribution_growth,
             "annual_return": self.annual_return,
             "inflation": self.inflation,
@@ -69,12 +77,17 @@ class Assumptions:
             "simulations": self.simulations,
             "seed": self.seed,
         }
-        return {name: plain(value) if isinstance(value, Decimal) else value for name, value in shown.items()}
+        return {
+            name: plain(value) if isinstance(value, Decimal) else value
+            for name, value in shown.items()
+        }
 
 
 @dataclass(slots=True)
 class _Start:
-    """What there is today, in the base currency: None where `reasons` says why it can't be known."""
+    """What there is today, in the base currency: None where `reasons` says why it can't be
+    known.
+    """
 
     pensions: Decimal | None
     portfolios: Decimal | None
@@ -93,10 +106,12 @@ class _Start:
 def projection_of(
     user: User, assumptions: Assumptions, portfolios: Sequence[ValuedPortfolio] | None = None
 ) -> dict[str, Any]:
-    """The answer of `GET /pension/projection`, in the contract's words: money in the user's base currency.
+    """The answer of `GET /pension/projection`, in the contract's words: money in the user's base
+    currency.
 
-    `portfolios` are all of the user's, for a caller who has valued them already.
-    Where a rate is missing, `start_value` and what follows from it is None, `points` is empty, and `reasons` says why.
+    `portfolios` are all of the user's, for a caller who has valued them already. Where a rate is
+    missing, `start_value` and what follows from it is None, `points` is empty, and `reasons` says
+    why.
     """
     today = timezone.localdate()
     if assumptions.months is None:
@@ -120,7 +135,9 @@ def projection_of(
 
 
 def goal_of(user: User) -> dict[str, Any]:
-    """The answer of `GET /goal`: the projection with portfolios, volatility 0.15, 2,000 simulations, seed 1."""
+    """The answer of `GET /goal`: the projection with portfolios, volatility 0.15, 2,000
+    simulations, seed 1.
+    """
     assumptions = Assumptions(months=0, include_portfolios=True, simulations=2000, seed=1)
     today = timezone.localdate()
     start = _start_of(user, assumptions, today)
@@ -139,7 +156,9 @@ def has_goal(user: User) -> bool:
 
 def default_months(user: User, today: date) -> int:
     """Until the goal's year, else 30 years; never more than 100 years."""
-    months = months_until_year(user.retirement_goal_year, today) if user.retirement_goal_year else -1
+    months = (
+        months_until_year(user.retirement_goal_year, today) if user.retirement_goal_year else -1
+    )
     return min(months, LONGEST_MONTHS) if months >= 0 else 12 * DEFAULT_YEARS
 
 
@@ -148,11 +167,14 @@ def months_until_year(year: int, today: date) -> int:
     return calc.months_until(today, date(min(year, 9998), 12, 31))
 
 
-# --- Today --------------------------------------------------------------------------------------------------------
+# --- Today ----------------------------------------------------------------------------------------
 
 
 def _start_of(
-    user: User, assumptions: Assumptions, today: date, valued_portfolios: Sequence[ValuedPortfolio] | None = None
+    user: User,
+    assumptions: Assumptions,
+    today: date,
+    valued_portfolios: Sequence[ValuedPortfolio] | None = None,
 ) -> _Start:
     account = assumptions.account
     accounts = [account] if account else list(selectors.accounts_of(user))
@@ -173,12 +195,18 @@ def _start_of(
 
 
 def _add_contributions(
-    start: _Start, user: User, accounts: Sequence[PensionAccount], assumptions: Assumptions, today: date
+    start: _Start,
+    user: User,
+    accounts: Sequence[PensionAccount],
+    assumptions: Assumptions,
+    today: date,
 ) -> None:
     """Contributions of 100 years: for the points, the goal, and the year in which it is reached."""
     growth = float(assumptions.contribution_growth)
     if assumptions.monthly_contribution is not None:
-        start.contributions = calc.level_contributions(float(assumptions.monthly_contribution), growth, LONGEST_MONTHS)
+        start.contributions = calc.level_contributions(
+            float(assumptions.monthly_contribution), growth, LONGEST_MONTHS
+        )
         return
     currency_of = {account.pk: account.currency for account in accounts}
     plans = list(ContributionPlan.objects.filter(account__in=currency_of))
@@ -186,7 +214,9 @@ def _add_contributions(
     start.stale |= rates.stale
     if rates.missing:
         start.missing = sorted({*start.missing, *rates.missing})
-        start.reasons["contributions"] = f"There is no known exchange rate: {', '.join(rates.missing)}."
+        start.reasons["contributions"] = (
+            f"There is no known exchange rate: {', '.join(rates.missing)}."
+        )
         return
     planned = [
         calc.Plan(
@@ -208,11 +238,15 @@ def _pots(start: _Start, assumptions: Assumptions) -> list[calc.Pot]:
     if assumptions.include_portfolios:
         assert assumptions.portfolio_return is not None  # nosec B101  # for mypy
         own_volatility = float(assumptions.portfolio_volatility or 0)
-        pots.append(calc.Pot(float(start.portfolios or 0), float(assumptions.portfolio_return), own_volatility))
+        pots.append(
+            calc.Pot(
+                float(start.portfolios or 0), float(assumptions.portfolio_return), own_volatility
+            )
+        )
     return pots
 
 
-# --- The goal -----------------------------------------------------------------------------------------------------
+# --- The goal -------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -237,13 +271,22 @@ class _Goal:
         return {name: getattr(self, name) for name in (*names, *more)}
 
     def for_projection(self, assumptions: Assumptions) -> dict[str, Any]:
-        names = ("amount", "year", "projected_value", "shortfall", "on_track", "required_monthly_contribution")
+        names = (
+            "amount",
+            "year",
+            "projected_value",
+            "shortfall",
+            "on_track",
+            "required_monthly_contribution",
+        )
         shown = {name: getattr(self, name) for name in names}
         return shown | ({"probability": self.probability} if assumptions.simulations else {})
 
 
 def _goal_of(user: User, assumptions: Assumptions, today: date, start: _Start) -> _Goal:
-    """The goal's numbers, due at the end of its year whatever the horizon; with the simulation, which serves both."""
+    """The goal's numbers, due at the end of its year whatever the horizon; with the simulation,
+    which serves both.
+    """
     amount, year = user.retirement_goal_amount, user.retirement_goal_year
     goal = _Goal(None if amount is None else plain(amount), year)
     if start.total is None or start.contributions is None:
@@ -251,7 +294,9 @@ def _goal_of(user: User, assumptions: Assumptions, today: date, start: _Start) -
     months = None if year is None else months_until_year(year, today)
     if months is not None and not 0 <= months <= LONGEST_MONTHS:
         past = months < 0
-        goal.reasons["goal"] = f"The goal's year {year} is {'over' if past else 'more than 100 years away'}."
+        goal.reasons["goal"] = (
+            f"The goal's year {year} is {'over' if past else 'more than 100 years away'}."
+        )
         months = None
     pots = _pots(start, assumptions)
     if assumptions.simulations:
@@ -280,18 +325,29 @@ def _goal_of(user: User, assumptions: Assumptions, today: date, start: _Start) -
 
 
 def _judge(
-    goal: _Goal, amount: float, projected: float, pots: list[calc.Pot], assumptions: Assumptions, months: int
+    goal: _Goal,
+    amount: float,
+    projected: float,
+    pots: list[calc.Pot],
+    assumptions: Assumptions,
+    months: int,
 ) -> None:
     inflation = float(assumptions.inflation)
     goal.projected_value = _number(projected)
     goal.shortfall = _number(max(0.0, amount - projected))
     goal.on_track = projected >= amount
     required = calc.required_monthly_contribution(
-        pots, goal=amount, inflation=inflation, growth=float(assumptions.contribution_growth), months=months
+        pots,
+        goal=amount,
+        inflation=inflation,
+        growth=float(assumptions.contribution_growth),
+        months=months,
     )
     goal.required_monthly_contribution = _number(required)
     if required is None:
-        goal.reasons["required_monthly_contribution"] = "No contribution can reach the goal any more."
+        goal.reasons["required_monthly_contribution"] = (
+            "No contribution can reach the goal any more."
+        )
     if goal.simulation is not None:
         nominal = amount * float(calc.deflator(inflation, months)[months])
         goal.probability = goal.simulation.share_reaching(nominal)
@@ -302,7 +358,7 @@ def _number(value: float | None) -> Decimal | None:
     return None if value is None or not np.isfinite(value) else plain(stored(Decimal(repr(value))))
 
 
-# --- Points -------------------------------------------------------------------------------------------------------
+# --- Points ---------------------------------------------------------------------------------------
 
 
 def _points(
@@ -321,10 +377,14 @@ def _points(
         "real_value": real_values,
     }
     if simulation is not None:
-        columns |= {f"p{percent}": row for percent, row in zip(calc.PERCENTILES, simulation.percentiles, strict=True)}
+        columns |= {
+            f"p{percent}": row
+            for percent, row in zip(calc.PERCENTILES, simulation.percentiles, strict=True)
+        }
     names = list(columns)
     with np.errstate(over="ignore"):
         rows = np.round(np.array(list(columns.values())), SHOWN_DECIMALS).T.tolist()
     return [
-        {"date": calc.add_months(today, month), **dict(zip(names, row, strict=True))} for month, row in enumerate(rows)
+        {"date": calc.add_months(today, month), **dict(zip(names, row, strict=True))}
+        for month, row in enumerate(rows)
     ]

@@ -46,12 +46,13 @@ def contribution_of(user: User, account_pk: uuid.UUID, pk: uuid.UUID) -> Contrib
     return plan
 
 
-# --- In one currency ----------------------------------------------------------------------------------------------
+# --- In one currency ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class PensionsValue:
-    """Accounts' latest values in one currency; None where `missing` names a pair without a known rate.
+    """Accounts' latest values in one currency; None where `missing` names a pair without a known
+    rate.
 
     Accounts without a value count nothing. `stale` is whether a rate was.
     """
@@ -80,7 +81,9 @@ class Rates:
         pairs = {(base, target) for base in currencies if base != target}
         self._target = target
         self._known = marketdata.rates_now(pairs)
-        self.missing = sorted(f"{base}/{target}" for base, target in pairs if (base, target) not in self._known)
+        self.missing = sorted(
+            f"{base}/{target}" for base, target in pairs if (base, target) not in self._known
+        )
         self.stale = any(rate.stale for rate in self._known.values())
 
     def convert(self, amount: Decimal, currency: str) -> Decimal:
@@ -91,5 +94,7 @@ class Rates:
 
 def needed_pairs() -> set[tuple[str, str]]:
     """The currency pairs that anybody's pensions need: from the account's to the base currency."""
-    pairs = PensionAccount.objects.order_by().values_list("currency", "user__base_currency").distinct()
+    pairs = (
+        PensionAccount.objects.order_by().values_list("currency", "user__base_currency").distinct()
+    )
     return {(base, target) for base, target in pairs if base != target}

@@ -23,15 +23,21 @@ from portfolios.selectors import portfolios_of
 Row = TypeVar("Row")
 
 
-def create_account(*, user: User, name: str, currency: str, ynab_account_id: str = "") -> PensionAccount:
+def create_account(
+    *, user: User, name: str, currency: str, ynab_account_id: str = ""
+) -> PensionAccount:
     """Open an account.
 
-    Raises Conflict (`duplicate_name`), ValidationError, and what `check_link` raises; nothing is written then.
+    Raises Conflict (`duplicate_name`), ValidationError, and what `check_link` raises; nothing is
+    written then.
     """
     check_link(user=user, ynab_account_id=ynab_account_id, currency=currency)
     with transaction.atomic():
         account = PensionAccount(
-            user=_locked_user(user), name=name.strip(), currency=currency, ynab_account_id=ynab_account_id
+            user=_locked_user(user),
+            name=name.strip(),
+            currency=currency,
+            ynab_account_id=ynab_account_id,
         )
         _save_account(account)
     return account
@@ -40,12 +46,19 @@ def create_account(*, user: User, name: str, currency: str, ynab_account_id: str
 def update_account(*, account: PensionAccount, **changes: Any) -> PensionAccount:
     """Set `name`, `currency`, `ynab_account_id`.
 
-    Raises Conflict (`duplicate_name`; `currency_fixed` once there are values or contributions, whose amounts would
-    silently become other money), ValidationError, and what `check_link` raises.
+    Raises Conflict (`duplicate_name`; `currency_fixed` once there are values or contributions,
+    whose amounts would silently become other money), ValidationError, and what `check_link` raises.
     """
     wanted = {"currency": account.currency, "ynab_account_id": account.ynab_account_id} | changes
-    if (wanted["currency"], wanted["ynab_account_id"]) != (account.currency, account.ynab_account_id):
-        check_link(user=account.user, ynab_account_id=wanted["ynab_account_id"], currency=wanted["currency"])
+    if (wanted["currency"], wanted["ynab_account_id"]) != (
+        account.currency,
+        account.ynab_account_id,
+    ):
+        check_link(
+            user=account.user,
+            ynab_account_id=wanted["ynab_account_id"],
+            currency=wanted["currency"],
+        )
     with transaction.atomic():
         _locked_user(account.user)
         account = _locked_account(account.pk)
@@ -69,13 +82,16 @@ def delete_account(*, account: PensionAccount) -> None:
 
 
 def check_link(*, user: User, ynab_account_id: str, currency: str) -> None:
-    """Ask whoever keeps the balances (settings.PENSION_LINK_CHECK) whether an account may be linked.
+    """Ask whoever keeps the balances (settings.PENSION_LINK_CHECK) whether an account may be
+    linked.
 
-    Raises DomainError (`unknown_ynab_account`, `currency_mismatch`). May wait for a third party: call it outside of
-    transactions.
+    Raises DomainError (`unknown_ynab_account`, `currency_mismatch`). May wait for a third party:
+    call it outside of transactions.
     """
     if ynab_account_id and settings.PENSION_LINK_CHECK:
-        import_string(settings.PENSION_LINK_CHECK)(user=user, ynab_account_id=ynab_account_id, currency=currency)
+        import_string(settings.PENSION_LINK_CHECK)(
+            user=user, ynab_account_id=ynab_account_id, currency=currency
+        )
 
 
 def _locked_user(user: User) -> User:
@@ -86,12 +102,14 @@ def _locked_user(user: User) -> User:
 def _save_account(account: PensionAccount) -> None:
     same_name = PensionAccount.objects.filter(user=account.user, name_key=name_key(account.name))
     if same_name.exclude(pk=account.pk).exists():
-        raise Conflict("There is a pension account of this name already.", attr="name", code="duplicate_name")
+        raise Conflict(
+            "There is a pension account of this name already.", attr="name", code="duplicate_name"
+        )
     account.full_clean(exclude=["user"])
     account.save()
 
 
-# --- Values -------------------------------------------------------------------------------------------------------
+# --- Values ---------------------------------------------------------------------------------------
 
 
 def record_value(
@@ -103,7 +121,8 @@ def record_value(
 ) -> PensionValueEntry:
     """Add what the account was worth on a day, in its currency, 0 or more.
 
-    Raises Conflict (`duplicate_date`) and ValidationError (`future_date`, a value that can't be kept).
+    Raises Conflict (`duplicate_date`) and ValidationError (`future_date`, a value that can't be
+    kept).
     """
     with transaction.atomic():
         account = _locked_account(account.pk)
@@ -113,7 +132,9 @@ def record_value(
 
 
 def update_value(*, entry: PensionValueEntry, **changes: Any) -> PensionValueEntry:
-    """Set `date` and `value`; what was changed by hand is a manual value from then on. Raises as `record_value`."""
+    """Set `date` and `value`; what was changed by hand is a manual value from then on. Raises as
+    `record_value`.
+    """
     with transaction.atomic():
         _locked_account(entry.account_id)
         entry = _still_there(PensionValueEntry.objects.filter(pk=entry.pk).first())
@@ -138,8 +159,8 @@ def import_values(
 ) -> ImportedValues:
     """Write values of a file, all or none. A value that the account has is left as it is.
 
-    A date with another value is overwritten if `replace`; else Conflict (`duplicate_date`) names the first of them.
-    Raises ValidationError.
+    A date with another value is overwritten if `replace`; else Conflict (`duplicate_date`) names
+    the first of them. Raises ValidationError.
     """
     created, replaced, unchanged = [], [], 0
     with transaction.atomic():
@@ -161,35 +182,47 @@ def import_values(
                 created.append(entry)
             else:
                 replaced.append(entry)
-            entry.value, entry.source, entry.updated_at = value, PensionValueEntry.Source.IMPORT, timezone.now()
+            entry.value, entry.source, entry.updated_at = (
+                value,
+                PensionValueEntry.Source.IMPORT,
+                timezone.now(),
+            )
             entry.clean_fields(exclude=["account"])
         PensionValueEntry.objects.bulk_create(created, batch_size=500)
-        PensionValueEntry.objects.bulk_update(replaced, ["value", "source", "updated_at"], batch_size=200)
+        PensionValueEntry.objects.bulk_update(
+            replaced, ["value", "source", "updated_at"], batch_size=200
+        )
     return ImportedValues(len(created), len(replaced), unchanged)
 
 
-def take_balance(*, account: PensionAccount, on: date, value: Decimal) -> tuple[PensionValueEntry, bool]:
+def take_balance(
+    *, account: PensionAccount, on: date, value: Decimal
+) -> tuple[PensionValueEntry, bool]:
     """Write what a linked account was worth on a day, and whether that is a new entry.
 
-    A fetched value of that day is replaced. Raises Conflict (`duplicate_date`) if that day has another one, which is
-    kept, and ValidationError.
+    A fetched value of that day is replaced. Raises Conflict (`duplicate_date`) if that day has
+    another one, which is kept, and ValidationError.
     """
     with transaction.atomic():
         account = _locked_account(account.pk)
         entry = account.values.filter(date=on, source=PensionValueEntry.Source.YNAB).first()
         is_new = entry is None
         if entry is None:
-            entry = PensionValueEntry(account=account, date=on, source=PensionValueEntry.Source.YNAB)
+            entry = PensionValueEntry(
+                account=account, date=on, source=PensionValueEntry.Source.YNAB
+            )
         entry.value = value
         _save_value(entry)
     return entry, is_new
 
 
 def take_balance_if_news(*, account: PensionAccount, on: date, value: Decimal) -> str:
-    """Write a fetched balance if it changed, or if the last month end that has passed by `on` has no value yet.
+    """Write a fetched balance if it changed, or if the last month end that has passed by `on` has
+    no value yet.
 
-    The outcome: `written`, `unchanged`, or `kept` when the day has a value from elsewhere. One value a day, so that
-    it is safe to run again. A month end that was missed is made good on the next day that this runs.
+    The outcome: `written`, `unchanged`, or `kept` when the day has a value from elsewhere. One
+    value a day, so that it is safe to run again. A month end that was missed is made good on the
+    next day that this runs.
     """
     with transaction.atomic():
         account = _locked_account(account.pk)
@@ -212,7 +245,9 @@ def delete_value(*, entry: PensionValueEntry) -> None:
 
 
 def _locked_account(pk: Any) -> PensionAccount:
-    """One writer of an account and its rows at a time. Raises NotKnown if somebody has just deleted it."""
+    """One writer of an account and its rows at a time. Raises NotKnown if somebody has just deleted
+    it.
+    """
     account = PensionAccount.objects.select_for_update().filter(pk=pk).first()
     if account is None:
         raise NotKnown("There is no such pension account.")
@@ -228,12 +263,14 @@ def _still_there(row: Row | None) -> Row:
 def _save_value(entry: PensionValueEntry) -> None:
     same_date = PensionValueEntry.objects.filter(account=entry.account_id, date=entry.date)
     if same_date.exclude(pk=entry.pk).exists():
-        raise Conflict(f"The account has a value on {entry.date} already.", attr="date", code="duplicate_date")
+        raise Conflict(
+            f"The account has a value on {entry.date} already.", attr="date", code="duplicate_date"
+        )
     entry.full_clean(exclude=["account"])
     entry.save()
 
 
-# --- Contributions ------------------------------------------------------------------------------------------------
+# --- Contributions --------------------------------------------------------------------------------
 
 
 def create_contribution(*, account: PensionAccount, **fields: Any) -> ContributionPlan:
@@ -276,7 +313,7 @@ def take_over_accounts(
     insert_as_they_are(ContributionPlan, contributions)
 
 
-# --- Rates --------------------------------------------------------------------------------------------------------
+# --- Rates ----------------------------------------------------------------------------------------
 
 
 def ensure_rates(*, user: User) -> None:
@@ -288,4 +325,6 @@ def ensure_rates(*, user: User) -> None:
         *user.pension_accounts.order_by().values_list("currency", flat=True),
         *portfolios_of(user).order_by().values_list("currency", flat=True),
     }
-    marketdata.ensure_rates(pairs={(code, user.base_currency) for code in currencies if code != user.base_currency})
+    marketdata.ensure_rates(
+        pairs={(code, user.base_currency) for code in currencies if code != user.base_currency}
+    )

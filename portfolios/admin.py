@@ -56,15 +56,26 @@ class PortfolioForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> Portfolio:
         if self.instance._state.adding:
-            return services.create_portfolio(**fields | {"cash": fields["cash"] or None})  # an untouched 0 is not given
+            return services.create_portfolio(
+                **fields | {"cash": fields["cash"] or None}
+            )  # an untouched 0 is not given
         fields.pop("user", None)
-        return services.update_portfolio(portfolio=Portfolio.objects.get(pk=self.instance.pk), **fields)
+        return services.update_portfolio(
+            portfolio=Portfolio.objects.get(pk=self.instance.pk), **fields
+        )
 
 
 @admin.register(Portfolio)
 class PortfolioAdmin(DeletesAllInIt, ServiceAdmin):
     form = PortfolioForm
-    list_display = ("name", "user", "brokerage_firm", "currency", number_column("used_credit"), number_column("cash"))
+    list_display = (
+        "name",
+        "user",
+        "brokerage_firm",
+        "currency",
+        number_column("used_credit"),
+        number_column("cash"),
+    )
     list_filter = ("currency", "brokerage_firm", "user")
     list_select_related = ("user",)
     search_fields = ("name", "brokerage_firm", "user__username", "user__email")
@@ -102,7 +113,9 @@ class PortfolioBalanceAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("portfolio", "kind", "date") if obj else ()
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         if obj is None:
             return form
@@ -142,12 +155,16 @@ class TransactionForm(ServiceForm):
         fields = {**fields, "external_id": fields.get("external_id") or None}
         if self.instance._state.adding:
             holding = fields.pop("holding")
-            row = services.record_transaction(portfolio=holding.portfolio, stock=holding.stock, **fields)
+            row = services.record_transaction(
+                portfolio=holding.portfolio, stock=holding.stock, **fields
+            )
             if row.holding.stock.history_fetched_at is None:
                 wake(fetch_history, str(row.holding.stock_id))
             return row
         fields.pop("holding", None)
-        row = Transaction.objects.select_related("holding__stock", "portfolio").get(pk=self.instance.pk)
+        row = Transaction.objects.select_related("holding__stock", "portfolio").get(
+            pk=self.instance.pk
+        )
         return services.update_transaction(row=row, **fields)
 
 
@@ -169,7 +186,13 @@ class TransactionAdmin(ServiceAdmin):
     list_display_links = ("date", "type")
     list_filter = ("type", "source", "portfolio")
     list_select_related = ("holding__stock", "portfolio")
-    search_fields = ("holding__stock__ticker", "holding__company_name", "note", "external_id", "portfolio__name")
+    search_fields = (
+        "holding__stock__ticker",
+        "holding__company_name",
+        "note",
+        "external_id",
+        "portfolio__name",
+    )
     autocomplete_fields = ("holding",)
     readonly_fields = (
         number_column("average_cost_per_share_at_transaction"),
@@ -205,7 +228,9 @@ def refresh_prices(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Hol
     stock_ids = set(queryset.values_list("stock_id", flat=True))
     for stock_id in stock_ids:
         wake(fetch_history, str(stock_id))
-    modeladmin.message_user(request, f"{len(stock_ids)} instruments are being refreshed.", messages.SUCCESS)
+    modeladmin.message_user(
+        request, f"{len(stock_ids)} instruments are being refreshed.", messages.SUCCESS
+    )
 
 
 @admin.register(Holding)
@@ -224,7 +249,13 @@ class HoldingAdmin(ServiceAdmin):
     )
     list_filter = ("portfolio", "stock__currency", "stock__asset_type")
     list_select_related = ("stock", "portfolio")
-    search_fields = ("stock__ticker", "stock__isin", "company_name", "stock__company_name", "portfolio__name")
+    search_fields = (
+        "stock__ticker",
+        "stock__isin",
+        "company_name",
+        "stock__company_name",
+        "portfolio__name",
+    )
     readonly_fields = (
         "portfolio",
         "stock",
@@ -270,7 +301,11 @@ class Trouble(admin.SimpleListFilter):
         return [("yes", "Failed, or differing from the file's own balance")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Import]) -> QuerySet[Import]:
-        return queryset.filter(pk__in=selectors.troubled_imports()) if self.value() == "yes" else queryset
+        return (
+            queryset.filter(pk__in=selectors.troubled_imports())
+            if self.value() == "yes"
+            else queryset
+        )
 
 
 @admin.register(Import)
@@ -348,7 +383,9 @@ class TransactionVectorAdmin(VectorAdmin):
 
 @admin.register(PendingImport)
 class PendingImportAdmin(admin.ModelAdmin):
-    """Files that wait for a worker; deleting one leaves its import running for ever, so only looking is possible."""
+    """Files that wait for a worker; deleting one leaves its import running for ever, so only
+    looking is possible.
+    """
 
     list_display = ("statement", "portfolio", "attempts")
     list_filter = ("attempts",)

@@ -1,7 +1,7 @@
 """What is read to value portfolios: their holdings with the instruments, and the latest prices.
 
-A process keeps these rows for as long as nothing of them has changed, which one small query tells. Whatever is worked
-out from them is worked out anew each time.
+A process keeps these rows for as long as nothing of them has changed, which one small query tells.
+Whatever is worked out from them is worked out anew each time.
 """
 
 from collections import defaultdict
@@ -23,10 +23,11 @@ EXACT_COLUMNS = ("current_quantity", "cost_basis", "realised_gain", "income", "c
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """`holdings` by portfolio, each with its `stock`; `prices` by stock. Shared between requests: not to be changed.
+    """`holdings` by portfolio, each with its `stock`; `prices` by stock. Shared between requests:
+    not to be changed.
 
-    `currencies` are those of a portfolio's instruments, `open` (stock, currency) what it still holds.
-    `stamp` changes whenever a holding, its instrument, a close, a split or a quote does.
+    `currencies` are those of a portfolio's instruments, `open` (stock, currency) what it still
+    holds. `stamp` changes whenever a holding, its instrument, a close, a split or a quote does.
     """
 
     holdings: Mapping[UUID, Sequence[Holding]]
@@ -41,17 +42,24 @@ kept_prices = Kept(MOST_HOLDINGS_KEPT)
 
 
 def inputs_of(portfolios: Sequence[Portfolio], known: Inputs | None = None) -> Inputs:
-    """One query if this process has the rows already, or `known` still holds; two if it has the prices, else six."""
+    """One query if this process has the rows already, or `known` still holds; two if it has the
+    prices, else six.
+    """
     key = tuple(portfolio.pk for portfolio in portfolios)
     market, stamp = _stamps_of(portfolios)
     found = kept.get(key, stamp)
     if found is None:
-        found = known if known is not None and known.stamp == stamp else _read(portfolios, market, stamp)
+        found = (
+            known
+            if known is not None and known.stamp == stamp
+            else _read(portfolios, market, stamp)
+        )
         kept.put(key, stamp, found, max(1, sum(map(len, found.holdings.values()))))
     return replace(found, prices=with_staleness_of_now(found.prices))
 
 
-# By hand, since it is asked with every valuation, and Django takes four times as long to write it as it takes to run.
+# By hand, since it is asked with every valuation, and Django takes four times as long to write it
+# as it takes to run.
 _STAMP = """
 SELECT SUM(stock.version), MAX(stock.history_fetched_at), MAX(quote.fetched_at), MAX(holding.updated_at)
 FROM portfolios_holding holding
@@ -64,7 +72,8 @@ WHERE holding.portfolio_id IN ({marks})
 def _stamps_of(portfolios: Sequence[Portfolio]) -> tuple[str, str]:
     """What the prices of just these instruments are known by, and what all of the inputs are.
 
-    Portfolio versions move with holdings, instruments' with names, prices and splits, times with the rest.
+    Portfolio versions move with holdings, instruments' with names, prices and splits, times with
+    the rest.
     """
     state, renamed_at = [], None
     if portfolios:
@@ -87,18 +96,28 @@ def _read(portfolios: Sequence[Portfolio], market: str, stamp: str) -> Inputs:
         holdings[holding.portfolio_id].append(holding)
     return Inputs(
         holdings=dict(holdings),
-        prices=_prices_of(sorted(holding.stock_id for listed in holdings.values() for holding in listed), market),
+        prices=_prices_of(
+            sorted(holding.stock_id for listed in holdings.values() for holding in listed), market
+        ),
         stamp=stamp,
-        currencies={pk: {holding.stock.currency for holding in listed} for pk, listed in holdings.items()},
+        currencies={
+            pk: {holding.stock.currency for holding in listed} for pk, listed in holdings.items()
+        },
         open={
-            pk: {(holding.stock_id, holding.stock.currency) for holding in listed if holding.current_quantity}
+            pk: {
+                (holding.stock_id, holding.stock.currency)
+                for holding in listed
+                if holding.current_quantity
+            }
             for pk, listed in holdings.items()
         },
     )
 
 
 def _prices_of(stock_ids: Sequence[UUID], market: str) -> Mapping[UUID, PriceNow]:
-    """`stock_ids` has an instrument once for each holding, as the sum of versions in `market` counts it."""
+    """`stock_ids` has an instrument once for each holding, as the sum of versions in `market`
+    counts it.
+    """
     key = tuple(stock_ids)
     found: Mapping[UUID, PriceNow] | None = kept_prices.get(key, market)
     if found is None:

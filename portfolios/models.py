@@ -6,7 +6,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from financeproj.core.fields import CurrencyField, ErrorsAtFields, ExactDecimalField, currency_constraint
+from financeproj.core.fields import (
+    CurrencyField,
+    ErrorsAtFields,
+    ExactDecimalField,
+    currency_constraint,
+)
 from financeproj.core.names import FOLDED, Named
 from marketdata.models import StockMetadata
 
@@ -14,12 +19,14 @@ from marketdata.models import StockMetadata
 class Portfolio(ErrorsAtFields, Named):
     """Holdings at one broker, reported in one currency.
 
-    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version` moves with every change
-    of the portfolio's transactions.
+    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version` moves
+    with every change of the portfolio's transactions.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="portfolios")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="portfolios"
+    )
     name = models.CharField(max_length=100)
     name_key = models.CharField(max_length=FOLDED * 100, editable=False)
     brokerage_firm = models.CharField(max_length=100, blank=True)
@@ -72,7 +79,9 @@ class PortfolioBalance(ErrorsAtFields):
                 name="balance_credit_not_negative",
                 violation_error_message="Used credit must be 0 or more.",
             ),
-            models.CheckConstraint(condition=Q(kind__in=["cash", "credit"]), name="balance_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["cash", "credit"]), name="balance_kind_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -80,7 +89,8 @@ class PortfolioBalance(ErrorsAtFields):
 
 
 class Holding(models.Model):
-    """One instrument in one portfolio. The numbers are the rounded result of replaying its transactions.
+    """One instrument in one portfolio. The numbers are the rounded result of replaying its
+    transactions.
 
     `average_cost_per_share` is in the instrument's currency, the other amounts in the portfolio's.
     """
@@ -99,8 +109,8 @@ class Holding(models.Model):
     charges = ExactDecimalField(default=0, editable=False)
     first_transaction_on = models.DateField(null=True, blank=True, editable=False)
     last_transaction_on = models.DateField(null=True, blank=True, editable=False)
-    # The day of a split of the source that could not be booked (a later sale would exceed what it leaves), or of one by
-    # hand that the prices by hand may not know of.
+    # The day of a split of the source that could not be booked (a later sale would exceed what it
+    # leaves), or of one by hand that the prices by hand may not know of.
     unbooked_split_on = models.DateField(null=True, blank=True, editable=False)
     # Moves whenever its transactions change.
     version = models.PositiveBigIntegerField(default=0, editable=False)
@@ -110,9 +120,15 @@ class Holding(models.Model):
     class Meta:
         ordering = ["portfolio", "stock"]
         constraints = [
-            models.UniqueConstraint(fields=["portfolio", "stock"], name="holding_once_per_portfolio"),
-            models.CheckConstraint(condition=Q(current_quantity__gte=0), name="holding_quantity_not_negative"),
-            models.CheckConstraint(condition=Q(cost_basis__gte=0), name="holding_cost_not_negative"),
+            models.UniqueConstraint(
+                fields=["portfolio", "stock"], name="holding_once_per_portfolio"
+            ),
+            models.CheckConstraint(
+                condition=Q(current_quantity__gte=0), name="holding_quantity_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(cost_basis__gte=0), name="holding_cost_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(current_quantity=0, average_cost_per_share__isnull=True)
                 | Q(current_quantity__gt=0, average_cost_per_share__gte=0),
@@ -149,7 +165,9 @@ class Import(models.Model):
     format = models.CharField(max_length=30)
     encoding = models.CharField(max_length=20)
     delimiter = models.CharField(max_length=1)
-    account = models.CharField(max_length=100, blank=True, help_text="The broker's number of the account.")
+    account = models.CharField(
+        max_length=100, blank=True, help_text="The broker's number of the account."
+    )
     state = models.CharField(max_length=8, choices=State, default=State.DONE)
     progress = models.FloatField(default=1)
     rows = models.PositiveIntegerField(default=0)
@@ -164,7 +182,8 @@ class Import(models.Model):
     errors = models.JSONField(default=list, blank=True)
     warnings = models.JSONField(default=list, blank=True)
     instruments = models.JSONField(default=list, blank=True)
-    # Transaction → external id: equal rows that were there before and took the file's id. Undo takes it back.
+    # Transaction → external id: equal rows that were there before and took the file's id. Undo
+    # takes it back.
     adopted = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -173,12 +192,18 @@ class Import(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["running", "done", "failed", "undone"]), name="import_state_known"
+                condition=Q(state__in=["running", "done", "failed", "undone"]),
+                name="import_state_known",
             ),
-            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=1), name="import_progress_is_a_fraction"),
+            models.CheckConstraint(
+                condition=Q(progress__gte=0, progress__lte=1), name="import_progress_is_a_fraction"
+            ),
             models.CheckConstraint(
                 condition=Q(
-                    rows=models.F("created") + models.F("duplicates") + models.F("ignored") + models.F("failed")
+                    rows=models.F("created")
+                    + models.F("duplicates")
+                    + models.F("ignored")
+                    + models.F("failed")
                 )
                 | ~Q(state__in=["done", "undone"]),
                 name="import_counts_add_up",
@@ -186,16 +211,24 @@ class Import(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.file_name} ({self.created_at:%Y-%m-%d %H:%M})" if self.created_at else self.file_name
+        return (
+            f"{self.file_name} ({self.created_at:%Y-%m-%d %H:%M})"
+            if self.created_at
+            else self.file_name
+        )
 
 
 class PendingImport(models.Model):
-    """The file of an import that a worker is to do, kept until it is done. `options` are what the request said.
+    """The file of an import that a worker is to do, kept until it is done. `options` are what the
+    request said.
 
-    `attempts` counts how often a worker began; one that was killed leaves the row, and the next takes it up.
+    `attempts` counts how often a worker began; one that was killed leaves the row, and the next
+    takes it up.
     """
 
-    statement = models.OneToOneField(Import, on_delete=models.CASCADE, primary_key=True, related_name="pending")
+    statement = models.OneToOneField(
+        Import, on_delete=models.CASCADE, primary_key=True, related_name="pending"
+    )
     content = models.BinaryField()
     options = models.JSONField(default=dict)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -225,20 +258,24 @@ class TransactionSource(models.TextChoices):
 class Transaction(ErrorsAtFields):
     """One entry of a holding's ledger; docs/definitions.md says what each type does.
 
-    `price` and `commission` are in the instrument's currency, `exchange_rate` turns it into the portfolio's.
-    `sequence` is the order of entry in the portfolio. `imported_as` is the row as its file had it: what duplicates
-    are recognised by even after an edit.
+    `price` and `commission` are in the instrument's currency, `exchange_rate` turns it into the
+    portfolio's. `sequence` is the order of entry in the portfolio. `imported_as` is the row as its
+    file had it: what duplicates are recognised by even after an edit.
     """
 
     PRICELESS = (TransactionType.SPLIT, TransactionType.TRANSFER_OUT)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     holding = models.ForeignKey(Holding, on_delete=models.CASCADE, related_name="transactions")
-    # Repeats holding.portfolio, so that the database itself keeps external ids and the order of entry unique.
-    portfolio = models.ForeignKey(Portfolio, on_delete=models.CASCADE, related_name="transactions", editable=False)
+    # Repeats holding.portfolio, so that the database itself keeps external ids and the order of
+    # entry unique.
+    portfolio = models.ForeignKey(
+        Portfolio, on_delete=models.CASCADE, related_name="transactions", editable=False
+    )
     type = models.CharField(max_length=12, choices=TransactionType)
     date = models.DateField()
-    # The day on which it counts: `date`, but the source's day for a split that the user dated a few days off.
+    # The day on which it counts: `date`, but the source's day for a split that the user dated a few
+    # days off.
     effective_date = models.DateField(editable=False)
     sequence = models.PositiveBigIntegerField(editable=False)
     quantity = ExactDecimalField()
@@ -251,7 +288,12 @@ class Transaction(ErrorsAtFields):
         max_length=11, choices=TransactionSource, default=TransactionSource.MANUAL, editable=False
     )
     statement = models.ForeignKey(
-        Import, on_delete=models.RESTRICT, null=True, blank=True, related_name="transactions", editable=False
+        Import,
+        on_delete=models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="transactions",
+        editable=False,
     )
     imported_as = models.CharField(max_length=200, blank=True, editable=False)
     average_cost_per_share_at_transaction = ExactDecimalField(null=True, blank=True, editable=False)
@@ -262,7 +304,9 @@ class Transaction(ErrorsAtFields):
     class Meta:
         ordering = ["-date", "-sequence"]
         constraints = [
-            models.UniqueConstraint(fields=["portfolio", "sequence"], name="transaction_order_of_entry"),
+            models.UniqueConstraint(
+                fields=["portfolio", "sequence"], name="transaction_order_of_entry"
+            ),
             models.UniqueConstraint(
                 fields=["portfolio", "external_id"],
                 condition=Q(external_id__isnull=False),
@@ -270,7 +314,9 @@ class Transaction(ErrorsAtFields):
                 violation_error_message="The portfolio has a transaction with this external id already.",
                 violation_error_code="duplicate_external_id",
             ),
-            models.CheckConstraint(condition=~Q(external_id=""), name="transaction_external_id_not_empty"),
+            models.CheckConstraint(
+                condition=~Q(external_id=""), name="transaction_external_id_not_empty"
+            ),
             models.CheckConstraint(
                 condition=Q(quantity__gt=0),
                 name="transaction_quantity_positive",
@@ -292,14 +338,22 @@ class Transaction(ErrorsAtFields):
                 violation_error_message="The exchange rate must be above 0.",
             ),
             models.CheckConstraint(
-                condition=Q(type__in=["split", "transfer_out"]) | Q(price__isnull=False, exchange_rate__isnull=False),
+                condition=Q(type__in=["split", "transfer_out"])
+                | Q(price__isnull=False, exchange_rate__isnull=False),
                 name="transaction_has_price_and_rate",
             ),
-            models.CheckConstraint(condition=~Q(type="split", quantity=1), name="transaction_split_changes_something"),
-            models.CheckConstraint(condition=Q(type__in=TransactionType.values), name="transaction_type_known"),
-            models.CheckConstraint(condition=Q(source__in=TransactionSource.values), name="transaction_source_known"),
             models.CheckConstraint(
-                condition=Q(realised_gain__isnull=True) | Q(type="sell"), name="transaction_gain_of_a_sale"
+                condition=~Q(type="split", quantity=1), name="transaction_split_changes_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(type__in=TransactionType.values), name="transaction_type_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(source__in=TransactionSource.values), name="transaction_source_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(realised_gain__isnull=True) | Q(type="sell"),
+                name="transaction_gain_of_a_sale",
             ),
         ]
         indexes = [
@@ -329,9 +383,13 @@ class DismissedSplit(models.Model):
 
 
 class TransactionVector(models.Model):
-    """The portfolio's transactions as arrays (`portfolios.reports.vectors`), made at its `version`."""
+    """The portfolio's transactions as arrays (`portfolios.reports.vectors`), made at its
+    `version`.
+    """
 
-    portfolio = models.OneToOneField(Portfolio, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    portfolio = models.OneToOneField(
+        Portfolio, on_delete=models.CASCADE, primary_key=True, related_name="vector"
+    )
     version = models.PositiveBigIntegerField()
     data = models.BinaryField()
 
@@ -340,9 +398,13 @@ class TransactionVector(models.Model):
 
 
 class InstrumentAlias(ErrorsAtFields):
-    """What a user calls an instrument of a statement: `key` is an ISIN, or a broker's name as `name_key` has it."""
+    """What a user calls an instrument of a statement: `key` is an ISIN, or a broker's name as
+    `name_key` has it.
+    """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="instrument_aliases")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="instrument_aliases"
+    )
     key = models.CharField(max_length=FOLDED * 200)
     ticker = models.CharField(max_length=40)
     updated_at = models.DateTimeField(auto_now=True)

@@ -29,16 +29,25 @@ def holdings_visible_to(user: User) -> QuerySet[Holding]:
 
 
 def transactions_visible_to(user: User) -> QuerySet[Transaction]:
-    return Transaction.objects.filter(portfolio__user=user).select_related("holding__stock", "portfolio")
+    return Transaction.objects.filter(portfolio__user=user).select_related(
+        "holding__stock", "portfolio"
+    )
 
 
 _NOT_LISTED = {"effective_date", "imported_as"}
-_LISTED = [field.name for field in Transaction._meta.concrete_fields if field.name not in _NOT_LISTED]
-_LISTED += ["holding__company_name", *(f"holding__stock__{name}" for name in ("ticker", "company_name", "currency"))]
+_LISTED = [
+    field.name for field in Transaction._meta.concrete_fields if field.name not in _NOT_LISTED
+]
+_LISTED += [
+    "holding__company_name",
+    *(f"holding__stock__{name}" for name in ("ticker", "company_name", "currency")),
+]
 
 
 def listed(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
-    """The same rows with what is shown of them and no more: half the columns were of their holdings and instruments."""
+    """The same rows with what is shown of them and no more: half the columns were of their holdings
+    and instruments.
+    """
     return rows.select_related(None).select_related("holding__stock").only(*_LISTED)
 
 
@@ -47,13 +56,19 @@ def imports_visible_to(user: User) -> QuerySet[Import]:
 
 
 def troubled_imports() -> QuerySet[Import]:
-    """Everybody's imports that failed or differ from the file's own balance, and were not undone."""
-    return Import.objects.filter(Q(state=Import.State.FAILED) | Q(reconciled=False)).exclude(state=Import.State.UNDONE)
+    """Everybody's imports that failed or differ from the file's own balance, and were not
+    undone.
+    """
+    return Import.objects.filter(Q(state=Import.State.FAILED) | Q(reconciled=False)).exclude(
+        state=Import.State.UNDONE
+    )
 
 
 def instrument_aliases(user: User, keys: Iterable[str]) -> dict[str, str]:
     """Key → the ticker that the user chose for it before."""
-    return dict(InstrumentAlias.objects.filter(user=user, key__in=set(keys)).values_list("key", "ticker"))
+    return dict(
+        InstrumentAlias.objects.filter(user=user, key__in=set(keys)).values_list("key", "ticker")
+    )
 
 
 def held_stock_ids() -> set[UUID]:
@@ -62,10 +77,14 @@ def held_stock_ids() -> set[UUID]:
 
 
 def needed_pairs() -> set[tuple[str, str]]:
-    """The currency pairs that anybody's figures need: instrument to portfolio, portfolio to base currency."""
+    """The currency pairs that anybody's figures need: instrument to portfolio, portfolio to base
+    currency.
+    """
     held = Holding.objects.values_list("stock__currency", "portfolio__currency").distinct()
     reported = Portfolio.objects.values_list("currency", "user__base_currency").distinct()
-    return {(base, target) for pairs in (held, reported) for base, target in pairs if base != target}
+    return {
+        (base, target) for pairs in (held, reported) for base, target in pairs if base != target
+    }
 
 
 class ValuedHolding(Struct):
@@ -113,14 +132,18 @@ class ValuedPortfolio:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What portfolios are valued with: holdings, latest prices, and the latest rates that these need."""
+    """What portfolios are valued with: holdings, latest prices, and the latest rates that these
+    need.
+    """
 
     portfolios: Sequence[Portfolio]
     inputs: Inputs
     rates: Mapping[Pair, RateNow]
 
     def lacking(self) -> tuple[set[UUID], set[Pair]]:
-        """What open holdings have no price of at all, and the pairs without a rate of the last week."""
+        """What open holdings have no price of at all, and the pairs without a rate of the last
+        week.
+        """
         stocks, pairs = set(), set()
         for portfolio in self.portfolios:
             for stock_id, currency in self.inputs.open.get(portfolio.pk, ()):
@@ -128,27 +151,41 @@ class Reading:
                 if stock_id not in self.inputs.prices:
                     stocks.add(stock_id)
         return stocks, {
-            pair for pair in pairs if pair[0] != pair[1] and (pair not in self.rates or self.rates[pair].stale)
+            pair
+            for pair in pairs
+            if pair[0] != pair[1] and (pair not in self.rates or self.rates[pair].stale)
         }
 
 
 def reading_of(portfolios: Iterable[Portfolio], known: Inputs | None = None) -> Reading:
-    """A fixed number of queries; two for what this process has read before, or of which `known` still holds."""
+    """A fixed number of queries; two for what this process has read before, or of which `known`
+    still holds.
+    """
     portfolios = list(portfolios)
     inputs = inputs_of(portfolios, known)
-    pairs = {(code, portfolio.currency) for portfolio in portfolios for code in inputs.currencies.get(portfolio.pk, ())}
-    return Reading(portfolios, inputs, marketdata.rates_now(pair for pair in pairs if pair[0] != pair[1]))
+    pairs = {
+        (code, portfolio.currency)
+        for portfolio in portfolios
+        for code in inputs.currencies.get(portfolio.pk, ())
+    }
+    return Reading(
+        portfolios, inputs, marketdata.rates_now(pair for pair in pairs if pair[0] != pair[1])
+    )
 
 
 def valued(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
-    """Each portfolio with every holding it ever had, valued at the latest known prices and rates."""
+    """Each portfolio with every holding it ever had, valued at the latest known prices and
+    rates.
+    """
     return value_all(reading_of(portfolios))
 
 
 def value_all(reading: Reading) -> list[ValuedPortfolio]:
     """Each portfolio of `reading` with every holding it ever had."""
     holdings, prices = reading.inputs.holdings, reading.inputs.prices
-    return [_value(one, holdings.get(one.pk, ()), prices, reading.rates) for one in reading.portfolios]
+    return [
+        _value(one, holdings.get(one.pk, ()), prices, reading.rates) for one in reading.portfolios
+    ]
 
 
 def doubtful_from(holding: Holding, price: PriceNow | None) -> date | None:
@@ -162,12 +199,16 @@ def doubtful_from(holding: Holding, price: PriceNow | None) -> date | None:
     return split_on
 
 
-def _value(portfolio: Portfolio, holdings: Sequence[Holding], prices: Any, rates: Any) -> ValuedPortfolio:
+def _value(
+    portfolio: Portfolio, holdings: Sequence[Holding], prices: Any, rates: Any
+) -> ValuedPortfolio:
     with localcontext(EXACT):
         return _value_exactly(portfolio, holdings, prices, rates)
 
 
-def _value_exactly(portfolio: Portfolio, holdings: Sequence[Holding], prices: Any, rates: Any) -> ValuedPortfolio:
+def _value_exactly(
+    portfolio: Portfolio, holdings: Sequence[Holding], prices: Any, rates: Any
+) -> ValuedPortfolio:
     shown, lines = [], []
     for holding in holdings:
         stock, price = holding.stock, prices.get(holding.stock_id)
@@ -241,7 +282,9 @@ def _value_exactly(portfolio: Portfolio, holdings: Sequence[Holding], prices: An
 
 @dataclass(frozen=True, slots=True)
 class NetValue:
-    """The user's portfolios in one currency; None where `missing` names a rate that is not known."""
+    """The user's portfolios in one currency; None where `missing` names a rate that is not
+    known.
+    """
 
     market_value: Decimal | None
     cash: Decimal | None
@@ -253,11 +296,17 @@ class NetValue:
 
 def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetValue:
     """What `portfolios` are worth together, in `currency`."""
-    pairs = {(one.portfolio.currency, currency) for one in portfolios if one.portfolio.currency != currency}
+    pairs = {
+        (one.portfolio.currency, currency)
+        for one in portfolios
+        if one.portfolio.currency != currency
+    }
     rates = marketdata.rates_now(pairs)
     unknown = sorted(f"{base}/{target}" for base, target in pairs if (base, target) not in rates)
     missing = sorted({ticker for one in portfolios for ticker in one.summary.missing})
-    stale = any(one.summary.stale for one in portfolios) or any(rate.stale for rate in rates.values())
+    stale = any(one.summary.stale for one in portfolios) or any(
+        rate.stale for rate in rates.values()
+    )
     if unknown:
         return NetValue(None, None, None, None, [*missing, *unknown], stale)
     sums = {"market_value": ZERO, "cash": ZERO, "used_credit": ZERO, "net_value": ZERO}
@@ -268,4 +317,6 @@ def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetVal
         sums["cash"] += one.portfolio.cash * rate
         sums["used_credit"] += one.portfolio.used_credit * rate
         sums["net_value"] += one.summary.net_value * rate
-    return NetValue(**{name: plain(value) for name, value in sums.items()}, missing=missing, stale=stale)
+    return NetValue(
+        **{name: plain(value) for name, value in sums.items()}, missing=missing, stale=stale
+    )

@@ -1,4 +1,6 @@
-"""What is held decides what is refreshed; the refreshing itself is marketdata's, one task an instrument."""
+"""What is held decides what is refreshed; the refreshing itself is marketdata's, one task an
+instrument.
+"""
 
 from celery import shared_task
 
@@ -8,7 +10,9 @@ from portfolios import selectors
 
 @shared_task
 def refresh_quotes() -> None:
-    """Ask for the price of every held instrument. Safe to run twice: a fresh quote is not asked for again."""
+    """Ask for the price of every held instrument. Safe to run twice: a fresh quote is not asked for
+    again.
+    """
     for stock_id in selectors.held_stock_ids():
         marketdata.refresh_stock.delay(str(stock_id))
 

@@ -32,10 +32,15 @@ def operations() -> dict[str, dict[str, Any]]:
 
 
 def faults(value: Any, described: dict[str, Any]) -> list[str]:
-    """What `value` has that `described` (a schema, with references into the components) does not allow."""
+    """What `value` has that `described` (a schema, with references into the components) does not
+    allow.
+    """
     whole = {"allOf": [described], "components": schema()["components"]}
     validator = Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in validator.iter_errors(value)]
+    return [
+        f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
+        for error in validator.iter_errors(value)
+    ]
 
 
 def answer_faults(operation: dict[str, Any], status: int, kind: str, content: bytes) -> list[str]:
@@ -49,4 +54,6 @@ def answer_faults(operation: dict[str, Any], status: int, kind: str, content: by
     found = media.get(kind.split(";")[0])
     if found is None:
         return [f"media type {kind} is not in the schema"]
-    return faults(json.loads(content), found["schema"]) if kind.startswith("application/json") else []
+    return (
+        faults(json.loads(content), found["schema"]) if kind.startswith("application/json") else []
+    )

@@ -1,4 +1,6 @@
-"""The admin: every model is there, no page asks a query per row, and writing goes through the services."""
+"""The admin: every model is there, no page asks a query per row, and writing goes through the
+services.
+"""
 
 import re
 from datetime import date, timedelta
@@ -105,7 +107,9 @@ def test_the_page_of_a_refused_token_asks_no_query_per_token(page, user):
     assert queries(page, address) == before
 
 
-@pytest.mark.parametrize("model", [StockVector, PairVector, TransactionVector], ids=lambda model: model.__name__)
+@pytest.mark.parametrize(
+    "model", [StockVector, PairVector, TransactionVector], ids=lambda model: model.__name__
+)
 def test_a_vector_is_looked_at_without_its_data_and_deleted_to_be_made_anew(
     page, api, portfolio, make_stock, no_other_rates, model
 ):
@@ -118,13 +122,18 @@ def test_a_vector_is_looked_at_without_its_data_and_deleted_to_be_made_anew(
     vector = model.objects.get()
     owner = {StockVector: "stock", PairVector: "pair", TransactionVector: "portfolio"}[model]
     version = getattr(vector, owner).version
-    pages = [url(model, "changelist"), *(url(model, name, vector.pk) for name in ("change", "delete"))]
+    pages = [
+        url(model, "changelist"),
+        *(url(model, name, vector.pk) for name in ("change", "delete")),
+    ]
     for address in pages:
         with CaptureQueriesContext(connection) as captured:
             html = page.get(address).content.decode()
         assert str(getattr(vector, owner)) in html
         column = f'"{model._meta.db_table}"."data"'
-        assert not [one["sql"] for one in captured if column in one["sql"].replace(f"LENGTH({column})", "")]
+        assert not [
+            one["sql"] for one in captured if column in one["sql"].replace(f"LENGTH({column})", "")
+        ]
     assert f'<td class="field-size">{len(vector.data)}</td>' in page.get(pages[0]).content.decode()
     assert page.get(url(model, "add")).status_code == 403
     assert page.post(pages[1], {"version": "9"}).status_code == 403
@@ -136,7 +145,14 @@ def test_a_vector_is_looked_at_without_its_data_and_deleted_to_be_made_anew(
 
 
 def form(row_or_holding, **changes):
-    return {"type": "buy", "date": "2024-05-02", "quantity": "10", "price": "100.25", "commission": "0", **changes}
+    return {
+        "type": "buy",
+        "date": "2024-05-02",
+        "quantity": "10",
+        "price": "100.25",
+        "commission": "0",
+        **changes,
+    }
 
 
 def test_a_transaction_saved_in_the_admin_replays_the_holding(page, portfolio, stock):
@@ -152,13 +168,17 @@ def test_a_transaction_saved_in_the_admin_replays_the_holding(page, portfolio, s
 
 def test_figures_that_are_only_shown_have_no_zeros_behind_them(page, portfolio, stock):
     row = trade(portfolio, stock, "buy", "4", "12.5")
-    HeldBackPrice.objects.create(stock=stock, date="2024-05-02", close=D("500.5"), reason="jump", source="simulated")
+    HeldBackPrice.objects.create(
+        stock=stock, date="2024-05-02", close=D("500.5"), reason="jump", source="simulated"
+    )
     for address, figures in (
         (url(Transaction, "change", row.pk), ["12.5", "–"]),
         (url(Holding, "change", row.holding_id), ["4", "12.5", "50", "0", "0", "0"]),
         (url(HeldBackPrice, "change", HeldBackPrice.objects.get().pk), ["500.5", "–"]),
     ):
-        shown = re.findall(r'<div class="readonly">([0-9.]+|–)</div>', page.get(address).content.decode())
+        shown = re.findall(
+            r'<div class="readonly">([0-9.]+|–)</div>', page.get(address).content.decode()
+        )
         assert shown == figures
 
 
@@ -185,7 +205,9 @@ def test_the_admin_refuses_what_the_api_refuses_with_a_message_at_the_field(
     message,
 ):
     first = trade(portfolio, stock, "buy", "4", "100", external_id="N-1")
-    response = page.post(url(Transaction, "add"), form(first, holding=str(first.holding_id), **changes))
+    response = page.post(
+        url(Transaction, "add"), form(first, holding=str(first.holding_id), **changes)
+    )
     assert response.status_code == 200
     errors = response.context["adminform"].form.errors
     assert list(errors) == [field]
@@ -206,7 +228,13 @@ def test_deleting_a_buy_that_a_sale_needs_is_refused_with_a_message(page, portfo
 
 
 def test_a_portfolio_saved_in_the_admin_keeps_its_dated_credit(page, user):
-    body = {"user": str(user.pk), "name": "Nordic", "currency": "NOK", "used_credit": "100", "cash": "7"}
+    body = {
+        "user": str(user.pk),
+        "name": "Nordic",
+        "currency": "NOK",
+        "used_credit": "100",
+        "cash": "7",
+    }
     assert page.post(url(Portfolio, "add"), body).status_code == 302
     portfolio = Portfolio.objects.get()
     assert (portfolio.used_credit, portfolio.cash, PortfolioBalance.objects.count()) == (100, 7, 2)
@@ -220,7 +248,9 @@ def test_a_portfolio_saved_in_the_admin_keeps_its_dated_credit(page, user):
     assert not Portfolio.objects.exists()
 
 
-def test_what_a_statement_calls_an_instrument_may_grow_when_folded_and_no_more_than_is_kept(page, user):
+def test_what_a_statement_calls_an_instrument_may_grow_when_folded_and_no_more_than_is_kept(
+    page, user
+):
     entered = {"user": user.pk, "ticker": "acme"}
     made = page.post(url(InstrumentAlias, "add"), entered | {"key": "ΐ" * 200})
     assert made.status_code == 302
@@ -237,8 +267,16 @@ def test_what_a_statement_calls_an_instrument_may_grow_when_folded_and_no_more_t
         ({"used_credit": "-1"}, "used_credit", "Used credit must be 0 or more."),
     ],
 )
-def test_a_portfolio_with_an_amount_that_cannot_be_is_not_saved_in_part(page, user, fields, field, message):
-    body = {"user": str(user.pk), "name": "Nordic", "currency": "NOK", "used_credit": "100", "cash": "7"}
+def test_a_portfolio_with_an_amount_that_cannot_be_is_not_saved_in_part(
+    page, user, fields, field, message
+):
+    body = {
+        "user": str(user.pk),
+        "name": "Nordic",
+        "currency": "NOK",
+        "used_credit": "100",
+        "cash": "7",
+    }
     refused = page.post(url(Portfolio, "add"), {**body, **fields})
     errors = refused.context["adminform"].form.errors
     assert list(errors) == [field]
@@ -246,14 +284,24 @@ def test_a_portfolio_with_an_amount_that_cannot_be_is_not_saved_in_part(page, us
     assert not Portfolio.objects.exists()
     assert page.post(url(Portfolio, "add"), body).status_code == 302
     portfolio = Portfolio.objects.get()
-    refused = page.post(url(Portfolio, "change", portfolio.pk), {**body, "name": "Norden", **fields})
+    refused = page.post(
+        url(Portfolio, "change", portfolio.pk), {**body, "name": "Norden", **fields}
+    )
     assert list(refused.context["adminform"].form.errors) == [field]
-    assert list(Portfolio.objects.values_list("name", "used_credit", "cash")) == [("Nordic", 100, 7)]
+    assert list(Portfolio.objects.values_list("name", "used_credit", "cash")) == [
+        ("Nordic", 100, 7)
+    ]
     assert sorted(PortfolioBalance.objects.values_list("amount", flat=True)) == [7, 100]
 
 
 def test_an_untouched_cash_of_0_is_no_value_of_the_user(page, user):
-    body = {"user": str(user.pk), "name": "Nordic", "currency": "NOK", "used_credit": "100", "cash": "0"}
+    body = {
+        "user": str(user.pk),
+        "name": "Nordic",
+        "currency": "NOK",
+        "used_credit": "100",
+        "cash": "0",
+    }
     assert page.post(url(Portfolio, "add"), body).status_code == 302
     assert list(PortfolioBalance.objects.values_list("kind", "amount")) == [("credit", 100)]
 
@@ -272,15 +320,25 @@ def test_a_close_put_right_in_the_admin_moves_the_version(page, stock):
     assert (row.close, row.source) == (D("101.5"), "manual")
     version = StockMetadata.objects.get().version
     assert version > stock.version
-    assert page.post(url(HistoricalStockPrice, "change", row.pk), {**body, "close": "99"}).status_code == 302
+    assert (
+        page.post(url(HistoricalStockPrice, "change", row.pk), {**body, "close": "99"}).status_code
+        == 302
+    )
     row.refresh_from_db()
     assert (row.close, StockMetadata.objects.get().version) == (99, version + 1)
     twice = page.post(url(HistoricalStockPrice, "add"), body)
     assert "has a price already" in str(twice.context["adminform"].form.errors)
-    negative = page.post(url(HistoricalStockPrice, "add"), {**body, "date": "2024-05-03", "close": "-1"})
+    negative = page.post(
+        url(HistoricalStockPrice, "add"), {**body, "date": "2024-05-03", "close": "-1"}
+    )
     assert negative.status_code == 200
-    assert page.post(url(HistoricalStockPrice, "delete", row.pk), {"post": "yes"}).status_code == 302
-    assert (HistoricalStockPrice.objects.count(), StockMetadata.objects.get().version) == (0, version + 2)
+    assert (
+        page.post(url(HistoricalStockPrice, "delete", row.pk), {"post": "yes"}).status_code == 302
+    )
+    assert (HistoricalStockPrice.objects.count(), StockMetadata.objects.get().version) == (
+        0,
+        version + 2,
+    )
 
 
 def test_a_split_entered_in_the_admin_is_booked_into_the_holding(page, portfolio, stock):
@@ -296,7 +354,10 @@ def test_the_currency_of_a_traded_instrument_is_fixed(page, portfolio, stock):
     trade(portfolio, stock, "buy", "10", "100", exchange_rate="1")
     refused = page.post(url(StockMetadata, "change", stock.pk), {**body, "currency": "NOK"})
     assert "fixed" in str(refused.context["adminform"].form.errors["currency"])
-    assert page.post(url(StockMetadata, "change", stock.pk), {**body, "sector": "Energy"}).status_code == 302
+    assert (
+        page.post(url(StockMetadata, "change", stock.pk), {**body, "sector": "Energy"}).status_code
+        == 302
+    )
     stock.refresh_from_db()
     assert (stock.currency, stock.sector, stock.asset_type) == ("SEK", "Energy", "etf")
     page.post(url(StockMetadata, "delete", stock.pk), {"post": "yes"})
@@ -309,7 +370,9 @@ def test_a_rate_put_right_in_the_admin_is_the_one_that_counts(page):
     assert page.post(url(HistoricalExchangeRate, "add"), body).status_code == 302
     assert HistoricalExchangeRate.objects.get().source == "manual"
     assert CurrencyPair.objects.get().version == 1
-    refused = page.post(url(HistoricalExchangeRate, "add"), {**body, "date": "2024-05-03", "rate": "0"})
+    refused = page.post(
+        url(HistoricalExchangeRate, "add"), {**body, "date": "2024-05-03", "rate": "0"}
+    )
     assert refused.status_code == 200
     assert HistoricalExchangeRate.objects.count() == 1
 
@@ -318,16 +381,41 @@ def test_a_rate_put_right_in_the_admin_is_the_one_that_counts(page):
     ("model", "fields", "field", "message"),
     [
         (HistoricalStockPrice, {"close": "-1"}, "close", "The price must be 0 or more."),
-        (HistoricalStockPrice, {"close": "3", "date": "2024-05-02"}, "date", "That day has a price already."),
+        (
+            HistoricalStockPrice,
+            {"close": "3", "date": "2024-05-02"},
+            "date",
+            "That day has a price already.",
+        ),
         (StockSplit, {"ratio": "0"}, "ratio", "The ratio must be above 0 and not 1."),
         (StockSplit, {"ratio": "3", "date": "2024-05-02"}, "date", "That day has a split already."),
         (StockDividend, {"amount": "0"}, "amount", "The amount must be above 0."),
-        (StockDividend, {"amount": "3", "date": "2024-05-02"}, "date", "That day has a dividend already."),
+        (
+            StockDividend,
+            {"amount": "3", "date": "2024-05-02"},
+            "date",
+            "That day has a dividend already.",
+        ),
         (StockQuote, {"price": "-1", "day": "2024-05-03"}, "price", "The price must be 0 or more."),
         (HistoricalExchangeRate, {"rate": "0"}, "rate", "The rate must be above 0."),
-        (HistoricalExchangeRate, {"rate": "3", "date": "2024-05-02"}, "date", "That day has a rate already."),
-        (PortfolioBalance, {"kind": "credit", "amount": "-1"}, "amount", "Used credit must be 0 or more."),
-        (StockMetadata, {"ticker": "FJORD.DEMO"}, "ticker", "There is an instrument of this ticker already."),
+        (
+            HistoricalExchangeRate,
+            {"rate": "3", "date": "2024-05-02"},
+            "date",
+            "That day has a rate already.",
+        ),
+        (
+            PortfolioBalance,
+            {"kind": "credit", "amount": "-1"},
+            "amount",
+            "Used credit must be 0 or more.",
+        ),
+        (
+            StockMetadata,
+            {"ticker": "FJORD.DEMO"},
+            "ticker",
+            "There is an instrument of this ticker already.",
+        ),
         (StockMetadata, {"ticker": "no ticker"}, "ticker", "A ticker is made of capital letters"),
     ],
 )
@@ -375,7 +463,13 @@ def test_the_admin_takes_nothing_of_the_future(page, portfolio, make_stock, mode
     pair = CurrencyPair.objects.create(base="USD", target="NOK")
     today = timezone.localdate()
     field = "day" if model is StockQuote else "date"
-    now = {"as_of_0": today, "as_of_1": "00:00", "fetched_at_0": today, "fetched_at_1": "00:00", "source": "simulated"}
+    now = {
+        "as_of_0": today,
+        "as_of_1": "00:00",
+        "fetched_at_0": today,
+        "fetched_at_1": "00:00",
+        "source": "simulated",
+    }
     body = {"stock": str(stock.pk), "pair": str(pair.pk), value: "2", **now}
     refused = page.post(url(model, "add"), {**body, field: today + timedelta(days=1)})
     assert refused.context["adminform"].form.errors == {
@@ -389,13 +483,17 @@ def test_the_admin_takes_nothing_of_the_future(page, portfolio, make_stock, mode
 
 def test_held_back_prices_are_accepted_or_rejected(page, stock):
     for day in ("2024-05-02", "2024-05-03"):
-        HeldBackPrice.objects.create(stock=stock, date=day, close=500, reason="jump", source="simulated")
+        HeldBackPrice.objects.create(
+            stock=stock, date=day, close=500, reason="jump", source="simulated"
+        )
     first, second = HeldBackPrice.objects.order_by("date")
     listed = url(HeldBackPrice, "changelist")
     page.post(listed, {"action": "accept", "_selected_action": [str(first.pk)]})
     page.post(listed, {"action": "reject", "_selected_action": [str(second.pk)]})
     assert not HeldBackPrice.objects.exists()
-    assert list(HistoricalStockPrice.objects.values_list("date", "close")) == [(date(2024, 5, 2), 500)]
+    assert list(HistoricalStockPrice.objects.values_list("date", "close")) == [
+        (date(2024, 5, 2), 500)
+    ]
 
 
 @pytest.mark.parametrize("question", ["stale", "unpriced", "held_back"])
@@ -405,7 +503,9 @@ def test_filters_answer_a_question(page, make_stock, question):
     if question == "stale":
         StockQuote.objects.filter(stock=wanted).update(fetched_at="2024-01-01T00:00:00Z")
     if question == "held_back":
-        HeldBackPrice.objects.create(stock=wanted, date="2024-05-02", close=500, reason="jump", source="simulated")
+        HeldBackPrice.objects.create(
+            stock=wanted, date="2024-05-02", close=500, reason="jump", source="simulated"
+        )
     found = page.get(url(StockMetadata, "changelist"), {"price": question}).context["cl"].queryset
     assert list(found) == [wanted]
     assert priced not in found
@@ -421,7 +521,9 @@ def test_an_import_is_undone_in_the_admin_once(page, portfolio, stock):
     assert "nothing to undo" in str(next(iter(again.context["messages"])))
 
 
-def test_transactions_are_exported_from_the_admin_in_the_format_that_the_import_reads(page, portfolio, stock):
+def test_transactions_are_exported_from_the_admin_in_the_format_that_the_import_reads(
+    page, portfolio, stock
+):
     row = trade(portfolio, stock, "buy", "10", "100.50", note="=1+1")
     export = {"action": "export_csv", "_selected_action": [str(row.pk)]}
     lines = page.post(url(Transaction, "changelist"), export).getvalue().decode().splitlines()
@@ -438,14 +540,22 @@ def test_what_a_statement_calls_an_instrument_is_put_right_in_the_admin(page, us
     assert (row.key, row.ticker) == ("ødd näme", "FJORD.DEMO")
     isin = {**body, "key": "no0010096985"}  # kept in capitals, as statements are looked up
     assert page.post(url(InstrumentAlias, "change", row.pk), isin).status_code == 302
-    assert list(InstrumentAlias.objects.values_list("key", "ticker")) == [("NO0010096985", "FJORD.DEMO")]
+    assert list(InstrumentAlias.objects.values_list("key", "ticker")) == [
+        ("NO0010096985", "FJORD.DEMO")
+    ]
     for fields, field, message in (
         ({"ticker": "no ticker!!"}, "ticker", "NO TICKER!! is no ticker."),
-        ({"key": "NO0010096985", "ticker": "OTHER"}, "key", "The user has a ticker for this name already."),
+        (
+            {"key": "NO0010096985", "ticker": "OTHER"},
+            "key",
+            "The user has a ticker for this name already.",
+        ),
     ):
         refused = page.post(url(InstrumentAlias, "add"), {**body, **fields})
         assert refused.context["adminform"].form.errors == {field: [message]}
-    assert list(InstrumentAlias.objects.values_list("key", "ticker")) == [("NO0010096985", "FJORD.DEMO")]
+    assert list(InstrumentAlias.objects.values_list("key", "ticker")) == [
+        ("NO0010096985", "FJORD.DEMO")
+    ]
 
 
 @pytest.fixture
@@ -488,7 +598,11 @@ def test_a_user_whose_instrument_others_hold_stays_whole(page, berit, portfolio,
         response = page.post(url(User, "delete", berit.pk), {"post": "yes"}, follow=True)
     told = [str(message) for message in response.context["messages"]]
     assert told == ["Nothing was deleted: others need something of theirs (CABIN in Nordic)."]
-    assert (User.objects.count(), Portfolio.objects.count(), Transaction.objects.count()) == (2, 2, 2)
+    assert (User.objects.count(), Portfolio.objects.count(), Transaction.objects.count()) == (
+        2,
+        2,
+        2,
+    )
 
 
 def test_a_held_instrument_is_not_deleted(page, portfolio, stock):
@@ -501,10 +615,16 @@ def test_a_held_instrument_is_not_deleted(page, portfolio, stock):
     assert (StockMetadata.objects.count(), Holding.objects.count()) == (1, 1)
 
 
-def test_a_portfolio_goes_with_its_imports_and_an_import_stays_while_transactions_name_it(page, portfolio, stock):
+def test_a_portfolio_goes_with_its_imports_and_an_import_stays_while_transactions_name_it(
+    page, portfolio, stock
+):
     data = b"date,type,ticker,quantity,price\n2024-05-02,buy,FJORD.DEMO,10,100\n"
     statement = import_statement(portfolio=portfolio, data=data, file_name="trades.csv").statement
     page.post(url(Import, "delete", statement.pk), {"post": "yes"})
     assert (Import.objects.count(), Transaction.objects.count()) == (1, 1)
     assert page.post(url(Portfolio, "delete", portfolio.pk), {"post": "yes"}).status_code == 302
-    assert (Portfolio.objects.count(), Import.objects.count(), Transaction.objects.count()) == (0, 0, 0)
+    assert (Portfolio.objects.count(), Import.objects.count(), Transaction.objects.count()) == (
+        0,
+        0,
+        0,
+    )

@@ -49,16 +49,35 @@ def says(label):
 
 def test_the_first_page_shows_the_state(staff):
     text = staff.get("/admin/").content.decode()
-    for label in ("Prices", "Unpriced", "Quarantined prices", "Circuit of yahoo", "YNAB sync", "Backup", "Imports"):
+    for label in (
+        "Prices",
+        "Unpriced",
+        "Quarantined prices",
+        "Circuit of yahoo",
+        "YNAB sync",
+        "Backup",
+        "Imports",
+    ):
         assert label in text
 
 
 def test_the_first_page_counts_the_failures_of_a_third_party(staff, monkeypatch):
-    circuit = {"state": "closed", "failures": 1, "retry_after_seconds": 0, "reason": "Yahoo cannot be reached."}
+    circuit = {
+        "state": "closed",
+        "failures": 1,
+        "retry_after_seconds": 0,
+        "reason": "Yahoo cannot be reached.",
+    }
     monkeypatch.setattr(gateway, "state", lambda: {"yahoo": circuit})
-    assert "closed, 1 failure in a row: Yahoo cannot be reached." in staff.get("/admin/").content.decode()
+    assert (
+        "closed, 1 failure in a row: Yahoo cannot be reached."
+        in staff.get("/admin/").content.decode()
+    )
     circuit["failures"] = 2
-    assert "closed, 2 failures in a row: Yahoo cannot be reached." in staff.get("/admin/").content.decode()
+    assert (
+        "closed, 2 failures in a row: Yahoo cannot be reached."
+        in staff.get("/admin/").content.decode()
+    )
 
 
 def test_somebody_with_few_rights_does_not_see_the_state(client, other_user):
@@ -69,7 +88,11 @@ def test_somebody_with_few_rights_does_not_see_the_state(client, other_user):
 
 
 def test_a_stale_price_and_an_unpriced_holding_are_counted(portfolio, make_stock):
-    fresh, old, none = make_stock("FRESH", price="10"), make_stock("OLD", price="10"), make_stock("NONE", price="10")
+    fresh, old, none = (
+        make_stock("FRESH", price="10"),
+        make_stock("OLD", price="10"),
+        make_stock("NONE", price="10"),
+    )
     for one in (fresh, old, none):
         trade(portfolio, one, "buy", "1", "10")
     StockQuote.objects.filter(stock=fresh).update(fetched_at=timezone.now())
@@ -107,14 +130,18 @@ def test_the_newest_backup_is_named_and_an_old_one_is_not_well(settings, tmp_pat
     Backup.objects.update(made_at=timezone.now())
     Path(made.path).write_text("x")
     assert (
-        says("Backup").says == f"0\xa0minutes ago, {made.path} has 1 bytes, not {made.size:,} as when it was written."
+        says("Backup").says
+        == f"0\xa0minutes ago, {made.path} has 1 bytes, not {made.size:,} as when it was written."
     )
     assert says("Backup").is_well is False
 
 
 def test_a_chart_is_to_scale_and_says_what_it_shows():
     day = timezone.localdate().replace(year=2024, month=1, day=1)
-    svg = line_chart([(day, D("10")), (day + timedelta(days=10), D("30")), (day + timedelta(days=20), D("20"))], "NOK")
+    svg = line_chart(
+        [(day, D("10")), (day + timedelta(days=10), D("30")), (day + timedelta(days=20), D("20"))],
+        "NOK",
+    )
     assert re.search(r'points="6.0,164.0 277.0,12.0 548.0,88.0"', svg)
     assert "20 NOK on 2024-01-21; between 10 and 30 since 2024-01-01" in svg
     assert "style" not in svg
@@ -125,8 +152,12 @@ def test_a_chart_is_to_scale_and_says_what_it_shows():
 def test_the_pension_page_draws_its_values(staff, user):
     account = create_account(user=user, name="Employer", currency="NOK")
     for days, value in ((20, "100"), (10, "120")):
-        record_value(account=account, on=timezone.localdate() - timedelta(days=days), value=D(value))
-    text = staff.get(reverse("admin:pensions_pensionaccount_change", args=[account.pk])).content.decode()
+        record_value(
+            account=account, on=timezone.localdate() - timedelta(days=days), value=D(value)
+        )
+    text = staff.get(
+        reverse("admin:pensions_pensionaccount_change", args=[account.pk])
+    ).content.decode()
     assert "120 NOK" in text
     assert "<polyline" in text
 
@@ -142,7 +173,10 @@ def send(client, portfolio, content=FILE, **fields):
 
 def test_a_file_is_previewed_and_imported_from_the_portfolios_page(staff, portfolio):
     page = reverse("admin:portfolios_portfolio_change", args=[portfolio.pk])
-    assert reverse("admin:portfolios_portfolio_import", args=[portfolio.pk]) in staff.get(page).content.decode()
+    assert (
+        reverse("admin:portfolios_portfolio_import", args=[portfolio.pk])
+        in staff.get(page).content.decode()
+    )
     preview = send(staff, portfolio, preview="on").content.decode()
     assert "Preview: nothing is saved" in preview
     assert "1 rows: 1 new" in preview
@@ -154,7 +188,10 @@ def test_a_file_is_previewed_and_imported_from_the_portfolios_page(staff, portfo
 def test_what_was_noticed_about_a_file_is_told(staff, portfolio):
     lines = FILE.decode().split()
     file = f"{lines[0]},<fees>\n{lines[1]},29\n".encode()
-    assert "has that name: &lt;fees&gt;. If" in send(staff, portfolio, file, preview="on").content.decode()
+    assert (
+        "has that name: &lt;fees&gt;. If"
+        in send(staff, portfolio, file, preview="on").content.decode()
+    )
     for key, ticker in json.loads(nordnet.CHOICES).items():
         InstrumentAlias.objects.create(user=portfolio.user, key=key, ticker=ticker)
     wrong = [row.replace("|10|36 613,54|", "|11|36 613,54|") for row in nordnet.ROWS]
@@ -169,7 +206,10 @@ def test_a_big_file_is_left_to_the_worker_and_followed(
     sent = []
     monkeypatch.setattr(run_import, "delay", sent.append)
     background.note_worker()
-    rows = "".join(f"2024-03-01,buy,FJORD.DEMO,1,{price},NOK\n" for price in range(1, background.ROWS_IN_A_REQUEST + 2))
+    rows = "".join(
+        f"2024-03-01,buy,FJORD.DEMO,1,{price},NOK\n"
+        for price in range(1, background.ROWS_IN_A_REQUEST + 2)
+    )
     big = b"date,type,ticker,quantity,price,currency\n" + rows.encode()
     with django_capture_on_commit_callbacks(execute=True):
         text = send(staff, portfolio, big).content.decode()
@@ -218,11 +258,15 @@ def most_queries(client):
             listed = reverse(f"{name}_changelist")
             addresses += [listed, f"{listed}?q=x"]
             if model is StockMetadata:
-                addresses += [f"{listed}?price={question}" for question in ("stale", "unpriced", "held_back")]
+                addresses += [
+                    f"{listed}?price={question}" for question in ("stale", "unpriced", "held_back")
+                ]
             if shown.has_add_permission(client.get("/admin/").wsgi_request):
                 addresses.append(reverse(f"{name}_add"))
             if row := model.objects.first():
-                addresses += [reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "history")]
+                addresses += [
+                    reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "history")
+                ]
                 if shown.has_delete_permission(client.get("/admin/").wsgi_request, row):
                     addresses.append(reverse(f"{name}_delete", args=[row.pk]))
             if model is Portfolio:
@@ -265,10 +309,14 @@ def test_a_user_is_deleted_with_everything_and_somebody_without_the_right_is_ref
     demo = User.objects.get(username="demo")
     address = reverse("admin:users_user_delete", args=[demo.pk])
     other_user.is_staff = True
-    other_user.user_permissions.set(Permission.objects.filter(codename__in=["delete_user", "view_user"]))
+    other_user.user_permissions.set(
+        Permission.objects.filter(codename__in=["delete_user", "view_user"])
+    )
     other_user.save()
     client.force_login(other_user)
-    assert "delete the following types of objects" in " ".join(client.get(address).content.decode().split())
+    assert "delete the following types of objects" in " ".join(
+        client.get(address).content.decode().split()
+    )
     assert client.post(address, {"post": "yes"}).status_code == 403
     assert Portfolio.objects.filter(user=demo).count() == 2
     user.is_staff = user.is_superuser = True
@@ -276,4 +324,8 @@ def test_a_user_is_deleted_with_everything_and_somebody_without_the_right_is_ref
     client.force_login(user)
     assert client.post(address, {"post": "yes"}).status_code == 302
     assert not User.objects.filter(username="demo").exists()
-    assert (Portfolio.objects.count(), Import.objects.count(), Transaction.objects.count()) == (0, 0, 0)
+    assert (Portfolio.objects.count(), Import.objects.count(), Transaction.objects.count()) == (
+        0,
+        0,
+        0,
+    )

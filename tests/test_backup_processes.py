@@ -37,7 +37,11 @@ def site(installation):
 def rows(path, table):
     """The rows of a table in a backup, each by column."""
     with zipfile.ZipFile(path) as archive:
-        [entry] = [one for one in json.loads(archive.read("manifest.json"))["files"] if one["table"] == table]
+        [entry] = [
+            one
+            for one in json.loads(archive.read("manifest.json"))["files"]
+            if one["table"] == table
+        ]
         lines = archive.read(entry["name"]).splitlines()
         return [dict(zip(entry["columns"], json.loads(line), strict=True)) for line in lines]
 
@@ -63,7 +67,10 @@ def test_while_another_writes_every_backup_is_of_one_moment_and_stops_nobody(sit
         assert sum(D(one["cash"]) for one in portfolios) == 0
         assert {one["name"] for one in portfolios} == {"First", "Second"}
         trades = rows(path, "portfolios_transaction")
-        held = {one["portfolio_id"]: D(one["current_quantity"]) for one in rows(path, "portfolios_holding")}
+        held = {
+            one["portfolio_id"]: D(one["current_quantity"])
+            for one in rows(path, "portfolios_holding")
+        }
         for portfolio in portfolios:
             count = sum(one["portfolio_id"] == portfolio["id"] for one in trades)
             assert held.get(portfolio["id"], 0) == count
@@ -72,10 +79,11 @@ def test_while_another_writes_every_backup_is_of_one_moment_and_stops_nobody(sit
     site.kill(hammer)
     said = site.manage("restore", str(path), "--replace")
     assert "counts and totals are those of the backup" in said
-    check = (
-        "from portfolios.services.replay import ledger_faults as faults; from portfolios.models import Portfolio as P;"
+    check = "from portfolios.services.replay import ledger_faults as faults; from portfolios.models import Portfolio as P;"
+    assert (
+        site.shell(f"{check} print(faults(), sum(P.objects.values_list('cash', flat=True)))")
+        == "[] 0"
     )
-    assert site.shell(f"{check} print(faults(), sum(P.objects.values_list('cash', flat=True)))") == "[] 0"
 
 
 def test_a_backup_that_is_killed_leaves_no_file_under_its_name(site):
@@ -96,7 +104,12 @@ def test_a_backup_that_is_killed_leaves_no_file_under_its_name(site):
         site.kill(process, signal.SIGKILL)
         assert list(folder.glob("*.zip")) == []
         assert set(folder.glob(".*")) - before  # it was at work
-    assert site.shell("from integrations.backups.services import newest_backup; print(newest_backup())") == "None"
+    assert (
+        site.shell(
+            "from integrations.backups.services import newest_backup; print(newest_backup())"
+        )
+        == "None"
+    )
     assert "proved" in site.manage("backup", "--to", str(folder))
     assert len(list(folder.glob("*.zip"))) == 1
 

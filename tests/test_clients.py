@@ -1,4 +1,6 @@
-"""The example clients against a server: the Python one as it is, the TypeScript one generated and compiled."""
+"""The example clients against a server: the Python one as it is, the TypeScript one generated and
+compiled.
+"""
 
 import os
 import shutil
@@ -11,13 +13,22 @@ import pytest
 from tests.servers.processes import PASSWORD, installation  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).resolve().parent.parent
-UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ERR_SOCKET_TIMEOUT")
+UNREACHABLE = (
+    "ENOTFOUND",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "EAI_AGAIN",
+    "ERR_SOCKET_TIMEOUT",
+)
 
 
 @pytest.fixture
 def site(installation, yahoo):
     """A server with a user; the file buys 10 shares that are worth 301.50 now, at 290."""
-    listed = yahoo.list("EQNR.OL", [290, 295, 301.5], currency="NOK", zone="Europe/Oslo", name="Equinor ASA")
+    listed = yahoo.list(
+        "EQNR.OL", [290, 295, 301.5], currency="NOK", zone="Europe/Oslo", name="Equinor ASA"
+    )
     (installation.place / "trades.csv").write_text(
         f"date,type,ticker,quantity,price,currency\n{min(listed.closes)},buy,EQNR.OL,10,290,NOK\n"
     )
@@ -32,7 +43,9 @@ def run(*command, cwd=ROOT):
 
 def import_and_ask(site, password=PASSWORD):
     file = str(site.place / "trades.csv")
-    return run(sys.executable, "clients/python/performance.py", site.url, "kari", password, "Nordic", file)
+    return run(
+        sys.executable, "clients/python/performance.py", site.url, "kari", password, "Nordic", file
+    )
 
 
 def test_the_python_example_imports_a_file_once_and_prints_the_performance(site):
@@ -40,9 +53,14 @@ def test_the_python_example_imports_a_file_once_and_prints_the_performance(site)
         "1 transactions imported, 0 known already",
         "Nordic: 3015.00 NOK, gain 115.00, return 3.97%",
     ]
-    assert import_and_ask(site).stdout.startswith("0 transactions imported, 1 known already\nNordic: 3015.00 NOK")
+    assert import_and_ask(site).stdout.startswith(
+        "0 transactions imported, 1 known already\nNordic: 3015.00 NOK"
+    )
     refused = import_and_ask(site, "wrong")
-    assert (refused.returncode, refused.stderr) == (1, "401: The user name or the password is wrong.\n")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "401: The user name or the password is wrong.\n",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +77,9 @@ def built(tmp_path_factory):
     place = tmp_path_factory.mktemp("client")
     client = place / "clients" / "typescript"
     shutil.copytree(
-        ROOT / "clients" / "typescript", client, ignore=shutil.ignore_patterns("node_modules", "build", "schema.ts")
+        ROOT / "clients" / "typescript",
+        client,
+        ignore=shutil.ignore_patterns("node_modules", "build", "schema.ts"),
     )
     (place / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "openapi.yaml", place / "docs")
@@ -81,15 +101,24 @@ def test_the_typescript_client_compiles_strictly_and_reads_the_same(built, site)
 
 
 def add_what_must_not_compile(client):
-    """A second client that asks for what the schema lacks; the compiler fails if the marked line has no error."""
+    """A second client that asks for what the schema lacks; the compiler fails if the marked line
+    has no error.
+    """
     text = (client / "performance.ts").read_text()
     line = next(line for line in text.splitlines() if "data.end_value" in line)
     wrong = line.replace("data.end_value", "data.value_at_the_end")
     (client / "lacking.ts").write_text(text.replace(line, f"// @ts-expect-error\n{wrong}"))
     project = client / "tsconfig.json"
-    project.write_text(project.read_text().replace('"performance.ts"', '"performance.ts", "lacking.ts"'))
+    project.write_text(
+        project.read_text().replace('"performance.ts"', '"performance.ts", "lacking.ts"')
+    )
 
 
 def test_a_client_that_asks_for_what_the_schema_lacks_does_not_compile(built):
-    assert "@ts-expect-error\n  console.log(`${name}: ${data.value_at_the_end}" in (built / "lacking.ts").read_text()
-    assert (built / "build" / "lacking.js").exists()  # it was compiled with the others, and its error expected
+    assert (
+        "@ts-expect-error\n  console.log(`${name}: ${data.value_at_the_end}"
+        in (built / "lacking.ts").read_text()
+    )
+    assert (
+        built / "build" / "lacking.js"
+    ).exists()  # it was compiled with the others, and its error expected

@@ -27,7 +27,9 @@ pytestmark = pytest.mark.untraced
 @pytest.fixture
 def headers(live_server, user):
     answer = requests.post(
-        f"{live_server}/api/v1/auth/login", json={"username": "kari", "password": PASSWORD}, timeout=30
+        f"{live_server}/api/v1/auth/login",
+        json={"username": "kari", "password": PASSWORD},
+        timeout=30,
     )
     return {"Authorization": f"Bearer {answer.json()['access']}"}
 
@@ -55,14 +57,24 @@ def at_once(call):
 
 
 def test_twenty_threads_selling_the_same_ten_shares_sell_exactly_ten(live_server, headers, held):
-    body = {"holding_id": str(held.pk), "type": "sell", "date": "2024-05-02", "quantity": 1, "price": 120}
+    body = {
+        "holding_id": str(held.pk),
+        "type": "sell",
+        "date": "2024-05-02",
+        "quantity": 1,
+        "price": 120,
+    }
 
     def sell(index):
-        return requests.post(f"{live_server}/api/v1/transactions", json=body, headers=headers, timeout=60)
+        return requests.post(
+            f"{live_server}/api/v1/transactions", json=body, headers=headers, timeout=60
+        )
 
     answers = at_once(sell)
     assert sorted(answer.status_code for answer in answers) == [201] * 10 + [422] * 10
-    refused = [answer.json()["errors"][0]["code"] for answer in answers if answer.status_code == 422]
+    refused = [
+        answer.json()["errors"][0]["code"] for answer in answers if answer.status_code == 422
+    ]
     assert refused == ["insufficient_quantity"] * 10
     holding = Holding.objects.get()
     assert (holding.current_quantity, holding.realised_gain) == (0, 200)
@@ -73,7 +85,9 @@ def test_twenty_threads_making_one_portfolio_make_one(live_server, headers):
     def create(index):
         name = "Nordic" if index % 2 else "NORDIC"
         body = {"name": name, "currency": "NOK"}
-        return requests.post(f"{live_server}/api/v1/portfolios", json=body, headers=headers, timeout=60)
+        return requests.post(
+            f"{live_server}/api/v1/portfolios", json=body, headers=headers, timeout=60
+        )
 
     assert sorted(answer.status_code for answer in at_once(create)) == [201] + [409] * 19
     assert Portfolio.objects.count() == 1
@@ -90,17 +104,29 @@ def test_twenty_threads_recording_one_external_id_record_it_once(live_server, he
     }
 
     def record(index):
-        return requests.post(f"{live_server}/api/v1/transactions", json=body, headers=headers, timeout=60)
+        return requests.post(
+            f"{live_server}/api/v1/transactions", json=body, headers=headers, timeout=60
+        )
 
     assert sorted(answer.status_code for answer in at_once(record)) == [201] + [409] * 19
     assert Holding.objects.get().current_quantity == 11
 
 
-def test_twenty_requests_that_lack_a_history_work_it_out_and_store_it_once(live_server, headers, user, monkeypatch):
+def test_twenty_requests_that_lack_a_history_work_it_out_and_store_it_once(
+    live_server, headers, user, monkeypatch
+):
     portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
-    stock = StockMetadata.objects.create(ticker="ATLAS.USD.DEMO", currency="USD", source="simulated")
+    stock = StockMetadata.objects.create(
+        ticker="ATLAS.USD.DEMO", currency="USD", source="simulated"
+    )
     services.record_transaction(
-        portfolio=portfolio, stock=stock, type="buy", date=date(2024, 1, 2), quantity=10, price=100, exchange_rate=10
+        portfolio=portfolio,
+        stock=stock,
+        type="buy",
+        date=date(2024, 1, 2),
+        quantity=10,
+        price=100,
+        exchange_rate=10,
     )
     asked, stored = [], []
     history, record_rates = SimulatedSource.history, refresh.record_rates
@@ -118,7 +144,9 @@ def test_twenty_requests_that_lack_a_history_work_it_out_and_store_it_once(live_
 
     def look(index):
         name = ("timeline", "performance")[index % 2]
-        return requests.get(f"{live_server}/api/v1/portfolios/{portfolio.pk}/{name}", headers=headers, timeout=60)
+        return requests.get(
+            f"{live_server}/api/v1/portfolios/{portfolio.pk}/{name}", headers=headers, timeout=60
+        )
 
     assert [answer.status_code for answer in at_once(look)] == [200] * THREADS
     assert asked == ["ATLAS.USD.DEMO"]
@@ -127,11 +155,15 @@ def test_twenty_requests_that_lack_a_history_work_it_out_and_store_it_once(live_
 
 def test_of_twenty_uses_of_one_refresh_token_one_works(live_server, user):
     refresh = requests.post(
-        f"{live_server}/api/v1/auth/login", json={"username": "kari", "password": PASSWORD}, timeout=30
+        f"{live_server}/api/v1/auth/login",
+        json={"username": "kari", "password": PASSWORD},
+        timeout=30,
     ).json()["refresh"]
 
     def use(index):
-        return requests.post(f"{live_server}/api/v1/auth/refresh", json={"refresh": refresh}, timeout=60)
+        return requests.post(
+            f"{live_server}/api/v1/auth/refresh", json={"refresh": refresh}, timeout=60
+        )
 
     assert sorted(answer.status_code for answer in at_once(use)) == [200] + [401] * 19
 
@@ -152,7 +184,12 @@ def test_a_split_stored_while_a_new_holding_is_not_committed_yet_is_booked_in_it
     with transaction.atomic():
         if way == "by hand":
             services.record_transaction(
-                portfolio=portfolio, stock=stock, type="buy", date=date(2024, 5, 2), quantity=D(10), price=D(100)
+                portfolio=portfolio,
+                stock=stock,
+                type="buy",
+                date=date(2024, 5, 2),
+                quantity=D(10),
+                price=D(100),
             )
         else:
             data = b"date,type,ticker,quantity,price\n2024-05-02,buy,FJORD.DEMO,10,100\n"

@@ -1,4 +1,6 @@
-"""The OpenAPI schema and docs/paths.txt name the same calls; what is said to stand in docs/definitions.md does."""
+"""The OpenAPI schema and docs/paths.txt name the same calls; what is said to stand in
+docs/definitions.md does.
+"""
 
 import re
 from pathlib import Path
@@ -14,7 +16,9 @@ BUILT = {"main-job", "market-data", "pensions-ynab", "numbers", "statements"}
 
 
 def promised():
-    lines = [line.split() for line in PATHS.read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line.split() for line in PATHS.read_text().splitlines() if line and not line.startswith("#")
+    ]
     return {(method, path) for method, path, capability in lines if capability in BUILT}
 
 
@@ -38,7 +42,9 @@ def test_no_path_ends_with_a_slash(schema):
 
 
 def test_the_headings_of_the_definitions_that_code_and_documents_refer_to_are_there():
-    headings = set(re.findall(r"^#+ (.+)$", (ROOT / "docs" / "definitions.md").read_text(), re.MULTILINE))
+    headings = set(
+        re.findall(r"^#+ (.+)$", (ROOT / "docs" / "definitions.md").read_text(), re.MULTILINE)
+    )
     text = "".join(file.read_text() for app in APPS for file in (ROOT / app).rglob("*.py"))
     text += "".join(file.read_text() for file in (ROOT / "docs").rglob("*.md"))
     referred = re.findall(r'definitions\.md(?:,? \(?|: )("[^"]+"|section \d|§ ?\d)', text)

@@ -39,16 +39,27 @@ def test_the_demo_is_imported_from_csv_files_and_made_once(in_a_folder_of_its_ow
     assert (last - first).days > 9 * 365
     assert Holding.objects.filter(current_quantity=0).count() == 1
     assert PensionValueEntry.objects.count() == 96
-    assert list(ContributionPlan.objects.order_by("amount").values_list("amount", flat=True)) == [1000, 2400]
+    assert list(ContributionPlan.objects.order_by("amount").values_list("amount", flat=True)) == [
+        1000,
+        2400,
+    ]
     assert user.retirement_goal_amount == 4_000_000
     for valued in selectors.valued(selectors.portfolios_of(user)):
         assert valued.summary.missing == []
         assert valued.summary.market_value > 0
 
-    before = (Transaction.objects.count(), Import.objects.count(), PensionValueEntry.objects.count())
+    before = (
+        Transaction.objects.count(),
+        Import.objects.count(),
+        PensionValueEntry.objects.count(),
+    )
     call_command("make_demo")
     assert password in capsys.readouterr().out
-    assert (Transaction.objects.count(), Import.objects.count(), PensionValueEntry.objects.count()) == before
+    assert (
+        Transaction.objects.count(),
+        Import.objects.count(),
+        PensionValueEntry.objects.count(),
+    ) == before
     assert ContributionPlan.objects.count() == 2
 
 
@@ -67,8 +78,12 @@ def test_a_password_that_was_changed_is_not_printed_again(in_a_folder_of_its_own
     assert user.check_password("another one entirely")
 
 
-def test_a_demo_that_is_broken_off_before_an_account_has_its_values_is_made_whole_by_the_next(in_a_folder_of_its_own):
-    broken_off = patch.object(PensionValueEntry.objects, "bulk_create", side_effect=KeyboardInterrupt)
+def test_a_demo_that_is_broken_off_before_an_account_has_its_values_is_made_whole_by_the_next(
+    in_a_folder_of_its_own,
+):
+    broken_off = patch.object(
+        PensionValueEntry.objects, "bulk_create", side_effect=KeyboardInterrupt
+    )
     with broken_off, pytest.raises(KeyboardInterrupt):
         call_command("make_demo")
     assert PensionAccount.objects.count() == 0

@@ -1,4 +1,6 @@
-"""What docs/deploy.md and README.md promise: files that are as said, and commands that work as they stand there."""
+"""What docs/deploy.md and README.md promise: files that are as said, and commands that work as they
+stand there.
+"""
 
 import json
 import os
@@ -26,13 +28,17 @@ DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 
-# --- Files -----------------------------------------------------------------------------------------------------------
+# --- Files ----------------------------------------------------------------------------------------
 
 
 def stages():
     """[[(instruction, rest)]]: the Dockerfile's stages."""
     text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
-    lines = [line.split(None, 1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [
+        line.split(None, 1)
+        for line in text.splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
     starts = [at for at, line in enumerate(lines) if line[0] == "FROM"]
     return [lines[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
 
@@ -43,9 +49,18 @@ def test_the_image_has_two_stages_serves_without_root_and_says_how_it_is():
     assert any("pip install --require-hashes -r requirements.txt" in rest for _, rest in build)
     instructions = [name for name, _ in final]
     assert final[instructions.index("USER")][1] == "10001"
-    assert "RUN" not in instructions[instructions.index("USER") :]  # what runs can change nothing of it
-    assert final[instructions.index("HEALTHCHECK")][1].endswith('["python", "-m", "financeproj.probe"]')
-    secrets = [rest for stage in stages() for name, rest in stage if name in ("ENV", "ARG") and "SECRET" in rest]
+    assert (
+        "RUN" not in instructions[instructions.index("USER") :]
+    )  # what runs can change nothing of it
+    assert final[instructions.index("HEALTHCHECK")][1].endswith(
+        '["python", "-m", "financeproj.probe"]'
+    )
+    secrets = [
+        rest
+        for stage in stages()
+        for name, rest in stage
+        if name in ("ENV", "ARG") and "SECRET" in rest
+    ]
     assert secrets == []
 
 
@@ -67,8 +82,13 @@ def test_compose_starts_everything_after_the_migrations_on_read_only_file_system
         assert services[name]["tmpfs"] == ["/tmp", "/app/var"], name
         assert services[name]["volumes"] == ["backups:/backups"], name
     for name in ("web", "worker", "beat"):
-        waits = {other: condition["condition"] for other, condition in services[name]["depends_on"].items()}
-        assert waits == {"release": "service_completed_successfully", "redis": "service_healthy"}, name
+        waits = {
+            other: condition["condition"]
+            for other, condition in services[name]["depends_on"].items()
+        }
+        assert waits == {"release": "service_completed_successfully", "redis": "service_healthy"}, (
+            name
+        )
     assert services["web"]["ports"] == ["127.0.0.1:8000:8000"]
     used = {volume.split(":")[0] for service in services.values() for volume in service["volumes"]}
     assert used == set(compose["volumes"])
@@ -109,10 +129,13 @@ def test_the_health_check_tells_a_server_that_lives_from_one_that_does_not(live_
     probe = [sys.executable, "-m", "financeproj.probe"]
     environment = {**os.environ, "ALLOWED_HOSTS": "localhost,finance.example.org"}
     assert subprocess.run(probe, cwd=ROOT, env=environment | {"PORT": port}).returncode == 0
-    assert subprocess.run(probe, cwd=ROOT, env=environment | {"PORT": str(free_port())}).returncode == 1
+    assert (
+        subprocess.run(probe, cwd=ROOT, env=environment | {"PORT": str(free_port())}).returncode
+        == 1
+    )
 
 
-# --- Commands --------------------------------------------------------------------------------------------------------
+# --- Commands -------------------------------------------------------------------------------------
 
 
 def commands_of(text, heading, end):
@@ -130,7 +153,9 @@ class Clean:
         self.code = place / "financeproj"
         self.code.mkdir()
         self.home.mkdir()
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+        ).stdout
         for name in filter(None, listed.decode().split("\0")):
             (self.code / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.code / name)
@@ -140,7 +165,14 @@ class Clean:
             place.chmod(0o755)
             for path in [self.home, self.code, *self.code.rglob("*")]:
                 os.chown(path, self.user.pw_uid, self.user.pw_gid)
-        names = ("PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE", "http_proxy", "https_proxy")
+        names = (
+            "PIP_INDEX_URL",
+            "PIP_CONFIG_FILE",
+            "PIP_CERT",
+            "SSL_CERT_FILE",
+            "http_proxy",
+            "https_proxy",
+        )
         self.environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
@@ -149,7 +181,11 @@ class Clean:
         }
 
     def start(self, script, **environment):
-        kwargs = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
+        kwargs = (
+            {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+            if self.user
+            else {}
+        )
         return subprocess.Popen(
             ["bash", "-euc", script],
             cwd=self.code,
@@ -172,8 +208,12 @@ class Clean:
 @pytest.fixture(scope="module")
 def clean():
     if os.environ.get("DEPLOY_TEST") != "1":
-        pytest.skip("`make deploy-test` runs it: it installs every package anew, which takes minutes")
-    with tempfile.TemporaryDirectory(prefix="clean-") as place:  # pytest's own folders are closed to others
+        pytest.skip(
+            "`make deploy-test` runs it: it installs every package anew, which takes minutes"
+        )
+    with tempfile.TemporaryDirectory(
+        prefix="clean-"
+    ) as place:  # pytest's own folders are closed to others
         yield Clean(Path(place))
 
 
@@ -197,7 +237,9 @@ def end(process):
 
 
 def test_the_two_commands_of_the_readme(clean):
-    demo, test = re.findall(r"^make (\w+)", re.search(r"```\n(make demo.*?)```", README, re.DOTALL)[1], re.MULTILINE)
+    demo, test = re.findall(
+        r"^make (\w+)", re.search(r"```\n(make demo.*?)```", README, re.DOTALL)[1], re.MULTILINE
+    )
     assert (demo, test) == ("demo", "test")
     port = free_port()
     process = clean.start("make demo", PORT=str(port))
@@ -205,14 +247,19 @@ def test_the_two_commands_of_the_readme(clean):
         wait_for(f"http://127.0.0.1:{port}/healthz", process)
         password = (clean.code / "var" / "demo_password").read_text()
         body = {"username": "demo", "password": password}
-        token = requests.post(f"http://127.0.0.1:{port}/api/v1/auth/login", json=body, timeout=30).json()["access"]
+        token = requests.post(
+            f"http://127.0.0.1:{port}/api/v1/auth/login", json=body, timeout=30
+        ).json()["access"]
         portfolios = requests.get(
-            f"http://127.0.0.1:{port}/api/v1/portfolios", headers={"Authorization": f"Bearer {token}"}, timeout=30
+            f"http://127.0.0.1:{port}/api/v1/portfolios",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
         ).json()
         assert [one["name"] for one in portfolios] == ["Nordic savings", "Wall Street"]
     finally:
         end(process)
-    # All tests again would be all of CI again: that the command sets itself up and runs is what matters here.
+    # All tests again would be all of CI again: that the command sets itself up and runs is what
+    # matters here.
     assert " passed" in clean.run("make test", PYTEST_ADDOPTS="financeproj/core --no-cov")
 
 
@@ -221,11 +268,13 @@ def test_the_steps_of_the_deployment(clean, own_postgres, own_redis):
         admin.execute("CREATE USER finance")
         admin.execute("CREATE DATABASE finance OWNER finance")
     for made in (".venv", "var", ".env", "staticfiles"):
-        shutil.rmtree(clean.code / made) if (clean.code / made).is_dir() else (clean.code / made).unlink(
-            missing_ok=True
-        )
+        shutil.rmtree(clean.code / made) if (clean.code / made).is_dir() else (
+            clean.code / made
+        ).unlink(missing_ok=True)
     port, backups = free_port(), clean.home / "backups"
-    install, configure, prepare, serve, doctor = commands_of(DOCUMENT, "## Without containers", "## The proxy")
+    install, configure, prepare, serve, doctor = commands_of(
+        DOCUMENT, "## Without containers", "## The proxy"
+    )
     clean.run(install)
     for written, ours in (
         ("127.0.0.1:5432", f"127.0.0.1:{own_postgres.port}"),
@@ -239,16 +288,28 @@ def test_the_steps_of_the_deployment(clean, own_postgres, own_redis):
     clean.run(prepare, given="correct horse battery\n")
     assert serve.count("PORT=8000") == 1
     process = clean.start(serve.replace("PORT=8000", f"PORT={port}"))
-    behind_a_proxy = {"Host": "finance.example.org", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+    behind_a_proxy = {
+        "Host": "finance.example.org",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-For": "192.0.2.1",
+    }
     url = f"http://127.0.0.1:{port}"
     try:
         assert wait_for(f"{url}/readyz", process, headers=behind_a_proxy).json()["status"] == "ok"
         redirect = requests.get(
-            f"{url}/login", headers={"Host": "finance.example.org"}, allow_redirects=False, timeout=30
+            f"{url}/login",
+            headers={"Host": "finance.example.org"},
+            allow_redirects=False,
+            timeout=30,
         )
-        assert (redirect.status_code, redirect.headers["Location"]) == (301, "https://finance.example.org/login")
+        assert (redirect.status_code, redirect.headers["Location"]) == (
+            301,
+            "https://finance.example.org/login",
+        )
         body = {"username": "kari", "password": "correct horse battery"}
-        login = requests.post(f"{url}/api/v1/auth/login", json=body, headers=behind_a_proxy, timeout=30)
+        login = requests.post(
+            f"{url}/api/v1/auth/login", json=body, headers=behind_a_proxy, timeout=30
+        )
         assert login.status_code == 200
         until = time.monotonic() + 90
         while "All is well." not in (said := _said(clean, doctor)) and time.monotonic() < until:

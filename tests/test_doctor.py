@@ -1,4 +1,6 @@
-"""`manage.py doctor` finds what is wrong, says nothing of a healthy installation, and mends what is safe to mend."""
+"""`manage.py doctor` finds what is wrong, says nothing of a healthy installation, and mends what is
+safe to mend.
+"""
 
 import os
 import stat
@@ -18,7 +20,14 @@ from integrations import background, simulated
 from integrations.backups.services import make_backup
 from integrations.models import Backup
 from marketdata import series
-from marketdata.models import CurrencyPair, HistoricalExchangeRate, PairVector, StockMetadata, StockQuote, StockVector
+from marketdata.models import (
+    CurrencyPair,
+    HistoricalExchangeRate,
+    PairVector,
+    StockMetadata,
+    StockQuote,
+    StockVector,
+)
 from marketdata.tests.factories import instrument, with_closes, with_quote, with_rates
 from pensions.models import PensionAccount
 from portfolios import selectors, services
@@ -44,22 +53,46 @@ def place(settings, tmp_path):
 
 @pytest.fixture
 def healthy(place, user):
-    """Such an installation with a holding in each of two currencies, one sold out, and every vector stored."""
+    """Such an installation with a holding in each of two currencies, one sold out, and every vector
+    stored.
+    """
     portfolio = services.create_portfolio(user=user, name="Nordic savings", currency="NOK")
     today = timezone.localdate()
     with_rates("USD", "NOK", {today - timedelta(days=ago): "10.5" for ago in range(10)})
-    for ticker, currency in (("FJORD.DEMO", "NOK"), ("ATLAS.USD.DEMO", "USD"), ("BREEN.DEMO", "NOK")):
-        stock = instrument(ticker, currency=currency, source="simulated", history_fetched_at=timezone.now())
+    for ticker, currency in (
+        ("FJORD.DEMO", "NOK"),
+        ("ATLAS.USD.DEMO", "USD"),
+        ("BREEN.DEMO", "NOK"),
+    ):
+        stock = instrument(
+            ticker, currency=currency, source="simulated", history_fetched_at=timezone.now()
+        )
         days = dict(simulated.closes(ticker, today - timedelta(days=20), today))
         with_quote(with_closes(stock, days, "simulated"), days[max(days)], max(days))
         rate = D("10.5") if currency == "USD" else None
-        record = partial(services.record_transaction, portfolio=portfolio, stock=stock, exchange_rate=rate)
-        for day, kind, quantity in ((3, "buy", 10), (4, "buy", 7), (5, "sell", 17 if ticker == "BREEN.DEMO" else 3)):
-            record(type=kind, date=date(2024, 5, day), quantity=D(quantity), price=D("99.5"), commission=D(day))
+        record = partial(
+            services.record_transaction, portfolio=portfolio, stock=stock, exchange_rate=rate
+        )
+        for day, kind, quantity in (
+            (3, "buy", 10),
+            (4, "buy", 7),
+            (5, "sell", 17 if ticker == "BREEN.DEMO" else 3),
+        ):
+            record(
+                type=kind,
+                date=date(2024, 5, day),
+                quantity=D(quantity),
+                price=D("99.5"),
+                commission=D(day),
+            )
     series.prepare(selectors.held_stock_ids())
     series.rates([("USD", "NOK")], today, today)
     shelf_of(Portfolio.objects.all())
-    assert (StockVector.objects.count(), PairVector.objects.count(), TransactionVector.objects.count()) == (2, 1, 1)
+    assert (
+        StockVector.objects.count(),
+        PairVector.objects.count(),
+        TransactionVector.objects.count(),
+    ) == (2, 1, 1)
     return place
 
 
@@ -172,7 +205,10 @@ def test_a_stored_average_that_differs_from_the_replay(healthy, doctor):
     Holding.objects.filter(pk=holding.pk).update(average_cost_per_share=right + D("0.01"))
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert f"FJORD.DEMO in Nordic savings ({holding.pk}): average_cost_per_share is {right + D('0.01')}, " in said
+    assert (
+        f"FJORD.DEMO in Nordic savings ({holding.pk}): average_cost_per_share is {right + D('0.01')}, "
+        in said
+    )
     code, said = doctor("--fix")
     assert (code, said.splitlines()[-1]) == (0, "All is well.")
     assert held().average_cost_per_share == right
@@ -188,16 +224,23 @@ def test_a_holding_below_zero(healthy, doctor):
     holding = held()
     right = holding.current_quantity
     if connection.vendor == "sqlite":
-        change = f"UPDATE portfolios_holding SET current_quantity = -5 WHERE id = '{holding.pk.hex}'"
+        change = (
+            f"UPDATE portfolios_holding SET current_quantity = -5 WHERE id = '{holding.pk.hex}'"
+        )
         past_the_program(change)
     else:  # the test's rollback brings the constraints back
         past_the_program("SET CONSTRAINTS ALL IMMEDIATE")
         for name in ("holding_quantity_not_negative", "holding_average_while_open"):
             past_the_program(f"ALTER TABLE portfolios_holding DROP CONSTRAINT {name}")
-        past_the_program(f"UPDATE portfolios_holding SET current_quantity = -5 WHERE id = '{holding.pk}'")
+        past_the_program(
+            f"UPDATE portfolios_holding SET current_quantity = -5 WHERE id = '{holding.pk}'"
+        )
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert f"ledger: FJORD.DEMO in Nordic savings ({holding.pk}): the holding is below zero: -5.\n" in said
+    assert (
+        f"ledger: FJORD.DEMO in Nordic savings ({holding.pk}): the holding is below zero: -5.\n"
+        in said
+    )
     assert doctor("--fix")[0] == 0
     assert held().current_quantity == right
 
@@ -223,7 +266,8 @@ def test_a_vector_of_a_version_that_is_not_there_yet(healthy, doctor, model):
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
     assert (
-        f"{model.__name__} {vector.pk} claims version {vector.version + 3}, the rows are at {vector.version}." in said
+        f"{model.__name__} {vector.pk} claims version {vector.version + 3}, the rows are at {vector.version}."
+        in said
     )
     assert doctor("--fix")[0] == 0
     assert not model.objects.filter(pk=vector.pk).exists()
@@ -248,10 +292,12 @@ def test_a_vector_that_is_behind_is_no_fault(healthy, doctor):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_orphaned_vector(healthy, doctor):
-    stock = StockMetadata.objects.exclude(holdings__isnull=False).first() or StockMetadata.objects.create(
-        ticker="LONE", currency="NOK", source="simulated"
+    stock = StockMetadata.objects.exclude(
+        holdings__isnull=False
+    ).first() or StockMetadata.objects.create(ticker="LONE", currency="NOK", source="simulated")
+    StockVector.objects.update_or_create(
+        stock=stock, defaults={"version": 0, "first_day": None, "data": b""}
     )
-    StockVector.objects.update_or_create(stock=stock, defaults={"version": 0, "first_day": None, "data": b""})
     name = stock.pk.hex if connection.vendor == "sqlite" else str(stock.pk)
     past_the_program(
         f"DELETE FROM marketdata_historicalstockprice WHERE stock_id = '{name}'",
@@ -262,14 +308,19 @@ def test_an_orphaned_vector(healthy, doctor):
     )
     code, said = doctor()
     assert code == 1
-    assert "orphans: 1 rows of marketdata_stockvector refer by stock_id to rows that are not there." in said
+    assert (
+        "orphans: 1 rows of marketdata_stockvector refer by stock_id to rows that are not there."
+        in said
+    )
     assert f"vectors: StockVector {stock.pk} belongs to nothing." in said
     assert doctor("--fix")[0] == 0
     assert not StockVector.objects.filter(pk=stock.pk).exists()
 
 
 def test_an_import_that_nobody_can_finish(healthy, doctor):
-    Import.objects.create(portfolio=Portfolio.objects.get(), file_name="trades.csv", state="running")
+    Import.objects.create(
+        portfolio=Portfolio.objects.get(), file_name="trades.csv", state="running"
+    )
     assert "imports: 1 imports are said to run, and nobody can finish them." in doctor()[1]
 
 
@@ -279,7 +330,10 @@ def test_a_backup_older_than_two_days_and_a_new_one(healthy, doctor):
     Backup.objects.update(made_at=made_at)
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert f"backups: The newest backup is of {made_at:%Y-%m-%d %H:%M} UTC.\n    manage.py backup" in said
+    assert (
+        f"backups: The newest backup is of {made_at:%Y-%m-%d %H:%M} UTC.\n    manage.py backup"
+        in said
+    )
     assert doctor("--fix")[0] == 0
     assert Backup.objects.count() == 2
 
@@ -312,7 +366,10 @@ def test_a_world_readable_env_file_which_it_closes(healthy, doctor):
     path.chmod(0o644)
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert f"{path} holds secrets and every user of this machine may read or change it.\n    chmod o= {path}" in said
+    assert (
+        f"{path} holds secrets and every user of this machine may read or change it.\n    chmod o= {path}"
+        in said
+    )
     assert doctor("--fix")[0] == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
@@ -336,12 +393,14 @@ def test_a_write_of_the_future(healthy, doctor):
     assert "clock: What was written last is 60 minutes in the future" in doctor()[1]
 
 
-def test_a_ledger_of_any_size_is_read_in_few_queries(healthy, doctor, django_assert_max_num_queries):
+def test_a_ledger_of_any_size_is_read_in_few_queries(
+    healthy, doctor, django_assert_max_num_queries
+):
     with django_assert_max_num_queries(110):
         assert doctor()[0] == 0
 
 
-# --- In processes of their own ----------------------------------------------------------------------------------------
+# --- In processes of their own --------------------------------------------------------------------
 
 
 def test_a_clock_an_hour_off_a_redis_and_a_database_that_are_not_there(installation):

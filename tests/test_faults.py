@@ -1,4 +1,6 @@
-"""The rows of the fault table that need no server of their own: kill -9, a full disk, a clock that was moved."""
+"""The rows of the fault table that need no server of their own: kill -9, a full disk, a clock that
+was moved.
+"""
 
 import json
 import os
@@ -20,14 +22,16 @@ from tests.servers.processes import Installation, installation  # noqa: F401
 from tests.servers.services import SERVICES, OwnPostgres, postgresql_programs
 from tests.servers.ynab import KEY, ynab_server
 
-# --- Every task, killed at any point ---------------------------------------------------------------------------------
+# --- Every task, killed at any point --------------------------------------------------------------
 
 KILLER = "tests/servers/killer.py"
 POINTS = 3
 
 
 def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
-    """Each task is killed before its first statement, half way and near its end, then run to its end."""
+    """Each task is killed before its first statement, half way and near its end, then run to its
+    end.
+    """
     yahoo.list("ACME", [100.0 + number for number in range(300)], splits={})
     yahoo.list_rate("USD", "NOK", [10.0 + number / 100 for number in range(300)])
     app.loader.import_default_modules()
@@ -69,7 +73,7 @@ def test_a_worker_that_is_told_to_end_finishes_the_task_that_runs(installation, 
     )
 
 
-# --- A database that is away ------------------------------------------------------------------------------------------
+# --- A database that is away ----------------------------------------------------------------------
 
 
 def test_whoever_has_a_session_is_told_too_that_the_database_is_away(tmp_path):
@@ -82,9 +86,17 @@ def test_whoever_has_a_session_is_told_too_that_the_database_is_away(tmp_path):
             cookie = {"Cookie": f"sessionid={'s' * 32}"}
             return requests.get(site.url + path, headers=cookie, allow_redirects=False, timeout=30)
 
-        assert [ask(path).status_code for path in ("/healthz", "/nothing", "/i18n/texts.js")] == [200, 404, 200]
+        assert [ask(path).status_code for path in ("/healthz", "/nothing", "/i18n/texts.js")] == [
+            200,
+            404,
+            200,
+        ]
         ready = ask("/readyz")
-        assert (ready.status_code, ready.json()["database"], ready.json()["cache"]) == (503, "failed", "ok")
+        assert (ready.status_code, ready.json()["database"], ready.json()["cache"]) == (
+            503,
+            "failed",
+            "ok",
+        )
         refused = ask("/api/v1/portfolios")
         (error,) = refused.json()["errors"]
         assert (refused.status_code, error["code"]) == (503, "database_unavailable")
@@ -98,17 +110,29 @@ def test_whoever_has_a_session_is_told_too_that_the_database_is_away(tmp_path):
         site.stop()
     lines = [json.loads(line) for line in site.log().splitlines() if line.startswith("{")]
     assert {line["status"] for line in lines if line["event"] == "request_failed"} == {503}
-    assert [line for line in lines if line["logger"] == "gunicorn.error" and line["level"] == "error"] == []
+    assert [
+        line for line in lines if line["logger"] == "gunicorn.error" and line["level"] == "error"
+    ] == []
 
 
-# --- A full disk -----------------------------------------------------------------------------------------------------
+# --- A full disk ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def small_disk():
     """A file system of 24 MB, or of 128 MB where a whole PostgreSQL has to lie in it."""
-    with TemporaryDirectory(prefix="disk-") as place:  # pytest's folders are closed to the user postgres
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={'128m' if SERVICES else '24m'}", "tmpfs", place]
+    with TemporaryDirectory(
+        prefix="disk-"
+    ) as place:  # pytest's folders are closed to the user postgres
+        mount = [
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size={'128m' if SERVICES else '24m'}",
+            "tmpfs",
+            place,
+        ]
         mounted = subprocess.run(mount, capture_output=True, text=True)
         if mounted.returncode:
             pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
@@ -118,7 +142,9 @@ def small_disk():
 
 @pytest.fixture
 def database_on_it(small_disk):
-    """The URL of a database on the small disk: SQLite's file, or a PostgreSQL of its own with its log and tables."""
+    """The URL of a database on the small disk: SQLite's file, or a PostgreSQL of its own with its
+    log and tables.
+    """
     if not SERVICES:
         yield f"sqlite:///{small_disk / 'db.sqlite3'}"
         return
@@ -128,14 +154,18 @@ def database_on_it(small_disk):
     postgres.stop()
 
 
-def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(installation, small_disk, database_on_it):
+def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(
+    installation, small_disk, database_on_it
+):
     site = installation
     site.environment["DATABASE_URL"] = database_on_it
     site.manage("migrate", "--verbosity", "0")
     site.start_web()
     session = site.sign_in()
     api = f"{site.url}/api/v1"
-    portfolio = session.post(f"{api}/portfolios", json={"name": "Nordic", "currency": "NOK"}, timeout=30).json()["id"]
+    portfolio = session.post(
+        f"{api}/portfolios", json={"name": "Nordic", "currency": "NOK"}, timeout=30
+    ).json()["id"]
 
     def send(name, rows):
         data = csv(*(f"2024-01-02,buy,FJORD.DEMO,1,{row + 1}" for row in range(rows)))
@@ -165,11 +195,13 @@ def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(installat
     assert site.shell(faults) == "[]"
 
 
-# --- The clock -------------------------------------------------------------------------------------------------------
+# --- The clock ------------------------------------------------------------------------------------
 
 
 def test_across_the_turn_of_the_year_today_is_that_of_the_time_zone(installation):
-    """At 23:30 in Oslo the new year is the future; an hour later it is today, and in UTC it is still the old one."""
+    """At 23:30 in Oslo the new year is the future; an hour later it is today, and in UTC it is
+    still the old one.
+    """
     site = installation
     eve = datetime(2026, 12, 31, 23, 30, tzinfo=ZoneInfo("Europe/Oslo"))
     site.environment["TIME_ZONE"] = "Europe/Oslo"
@@ -180,13 +212,23 @@ def test_across_the_turn_of_the_year_today_is_that_of_the_time_zone(installation
         site.start_web()
 
     def buy(day):
-        body = {"portfolio_id": portfolio, "ticker": "FJORD.DEMO", "type": "buy", "quantity": 1, "price": 100}
-        return session.post(f"{site.url}/api/v1/transactions", json=body | {"date": day}, timeout=30)
+        body = {
+            "portfolio_id": portfolio,
+            "ticker": "FJORD.DEMO",
+            "type": "buy",
+            "quantity": 1,
+            "price": 100,
+        }
+        return session.post(
+            f"{site.url}/api/v1/transactions", json=body | {"date": day}, timeout=30
+        )
 
     move_clock_to(eve)
     session = site.sign_in()
     url = f"{site.url}/api/v1/portfolios"
-    portfolio = session.post(url, json={"name": "Nordic", "currency": "NOK"}, timeout=30).json()["id"]
+    portfolio = session.post(url, json={"name": "Nordic", "currency": "NOK"}, timeout=30).json()[
+        "id"
+    ]
     assert buy("2026-12-31").status_code == 201
     early = buy("2027-01-01")
     assert (early.status_code, early.json()["errors"][0]["code"]) == (422, "future_date")
@@ -206,10 +248,14 @@ def _token(site):
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("zone", ["Europe/Oslo", "America/New_York", "UTC"])
-@pytest.mark.parametrize("day", ["2027-03-14", "2027-03-28", "2027-10-31", "2027-11-07", "2026-12-31"])
+@pytest.mark.parametrize(
+    "day", ["2027-03-14", "2027-03-28", "2027-10-31", "2027-11-07", "2026-12-31"]
+)
 def test_on_days_of_23_and_25_hours_and_at_the_years_end_what_is_nightly_runs_once(zone, day):
     """Beat's own code, asked every five minutes for three days around the change."""
-    start = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=ZoneInfo(zone)) - timedelta(days=1)
+    start = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=ZoneInfo(zone)) - timedelta(
+        days=1
+    )
     nightly = {
         name: entry["schedule"]
         for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
@@ -226,4 +272,6 @@ def test_on_days_of_23_and_25_hours_and_at_the_years_end_what_is_nightly_runs_on
             if schedule.is_due(last).is_due:
                 last = clock()
                 runs.append(last.date())
-        assert [str(run) for run in runs] == [str(start.date() + timedelta(days=one)) for one in range(3)], name
+        assert [str(run) for run in runs] == [
+            str(start.date() + timedelta(days=one)) for one in range(3)
+        ], name

@@ -1,7 +1,8 @@
-"""The fault table of docs/operations.md where a server is concerned: each is really stopped, killed or made to hang.
+"""The fault table of docs/operations.md where a server is concerned: each is really stopped, killed
+or made to hang.
 
-One installation of real processes (two web processes, a worker) on a PostgreSQL and a Redis of its own. What is in the
-database is counted before and after.
+One installation of real processes (two web processes, a worker) on a PostgreSQL and a Redis of its
+own. What is in the database is counted before and after.
 """
 
 import json
@@ -41,24 +42,33 @@ class Site:
 
     def sign_in(self):
         self.session = self.installation.sign_in()
-        self.portfolio = self.post("/portfolios", {"name": "Nordic", "currency": "NOK"}).json()["id"]
+        self.portfolio = self.post("/portfolios", {"name": "Nordic", "currency": "NOK"}).json()[
+            "id"
+        ]
 
     def get(self, path, base=API):
         return self.session.get(f"{self.installation.url}{base}{path}", timeout=30)
 
     def post(self, path, body=None, **more):
-        return self.session.post(f"{self.installation.url}{API}{path}", json=body, timeout=60, **more)
+        return self.session.post(
+            f"{self.installation.url}{API}{path}", json=body, timeout=60, **more
+        )
 
     def buy(self, ticker, quantity=1):
         body = {"portfolio_id": self.portfolio, "ticker": ticker, "currency": "USD", "type": "buy"}
-        return self.post("/transactions", body | {"date": "2024-05-02", "quantity": quantity, "price": 100})
+        return self.post(
+            "/transactions", body | {"date": "2024-05-02", "quantity": quantity, "price": 100}
+        )
 
     def import_rows(self, count, name, day):
         data = csv(*(f"{day},buy,T{row % 20}.DEMO,1,{row + 1}" for row in range(count)))
         files = {"file": (name, data)}
         form = {"portfolio_id": self.portfolio}
         return self.session.post(
-            f"{self.installation.url}{API}/transactions/import-csv", data=form, files=files, timeout=120
+            f"{self.installation.url}{API}/transactions/import-csv",
+            data=form,
+            files=files,
+            timeout=120,
         )
 
     def sql(self, statement):
@@ -67,7 +77,10 @@ class Site:
 
     def counts(self):
         with psycopg.connect(self.postgres.url) as database:
-            return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+            return {
+                table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in TABLES
+            }
 
     def is_ready(self):
         return self.get("/readyz", base="").status_code == 200
@@ -101,7 +114,9 @@ def site(tmp_path_factory, own_postgres, own_redis):
             made.sign_in()
             assert made.buy("ACME", 10).status_code == 201
             made.wait_for(lambda: " ready." in installation.log(), "the worker")
-            made.wait_for(lambda: installation.log().count("market_data_ready") >= 2, "both web processes")
+            made.wait_for(
+                lambda: installation.log().count("market_data_ready") >= 2, "both web processes"
+            )
             yield made
         finally:
             installation.stop()
@@ -115,9 +130,14 @@ def timed(call):
 
 
 def waits_for_redis(site, ticker):
-    """(status, seconds beyond what the same takes in health) of reads, a write and a probe, one by one and together."""
+    """(status, seconds beyond what the same takes in health) of reads, a write and a probe, one by
+    one and together.
+    """
     reads = ["/portfolios", f"/portfolios/{site.portfolio}/holdings", "/dashboard"]
-    usual = max(statistics.median(timed(lambda: site.get(path))[1] for _ in range(5)) for path in reads)  # noqa: B023
+    usual = max(
+        statistics.median(timed(lambda: site.get(path))[1] for _ in range(5))  # noqa: B023
+        for path in reads
+    )
     yield usual
     found = [timed(lambda: site.get(path)) for path in reads for _ in range(3)]  # noqa: B023
     found += [timed(lambda: site.buy(ticker)), timed(lambda: site.get("/healthz", base=""))]
@@ -147,7 +167,9 @@ def without_redis(site, ticker, strike, end):
     # The message was lost; what it was for stands in the database, and beat asks for all of it.
     site.installation.shell("from portfolios.tasks import refresh_histories as r; r()")
     fetched = f"SELECT history_fetched_at FROM marketdata_stockmetadata WHERE ticker = '{ticker}'"
-    site.wait_for(lambda: site.sql(fetched).fetchone()[0], "the history, by the worker that was there before")
+    site.wait_for(
+        lambda: site.sql(fetched).fetchone()[0], "the history, by the worker that was there before"
+    )
     assert site.counts()["portfolios_transaction"] == after["portfolios_transaction"]
 
 
@@ -162,8 +184,12 @@ def test_redis_hanging_nobody_waits_for_it_longer_than_a_second(site):
 def test_postgresql_restarted_the_next_request_works(site):
     before = site.counts()
     with ThreadPoolExecutor(16) as pool:
-        assert {answer.status_code for answer in pool.map(lambda _: site.get("/dashboard"), range(64))} == {200}
-    ours = site.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").fetchone()[0]
+        assert {
+            answer.status_code for answer in pool.map(lambda _: site.get("/dashboard"), range(64))
+        } == {200}
+    ours = site.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    ).fetchone()[0]
     assert ours > 6  # many connections are broken at once
     site.postgres.stop(signal.SIGINT)
     down = site.get("/portfolios")
@@ -181,7 +207,9 @@ def test_postgresql_restarted_the_next_request_works(site):
     assert site.buy("ACME").status_code == 201
 
 
-def test_postgresql_crashed_in_the_middle_of_an_import_leaves_nothing_of_it_and_it_is_done_once(site):
+def test_postgresql_crashed_in_the_middle_of_an_import_leaves_nothing_of_it_and_it_is_done_once(
+    site,
+):
     before = site.counts()
     answer = site.import_rows(8000, "crash.csv", "2024-01-02")
     assert answer.status_code == 202
@@ -193,7 +221,9 @@ def test_postgresql_crashed_in_the_middle_of_an_import_leaves_nothing_of_it_and_
     assert torn["portfolios_transaction"] == before["portfolios_transaction"]
     assert torn["portfolios_pendingimport"] == 1
     site.redis.forget()  # the lease, which lasts a minute
-    site.installation.shell("from integrations.tasks import resume_imports as r; r()")  # as beat does every minute
+    site.installation.shell(
+        "from integrations.tasks import resume_imports as r; r()"
+    )  # as beat does every minute
     site.wait_for(lambda: site.get(url).json()["state"] == "done", "the end of the import", 90)
     after = site.counts()
     assert after["portfolios_transaction"] == before["portfolios_transaction"] + 8000
@@ -202,7 +232,9 @@ def test_postgresql_crashed_in_the_middle_of_an_import_leaves_nothing_of_it_and_
 
 def test_two_beats_by_mistake_do_nothing_twice(site):
     fetched = "SELECT count(*) FROM marketdata_stockmetadata WHERE history_fetched_at IS NOT NULL"
-    site.wait_for(lambda: site.sql(fetched).fetchone()[0], "the history of the first trade")  # or its quote is new
+    site.wait_for(
+        lambda: site.sql(fetched).fetchone()[0], "the history of the first trade"
+    )  # or its quote is new
     site.sql("UPDATE marketdata_stockquote SET fetched_at = fetched_at - interval '1 day'")
     backups = site.installation.place / "backups"
     site.installation.environment |= {"TEST_BEAT_SECONDS": "2", "BACKUP_DIR": str(backups)}
@@ -214,7 +246,14 @@ def test_two_beats_by_mistake_do_nothing_twice(site):
     assert answer.status_code == 202
     beats = [
         site.installation.start(
-            "-m", "celery", "-A", "financeproj", "beat", "--pidfile=", "--schedule", str(site.installation.place / name)
+            "-m",
+            "celery",
+            "-A",
+            "financeproj",
+            "beat",
+            "--pidfile=",
+            "--schedule",
+            str(site.installation.place / name),
         )
         for name in ("one", "two")
     ]
@@ -228,7 +267,12 @@ def test_two_beats_by_mistake_do_nothing_twice(site):
     assert site.counts()["portfolios_transaction"] == before["portfolios_transaction"] + 6000
     assert site.yahoo.asked("chart", "ACME") == 1
     assert len(list(backups.glob("*.zip"))) == 1
-    assert site.installation.shell("from portfolios.services.replay import ledger_faults as f; print(f())") == "[]"
+    assert (
+        site.installation.shell(
+            "from portfolios.services.replay import ledger_faults as f; print(f())"
+        )
+        == "[]"
+    )
 
 
 def test_without_worker_and_beat_everything_is_answered(site):
@@ -253,19 +297,29 @@ def test_ynab_gone_the_last_balance_is_given_and_said_to_be_stale(site):
     assert site.post("/settings/ynab", {"budget_id": plan.id}).json()["verified"] is True
     url = f"/ynab/accounts/{account}/balance"
     assert (site.get(url).json()["balance"], site.get(url).json()["stale"]) == (500000.5, False)
-    site.sql("UPDATE integrations_ynabbudget SET accounts_fetched_at = accounts_fetched_at - interval '1 hour'")
+    site.sql(
+        "UPDATE integrations_ynabbudget SET accounts_fetched_at = accounts_fetched_at - interval '1 hour'"
+    )
     site.ynab.close()
     answer = site.get(url)
-    assert (answer.status_code, answer.json()["balance"], answer.json()["stale"]) == (200, 500000.5, True)
+    assert (answer.status_code, answer.json()["balance"], answer.json()["stale"]) == (
+        200,
+        500000.5,
+        True,
+    )
 
 
 def test_the_log_of_all_that_is_as_docs_operations_says(site):
     """Every line of web, worker and beat but the banners of Celery."""
-    schema = (ROOT / "docs" / "operations.md").read_text().split("## Log lines")[1].split("\n## ")[0]
+    schema = (
+        (ROOT / "docs" / "operations.md").read_text().split("## Log lines")[1].split("\n## ")[0]
+    )
     rows = re.findall(r"^\| (`.*?) \| (.*?) \|", schema, re.MULTILINE)
     fields = {where: set(re.findall(r"`(\w+)`", names)) for names, where in rows}
     always, finished = fields["every line"], fields["`request_finished`, `request_failed`"]
-    lines = [json.loads(line) for line in site.installation.log().splitlines() if line.startswith("{")]
+    lines = [
+        json.loads(line) for line in site.installation.log().splitlines() if line.startswith("{")
+    ]
     assert [line for line in lines if not always <= set(line)] == []
     requests = [line for line in lines if line["event"] in ("request_finished", "request_failed")]
     assert len(requests) > 20
@@ -275,7 +329,11 @@ def test_the_log_of_all_that_is_as_docs_operations_says(site):
     tasks = [line for line in lines if line["event"] == "task_succeeded"]
     assert tasks
     assert [line for line in tasks if not fields["tasks"] <= set(line)] == []
-    assert [line for line in lines if line["level"] not in ("debug", "info", "warning", "error", "critical")] == []
+    assert [
+        line
+        for line in lines
+        if line["level"] not in ("debug", "info", "warning", "error", "critical")
+    ] == []
     assert re.search(r"Bearer (?!\*\*\*)", site.installation.log()) is None
     assert KEY not in site.installation.log()
 

@@ -1,4 +1,6 @@
-"""Imports in an installation of real processes: a worker that is killed leaves nothing half done."""
+"""Imports in an installation of real processes: a worker that is killed leaves nothing half
+done.
+"""
 
 import os
 
@@ -34,22 +36,30 @@ def test_a_killed_worker_is_followed_by_another_and_every_row_is_there_once(site
     )
     assert answer.status_code == 202
     url = f"{site.url}/api/v1/imports/{answer.json()['id']}"
-    site.wait_for(lambda: session.get(url, timeout=30).json()["progress"] > 0.3, "some progress", PATIENCE)
+    site.wait_for(
+        lambda: session.get(url, timeout=30).json()["progress"] > 0.3, "some progress", PATIENCE
+    )
     site.kill(worker)
     assert session.get(url, timeout=30).json()["state"] == "running"
     first = session.get(f"{site.url}/api/v1/transactions", timeout=30).json()
     assert first["results"] == []
-    nothing = (
-        "from portfolios.models import Holding as H, Transaction as T; print(T.objects.count(), H.objects.count())"
-    )
+    nothing = "from portfolios.models import Holding as H, Transaction as T; print(T.objects.count(), H.objects.count())"
     assert site.shell(nothing) == "0 0"
-    site.shell("from tests.servers.cache import empty_cache; empty_cache()")  # the dead worker's lease ends
+    site.shell(
+        "from tests.servers.cache import empty_cache; empty_cache()"
+    )  # the dead worker's lease ends
     site.start_worker()
-    site.shell("from integrations.tasks import resume_imports; resume_imports()")  # as beat does every minute
-    site.wait_for(lambda: session.get(url, timeout=30).json()["state"] == "done", "the end", PATIENCE)
+    site.shell(
+        "from integrations.tasks import resume_imports; resume_imports()"
+    )  # as beat does every minute
+    site.wait_for(
+        lambda: session.get(url, timeout=30).json()["state"] == "done", "the end", PATIENCE
+    )
     assert session.get(url, timeout=30).json()["created"] == ROWS
     # Every row of the file has a price of its own.
     prices = "from portfolios.models import Transaction as T; p = T.objects.values_list('price', flat=True)"
     assert site.shell(f"{prices}; print(len(p), len(set(p)))") == f"{ROWS} {ROWS}"
-    holdings = session.get(f"{site.url}/api/v1/portfolios/{portfolio['id']}/holdings", timeout=60).json()
+    holdings = session.get(
+        f"{site.url}/api/v1/portfolios/{portfolio['id']}/holdings", timeout=60
+    ).json()
     assert [holding["current_quantity"] for holding in holdings] == [ROWS // 50] * 50

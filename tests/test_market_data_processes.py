@@ -32,7 +32,9 @@ def timed(session, url):
 def warmed_up(site, session, yahoo):
     """Both processes have loaded what they need."""
     yahoo.list("WARM", [1.0, 2.0])
-    site.wait_for(lambda: session.get(f"{site.url}/api/v1/stocks/WARM/price", timeout=30).ok, "a price")
+    site.wait_for(
+        lambda: session.get(f"{site.url}/api/v1/stocks/WARM/price", timeout=30).ok, "a price"
+    )
     site.wait_for(lambda: site.log().count("market_data_ready") >= 2, "both processes' market data")
 
 
@@ -42,7 +44,9 @@ def test_forty_requests_for_one_cold_ticker_over_two_processes_are_one_fetch(sit
     yahoo.list("COLD", [100.0, 101.0])
     yahoo.delay = 0.7
     with ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(lambda _: timed(session, f"{site.url}/api/v1/stocks/COLD/price"), range(40)))
+        answers = list(
+            pool.map(lambda _: timed(session, f"{site.url}/api/v1/stocks/COLD/price"), range(40))
+        )
     assert yahoo.asked("chart", "COLD") == 1
     statuses = Counter(status for status, _ in answers)
     # At most half of a process's threads wait; who came when they were taken is told to come again.
@@ -52,7 +56,9 @@ def test_forty_requests_for_one_cold_ticker_over_two_processes_are_one_fetch(sit
     assert yahoo.asked("chart", "COLD") == 1
 
 
-def test_while_all_of_yahoo_hangs_nobody_waits_longer_than_the_limit_and_the_rest_is_answered(site, yahoo):
+def test_while_all_of_yahoo_hangs_nobody_waits_longer_than_the_limit_and_the_rest_is_answered(
+    site, yahoo
+):
     session = site.sign_in()
     warmed_up(site, session, yahoo)
     urls = [f"{site.url}/healthz", f"{site.url}/api/v1/portfolios"]
@@ -62,7 +68,8 @@ def test_while_all_of_yahoo_hangs_nobody_waits_longer_than_the_limit_and_the_res
     yahoo.fault = yahoo.cookie_fault = "hang"
     with ThreadPoolExecutor(40) as pool:
         hanging = [
-            pool.submit(timed, session, f"{site.url}/api/v1/stocks/HANGS{number % 20}/price") for number in range(40)
+            pool.submit(timed, session, f"{site.url}/api/v1/stocks/HANGS{number % 20}/price")
+            for number in range(40)
         ]
         site.wait_for(lambda: yahoo.open_now >= 4, "hanging calls", seconds=5)
         time.sleep(0.3)  # those who may not wait have been told
@@ -87,7 +94,10 @@ def test_after_the_fault_the_next_answer_is_fresh_within_the_breakers_time(site,
     warmed_up(site, session, yahoo)
     yahoo.list("ACME", [100.0, 101.0])
     url = f"{site.url}/api/v1/stocks/ACME/price"
-    yahoo.fault, yahoo.retry_after = "429", "10"  # longer than a slow machine takes for the hundred requests
+    yahoo.fault, yahoo.retry_after = (
+        "429",
+        "10",
+    )  # longer than a slow machine takes for the hundred requests
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: timed(session, url)[0], range(100)))
     assert set(statuses) == {503}
@@ -100,10 +110,14 @@ def test_after_the_fault_the_next_answer_is_fresh_within_the_breakers_time(site,
     assert timed(session, url)[0] == 200
 
 
-def test_a_worker_killed_in_the_middle_of_a_history_leaves_nothing_and_the_next_run_completes_it(installation, yahoo):
+def test_a_worker_killed_in_the_middle_of_a_history_leaves_nothing_and_the_next_run_completes_it(
+    installation, yahoo
+):
     site = installation
     today = timezone.localdate()
-    days = list(weekdays(today - timedelta(days=700), today - timedelta(days=2)))  # all of them closed
+    days = list(
+        weekdays(today - timedelta(days=700), today - timedelta(days=2))
+    )  # all of them closed
     yahoo.list("ACME", {day: 100.0 + number for number, day in enumerate(days)}, splits={})
     stock_id = site.shell(
         "from marketdata.models import StockMetadata as S;"

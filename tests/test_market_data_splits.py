@@ -1,4 +1,6 @@
-"""A split that arrives from the source: the shares follow, once, and the value moves only by the market."""
+"""A split that arrives from the source: the shares follow, once, and the value moves only by the
+market.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
@@ -49,8 +51,14 @@ def split_arrives(market):
 def value(stock, day):
     """Shares held that evening, times the close of the series."""
     shares = D(0)
-    for row in Transaction.objects.filter(holding__stock=stock, date__lte=day).order_by("date", "sequence"):
-        shares = {"buy": shares + row.quantity, "sell": shares - row.quantity, "split": shares * row.quantity}[row.type]
+    for row in Transaction.objects.filter(holding__stock=stock, date__lte=day).order_by(
+        "date", "sequence"
+    ):
+        shares = {
+            "buy": shares + row.quantity,
+            "sell": shares - row.quantity,
+            "split": shares * row.quantity,
+        }[row.type]
     return float(shares) * series.closes([stock.pk], day, day)[0, 0]
 
 
@@ -64,7 +72,9 @@ def test_the_value_moves_only_by_the_market(api, market, portfolio):
     assert after["market_value"] == pytest.approx(4635.9, abs=0.01)
     assert after["day_change"] == pytest.approx(45.9, abs=0.01)
     assert after["cost_basis"] == before["cost_basis"] == 4300
-    values = [value(stock, MONDAY - timedelta(days=n)) for n in (3, 2, 1, 0)] + [value(stock, TUESDAY)]
+    values = [value(stock, MONDAY - timedelta(days=n)) for n in (3, 2, 1, 0)] + [
+        value(stock, TUESDAY)
+    ]
     assert values == pytest.approx([4580, 4580, 4580, 4590, 4635.9], abs=0.01)
 
 

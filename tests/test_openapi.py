@@ -1,4 +1,6 @@
-"""docs/openapi.yaml is what the code serves, and every operation in it has an example that holds."""
+"""docs/openapi.yaml is what the code serves, and every operation in it has an example that
+holds.
+"""
 
 from pathlib import Path
 
@@ -11,7 +13,9 @@ CHECKED_IN = Path(__file__).parent.parent / "docs" / "openapi.yaml"
 
 
 def test_the_checked_in_schema_is_that_of_the_code():
-    assert OpenApiYamlRenderer().render(schema(), renderer_context={}) == CHECKED_IN.read_bytes(), "make openapi"
+    assert OpenApiYamlRenderer().render(schema(), renderer_context={}) == CHECKED_IN.read_bytes(), (
+        "make openapi"
+    )
 
 
 def test_operation_ids_are_names_in_every_language():
@@ -39,12 +43,20 @@ def test_the_operation_has_examples_that_hold(key):
             else:
                 # Of several answers that are right, the one that was recorded is shown.
                 assert int(status) < 300 or status == "422", (status, kind)
-    has_body = any("content" in answer for status, answer in answers_of(operation).items() if int(status) < 300)
+    has_body = any(
+        "content" in answer for status, answer in answers_of(operation).items() if int(status) < 300
+    )
     assert shown == has_body
 
 
 def test_an_answer_that_is_not_in_the_schema_is_found():
     operation = operations()["GET /users/me"]
-    assert answer_faults(operation, 418, "application/json", b"{}") == ["status 418 is not in the schema"]
-    assert answer_faults(operation, 200, "text/html", b"") == ["media type text/html is not in the schema"]
-    assert ": 'id' is a required property" in answer_faults(operation, 200, "application/json", b"{}")
+    assert answer_faults(operation, 418, "application/json", b"{}") == [
+        "status 418 is not in the schema"
+    ]
+    assert answer_faults(operation, 200, "text/html", b"") == [
+        "media type text/html is not in the schema"
+    ]
+    assert ": 'id' is a required property" in answer_faults(
+        operation, 200, "application/json", b"{}"
+    )

@@ -1,4 +1,6 @@
-"""Everything out of one installation and into an empty one on the other engine: the same answers."""
+"""Everything out of one installation and into an empty one on the other engine: the same
+answers.
+"""
 
 import csv
 import io
@@ -32,7 +34,9 @@ def sqlite_file(tmp_path_factory):
 
 @pytest.fixture
 def install(tmp_path, yahoo, django_db_setup, sqlite_file):
-    """Make an installation with an empty database of an engine; its processes reach the test's Yahoo alone."""
+    """Make an installation with an empty database of an engine; its processes reach the test's
+    Yahoo alone.
+    """
     with ExitStack() as stack:
 
         def make(name, engine):
@@ -43,14 +47,20 @@ def install(tmp_path, yahoo, django_db_setup, sqlite_file):
             else:
                 url = stack.enter_context(database_like(django_db_setup, place))
             return Installation(
-                place, url, TEST_YAHOO_URL=yahoo.url, YNAB_API_KEY="key", YNAB_BASE_URL="http://127.0.0.1:9/v1"
+                place,
+                url,
+                TEST_YAHOO_URL=yahoo.url,
+                YNAB_API_KEY="key",
+                YNAB_BASE_URL="http://127.0.0.1:9/v1",
             )
 
         yield make
 
 
 def run(site, *command):
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=site.environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=site.environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
@@ -82,13 +92,17 @@ def csv_files(path):
 
 
 def same_but_for_ids(first, second):
-    """Each id of the one stands for one of the other. Replaying with the splits known there touches `updated_at`."""
+    """Each id of the one stands for one of the other. Replaying with the splits known there touches
+    `updated_at`.
+    """
     ids = {}
     for name, data in first.items():
         rows, theirs = table(data), table(second[name])
         if name == "profile.csv":
             assert (rows[0].pop("username"), theirs[0].pop("username")) == ("demo", "zoë")
-        shared = {row["stock_id"] for row in rows} if name in ("prices.csv", "quotes.csv") else set()
+        shared = (
+            {row["stock_id"] for row in rows} if name in ("prices.csv", "quotes.csv") else set()
+        )
         assert len(rows) == len(theirs), name
         if shared:
             continue  # market data: that which was here stays; its order is that of ids
@@ -104,7 +118,9 @@ def same_but_for_ids(first, second):
 
 def key_of(row):
     return [
-        value for column, value in row.items() if not UUID.fullmatch(value) and column not in ("updated_at", "adopted")
+        value
+        for column, value in row.items()
+        if not UUID.fullmatch(value) and column not in ("updated_at", "adopted")
     ]
 
 
@@ -114,24 +130,33 @@ def table(data):
 
 def unpadded(line):
     return [
-        value.rstrip("0").rstrip(".") if isinstance(value, str) and NUMBER.fullmatch(value) else value
+        value.rstrip("0").rstrip(".")
+        if isinstance(value, str) and NUMBER.fullmatch(value)
+        else value
         for value in json.loads(line)
     ]
 
 
 def tables(path):
-    """Table → its rows without regard to order and to zeros at a number's end, in which the engines differ."""
+    """Table → its rows without regard to order and to zeros at a number's end, in which the engines
+    differ.
+    """
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if name != "manifest.json"]
         return {
-            name: sorted(json.dumps(unpadded(line), sort_keys=True) for line in archive.read(name).splitlines())
+            name: sorted(
+                json.dumps(unpadded(line), sort_keys=True)
+                for line in archive.read(name).splitlines()
+            )
             for name in names
         }
 
 
 @with_services
 @pytest.mark.parametrize(("here", "there"), WAYS)
-def test_what_comes_out_goes_in_elsewhere_and_every_read_answers_alike(install, fill, yahoo, tmp_path, here, there):
+def test_what_comes_out_goes_in_elsewhere_and_every_read_answers_alike(
+    install, fill, yahoo, tmp_path, here, there
+):
     old = install("old", here)
     now = fill(old)
     before = answers(old, now)
@@ -146,7 +171,9 @@ def test_what_comes_out_goes_in_elsewhere_and_every_read_answers_alike(install, 
     new = install("new", there)
     assert "Everything is there for demo" in new.manage("import_data", first)
     same(before, answers(new, now))
-    assert yahoo.asked("chart") == 0  # what prices and rates are needed came along; a search always asks
+    assert (
+        yahoo.asked("chart") == 0
+    )  # what prices and rates are needed came along; a search always asks
     new.manage("export_data", second, "--user", "demo")
     assert csv_files(first) == csv_files(second)  # byte for byte, ids and times too
     assert new.manage("import_data", first, check=False) == ""  # a second time it is refused
@@ -169,22 +196,35 @@ def test_what_comes_out_goes_in_elsewhere_and_every_read_answers_alike(install, 
 
 
 @with_services
-def test_what_only_postgresql_keeps_is_refused_by_sqlite_and_nothing_is_written(install, fill, tmp_path):
+def test_what_only_postgresql_keeps_is_refused_by_sqlite_and_nothing_is_written(
+    install, fill, tmp_path
+):
     old, new = install("old", "postgresql"), install("new", "sqlite")
     fill(old, more_digits=True)
     export = str(tmp_path / "export.zip")
     old.manage("export_data", export, "--user", "demo")
-    assert "proved" in old.manage("backup", "--to", str(tmp_path / "old"))  # the proof has all digits
+    assert "proved" in old.manage(
+        "backup", "--to", str(tmp_path / "old")
+    )  # the proof has all digits
     [backup] = (tmp_path / "old").glob("*.zip")
     for command in (("import_data", export), ("restore", str(backup))):
         done = subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=new.environment, capture_output=True, text=True
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=new.environment,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 1
         assert "digits" in done.stderr
         assert "1.23456789012345678901" in done.stderr or "transactions.csv row" in done.stderr
-    assert new.shell("from financeproj.users.models import User; print(User.objects.count())") == "0"
+    assert (
+        new.shell("from financeproj.users.models import User; print(User.objects.count())") == "0"
+    )
     again = install("again", "postgresql")
     again.manage("import_data", export)
     price = "print(T.objects.filter(price__gt=1, price__lt=2, type='fee').values_list('price', flat=True)[0])"
-    assert again.shell(f"from portfolios.models import Transaction as T; {price}") == "1.23456789012345678901"
+    assert (
+        again.shell(f"from portfolios.models import Transaction as T; {price}")
+        == "1.23456789012345678901"
+    )

@@ -1,4 +1,6 @@
-"""The pages' frames: who sees them, what they may load. What the scripts make of them is in tests/browser."""
+"""The pages' frames: who sees them, what they may load. What the scripts make of them is in
+tests/browser.
+"""
 
 import re
 from pathlib import Path
@@ -22,7 +24,9 @@ def visitor(client, user):
 
 
 def policy(response):
-    return {part.split()[0]: part.split()[1:] for part in response["Content-Security-Policy"].split(";")}
+    return {
+        part.split()[0]: part.split()[1:] for part in response["Content-Security-Policy"].split(";")
+    }
 
 
 def test_the_root_leads_to_the_dashboard(visitor):
@@ -78,7 +82,9 @@ def test_sign_in_and_out(client, user):
 
 
 def test_a_sign_in_never_leads_to_another_host(client, user):
-    response = client.post("/login", {"username": "kari", "password": PASSWORD, "next": "https://evil.example/"})
+    response = client.post(
+        "/login", {"username": "kari", "password": PASSWORD, "next": "https://evil.example/"}
+    )
     assert response["Location"] == "/dashboard"
 
 
@@ -111,7 +117,10 @@ def test_the_language_is_kept_in_a_cookie(client, language):
 
 def test_the_theme_and_hidden_amounts_are_drawn_by_the_server(client):
     client.cookies["theme"], client.cookies["amounts"] = "dark", "hidden"
-    assert '<html lang="en" data-theme="dark" data-amounts="hidden">' in client.get("/login").content.decode()
+    assert (
+        '<html lang="en" data-theme="dark" data-amounts="hidden">'
+        in client.get("/login").content.decode()
+    )
     client.cookies["theme"] = '"><script>'
     assert "data-theme" not in client.get("/login").content.decode()
 
@@ -124,7 +133,9 @@ def test_every_text_has_a_norwegian_translation_that_is_compiled(domain):
     with (folder / f"{domain}.mo").open("rb") as file:
         compiled = {key_of(message): message.string for message in read_mo(file) if message.id}
     assert len(wanted) > 40
-    assert not [key for key, message in wanted.items() if message.fuzzy or not all(listed(message.string))]
+    assert not [
+        key for key, message in wanted.items() if message.fuzzy or not all(listed(message.string))
+    ]
     assert {key: listed(message.string) for key, message in wanted.items()} == {
         key: listed(text) for key, text in compiled.items()
     }
@@ -146,7 +157,11 @@ def test_every_text_in_the_scripts_and_templates_is_in_the_catalogue():
     }
     for domain, (folder, names, pattern) in sources.items():
         with (root / f"locale/nb/LC_MESSAGES/{domain}.po").open("rb") as file:
-            known = {listed(message.id)[0].replace("%%", "%") for message in read_po(file, locale="nb")}
-        used = {text for path in folder.rglob(names) for text in re.findall(pattern, path.read_text())}
+            known = {
+                listed(message.id)[0].replace("%%", "%") for message in read_po(file, locale="nb")
+            }
+        used = {
+            text for path in folder.rglob(names) for text in re.findall(pattern, path.read_text())
+        }
         assert len(used) > 40
         assert used <= known, used - known

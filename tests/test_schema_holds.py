@@ -1,8 +1,10 @@
-"""Made-up requests to every operation of the schema: no 5xx, and no answer that the schema does not describe.
+"""Made-up requests to every operation of the schema: no 5xx, and no answer that the schema does not
+describe.
 
-Schemathesis makes the requests from the schema: its examples, the edges of every field, right values and wrong ones.
-Here they get a token and the ids of things that are there, so that they come past the path; each is rolled back, so
-that the next one finds everything again. `make fuzz` sends all of them, and SCHEMA_EXAMPLES more to an operation.
+Schemathesis makes the requests from the schema: its examples, the edges of every field, right
+values and wrong ones. Here they get a token and the ids of things that are there, so that they come
+past the path; each is rolled back, so that the next one finds everything again. `make fuzz` sends
+all of them, and SCHEMA_EXAMPLES more to an operation.
 """
 
 import logging
@@ -22,7 +24,11 @@ from hypothesis import HealthCheck, settings
 from rest_framework_simplejwt.tokens import AccessToken
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
-from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
+from schemathesis.generation.hypothesis.builder import (
+    HypothesisTestConfig,
+    HypothesisTestMode,
+    create_test,
+)
 
 from conftest import PASSWORD, forget
 from financeproj.core.throttling import AnonThrottle, UserThrottle
@@ -47,8 +53,12 @@ config = SchemathesisConfig.from_dict(
     {
         "checks": {
             # 409 and 422: what the schema allows may still break a rule.
-            "positive_data_acceptance": {"expected-statuses": [200, 201, 202, 204, 304, 401, 403, 404, 409, 422]},
-            "negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 405, 409, 413, 415, 422]},
+            "positive_data_acceptance": {
+                "expected-statuses": [200, 201, 202, 204, 304, 401, 403, 404, 409, 422]
+            },
+            "negative_data_rejection": {
+                "expected-statuses": [400, 401, 403, 404, 405, 409, 413, 415, 422]
+            },
         },
     }
 )
@@ -89,7 +99,9 @@ def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     logging.disable()  # thousands of lines that nobody reads
     ends = (request_started, request_finished)
     for end in ends:
-        end.disconnect(close_old_connections)  # as Django's test client does: all requests share one transaction
+        end.disconnect(
+            close_old_connections
+        )  # as Django's test client does: all requests share one transaction
     for throttle in (UserThrottle, AnonThrottle):
         patch.setattr(throttle, "rate", "1000000/min", raising=False)
     from django.conf import settings as django_settings
@@ -101,7 +113,9 @@ def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     with ynab_server() as ynab, django_db_blocker.unblock(), transaction.atomic():
         patch.setattr(django_settings, "YNAB_BASE_URL", ynab.url)
         patch.setattr(django_settings, "YNAB_API_KEY", KEY)
-        patch.setattr(django_settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
+        patch.setattr(
+            django_settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"]
+        )
         budget = ynab.plan("Household")
         account = budget.put(name="Pension", balance=250_000_120)
         world = make_world(User.objects.create_user("kari", password=PASSWORD), budget.id, account)
@@ -121,7 +135,12 @@ def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
 def real_values(path: str, w: World) -> dict[str, Any]:
     """What is there, by the name of the parameter or field."""
     first = path.removeprefix("/api/v1/").split("/")[0]
-    things = {"holdings": w.holding, "transactions": w.transaction, "imports": w.statement, "pension": w.account}
+    things = {
+        "holdings": w.holding,
+        "transactions": w.transaction,
+        "imports": w.statement,
+        "pension": w.account,
+    }
     return {
         "id": str(things.get(first, w.portfolio).pk),
         "value_id": str(w.value.pk),
@@ -144,18 +163,28 @@ def real_values(path: str, w: World) -> dict[str, Any]:
 
 
 def make_real(case: Any, w: World) -> None:
-    """Put what is there in place of what was made up, in the parts of the request that are meant to be right."""
+    """Put what is there in place of what was made up, in the parts of the request that are meant to
+    be right.
+    """
     values = real_values(case.operation.path, w)
-    made_up = len(repr(case.body)) % 4 == 0  # a quarter keeps what was made up in the body and the query
+    made_up = (
+        len(repr(case.body)) % 4 == 0
+    )  # a quarter keeps what was made up in the body and the query
     for place, part in (("path", case.path_parameters), ("query", case.query), ("body", case.body)):
         component = case.meta and case.meta.components.get(place)
         is_right = component is None or component.mode == GenerationMode.POSITIVE
-        if is_right and isinstance(part, dict) and (place == "path" or not made_up or "cursor" in part):
+        if (
+            is_right
+            and isinstance(part, dict)
+            and (place == "path" or not made_up or "cursor" in part)
+        ):
             part.update({name: values[name] for name in part if name in values})
 
 
 @pytest.mark.parametrize("name", operations())
-def test_the_answer_is_in_the_schema(name: str, api_schema: Any, living: World, asked: Asked) -> None:
+def test_the_answer_is_in_the_schema(
+    name: str, api_schema: Any, living: World, asked: Asked
+) -> None:
     method, path = name.split()
     operation = api_schema[f"/api/v1{path}"][method]
 
@@ -165,7 +194,10 @@ def test_the_answer_is_in_the_schema(name: str, api_schema: Any, living: World, 
             return
         make_real(case, living)
         token = AccessToken.for_user(living.user)
-        headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}  # the client here can't unpack
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept-Encoding": "identity",
+        }  # the client here can't unpack
         try:
             with transaction.atomic():
                 response = case.call(headers=headers)
@@ -175,12 +207,16 @@ def test_the_answer_is_in_the_schema(name: str, api_schema: Any, living: World, 
         finally:
             forget()
 
-    # What schemathesis' plugin for pytest does, without making every operation's requests whenever tests are collected.
+    # What schemathesis' plugin for pytest does, without making every operation's requests whenever
+    # tests are collected.
     how = HypothesisTestConfig(
         project=api_schema.config,
         modes=list(HypothesisTestMode),
         settings=settings(
-            max_examples=EXAMPLES or 2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+            max_examples=EXAMPLES or 2,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
         ),
     )
     create_test(operation=operation, test_func=send, config=how)()
@@ -188,6 +224,7 @@ def test_the_answer_is_in_the_schema(name: str, api_schema: Any, living: World, 
 
 def test_most_requests_came_past_the_token_and_the_path(asked: Asked) -> None:
     if EXAMPLES:
-        print(f"\n{asked.total} requests, {asked.past / asked.total:.1%} past token and path: {dict(asked.statuses)}")  # noqa: T201
+        share = f"{asked.past / asked.total:.1%}"
+        print(f"\n{asked.total} requests, {share} past token and path: {dict(asked.statuses)}")  # noqa: T201
     assert asked.total >= (5000 if EXAMPLES >= 40 else 500)
     assert asked.past / asked.total >= LEAST_SHARE

@@ -24,12 +24,14 @@ HOST = "finance.example.org"
 HTTPS = {"Host": HOST, "X-Forwarded-Proto": "https"}
 
 
-# --- HTTPS, headers, cookies: gunicorn with the settings of a server on the network -----------------------------------
+# --- HTTPS, headers, cookies: gunicorn with the settings of a server on the network ---------------
 
 
 @pytest.fixture
 def served(installation):
-    """Starts the installation as it is served to the world; returns a function that asks it without following."""
+    """Starts the installation as it is served to the world; returns a function that asks it without
+    following.
+    """
 
     def start(**environment):
         del installation.environment["SECURE_SSL"]  # its default is what is tested
@@ -38,24 +40,33 @@ def served(installation):
 
         def ask(method, path, **options):
             options.setdefault("headers", HTTPS)
-            return requests.request(method, installation.url + path, allow_redirects=False, timeout=30, **options)
+            return requests.request(
+                method, installation.url + path, allow_redirects=False, timeout=30, **options
+            )
 
         return ask
 
     return start
 
 
-def test_behind_its_proxy_a_server_speaks_https_only_and_says_so_in_every_answer(served, installation):
+def test_behind_its_proxy_a_server_speaks_https_only_and_says_so_in_every_answer(
+    served, installation
+):
     ask = served(TRUSTED_PROXIES="1")
-    installation.manage("createsuperuser", "--noinput", "--username", "kari", "--email", "kari@example.org")
+    installation.manage(
+        "createsuperuser", "--noinput", "--username", "kari", "--email", "kari@example.org"
+    )
 
     plain = ask("GET", "/login", headers={"Host": HOST, "X-Forwarded-Proto": "http"})
     assert (plain.status_code, plain.headers["Location"]) == (301, f"https://{HOST}/login")
-    assert ask("GET", "/healthz", headers={"Host": HOST}).status_code == 200  # probes come without a proxy
+    assert (
+        ask("GET", "/healthz", headers={"Host": HOST}).status_code == 200
+    )  # probes come without a proxy
     assert ask("GET", "/login", headers={**HTTPS, "Host": "evil.example"}).status_code == 400
 
     answers = {
-        path: ask("GET", path) for path in ("/login", "/admin/login/", "/api/v1/users/me", "/api/docs", "/nothing")
+        path: ask("GET", path)
+        for path in ("/login", "/admin/login/", "/api/v1/users/me", "/api/docs", "/nothing")
     }
     assert {path: answer.status_code for path, answer in answers.items()} == {
         "/login": 200,
@@ -65,7 +76,10 @@ def test_behind_its_proxy_a_server_speaks_https_only_and_says_so_in_every_answer
         "/nothing": 404,
     }
     for answer in answers.values():
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+        assert (
+            answer.headers["Strict-Transport-Security"]
+            == "max-age=31536000; includeSubDomains; preload"
+        )
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["X-Frame-Options"] == "DENY"
@@ -78,22 +92,38 @@ def test_behind_its_proxy_a_server_speaks_https_only_and_says_so_in_every_answer
     token = page.cookies["csrftoken"]
     form = {"username": "kari", "password": PASSWORD, "csrfmiddlewaretoken": token}
     cookies = {"csrftoken": token}
-    signed_in = ask("POST", "/login", data=form, cookies=cookies, headers={**HTTPS, "Referer": f"https://{HOST}/login"})
+    signed_in = ask(
+        "POST",
+        "/login",
+        data=form,
+        cookies=cookies,
+        headers={**HTTPS, "Referer": f"https://{HOST}/login"},
+    )
     assert signed_in.status_code == 302
     for cookie in signed_in.raw.headers.getlist("Set-Cookie"):
         assert "Secure" in cookie
         assert "SameSite=Lax" in cookie
         assert "HttpOnly" in cookie or cookie.startswith("csrftoken=")
-    without = ask("POST", "/login", data=form, headers={**HTTPS, "Referer": f"https://{HOST}/login"})
+    without = ask(
+        "POST", "/login", data=form, headers={**HTTPS, "Referer": f"https://{HOST}/login"}
+    )
     assert without.status_code == 403
 
 
-def test_without_a_proxy_nobody_talks_the_server_into_https_or_another_address(served, installation):
+def test_without_a_proxy_nobody_talks_the_server_into_https_or_another_address(
+    served, installation
+):
     """The client is on this machine, whose headers gunicorn would believe by itself."""
     ask = served(TRUSTED_PROXIES="0", SECURE_SSL="true")
-    for header in ({"X-Forwarded-Proto": "https"}, {"X-Forwarded-Ssl": "on"}, {"X-Forwarded-Protocol": "ssl"}):
+    for header in (
+        {"X-Forwarded-Proto": "https"},
+        {"X-Forwarded-Ssl": "on"},
+        {"X-Forwarded-Protocol": "ssl"},
+    ):
         assert ask("GET", "/login", headers={"Host": HOST, **header}).status_code == 301
-    installation.manage("createsuperuser", "--noinput", "--username", "kari", "--email", "kari@example.org")
+    installation.manage(
+        "createsuperuser", "--noinput", "--username", "kari", "--email", "kari@example.org"
+    )
     installation.environment["SECURE_SSL"] = "false"
     installation.start_web()
     statuses = [
@@ -142,7 +172,7 @@ def test_an_upload_is_cut_off_while_it_streams_in(installation):
     assert 20_000_000 < sent < 40_000_000  # what was under way in the sockets comes on top
 
 
-# --- Sign-in ----------------------------------------------------------------------------------------------------------
+# --- Sign-in --------------------------------------------------------------------------------------
 
 pytestmark = pytest.mark.django_db
 
@@ -153,7 +183,9 @@ def sign_in(client, password=PASSWORD, **options):
 
 @pytest.mark.parametrize("where", ["api", "page", "admin", "password"])
 def test_failures_count_together_wherever_they_happen(make_user, where):
-    """Four failures elsewhere, the fifth here: locked everywhere for that address, also with the right password."""
+    """Four failures elsewhere, the fifth here: locked everywhere for that address, also with the
+    right password.
+    """
     user = make_user(is_staff=True)
     inside = APIClient()
     inside.force_authenticate(user)
@@ -233,7 +265,11 @@ def by_the_user(user):
 def in_the_admin(user):
     client = Client()
     client.force_login(User.objects.create_superuser("root", password=PASSWORD))
-    form = {"password1": "another long phrase", "password2": "another long phrase", "usable_password": "true"}
+    form = {
+        "password1": "another long phrase",
+        "password2": "another long phrase",
+        "usable_password": "true",
+    }
     assert client.post(f"/admin/users/user/{user.pk}/password/", form).status_code == 302
 
 
@@ -258,7 +294,10 @@ def test_a_new_password_ends_every_session_of_the_user_and_nobody_elses(user, ot
 
 
 def test_a_sign_in_that_only_renews_the_hash_signs_nobody_out(user, anonymous, settings):
-    settings.PASSWORD_HASHERS = [*settings.PASSWORD_HASHERS, "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    settings.PASSWORD_HASHERS = [
+        *settings.PASSWORD_HASHERS,
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    ]
     refresh = sign_in(anonymous).json()["refresh"]
     User.objects.filter(pk=user.pk).update(password=make_password(PASSWORD, hasher="pbkdf2_sha256"))
     assert sign_in(anonymous).status_code == 200
@@ -276,7 +315,7 @@ def test_who_is_no_longer_active_is_out_at_once(user, anonymous):
     assert sign_in(anonymous).status_code == 401
 
 
-# --- What browsers may do ---------------------------------------------------------------------------------------------
+# --- What browsers may do -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.org", "http://localhost:3000", "null"])
@@ -290,7 +329,9 @@ def test_no_other_origin_may_call_unless_it_is_named(client, origin):
         assert not [name for name in response.headers if name.startswith("Access-Control-Allow")]
 
 
-def test_a_named_origin_may_call_the_api_but_never_with_the_cookies_of_the_pages(client, user, settings):
+def test_a_named_origin_may_call_the_api_but_never_with_the_cookies_of_the_pages(
+    client, user, settings
+):
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.org"]
     client.force_login(user)
     headers = {"Origin": "https://app.example.org"}
@@ -304,14 +345,29 @@ def test_a_named_origin_may_call_the_api_but_never_with_the_cookies_of_the_pages
 def test_a_session_writes_nothing_without_the_pages_token(user, method):
     visitor = Client(enforce_csrf_checks=True)
     visitor.force_login(user)
-    path = {"post": "/api/v1/portfolios", "delete": "/api/v1/portfolios/00000000-0000-4000-8000-000000000000"}
-    body = json.dumps({"name": "Mine", "currency": "NOK", "retirement_goal_amount": 1, "retirement_goal_year": 2050})
+    path = {
+        "post": "/api/v1/portfolios",
+        "delete": "/api/v1/portfolios/00000000-0000-4000-8000-000000000000",
+    }
+    body = json.dumps(
+        {
+            "name": "Mine",
+            "currency": "NOK",
+            "retirement_goal_amount": 1,
+            "retirement_goal_year": 2050,
+        }
+    )
     response = getattr(visitor, method)(
-        path.get(method, "/api/v1/users/me/retirement-goal" if method == "put" else "/api/v1/users/me"),
+        path.get(
+            method, "/api/v1/users/me/retirement-goal" if method == "put" else "/api/v1/users/me"
+        ),
         body,
         content_type="application/json",
     )
-    assert (response.status_code, response.json()["errors"][0]["code"]) == (403, "permission_denied")
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (
+        403,
+        "permission_denied",
+    )
     assert user.portfolios.count() == 0
 
 
@@ -331,5 +387,7 @@ def test_a_file_that_is_too_large_is_413_in_the_admin_too(make_user, settings):
     portfolio = root.portfolios.create(name="Mine", name_key="mine", currency="NOK")
     file = BytesIO(b"x" * 100_000)
     file.name = "a.csv"
-    response = visitor.post(f"/admin/portfolios/portfolio/{portfolio.pk}/import/", {"file": file, "format": "auto"})
+    response = visitor.post(
+        f"/admin/portfolios/portfolio/{portfolio.pk}/import/", {"file": file, "format": "auto"}
+    )
     assert response.status_code == 413

@@ -55,7 +55,11 @@ def test_an_installation_on_postgresql_and_redis_is_made_and_filled(environment)
     finally:
         password.write_text(before) if before else password.unlink()
     with psycopg.connect(environment["DATABASE_URL"]) as database:
-        holdings = database.execute("SELECT count(*) FROM portfolios_holding WHERE current_quantity > 0").fetchone()
-        oversold = database.execute("SELECT count(*) FROM portfolios_holding WHERE current_quantity < 0").fetchone()
+        holdings = database.execute(
+            "SELECT count(*) FROM portfolios_holding WHERE current_quantity > 0"
+        ).fetchone()
+        oversold = database.execute(
+            "SELECT count(*) FROM portfolios_holding WHERE current_quantity < 0"
+        ).fetchone()
     assert holdings[0] >= 6
     assert oversold[0] == 0

@@ -1,7 +1,8 @@
-"""Every route, asked by nobody, by another user and by the owner. A route that is not in CALLS fails the first test.
+"""Every route, asked by nobody, by another user and by the owner. A route that is not in CALLS
+fails the first test.
 
-`World.rows` are all rows that belong to the owner, found through the foreign keys: another user's request may
-neither show nor change any of them.
+`World.rows` are all rows that belong to the owner, found through the foreign keys: another user's
+request may neither show nor change any of them.
 """
 
 import json
@@ -33,7 +34,9 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class Call(NamedTuple):
-    """A request about the owner's things and what it is answered: to the owner, and to another user."""
+    """A request about the owner's things and what it is answered: to the owner, and to another
+    user.
+    """
 
     own: int
     other: int
@@ -47,7 +50,10 @@ def fixed(**fields: Any) -> Callable[[World], dict[str, Any]]:
 
 
 def upload(w: World) -> dict[str, Any]:
-    return {"portfolio_id": str(w.portfolio.pk), "file": SimpleUploadedFile("new.csv", STATEMENT.replace(b"5", b"7"))}
+    return {
+        "portfolio_id": str(w.portfolio.pk),
+        "file": SimpleUploadedFile("new.csv", STATEMENT.replace(b"5", b"7")),
+    }
 
 
 def of_portfolio(w: World) -> dict[str, Any]:
@@ -55,7 +61,13 @@ def of_portfolio(w: World) -> dict[str, Any]:
 
 
 def new_trade(w: World) -> dict[str, Any]:
-    return {"holding_id": str(w.holding.pk), "type": "buy", "date": "2024-08-01", "quantity": 1, "price": 150}
+    return {
+        "holding_id": str(w.holding.pk),
+        "type": "buy",
+        "date": "2024-08-01",
+        "quantity": 1,
+        "price": 150,
+    }
 
 
 def refresh(w: World) -> dict[str, Any]:
@@ -77,8 +89,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "auth/logout"): Call(204, 401, refresh),
     ("get", "users/me"): Call(200, 200),
     ("patch", "users/me"): Call(200, 200, fixed(email="new@example.org")),
-    ("put", "users/me/retirement-goal"): Call(200, 200, fixed(retirement_goal_amount=1, retirement_goal_year=2060)),
-    ("put", "users/me/password"): Call(204, 204, fixed(current_password=PASSWORD, new_password="another long phrase")),
+    ("put", "users/me/retirement-goal"): Call(
+        200, 200, fixed(retirement_goal_amount=1, retirement_goal_year=2060)
+    ),
+    ("put", "users/me/password"): Call(
+        204, 204, fixed(current_password=PASSWORD, new_password="another long phrase")
+    ),
     ("get", "currencies"): Call(200, 200),
     ("get", "stocks/search"): Call(200, 200, query=fixed(q="h")),
     ("get", "stocks/<str:ticker>/price"): Call(200, 404),
@@ -124,7 +140,8 @@ CALLS: dict[tuple[str, str], Call] = {
     ("delete", "imports/<uuid:pk>"): Call(204, 404),
     ("get", "export"): Call(200, 200),
     ("get", "settings/ynab"): Call(200, 200),
-    # The key is the server's: whoever has an account here may choose any of its budgets (SECURITY.md).
+    # The key is the server's: whoever has an account here may choose any of its budgets
+    # (SECURITY.md).
     ("post", "settings/ynab"): Call(200, 200, lambda w: {"budget_id": w.budget_id}),
     ("get", "ynab/accounts"): Call(200, 200),
     ("get", "ynab/accounts/<str:account_id>/balance"): Call(200, 200),
@@ -133,7 +150,9 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get", "net-worth/explain"): Call(200, 200, query=PERIOD),
     ("get", "dashboard"): Call(200, 200),
     ("get", "pension/projection"): Call(
-        200, 404, query=lambda w: {"account_id": str(w.account.pk), "years": 2, "include_portfolios": True}
+        200,
+        404,
+        query=lambda w: {"account_id": str(w.account.pk), "years": 2, "include_portfolios": True},
     ),
     ("get", "goal"): Call(200, 200),
     ("get", "pension/accounts"): Call(200, 200),
@@ -149,17 +168,25 @@ CALLS: dict[tuple[str, str], Call] = {
     ("delete", "pension/accounts/<uuid:pk>/values/<uuid:value_id>"): Call(204, 404),
     ("get", "pension/accounts/<uuid:pk>/contributions"): Call(200, 404),
     ("post", "pension/accounts/<uuid:pk>/contributions"): Call(201, 404, CONTRIBUTION),
-    ("put", "pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>"): Call(200, 404, CONTRIBUTION),
-    ("patch", "pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>"): Call(200, 404, CONTRIBUTION),
+    ("put", "pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>"): Call(
+        200, 404, CONTRIBUTION
+    ),
+    ("patch", "pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>"): Call(
+        200, 404, CONTRIBUTION
+    ),
     ("delete", "pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>"): Call(204, 404),
 }
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    """(method, route) of everything that the API serves; its last pattern answers what has no route."""
+    """(method, route) of everything that the API serves; its last pattern answers what has no
+    route.
+    """
     for pattern in api_module.urlpatterns[:-1]:
         actions = getattr(pattern.callback, "actions", None)
-        methods = actions or [name for name in METHODS if hasattr(pattern.callback.view_class, name)]
+        methods = actions or [
+            name for name in METHODS if hasattr(pattern.callback.view_class, name)
+        ]
         # The first request to a viewset adds HEAD to its actions.
         yield from ((method, str(pattern.pattern)) for method in methods if method != "head")
 
@@ -167,7 +194,12 @@ def routes() -> Iterator[tuple[str, str]]:
 def path_of(route: str, w: World) -> str:
     """The route with the owner's ids in it."""
     first = route.split("/")[0]
-    pk = {"holdings": w.holding, "transactions": w.transaction, "imports": w.statement, "pension": w.account}
+    pk = {
+        "holdings": w.holding,
+        "transactions": w.transaction,
+        "imports": w.statement,
+        "pension": w.account,
+    }
     values = {
         "pk": pk.get(first, w.portfolio).pk,
         "value_id": w.value.pk,
@@ -236,7 +268,9 @@ def test_another_user_neither_sees_nor_changes_anything(world, stranger):
         content = content_of(response).decode()
         asked = path_of(key[1], world)
         leaks = [
-            text for text in (SECRET, *ids) if text.lower() in content.lower() and text.lower() not in asked.lower()
+            text
+            for text in (SECRET, *ids)
+            if text.lower() in content.lower() and text.lower() not in asked.lower()
         ]
         if response.status_code != call.other or leaks:
             wrong.append((key, response.status_code, leaks))
@@ -244,7 +278,9 @@ def test_another_user_neither_sees_nor_changes_anything(world, stranger):
     assert wrong == []
 
 
-def test_the_owner_is_answered_as_the_schema_says_and_the_log_names_the_portfolio_that_it_is_about(world, caplog):
+def test_the_owner_is_answered_as_the_schema_says_and_the_log_names_the_portfolio_that_it_is_about(
+    world, caplog
+):
     wrong = []
     for key, call in CALLS.items():
         caplog.clear()
@@ -254,7 +290,9 @@ def test_the_owner_is_answered_as_the_schema_says_and_the_log_names_the_portfoli
             transaction.set_rollback(True)
         forget()
         name = described_as(key)
-        faults = answer_faults(operations()[name], response.status_code, response.get("Content-Type", ""), content)
+        faults = answer_faults(
+            operations()[name], response.status_code, response.get("Content-Type", ""), content
+        )
         is_of_one = key[1].startswith(("portfolios/<", "holdings/", "transactions/<", "imports/<"))
         is_of_one |= bool({"portfolio_id", "holding_id"} & {*call.query(world), *call.body(world)})
         lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
@@ -284,7 +322,11 @@ def test_a_null_character_in_the_address_is_refused_everywhere(world):
             for text in ("\0", "a\0b")
         ]
         asks += [
-            (path_of(key[1].replace(f"<str:{place['name']}>", "a%00b"), world) + f"?{urlencode(query)}", 404)
+            (
+                path_of(key[1].replace(f"<str:{place['name']}>", "a%00b"), world)
+                + f"?{urlencode(query)}",
+                404,
+            )
             for place in places
             if place["in"] == "path" and place["schema"].get("format") != "uuid"
         ]
@@ -307,7 +349,9 @@ def record(name: str, key: tuple[str, str], w: World, response: Any, content: by
     """Keep the request and its answer as the example of the operation (`make examples`)."""
     call = CALLS[key]
     names, values = name.split("/")[1:], path_of(key[1], w).removeprefix("/api/v1/").split("/")
-    in_path = {part[1:-1]: value for part, value in zip(names, values, strict=True) if part.startswith("{")}
+    in_path = {
+        part[1:-1]: value for part, value in zip(names, values, strict=True) if part.startswith("{")
+    }
     body = call.body(w)
     if "file" in body:
         body["file"] = STATEMENT.decode()
@@ -327,12 +371,13 @@ def shortened(value: Any) -> Any:
     """Two of many, and no token."""
     if isinstance(value, dict):
         return {
-            name: "eyJhbGciOi…" if name in ("access", "refresh") else shortened(part) for name, part in value.items()
+            name: "eyJhbGciOi…" if name in ("access", "refresh") else shortened(part)
+            for name, part in value.items()
         }
     return [shortened(part) for part in value[:2]] if isinstance(value, list) else value
 
 
-# --- Beside the API ---------------------------------------------------------------------------------------------------
+# --- Beside the API -------------------------------------------------------------------------------
 
 PUBLIC = {
     "healthz",
@@ -360,9 +405,10 @@ def test_every_page_that_is_not_public_asks_for_a_sign_in(client, world):
         path = "/" + route.replace("<uuid:pk>", str(world.portfolio.pk))
         for method in ("get", "post"):
             response = getattr(client, method)(path)
-            assert (response.status_code, response.get("Location", "")) in {(302, f"/login?next={path}"), (405, "")}, (
-                path
-            )
+            assert (response.status_code, response.get("Location", "")) in {
+                (302, f"/login?next={path}"),
+                (405, ""),
+            }, path
 
 
 def test_somebody_elses_page_is_not_found(client, other_user, world):
@@ -385,7 +431,9 @@ def admin_paths() -> Iterator[str]:
     for text in walk(admin.site.get_urls(), "/admin/"):
         filled = re.sub(r"<uuid:\w+>", "00000000-0000-4000-8000-000000000000", text)
         filled = re.sub(r"<\w+:\w+>", "1", filled)
-        if not re.search(r"[\^$?(\\]", filled):  # the pattern for whatever is left, and one for an app's name
+        if not re.search(
+            r"[\^$?(\\]", filled
+        ):  # the pattern for whatever is left, and one for an app's name
             yield filled
 
 
@@ -399,4 +447,7 @@ def test_the_admin_is_for_staff_alone(client, user):
             continue
         for visitor in (client, signed_in):
             response = visitor.get(path)
-            assert (response.status_code, response["Location"].split("?")[0]) == (302, "/admin/login/"), path
+            assert (response.status_code, response["Location"].split("?")[0]) == (
+                302,
+                "/admin/login/",
+            ), path

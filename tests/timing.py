@@ -2,6 +2,6 @@
 
 import os
 
-# Tests run two at a time on a machine that others may use: there a limit only has to catch what got several times
-# slower. TEST_TIMINGS=1 holds the limits themselves; run the test alone then.
+# Tests run two at a time on a machine that others may use: there a limit only has to catch what got
+# several times slower. TEST_TIMINGS=1 holds the limits themselves; run the test alone then.
 SLACK = 1 if os.environ.get("TEST_TIMINGS") == "1" else 4

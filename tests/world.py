@@ -1,4 +1,6 @@
-"""Somebody who has one of everything, to ask the API about: for the walk over the routes and the made-up requests."""
+"""Somebody who has one of everything, to ask the API about: for the walk over the routes and the
+made-up requests.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,22 +50,35 @@ class World:
     shared_ticker = "FJORD.DEMO"
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """Every row that would go with the user, by model: whatever is added to the project is found too."""
+        """Every row that would go with the user, by model: whatever is added to the project is
+        found too.
+        """
         found = NestedObjects(using=DEFAULT_DB_ALIAS)
         found.collect([User.objects.get(pk=self.user.pk)])
         kept: dict[str, list[dict[str, Any]]] = {}
         for model, rows in found.model_objs.items():
             names = [field.attname for field in model._meta.concrete_fields]
-            kept[model._meta.label] = sorted(({name: getattr(row, name) for name in names} for row in rows), key=repr)
+            kept[model._meta.label] = sorted(
+                ({name: getattr(row, name) for name in names} for row in rows), key=repr
+            )
         return kept
 
     def ids(self) -> set[str]:
-        return {str(row["id"]) for rows in self.rows().values() for row in rows if len(str(row.get("id", ""))) == 36}
+        return {
+            str(row["id"])
+            for rows in self.rows().values()
+            for row in rows
+            if len(str(row.get("id", ""))) == 36
+        }
 
 
 def make_world(user: User, budget_id: str, ynab_account: str) -> World:
     portfolio = portfolios.create_portfolio(
-        user=user, name="Solbakken Nordic", brokerage_firm="Solbakken Bank", currency="NOK", used_credit=D(1000)
+        user=user,
+        name="Solbakken Nordic",
+        brokerage_firm="Solbakken Bank",
+        currency="NOK",
+        used_credit=D(1000),
     )
     portfolios.set_balance(portfolio=portfolio, kind="cash", amount=D("2500.5"))
 
@@ -72,7 +87,13 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
             user=user, ticker=ticker, currency="NOK", company_name=f"{ticker.title()} (Solbakken)"
         )
         return portfolios.record_transaction(
-            portfolio=portfolio, stock=stock, type=kind, date=on, quantity=D(quantity), price=D(price), note=SECRET
+            portfolio=portfolio,
+            stock=stock,
+            type=kind,
+            date=on,
+            quantity=D(quantity),
+            price=D(price),
+            note=SECRET,
         )
 
     first = trade(World.shared_ticker, "buy", date(2024, 1, 10), "10", "150")
@@ -81,7 +102,11 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
     house = trade(World.ticker, "buy", date(2024, 5, 2), "1", "900000")
     enter_price(stock=house.holding.stock, day=date(2024, 6, 3), close=D(905_000))
     outcome = import_statement(
-        portfolio=portfolio, data=STATEMENT, file_name=f"{SECRET}.csv", dry_run=False, format_name="auto"
+        portfolio=portfolio,
+        data=STATEMENT,
+        file_name=f"{SECRET}.csv",
+        dry_run=False,
+        format_name="auto",
     )
     choose_budget(user=user, budget_id=budget_id)
     account = pensions.create_account(
@@ -90,7 +115,18 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
     value = pensions.record_value(account=account, on=date(2024, 1, 31), value=D(100000))
     plan = pensions.create_contribution(account=account, amount=D(2000), start=date(2024, 1, 1))
     user = set_retirement_goal(user=user, amount=D(5_000_000), year=2055)
-    return World(user, portfolio, first.holding, last, outcome.statement, account, value, plan, budget_id, ynab_account)
+    return World(
+        user,
+        portfolio,
+        first.holding,
+        last,
+        outcome.statement,
+        account,
+        value,
+        plan,
+        budget_id,
+        ynab_account,
+    )
 
 
 @pytest.fixture

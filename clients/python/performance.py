@@ -15,7 +15,10 @@ api = requests.Session()
 def ask(method, path, **content):
     answer = api.request(method, f"{address}/api/v1{path}", timeout=60, **content)
     if not answer.ok:
-        sys.exit(f"{answer.status_code}: " + "; ".join(error["detail"] for error in answer.json()["errors"]))
+        sys.exit(
+            f"{answer.status_code}: "
+            + "; ".join(error["detail"] for error in answer.json()["errors"])
+        )
     return answer.json()
 
 
@@ -25,9 +28,13 @@ api.headers["Authorization"] = f"Bearer {tokens['access']}"
 known = {portfolio["name"]: portfolio for portfolio in ask("GET", "/portfolios")}
 portfolio = known.get(name) or ask("POST", "/portfolios", json={"name": name, "currency": "NOK"})
 form = {"portfolio_id": portfolio["id"]}
-done = ask("POST", "/transactions/import-csv", data=form, files={"file": (file, Path(file).read_bytes())})
+done = ask(
+    "POST", "/transactions/import-csv", data=form, files={"file": (file, Path(file).read_bytes())}
+)
 print(f"{done['created']} transactions imported, {done['duplicates']} known already")
 
 result = ask("GET", f"/portfolios/{portfolio['id']}/performance")
 rate = f"{result['twr']:.2%}" if result["twr"] is not None else result["reasons"]["twr"]
-print(f"{name}: {result['end_value']:.2f} {result['currency']}, gain {result['gain']:.2f}, return {rate}")
+print(
+    f"{name}: {result['end_value']:.2f} {result['currency']}, gain {result['gain']:.2f}, return {rate}"
+)

@@ -16,15 +16,18 @@ from financeproj.core.money import plain
 
 
 class ServiceForm(forms.ModelForm):
-    """A form whose last step of validation is the write itself, by `write()`: what the service refuses is an error
-    of the form, at the field it names."""
+    """A form whose last step of validation is the write itself, by `write()`: what the service
+    refuses is an error of the form, at the field it names.
+    """
 
     def write(self, fields: dict[str, Any]) -> Any:
         """Write what was entered through a service and return the stored row."""
         raise NotImplementedError
 
     def _get_validation_exclusions(self) -> set[str]:
-        return {field.name for field in self._meta.model._meta.get_fields()}  # the service validates the whole row
+        return {
+            field.name for field in self._meta.model._meta.get_fields()
+        }  # the service validates the whole row
 
     def validate_unique(self) -> None:
         """Left to the service."""
@@ -40,7 +43,9 @@ class ServiceForm(forms.ModelForm):
         except DomainError as error:
             self.add_error(error.attr if error.attr in self.fields else None, error.detail)
         except ValidationError as error:
-            by_field = error.error_dict if hasattr(error, "error_dict") else {"__all__": error.error_list}
+            by_field = (
+                error.error_dict if hasattr(error, "error_dict") else {"__all__": error.error_list}
+            )
             for field, errors in by_field.items():
                 self.add_error(field if field in self.fields else None, ValidationError(errors))
 
@@ -101,7 +106,8 @@ class ServiceAdmin(RefusingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        # Not in Django's transaction: the service has its own, and may ask a third party before it begins.
+        # Not in Django's transaction: the service has its own, and may ask a third party before it
+        # begins.
         return self._changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -118,7 +124,9 @@ class ServiceAdmin(RefusingAdmin):
 
 
 class DeletesAllInIt(RefusingAdmin):
-    """For rows that go with all that hangs on them: it is not listed before, which could be years of transactions."""
+    """For rows that go with all that hangs on them: it is not listed before, which could be years
+    of transactions.
+    """
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -129,9 +137,13 @@ class DeletesAllInIt(RefusingAdmin):
             for one in self.opts.related_objects
             if one.on_delete is CASCADE
             and self.admin_site.is_registered(one.related_model)
-            and not self.admin_site.get_model_admin(one.related_model).has_delete_permission(request)
+            and not self.admin_site.get_model_admin(one.related_model).has_delete_permission(
+                request
+            )
         }
-        named = [f"{self.opts.verbose_name} {row}, with everything that belongs to it" for row in rows]
+        named = [
+            f"{self.opts.verbose_name} {row}, with everything that belongs to it" for row in rows
+        ]
         return named, {str(self.opts.verbose_name_plural): len(rows)}, forbidden, []
 
 
@@ -148,7 +160,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """Arrays made of the rows of `owner` at its version: looked at, and deleted to have them made anew.
+    """Arrays made of the rows of `owner` at its version: looked at, and deleted to have them made
+    anew.
 
     `data` may be megabytes, and is never loaded.
     """
@@ -175,7 +188,9 @@ class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):
 
 
 def number_column(name: str, description: str | None = None) -> Any:
-    """A list column, or a read-only field, with the exact number: Django's own pads it to 20 places."""
+    """A list column, or a read-only field, with the exact number: Django's own pads it to 20
+    places.
+    """
 
     @admin.display(ordering=name, description=description or name.replace("_", " "))
     def column(row: Any) -> str:

@@ -1,4 +1,5 @@
-"""The embedded cache: Django's DatabaseCache in an SQLite file of its own, for installations without Redis.
+"""The embedded cache: Django's DatabaseCache in an SQLite file of its own, for installations
+without Redis.
 
 A file of its own because in the main database every `set` would wait for a running import.
 """
@@ -38,7 +39,8 @@ class EmbeddedCache(DatabaseCache):
 
     def _base_set(self, mode: str, key: str, value: Any, timeout: Any = None) -> bool:
         try:
-            # One transaction around Django's count, select and insert: `add` is atomic between processes.
+            # One transaction around Django's count, select and insert: `add` is atomic between
+            # processes.
             with transaction.atomic(using=ALIAS):
                 return super()._base_set(mode, key, value, timeout)
         except DatabaseError:

@@ -12,7 +12,9 @@ HINT = "See the table of environment variables in README.md."
 
 
 def refuse_wrong_configuration() -> None:
-    """End a process that runs no system checks, as gunicorn and Celery do: with a sentence for each wrong variable."""
+    """End a process that runs no system checks, as gunicorn and Celery do: with a sentence for each
+    wrong variable.
+    """
     problems = [check for check in run_checks(tags=["configuration"]) if isinstance(check, Error)]
     if problems:
         sys.stderr.writelines(f"{problem.msg} {problem.hint}\n" for problem in problems)
@@ -33,14 +35,26 @@ def currency_exists(**kwargs: Any) -> list[Any]:
 
     if is_currency(settings.DEFAULT_BASE_CURRENCY):
         return []
-    return [Error("DEFAULT_BASE_CURRENCY must be an ISO 4217 currency such as NOK.", hint=HINT, id="financeproj.E101")]
+    return [
+        Error(
+            "DEFAULT_BASE_CURRENCY must be an ISO 4217 currency such as NOK.",
+            hint=HINT,
+            id="financeproj.E101",
+        )
+    ]
 
 
 @register("configuration")
 def key_is_long(**kwargs: Any) -> list[Any]:
     if len(settings.SECRET_KEY) >= 32:
         return []
-    return [Warning("SECRET_KEY is short: use a random text of 50 characters.", hint=HINT, id="financeproj.W102")]
+    return [
+        Warning(
+            "SECRET_KEY is short: use a random text of 50 characters.",
+            hint=HINT,
+            id="financeproj.W102",
+        )
+    ]
 
 
 @register("configuration")
@@ -48,8 +62,14 @@ def backups_can_be_written(**kwargs: Any) -> list[Any]:
     if not settings.BACKUP_DIR:
         return []
     folder = Path(settings.BACKUP_DIR)
-    nearest = folder if folder.exists() else folder.parent  # the folder itself is made with the first backup
+    nearest = (
+        folder if folder.exists() else folder.parent
+    )  # the folder itself is made with the first backup
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return []
     # No error: what fills the disk of backups, or unmounts it, must not stop the server.
-    return [Warning(f"BACKUP_DIR: nothing can be written to {folder}.", hint=HINT, id="financeproj.W103")]
+    return [
+        Warning(
+            f"BACKUP_DIR: nothing can be written to {folder}.", hint=HINT, id="financeproj.W103"
+        )
+    ]

@@ -1,4 +1,6 @@
-"""What can be wrong with the ground that everything stands on: settings, database, cache, broker, clock, references."""
+"""What can be wrong with the ground that everything stands on: settings, database, cache, broker,
+clock, references.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +25,9 @@ OTHERS = 0o007  # what a file's mode grants to everybody
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong, and what to do about it. `fix` does it, where that is safe without asking."""
+    """Something wrong, and what to do about it. `fix` does it, where that is safe without
+    asking.
+    """
 
     about: str
     says: str
@@ -32,8 +36,13 @@ class Finding:
 
 
 def configuration() -> Iterator[Finding]:
-    """Django's checks and ours; those for deployment unless the server is for this machine alone."""
-    is_deployed = not settings.DEBUG and not set(settings.ALLOWED_HOSTS) <= {*settings.LOCAL_HOSTS, "[::1]"}
+    """Django's checks and ours; those for deployment unless the server is for this machine
+    alone.
+    """
+    is_deployed = not settings.DEBUG and not set(settings.ALLOWED_HOSTS) <= {
+        *settings.LOCAL_HOSTS,
+        "[::1]",
+    }
     found = checks.run_checks(include_deployment_checks=is_deployed)
     if not is_deployed:
         found += check_secret_key(None)
@@ -72,7 +81,9 @@ def migrations() -> Iterator[Finding]:
     if plan:
         names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:5])
         more = f" and {len(plan) - 5} more" if len(plan) > 5 else ""
-        yield Finding("migrations", f"Not applied: {names}{more}.", "manage.py migrate, after a backup.")
+        yield Finding(
+            "migrations", f"Not applied: {names}{more}.", "manage.py migrate, after a backup."
+        )
 
 
 def clock() -> Iterator[Finding]:
@@ -118,12 +129,18 @@ def orphans() -> Iterator[Finding]:
     """Rows that refer to rows which are not there: one query for each foreign key."""
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_concrete_fields:
-            if not isinstance(field, models.ForeignKey) or not field.db_constraint or not model._meta.managed:
+            if (
+                not isinstance(field, models.ForeignKey)
+                or not field.db_constraint
+                or not model._meta.managed
+            ):
                 continue
             target = field.remote_field.model._base_manager.filter(
                 **{field.target_field.attname: OuterRef(field.attname)}
             )
-            count = model._base_manager.filter(~Exists(target), **{f"{field.attname}__isnull": False}).count()
+            count = model._base_manager.filter(
+                ~Exists(target), **{f"{field.attname}__isnull": False}
+            ).count()
             if count:
                 yield Finding(
                     "orphans",

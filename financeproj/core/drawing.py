@@ -15,12 +15,17 @@ LEFT, RIGHT, TOP, BOTTOM = 6, 92, 12, 26  # the values stand to the right, the d
 
 
 def line_chart(points: Sequence[tuple[date, Decimal]], unit: str) -> SafeString | str:
-    """The SVG of `points`, oldest first, in `unit`; a dash for fewer than two. Days and values are to scale."""
+    """The SVG of `points`, oldest first, in `unit`; a dash for fewer than two. Days and values are
+    to scale.
+    """
     if len(points) < 2:
         return "–"
     (first, _), (last, latest) = points[0], points[-1]
     amounts = [float(value) for _, value in points]
-    low, high = min(points, key=lambda point: point[1])[1], max(points, key=lambda point: point[1])[1]
+    low, high = (
+        min(points, key=lambda point: point[1])[1],
+        max(points, key=lambda point: point[1])[1],
+    )
     span, days = float(high - low) or 1.0, (last - first).days or 1
     inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
@@ -57,7 +62,9 @@ def line_chart(points: Sequence[tuple[date, Decimal]], unit: str) -> SafeString 
 
 
 def sparkline(values: Sequence[tuple[date, Decimal]]) -> SafeString | str:
-    """The SVG of `values`, oldest first; a dash for fewer than two. Days are to scale, the line fills the height."""
+    """The SVG of `values`, oldest first; a dash for fewer than two. Days are to scale, the line
+    fills the height.
+    """
     if len(values) < 2:
         return "–"
     (first_day, first), (last_day, last) = values[0], values[-1]

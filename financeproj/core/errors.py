@@ -1,4 +1,6 @@
-"""Errors of the domain, and the one handler that turns every error into the envelope of the contract."""
+"""Errors of the domain, and the one handler that turns every error into the envelope of the
+contract.
+"""
 
 import errno
 import math
@@ -34,8 +36,8 @@ log = structlog.get_logger(__name__)
 class DomainError(Exception):
     """A rule of the domain was broken; nothing was written.
 
-    `code` is for programs, the message for people, `attr` the field it is about, `status` the HTTP status; `more` are
-    further fields of the answer, for a client that can put it right.
+    `code` is for programs, the message for people, `attr` the field it is about, `status` the HTTP
+    status; `more` are further fields of the answer, for a client that can put it right.
     """
 
     code = "invalid"
@@ -76,7 +78,9 @@ class Upstream(DomainError):
     status = 503
     code = "upstream_unavailable"
 
-    def __init__(self, detail: str, *, retry_after: float | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, retry_after: float | None = None, code: str | None = None
+    ) -> None:
         super().__init__(detail, code=code)
         self.retry_after = retry_after
 
@@ -99,7 +103,9 @@ class TooLarge(exceptions.APIException):
 
 
 class InvalidFields(exceptions.ValidationError):
-    """Fields that do not hold. DRF's own class says 400; the contract keeps that for what cannot be read."""
+    """Fields that do not hold. DRF's own class says 400; the contract keeps that for what cannot be
+    read.
+    """
 
     status_code = 422
 
@@ -136,10 +142,14 @@ class _FromDomain(exceptions.APIException):
 
 def fields_of(error: DjangoValidationError) -> dict[str, list[exceptions.ErrorDetail]]:
     """Django's errors with their codes, by field; `non_field_errors` for those of the whole row."""
-    by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    by_field = (
+        error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    )
     return {
         "non_field_errors" if field == NON_FIELD_ERRORS else field: [
-            exceptions.ErrorDetail(message, code=one.code or "invalid") for one in errors for message in one.messages
+            exceptions.ErrorDetail(message, code=one.code or "invalid")
+            for one in errors
+            for message in one.messages
         ]
         for field, errors in by_field.items()
     }
@@ -147,12 +157,21 @@ def fields_of(error: DjangoValidationError) -> dict[str, list[exceptions.ErrorDe
 
 def is_locked(error: BaseException) -> bool:
     """Whether SQLite gave up waiting for another writer."""
-    return isinstance(error, OperationalError) and str(error).startswith("database") and "locked" in str(error)
+    return (
+        isinstance(error, OperationalError)
+        and str(error).startswith("database")
+        and "locked" in str(error)
+    )
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether PostgreSQL could not be reached, or ended the connection: it is being restarted, or gone."""
-    if not isinstance(error, OperationalError | InterfaceError) or connection.vendor != "postgresql":
+    """Whether PostgreSQL could not be reached, or ended the connection: it is being restarted, or
+    gone.
+    """
+    if (
+        not isinstance(error, OperationalError | InterfaceError)
+        or connection.vendor != "postgresql"
+    ):
         return False
     state = getattr(error.__cause__, "sqlstate", None)  # none: the connection itself failed
     return state is None or state.startswith(("08", "57P"))
@@ -167,7 +186,9 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def refusal_of(error: BaseException | None) -> Busy | DiskFull | DatabaseAway | None:
-    """The 503 for a database or disk that cannot be used for the moment, None for every other error."""
+    """The 503 for a database or disk that cannot be used for the moment, None for every other
+    error.
+    """
     if error is None:
         return None
     if is_locked(error):
@@ -189,7 +210,9 @@ class ApiExceptionHandler(ExceptionHandler):
             return TooLarge()
         if isinstance(exc, SuspiciousOperation):  # too many fields or files
             return exceptions.ParseError("The request cannot be read.")
-        if isinstance(exc, ObjectDoesNotExist):  # deleted by another request while this one was under way
+        if isinstance(
+            exc, ObjectDoesNotExist
+        ):  # deleted by another request while this one was under way
             return exceptions.NotFound()
         if isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
             return self.refused_sign_in(exc)
@@ -201,16 +224,24 @@ class ApiExceptionHandler(ExceptionHandler):
         return super().convert_known_exceptions(exc)
 
     def refused_sign_in(self, exc: Any) -> exceptions.APIException:
-        """One error instead of simplejwt's dictionary; and whoever sends bad tokens counts as not signed in."""
+        """One error instead of simplejwt's dictionary; and whoever sends bad tokens counts as not
+        signed in.
+        """
         request, view = self.context["request"], self.context["view"]
-        if request is not None and view.get_authenticators():  # elsewhere the throttles ran before this
+        if (
+            request is not None and view.get_authenticators()
+        ):  # elsewhere the throttles ran before this
             request._not_authenticated()
             for throttle in view.get_throttles():
                 if not throttle.allow_request(request, view):
                     return exceptions.Throttled(throttle.wait())
         if isinstance(exc.detail, dict):
-            flat = type(exc)(str(exc.detail.get("detail", exc.default_detail)), exc.detail.get("code"))
-            flat.detail = exceptions.ErrorDetail(str(exc.detail["detail"]), str(exc.detail.get("code")))
+            flat = type(exc)(
+                str(exc.detail.get("detail", exc.default_detail)), exc.detail.get("code")
+            )
+            flat.detail = exceptions.ErrorDetail(
+                str(exc.detail["detail"]), str(exc.detail.get("code"))
+            )
             flat.auth_header = getattr(exc, "auth_header", None)
             return flat
         return exc
@@ -254,13 +285,17 @@ class NothingHere(APIView):
         raise exceptions.NotFound("There is nothing at this address.")
 
 
-# --- Outside of DRF: unknown paths, CSRF, errors in middleware ----------------------------------------------------
+# --- Outside of DRF: unknown paths, CSRF, errors in middleware ------------------------------------
 
 
 def plain_answer(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
     if request.path.startswith("/api/"):
         kind = "server_error" if status >= 500 else "client_error"
-        body = {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}], "request_id": request_id()}
+        body = {
+            "type": kind,
+            "errors": [{"code": code, "detail": detail, "attr": None}],
+            "request_id": request_id(),
+        }
         return HttpResponse(to_json(body), status=status, content_type="application/json")
     context = {"status": status, "detail": detail, "request_id": request_id()}
     return render(request, "error.html", context, status=status)
@@ -278,7 +313,10 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return plain_answer(
-        request, 403, "csrf_failed", _("The form is out of date or came from elsewhere. Reload the page.")
+        request,
+        403,
+        "csrf_failed",
+        _("The form is out of date or came from elsewhere. Reload the page."),
     )
 
 
@@ -287,10 +325,14 @@ def not_found(request: HttpRequest, exception: Http404) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """For Django, while it handles the error: a database that is away is not a fault of the page."""
+    """For Django, while it handles the error: a database that is away is not a fault of the
+    page.
+    """
     refusal = refusal_of(sys.exception())
     if refusal is not None:
-        answer = plain_answer(request, refusal.status_code, refusal.default_code, _(refusal.default_detail))
+        answer = plain_answer(
+            request, refusal.status_code, refusal.default_code, _(refusal.default_detail)
+        )
         if not isinstance(refusal, DiskFull):
             answer["Retry-After"] = str(refusal.wait)
         return answer

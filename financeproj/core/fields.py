@@ -12,7 +12,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from financeproj.core.money import MAX_DECIMAL_PLACES, MAX_MAGNITUDE, SIGNIFICANT_DIGITS, plain, significant_digits
+from financeproj.core.money import (
+    MAX_DECIMAL_PLACES,
+    MAX_MAGNITUDE,
+    SIGNIFICANT_DIGITS,
+    plain,
+    significant_digits,
+)
 
 POSTGRESQL_DIGITS = 28
 FARTHEST_AHEAD = zone(timedelta(hours=14))  # the Line Islands
@@ -21,11 +27,15 @@ FARTHEST_AHEAD = zone(timedelta(hours=14))  # the Line Islands
 def not_in_future(day: date) -> None:
     """Raise ValidationError for a day after today (in TIME_ZONE)."""
     if day > timezone.localdate():
-        raise ValidationError(_("The date %(date)s is in the future."), code="future_date", params={"date": day})
+        raise ValidationError(
+            _("The date %(date)s is in the future."), code="future_date", params={"date": day}
+        )
 
 
 def latest_day() -> date:
-    """The latest date on earth now: an exchange ahead of TIME_ZONE may have one after our today, none a later one."""
+    """The latest date on earth now: an exchange ahead of TIME_ZONE may have one after our today,
+    none a later one.
+    """
     return timezone.localdate(timezone=FARTHEST_AHEAD)
 
 
@@ -36,7 +46,9 @@ def begun_somewhere(day: date) -> None:
 
 
 def check_number(value: Decimal, *, digits: int = SIGNIFICANT_DIGITS) -> None:
-    """Raise ValidationError unless `value` is finite, in range and needs at most `digits` significant digits."""
+    """Raise ValidationError unless `value` is finite, in range and needs at most `digits`
+    significant digits.
+    """
     if not value.is_finite():
         raise ValidationError(_("Enter a number."), code="invalid")
     if not value:
@@ -60,10 +72,12 @@ def check_number(value: Decimal, *, digits: int = SIGNIFICANT_DIGITS) -> None:
 
 
 class ExactDecimalField(models.DecimalField):
-    """A Decimal kept digit by digit: an unconstrained numeric on PostgreSQL, 15 significant digits on SQLite.
+    """A Decimal kept digit by digit: an unconstrained numeric on PostgreSQL, 15 significant digits
+    on SQLite.
 
-    Django's own field has a fixed scale, which would round a crypto price on PostgreSQL and pad 0.1 to 0.1000 on
-    both. Nothing is rounded here: what needs more digits is refused by `check_number` in validation.
+    Django's own field has a fixed scale, which would round a crypto price on PostgreSQL and pad 0.1
+    to 0.1000 on both. Nothing is rounded here: what needs more digits is refused by `check_number`
+    in validation.
     """
 
     if TYPE_CHECKING:  # on a row it is the value
@@ -72,7 +86,10 @@ class ExactDecimalField(models.DecimalField):
         def __set__(self, instance: Any, value: Any) -> None: ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["max_digits"], kwargs["decimal_places"] = MAX_MAGNITUDE + MAX_DECIMAL_PLACES, MAX_DECIMAL_PLACES
+        kwargs["max_digits"], kwargs["decimal_places"] = (
+            MAX_MAGNITUDE + MAX_DECIMAL_PLACES,
+            MAX_DECIMAL_PLACES,
+        )
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
@@ -81,7 +98,8 @@ class ExactDecimalField(models.DecimalField):
         return name, path, args, kwargs
 
     def get_internal_type(self) -> str:
-        return "ExactDecimalField"  # keeps Django's SQLite converter away, which quantises to decimal_places
+        # keeps Django's SQLite converter away, which quantises to decimal_places
+        return "ExactDecimalField"
 
     def db_type(self, connection: Any) -> str:
         return "numeric" if connection.vendor == "postgresql" else "decimal"
@@ -96,8 +114,8 @@ class ExactDecimalField(models.DecimalField):
         value = self.to_python(value)
         if value is None or connection.vendor == "postgresql" or not isinstance(value, Decimal):
             return value
-        # A number and not its text: a constraint checked before saving compares two parameters, and SQLite
-        # compares texts letter by letter. 15 digits are exact as a float.
+        # A number and not its text: a constraint checked before saving compares two parameters, and
+        # SQLite compares texts letter by letter. 15 digits are exact as a float.
         return float(value)
 
     def validate(self, value: Any, model_instance: Any) -> None:
@@ -105,7 +123,10 @@ class ExactDecimalField(models.DecimalField):
         if value is not None:
             from django.db import connection
 
-            check_number(value, digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS)
+            check_number(
+                value,
+                digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS,
+            )
 
     @property
     def validators(self) -> list[Any]:
@@ -149,8 +170,9 @@ class CurrencyField(models.CharField):
 
 
 class ErrorsAtFields(models.Model):
-    """A row of which a broken constraint is an error of the field that the constraint names last: of the date in "one
-    price of an instrument on a date"."""
+    """A row of which a broken constraint is an error of the field that the constraint names last:
+    of the date in "one price of an instrument on a date".
+    """
 
     class Meta:
         abstract = True
@@ -171,8 +193,11 @@ class ErrorsAtFields(models.Model):
         if errors:
             raise ValidationError(errors)
 
-    def _hold(self, model: Any, checks: list[models.CheckConstraint], exclude: Any, using: str) -> bool:
-        """Whether all `checks` hold, in one query: one each took a quarter of the time of recording a transaction.
+    def _hold(
+        self, model: Any, checks: list[models.CheckConstraint], exclude: Any, using: str
+    ) -> bool:
+        """Whether all `checks` hold, in one query: one each took a quarter of the time of recording
+        a transaction.
 
         False also where that can't be said for all together, since a field is left out.
         """

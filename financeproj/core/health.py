@@ -63,4 +63,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
             states[name] = "failed"
     ready = all(state == "ok" for state in states.values())
     states |= {name: tell() for name, tell in INFORMATION.items()}
-    return JsonResponse({"status": "ok" if ready else "failed", **states}, status=200 if ready else 503)
+    return JsonResponse(
+        {"status": "ok" if ready else "failed", **states}, status=200 if ready else 503
+    )

@@ -1,4 +1,6 @@
-"""What a process keeps of the database by version, and what is stored beside the rows without making anybody wait."""
+"""What a process keeps of the database by version, and what is stored beside the rows without
+making anybody wait.
+"""
 
 import threading
 from collections import OrderedDict
@@ -12,7 +14,8 @@ from django.db import connection, transaction
 class Kept:
     """Values by key and version, the least lately used dropped when they pass `most` together.
 
-    Within a transaction nothing is kept or found: a version may be rolled back, and come again with other rows.
+    Within a transaction nothing is kept or found: a version may be rolled back, and come again with
+    other rows.
     """
 
     def __init__(self, most: int) -> None:
@@ -52,7 +55,8 @@ class Kept:
 
 @contextmanager
 def write_of_a_read() -> Iterator[None]:
-    """A transaction for what a read stores on the side: on SQLite it fails at once where another write is under way.
+    """A transaction for what a read stores on the side: on SQLite it fails at once where another
+    write is under way.
 
     Raises DatabaseError then, which the caller takes for "not stored".
     """

@@ -24,10 +24,12 @@ _local_lock = threading.Lock()
 
 
 def change(key: str, function: Callable[[Any], Any], *, timeout_seconds: float) -> Any:
-    """Replace the shared value at `key` (None if there is none) by `function(value)`, atomically, and return it.
+    """Replace the shared value at `key` (None if there is none) by `function(value)`, atomically,
+    and return it.
 
-    Values are what JSON can say. `function` may run more than once, and must be quick. A returned None deletes the
-    key; an unchanged value keeps its end, a changed one ends after `timeout_seconds`.
+    Values are what JSON can say. `function` may run more than once, and must be quick. A returned
+    None deletes the key; an unchanged value keeps its end, a changed one ends after
+    `timeout_seconds`.
     """
     try:
         return (

@@ -1,4 +1,6 @@
-"""Log lines: JSON on standard output, each with the request's or task's id. docs/operations.md has the schema."""
+"""Log lines: JSON on standard output, each with the request's or task's id. docs/operations.md has
+the schema.
+"""
 
 import re
 import time
@@ -10,7 +12,9 @@ from django.utils.functional import LazyObject
 from django_structlog import signals
 from django_structlog.middlewares import RequestMiddleware
 
-SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|api_?key|cookie|refresh|access$", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"password|passwd|secret|token|authorization|api_?key|cookie|refresh|access$", re.IGNORECASE
+)
 BEARER = re.compile(r"(Bearer\s+)[\w.~+/-]+=*", re.IGNORECASE)
 
 
@@ -48,9 +52,16 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
     # Never the local variables of a traceback: they hold passwords and keys.
     without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     renderers: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if log_format == "console"
-        else [structlog.processors.ExceptionRenderer(without_locals), structlog.processors.JSONRenderer(default=str)]
+        else [
+            structlog.processors.ExceptionRenderer(without_locals),
+            structlog.processors.JSONRenderer(default=str),
+        ]
     )
     return {
         "version": 1,
@@ -67,7 +78,13 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "line",
+            }
+        },
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             "gunicorn.error": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
@@ -82,7 +99,9 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """django-structlog's request lines, without the query string (it may hold what is nobody's business)."""
+    """django-structlog's request lines, without the query string (it may hold what is nobody's
+    business).
+    """
 
     @staticmethod
     def format_request(request: Any) -> str:
@@ -90,8 +109,12 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def bind_user_id(request: Any) -> None:
-        """Whoever the answer has looked up: a line alone is no reason to ask the database, which may be away."""
-        if not isinstance(getattr(request, "user", None), LazyObject) or hasattr(request, "_cached_user"):
+        """Whoever the answer has looked up: a line alone is no reason to ask the database, which
+        may be away.
+        """
+        if not isinstance(getattr(request, "user", None), LazyObject) or hasattr(
+            request, "_cached_user"
+        ):
             RequestMiddleware.bind_user_id(request)
 
 
@@ -104,7 +127,12 @@ def _describe(request: Any, log_kwargs: dict[str, Any], status: int) -> None:
     log_kwargs.pop("request", None)
     log_kwargs.pop("code", None)
     duration = time.perf_counter() - getattr(request, "started_at", time.perf_counter())
-    log_kwargs.update(method=request.method, path=request.path, status=status, duration_ms=round(duration * 1000, 1))
+    log_kwargs.update(
+        method=request.method,
+        path=request.path,
+        status=status,
+        duration_ms=round(duration * 1000, 1),
+    )
 
 
 @receiver(signals.bind_extra_request_finished_metadata)
@@ -114,7 +142,9 @@ def describe_answer(request: Any, response: Any, log_kwargs: dict[str, Any], **k
 
 
 @receiver(signals.bind_extra_request_failed_metadata)
-def describe_failure(request: Any, exception: Exception, log_kwargs: dict[str, Any], **kwargs: Any) -> None:
+def describe_failure(
+    request: Any, exception: Exception, log_kwargs: dict[str, Any], **kwargs: Any
+) -> None:
     from financeproj.core.errors import refusal_of  # which reads the settings, and they import this
 
     refusal = refusal_of(exception)

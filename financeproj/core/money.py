@@ -19,7 +19,9 @@ ONE = Decimal(1)
 
 
 def stored(value: Decimal) -> Decimal:
-    """`value` rounded half-even to 15 significant digits, as derived numbers and looked-up rates are stored."""
+    """`value` rounded half-even to 15 significant digits, as derived numbers and looked-up rates
+    are stored.
+    """
     return _STORED.plus(value)
 
 
@@ -34,11 +36,14 @@ def shown(value: Decimal) -> Decimal:
 
 
 def _written_out(value: Decimal) -> Decimal:
-    # After normalize only multiples of ten have an exponent; asking for it would cost ten times the remainder.
+    # After normalize only multiples of ten have an exponent; asking for it would cost ten times the
+    # remainder.
     try:
         if EXACT.remainder(value, _TEN):
             return value
-    except InvalidOperation:  # its quotient has more than 50 digits: an absurd price of an absurd quantity
+    except (
+        InvalidOperation
+    ):  # its quotient has more than 50 digits: an absurd price of an absurd quantity
         pass
     return Decimal(format(value, "f"))
 
@@ -46,8 +51,8 @@ def _written_out(value: Decimal) -> Decimal:
 def in_new_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
     """`quantity` old shares after a split of `ratio` new shares for one old, at 50 digits.
 
-    A ratio that is a fraction cut off at 15 digits or more (0.333333333333333) counts as that fraction: of 30 shares
-    it leaves 10, which can be sold, and not 9.99999999999999.
+    A ratio that is a fraction cut off at 15 digits or more (0.333333333333333) counts as that
+    fraction: of 30 shares it leaves 10, which can be sold, and not 9.99999999999999.
     """
     numerator, denominator = _fraction(ratio)
     return EXACT.divide(EXACT.multiply(quantity, numerator), denominator)
@@ -55,7 +60,9 @@ def in_new_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
 
 @lru_cache(maxsize=1000)
 def _fraction(ratio: Decimal) -> tuple[Decimal, Decimal]:
-    """Numerator and denominator; the latter is 1 unless all digits of `ratio` are those of a fraction up to n/1000."""
+    """Numerator and denominator; the latter is 1 unless all digits of `ratio` are those of a
+    fraction up to n/1000.
+    """
     if significant_digits(ratio) >= SIGNIFICANT_DIGITS:
         near = Fraction(ratio).limit_denominator(1000)
         if abs(near - Fraction(ratio)) < Fraction(ratio) / 10 ** (SIGNIFICANT_DIGITS - 1):

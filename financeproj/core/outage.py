@@ -1,4 +1,6 @@
-"""A Redis that is gone or hangs costs a request one short wait, and the ones after it nothing for a while."""
+"""A Redis that is gone or hangs costs a request one short wait, and the ones after it nothing for a
+while.
+"""
 
 import time
 from collections.abc import Iterator
@@ -21,7 +23,9 @@ _again_at = 0.0  # by the monotonic clock; of this process
 
 @contextmanager
 def asking_redis() -> Iterator[None]:
-    """Around every call of Redis. Raises redis.ConnectionError at once while the last failure is fresh."""
+    """Around every call of Redis. Raises redis.ConnectionError at once while the last failure is
+    fresh.
+    """
     global _again_at
     if time.monotonic() < _again_at:
         raise redis.ConnectionError("Redis did not answer just now.")
@@ -52,5 +56,7 @@ class GuardedRedis(redis.Redis):
 
 
 def one_more_attempt() -> Retry:
-    """For a connection that turns out to be closed, as after a restart; after a wait in vain there is none."""
+    """For a connection that turns out to be closed, as after a restart; after a wait in vain there
+    is none.
+    """
     return Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))

@@ -9,14 +9,19 @@ NOWHERE = "0.0.0.0"  # nosec B104  # nothing is bound to it: it stands for no ad
 
 
 def client_address(request: Any) -> str:
-    """The address of whoever sent `request`: `X-Forwarded-For` is believed for TRUSTED_PROXIES hops, no further.
+    """The address of whoever sent `request`: `X-Forwarded-For` is believed for TRUSTED_PROXIES
+    hops, no further.
 
     Always an IP address: what a client made up reaches the database's inet column.
     """
     direct = request.META.get("REMOTE_ADDR", "")
     if settings.TRUSTED_PROXIES <= 0:
         return _valid(direct) or NOWHERE
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    hops = [
+        hop.strip()
+        for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if hop.strip()
+    ]
     chosen = [*hops, direct][-(min(settings.TRUSTED_PROXIES, len(hops)) + 1)]
     return _valid(chosen) or _valid(direct) or NOWHERE
 

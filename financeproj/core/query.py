@@ -56,9 +56,16 @@ def choice_parameter(request: Request, name: str, choices: tuple[str, ...], defa
 
 
 def number_parameter(
-    request: Request, name: str, *, above: int | None = None, minimum: int | None = None, maximum: int
+    request: Request,
+    name: str,
+    *,
+    above: int | None = None,
+    minimum: int | None = None,
+    maximum: int,
 ) -> Decimal | None:
-    """The number in `name`, None when it was left out; out of the range (`above` is exclusive) it is 422."""
+    """The number in `name`, None when it was left out; out of the range (`above` is exclusive) it
+    is 422.
+    """
     text = request.query_params.get(name, "").strip()
     if not text:
         return None
@@ -69,9 +76,15 @@ def number_parameter(
     if not value.is_finite():
         raise BadQuery(f"{name} is a number.", attr=name)
     # As a float too: what is above -1 by less than a float can say would be -1 in the arithmetic.
-    if value > maximum or (minimum is not None and value < minimum) or (above is not None and float(value) <= above):
+    if (
+        value > maximum
+        or (minimum is not None and value < minimum)
+        or (above is not None and float(value) <= above)
+    ):
         lowest = f"above {above}" if above is not None else f"{minimum} or more"
-        raise DomainError(f"{name} must be {lowest} and at most {maximum}.", attr=name, code="out_of_range")
+        raise DomainError(
+            f"{name} must be {lowest} and at most {maximum}.", attr=name, code="out_of_range"
+        )
     return value
 
 
@@ -83,7 +96,9 @@ def integer_parameter(request: Request, name: str, *, minimum: int, maximum: int
     if not re.fullmatch(r"[+-]?[0-9]{1,30}", text):
         raise BadQuery(f"{name} is a whole number.", attr=name)
     if not minimum <= int(text) <= maximum:
-        raise DomainError(f"{name} must be from {minimum} to {maximum}.", attr=name, code="out_of_range")
+        raise DomainError(
+            f"{name} must be from {minimum} to {maximum}.", attr=name, code="out_of_range"
+        )
     return int(text)
 
 
@@ -99,11 +114,15 @@ def uuid_parameter(request: Request, name: str) -> UUID | None:
 
 def check_period(start: date | None, end: date | None) -> None:
     if start and end and start > end:
-        raise DomainError(f"start ({start}) is after end ({end}).", attr="start", code="start_after_end")
+        raise DomainError(
+            f"start ({start}) is after end ({end}).", attr="start", code="start_after_end"
+        )
 
 
 class QueryFilterBackend(DjangoFilterBackend):
-    """django-filter, but a parameter that cannot be read is 400 and not a validation error of a body."""
+    """django-filter, but a parameter that cannot be read is 400 and not a validation error of a
+    body.
+    """
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         filterset = self.get_filterset(request, queryset, view)
@@ -121,8 +140,9 @@ POSITION = re.compile(r"(\d{4}-\d\d-\d\d) (\d{1,18}) ([0-9a-f-]{36})", re.ASCII)
 class NewestFirst(CursorPagination):
     """Pages of dated rows, `{next, previous, results}`.
 
-    The cursor is the place of a row in the whole order, from which the page goes on either way: DRF's own is a date and
-    a number of rows, which skips and repeats rows where a day has many or more are entered between two pages.
+    The cursor is the place of a row in the whole order, from which the page goes on either way:
+    DRF's own is a date and a number of rows, which skips and repeats rows where a day has many or
+    more are entered between two pages.
     """
 
     page_size = 100
@@ -145,7 +165,9 @@ class NewestFirst(CursorPagination):
         found = list((rows.reverse() if cursor.reverse else rows)[: self.page_size + 1])
         self.page = found[: self.page_size]
         goes_on, came_from = len(found) > self.page_size, cursor.position is not None
-        self.has_previous, self.has_next = (goes_on, came_from) if cursor.reverse else (came_from, goes_on)
+        self.has_previous, self.has_next = (
+            (goes_on, came_from) if cursor.reverse else (came_from, goes_on)
+        )
         if cursor.reverse:
             self.page.reverse()
         return self.page
@@ -157,7 +179,9 @@ class NewestFirst(CursorPagination):
         return self._link(reverse=True, past=self.page[:1]) if self.has_previous else None
 
     def _link(self, *, reverse: bool, past: list[Any]) -> str:
-        """To the page past a row; from an empty page, which has all rows on its other side, to their end or start."""
+        """To the page past a row; from an empty page, which has all rows on its other side, to
+        their end or start.
+        """
         position = f"{past[0].date} {past[0].sequence} {past[0].id}" if past else None
         return str(self.encode_cursor(Cursor(0, reverse, position)))
 
@@ -179,6 +203,8 @@ class NewestFirst(CursorPagination):
             place = POSITION.fullmatch(cursor.position or "")
             if place is None or cursor.offset:
                 raise ValueError
-            return Cursor(0, cursor.reverse, (date.fromisoformat(place[1]), int(place[2]), UUID(place[3])))
+            return Cursor(
+                0, cursor.reverse, (date.fromisoformat(place[1]), int(place[2]), UUID(place[3]))
+            )
         except (NotFound, ValueError) as error:
             raise BadQuery("cursor is not one that this list gave.", attr="cursor") from error

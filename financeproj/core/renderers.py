@@ -22,9 +22,11 @@ _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_encode_other)
 
 
 def to_json(data: Any) -> bytes:
-    """`data` as JSON: a Decimal with its exact digits as a number, a datetime in UTC with a Z, a UUID as text.
+    """`data` as JSON: a Decimal with its exact digits as a number, a datetime in UTC with a Z, a
+    UUID as text.
 
-    Non-finite floats come out as null; a non-finite Decimal never gets this far (`core.fields.check_number`).
+    Non-finite floats come out as null; a non-finite Decimal never gets this far
+    (`core.fields.check_number`).
     """
     return _encoder.encode(data)
 
@@ -35,7 +37,10 @@ class ExactJSONRenderer(BaseRenderer):
     charset = None
 
     def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         return b"" if data is None else to_json(data)
 
@@ -43,7 +48,9 @@ class ExactJSONRenderer(BaseRenderer):
 class AlwaysJSON(DefaultContentNegotiation):
     """The API speaks JSON whatever `Accept` says: there is nothing to negotiate."""
 
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+    def select_renderer(
+        self, request: Any, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
         return renderers[0], renderers[0].media_type
 
 
@@ -51,7 +58,12 @@ class ExactJSONParser(BaseParser):
     media_type = "application/json"
     renderer_class = ExactJSONRenderer
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
         """The body with every fraction as an exact Decimal. NaN and Infinity are no JSON."""
         from financeproj.core.errors import TooLarge  # errors needs to_json of this module
 

@@ -1,4 +1,6 @@
-"""Many rows at once: read from one snapshot of the database, inserted exactly as they are, and updated."""
+"""Many rows at once: read from one snapshot of the database, inserted exactly as they are, and
+updated.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +16,11 @@ CHUNK = 1000
 
 @contextmanager
 def snapshot() -> Iterator[str]:
-    """The alias of a connection that sees the database as it is at its first query, whoever writes meanwhile.
+    """The alias of a connection that sees the database as it is at its first query, whoever writes
+    meanwhile.
 
-    Nobody waits for it, and it waits for nobody. Within a transaction it is that transaction's own view.
+    Nobody waits for it, and it waits for nobody. Within a transaction it is that transaction's own
+    view.
     """
     if connection.in_atomic_block:
         yield connection.alias
@@ -55,7 +59,10 @@ def insert_rows(model: type[Model], fields: Sequence[Field], rows: Iterable[Sequ
             cursor.executemany(
                 sql,
                 [
-                    [field.get_db_prep_save(value, target) for field, value in zip(fields, row, strict=True)]
+                    [
+                        field.get_db_prep_save(value, target)
+                        for field, value in zip(fields, row, strict=True)
+                    ]
                     for row in chunk
                 ],
             )
@@ -64,13 +71,18 @@ def insert_rows(model: type[Model], fields: Sequence[Field], rows: Iterable[Sequ
 
 
 def insert_as_they_are(model: type[Model], objects: Iterable[Model]) -> int:
-    """Insert unsaved `objects` of `model` with every column as it is but a counted key; how many they were."""
+    """Insert unsaved `objects` of `model` with every column as it is but a counted key; how many
+    they were.
+    """
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
-    return insert_rows(model, fields, ([getattr(one, field.attname) for field in fields] for one in objects))
+    return insert_rows(
+        model, fields, ([getattr(one, field.attname) for field in fields] for one in objects)
+    )
 
 
 def update_rows(model: type[Model], objects: Iterable[Any], names: Sequence[str]) -> None:
-    """Store the columns `names` of each of `objects`, found by `pk`, and no other, `updated_at` neither.
+    """Store the columns `names` of each of `objects`, found by `pk`, and no other, `updated_at`
+    neither.
 
     As bulk_update, which writes a CASE for every value and takes ten times as long.
     """

@@ -1,4 +1,6 @@
-"""The OpenAPI schema: every operation says what it refuses and with which status, and shows an example of itself."""
+"""The OpenAPI schema: every operation says what it refuses and with which status, and shows an
+example of itself.
+"""
 
 import json
 from functools import cache
@@ -15,20 +17,43 @@ REQUEST_ID = "0f0a6a1c-6f0c-4f0e-9f57-2f6f8f0f3c11"
 
 # status: what it means, and an example of its one error (code, detail, attr)
 REFUSALS: dict[int, tuple[str, tuple[str, str, str | None]]] = {
-    400: ("The request cannot be read", ("parse_error", "The body is not JSON: it is truncated.", None)),
+    400: (
+        "The request cannot be read",
+        ("parse_error", "The body is not JSON: it is truncated.", None),
+    ),
     401: ("No token, or one that is no longer good", ("not_authenticated", "Sign in first.", None)),
-    403: ("A session without its CSRF token", ("permission_denied", "CSRF Failed: CSRF token missing.", None)),
-    404: ("What the path or query names is not there for this user", ("not_found", "Not found.", None)),
+    403: (
+        "A session without its CSRF token",
+        ("permission_denied", "CSRF Failed: CSRF token missing.", None),
+    ),
+    404: (
+        "What the path or query names is not there for this user",
+        ("not_found", "Not found.", None),
+    ),
     409: ("It contradicts what is stored", ("conflict", "This contradicts what is stored.", None)),
-    413: ("Too large", ("too_large", "The request is too large: JSON may have 2.5 MB, a file 20 MB.", None)),
-    415: ("Another media type is expected", ("unsupported_media_type", 'Unsupported media type "text/plain".', None)),
+    413: (
+        "Too large",
+        ("too_large", "The request is too large: JSON may have 2.5 MB, a file 20 MB.", None),
+    ),
+    415: (
+        "Another media type is expected",
+        ("unsupported_media_type", 'Unsupported media type "text/plain".', None),
+    ),
     422: ("A field or a rule does not hold", ("required", "This field is required.", "name")),
     429: ("Too many requests, or locked out", ("throttled", "Request was throttled.", None)),
-    502: ("A third party answers nonsense, or refuses our key", ("upstream_bad_answer", "It made no sense.", None)),
-    503: ("A third party or the database is not available", ("busy", "The database is busy. Try again.", None)),
+    502: (
+        "A third party answers nonsense, or refuses our key",
+        ("upstream_bad_answer", "It made no sense.", None),
+    ),
+    503: (
+        "A third party or the database is not available",
+        ("busy", "The database is busy. Try again.", None),
+    ),
     504: ("A third party takes too long", ("upstream_timeout", "It took too long.", None)),
 }
-RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
+RETRY_AFTER = {
+    "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}
+}
 
 
 class ErrorItemSerializer(serializers.Serializer):
@@ -46,7 +71,9 @@ class ErrorSerializer(serializers.Serializer):
 
 
 def refusals(*statuses: int) -> dict[int, Any]:
-    """For `extend_schema(responses=…)`: what an operation refuses beyond what follows from its parameters and body."""
+    """For `extend_schema(responses=…)`: what an operation refuses beyond what follows from its
+    parameters and body.
+    """
     return dict.fromkeys(statuses, ErrorSerializer)
 
 
@@ -100,7 +127,9 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     result["components"]["responses"] = {
         str(status): {
             "description": meaning,
-            "content": {"application/json": {"schema": error, "example": _envelope(status, *example)}},
+            "content": {
+                "application/json": {"schema": error, "example": _envelope(status, *example)}
+            },
             **({"headers": RETRY_AFTER} if status == 429 else {}),
         }
         for status, (meaning, example) in REFUSALS.items()
@@ -109,8 +138,14 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 
 def _envelope(status: int, code: str, detail: str, attr: str | None) -> dict[str, Any]:
-    kind = "validation_error" if status == 422 else "server_error" if status >= 500 else "client_error"
-    return {"type": kind, "errors": [{"code": code, "detail": detail, "attr": attr}], "request_id": REQUEST_ID}
+    kind = (
+        "validation_error" if status == 422 else "server_error" if status >= 500 else "client_error"
+    )
+    return {
+        "type": kind,
+        "errors": [{"code": code, "detail": detail, "attr": attr}],
+        "request_id": REQUEST_ID,
+    }
 
 
 @cache
@@ -145,7 +180,11 @@ class ExactNumber(OpenApiSerializerFieldExtension):
             number |= {"exclusiveMinimum" if field.above_minimum else "minimum": field.minimum}
         if field.maximum is not None:
             number |= {"maximum": field.maximum}
-        text = {"type": "string", "pattern": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$", "maxLength": 100}
+        text = {
+            "type": "string",
+            "pattern": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$",
+            "maxLength": 100,
+        }
         return {"oneOf": [number, text]}
 
 

@@ -35,7 +35,12 @@ class ExactDecimalField(serializers.Field):
     }
 
     def __init__(
-        self, *, minimum: int | None = None, above_minimum: bool = False, maximum: int | None = None, **kwargs: Any
+        self,
+        *,
+        minimum: int | None = None,
+        above_minimum: bool = False,
+        maximum: int | None = None,
+        **kwargs: Any,
     ) -> None:
         self.minimum = minimum
         self.above_minimum = above_minimum
@@ -49,7 +54,10 @@ class ExactDecimalField(serializers.Field):
             self.fail("invalid")
         try:
             value = Decimal(data.strip() if isinstance(data, str) else data)
-            check_number(value, digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS)
+            check_number(
+                value,
+                digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS,
+            )
         except InvalidOperation:
             self.fail("invalid")
         except DjangoValidationError as error:
@@ -68,7 +76,9 @@ class ExactDecimalField(serializers.Field):
 
 class _OnlyText:
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):  # DRF's own takes a whole number for text, and no other number
+        if not isinstance(
+            data, str
+        ):  # DRF's own takes a whole number for text, and no other number
             self.fail("invalid")  # type: ignore[attr-defined]
         return super().to_internal_value(data)  # type: ignore[misc]
 
@@ -84,7 +94,9 @@ class PatternField(_OnlyText, serializers.RegexField):
 class CurrencyCodeField(TextField):
     """An ISO 4217 currency in circulation, in capitals whatever was typed."""
 
-    default_error_messages = {"unknown_currency": _("{code} is not a currency in circulation (ISO 4217).")}
+    default_error_messages = {
+        "unknown_currency": _("{code} is not a currency in circulation (ISO 4217).")
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_length=3, max_length=3, **kwargs)
@@ -105,7 +117,9 @@ class DayField(serializers.DateField):
     default_error_messages = {"out_of_range": _("Dates before 1900 are not kept.")}
 
     def to_internal_value(self, value: Any) -> date:
-        if isinstance(value, str) and not DAY.fullmatch(value):  # 20240531 and 2024-W22-5 are ISO 8601 too
+        if isinstance(value, str) and not DAY.fullmatch(
+            value
+        ):  # 20240531 and 2024-W22-5 are ISO 8601 too
             self.fail("invalid", format="YYYY-MM-DD")
         day: date = super().to_internal_value(value)
         if day < EARLIEST_DATE:

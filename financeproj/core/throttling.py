@@ -10,7 +10,9 @@ from financeproj.core.locks import change
 
 
 class _CountedWindow:
-    """One counter a window instead of DRF's list of 600 timestamps, and one atomic step instead of get and set."""
+    """One counter a window instead of DRF's list of 600 timestamps, and one atomic step instead of
+    get and set.
+    """
 
     def allow_request(self: Any, request: Any, view: Any) -> bool:
         key = self.get_cache_key(request, view)
@@ -19,7 +21,9 @@ class _CountedWindow:
         now = time.time()
         window = math.floor(now / self.duration)
         self.seconds_left = (window + 1) * self.duration - now
-        count = change(f"{key}:{window}", lambda count: (count or 0) + 1, timeout_seconds=self.duration)
+        count = change(
+            f"{key}:{window}", lambda count: (count or 0) + 1, timeout_seconds=self.duration
+        )
         return count <= self.num_requests
 
     def wait(self: Any) -> float:

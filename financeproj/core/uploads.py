@@ -17,7 +17,8 @@ class BoundedUploadHandler(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         self.received += len(raw_data)
         if self.received > settings.MAX_UPLOAD_BYTES:
-            raise RequestDataTooBig  # Django's own, which becomes 413 on the pages and in the admin too
+            # Django's own, which becomes 413 on the pages and in the admin too
+            raise RequestDataTooBig
         return raw_data
 
     def file_complete(self, file_size: int) -> None:

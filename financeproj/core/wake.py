@@ -13,7 +13,9 @@ log = structlog.get_logger(__name__)
 
 
 def wake(task: Any, *args: Any) -> None:
-    """Send `task` after the commit; a broker that is down costs the request nothing but a log line."""
+    """Send `task` after the commit; a broker that is down costs the request nothing but a log
+    line.
+    """
 
     def send() -> None:
         try:

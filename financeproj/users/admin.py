@@ -19,7 +19,9 @@ class OurUserAdmin(DeletesAllInIt, UserAdmin):
 
 
 class RefusedTokenAdmin(BlacklistedTokenAdmin):
-    raw_id_fields = ("token",)  # its list to choose from has all tokens there are, and asks for the user of each
+    raw_id_fields = (
+        "token",
+    )  # its list to choose from has all tokens there are, and asks for the user of each
 
 
 admin.site.unregister(BlacklistedToken)

@@ -1,4 +1,6 @@
-"""What somebody who guesses passwords is told: 429 with Retry-After, in the API, on the page and in the admin."""
+"""What somebody who guesses passwords is told: 429 with Retry-After, in the API, on the page and in
+the admin.
+"""
 
 import math
 from typing import Any
@@ -37,11 +39,17 @@ def count_failure(request: HttpRequest, username: str) -> None:
 
 
 def locked_out(seconds: int) -> Throttled:
-    return Throttled(wait=seconds, detail="Too many failed sign-ins. Wait before you try again.", code="locked_out")
+    return Throttled(
+        wait=seconds,
+        detail="Too many failed sign-ins. Wait before you try again.",
+        code="locked_out",
+    )
 
 
 def lockout_response(
-    request: HttpRequest, response: HttpResponse | None = None, credentials: dict[str, Any] | None = None
+    request: HttpRequest,
+    response: HttpResponse | None = None,
+    credentials: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """For axes' middleware, on the pages; an API answer that says so already is left as it is."""
     if response is not None and response.status_code == 429:
@@ -51,7 +59,8 @@ def lockout_response(
         request,
         429,
         "locked_out",
-        _("Too many failed sign-ins. Try again in %(minutes)s minutes.") % {"minutes": math.ceil(seconds / 60)},
+        _("Too many failed sign-ins. Try again in %(minutes)s minutes.")
+        % {"minutes": math.ceil(seconds / 60)},
     )
     answer["Retry-After"] = str(seconds)
     return answer

@@ -8,7 +8,12 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
-from financeproj.core.fields import CurrencyField, ErrorsAtFields, ExactDecimalField, currency_constraint
+from financeproj.core.fields import (
+    CurrencyField,
+    ErrorsAtFields,
+    ExactDecimalField,
+    currency_constraint,
+)
 
 
 def default_base_currency() -> str:
@@ -19,7 +24,9 @@ class User(ErrorsAtFields, AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     base_currency = CurrencyField(default=default_base_currency)
     retirement_goal_amount = ExactDecimalField(null=True, blank=True)
-    retirement_goal_year = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(9999)])
+    retirement_goal_year = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(9999)]
+    )
 
     class Meta(AbstractUser.Meta):
         constraints = [

@@ -28,26 +28,40 @@ def update_user(*, user: User, **changes: Any) -> User:
     return user
 
 
-def set_retirement_goal(*, user: User, amount: Decimal | None, year: int | None, today: date | None = None) -> User:
-    """`amount` in today's money of the base currency (above 0), due at the end of `year`; None clears either."""
+def set_retirement_goal(
+    *, user: User, amount: Decimal | None, year: int | None, today: date | None = None
+) -> User:
+    """`amount` in today's money of the base currency (above 0), due at the end of `year`; None
+    clears either.
+    """
     today = today or timezone.localdate()
     if year is not None and year < today.year:
-        raise DomainError(f"The year must be {today.year} or later.", attr="retirement_goal_year", code="past_year")
+        raise DomainError(
+            f"The year must be {today.year} or later.",
+            attr="retirement_goal_year",
+            code="past_year",
+        )
     return update_user(user=user, retirement_goal_amount=amount, retirement_goal_year=year)
 
 
 def change_password(*, user: User, current_password: str, new_password: str) -> None:
     """Set a new password and kill every refresh token of the user.
 
-    Raises DomainError (`wrong_password`, or the first rule the new one breaks); then nothing changes.
+    Raises DomainError (`wrong_password`, or the first rule the new one breaks); then nothing
+    changes.
     """
     if not user.check_password(current_password):
-        raise DomainError("This is not your current password.", attr="current_password", code="wrong_password")
+        raise DomainError(
+            "This is not your current password.", attr="current_password", code="wrong_password"
+        )
     try:
         validate_password(new_password, user)
     except ValidationError as error:
         raise ValidationError({"new_password": error.error_list}) from error
-    known, hashed = user.password, make_password(new_password)  # slow on purpose: before the transaction
+    known, hashed = (
+        user.password,
+        make_password(new_password),
+    )  # slow on purpose: before the transaction
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
         if user.password != known:
@@ -59,13 +73,17 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
 
 @transaction.atomic
 def rotate_refresh_token(*, token: str) -> RefreshToken:
-    """A new refresh token for one that has not been used yet, which is dead from now on. Raises TokenError.
+    """A new refresh token for one that has not been used yet, which is dead from now on. Raises
+    TokenError.
 
-    The user is locked first, as in change_password: a token never outlives the password that it was got with.
+    The user is locked first, as in change_password: a token never outlives the password that it was
+    got with.
     """
     used = RefreshToken(token)  # type: ignore[arg-type]
     try:
-        user = User.objects.select_for_update().filter(pk=used.get("user_id"), is_active=True).first()
+        user = (
+            User.objects.select_for_update().filter(pk=used.get("user_id"), is_active=True).first()
+        )
     except ValidationError as error:  # no UUID
         raise TokenError("Token contained no recognizable user identification") from error
     if user is None or not used.blacklist()[1]:
@@ -86,7 +104,9 @@ def revoke_refresh_tokens(*, user: User) -> None:
     """Sign the user out everywhere; the user is locked, so that no token is rotated in between."""
     User.objects.select_for_update().get(pk=user.pk)
     alive = OutstandingToken.objects.filter(user=user, blacklistedtoken__isnull=True)
-    BlacklistedToken.objects.bulk_create([BlacklistedToken(token=token) for token in alive], ignore_conflicts=True)
+    BlacklistedToken.objects.bulk_create(
+        [BlacklistedToken(token=token) for token in alive], ignore_conflicts=True
+    )
 
 
 @receiver(post_save, sender=User)

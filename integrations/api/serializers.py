@@ -26,7 +26,9 @@ class TextsField(serializers.Field):
         try:
             return msgspec.json.decode(data or "{}", type=dict[str, str])
         except (msgspec.DecodeError, TypeError, RecursionError) as error:
-            raise serializers.ValidationError(self.error_messages["invalid"], code="invalid") from error
+            raise serializers.ValidationError(
+                self.error_messages["invalid"], code="invalid"
+            ) from error
 
 
 class ImportCsvSerializer(ApiSerializer):
@@ -37,8 +39,12 @@ class ImportCsvSerializer(ApiSerializer):
     on_error = serializers.ChoiceField(["abort", "skip"], default="abort")
     date_format = serializers.ChoiceField(["dmy", "mdy"], required=False, allow_blank=True)
     decimal = serializers.ChoiceField(["point", "comma"], required=False, allow_blank=True)
-    mapping = TextsField(required=False, help_text="JSON for the format `mapped`: our column → theirs.")
-    instruments = TextsField(required=False, help_text="JSON: an ISIN or a name of the file → its ticker. Remembered.")
+    mapping = TextsField(
+        required=False, help_text="JSON for the format `mapped`: our column → theirs."
+    )
+    instruments = TextsField(
+        required=False, help_text="JSON: an ISIN or a name of the file → its ticker. Remembered."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("mapping"):
@@ -48,7 +54,7 @@ class ImportCsvSerializer(ApiSerializer):
         return attrs
 
 
-# --- Answers ----------------------------------------------------------------------------------------------------------
+# --- Answers --------------------------------------------------------------------------------------
 
 
 class FormatSerializer(serializers.Serializer):
@@ -76,8 +82,12 @@ class CandidateSerializer(serializers.Serializer):
 class ImportedInstrumentSerializer(serializers.Serializer):
     name = serializers.CharField()
     isin = serializers.CharField(allow_null=True)
-    symbol = serializers.CharField(allow_null=True, required=False, help_text="What the broker calls it.")
-    ticker = serializers.CharField(allow_null=True, help_text="null: say which it is with `instruments`.")
+    symbol = serializers.CharField(
+        allow_null=True, required=False, help_text="What the broker calls it."
+    )
+    ticker = serializers.CharField(
+        allow_null=True, help_text="null: say which it is with `instruments`."
+    )
     currency = serializers.CharField(allow_null=True)
     resolved_by = serializers.CharField(allow_null=True)
     candidates = CandidateSerializer(many=True, required=False)
@@ -118,7 +128,8 @@ class ImportSerializer(serializers.Serializer):
     warnings = serializers.ListField(child=serializers.CharField())
     instruments = ImportedInstrumentSerializer(many=True)
     preview = TransactionSerializer(
-        many=True, help_text="The first 50 transactions; empty in a list. Their ids are null in a dry run."
+        many=True,
+        help_text="The first 50 transactions; empty in a list. Their ids are null in a dry run.",
     )
     created_at = serializers.DateTimeField(allow_null=True)
 
@@ -134,7 +145,10 @@ def _in_order(stored: Any) -> Any:
     if isinstance(stored, list):
         return [_in_order(one) for one in stored]
     if isinstance(stored, dict):
-        return {name: _in_order(stored[name]) for name in sorted(stored, key=lambda name: _ORDER.get(name, 99))}
+        return {
+            name: _in_order(stored[name])
+            for name in sorted(stored, key=lambda name: _ORDER.get(name, 99))
+        }
     return stored
 
 

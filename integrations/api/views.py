@@ -43,19 +43,25 @@ class ImportCsvView(APIView):
         request={"multipart/form-data": ImportCsvSerializer},
         responses={
             **dict.fromkeys((200, 201, 202), ImportSerializer),
-            422: PolymorphicProxySerializer("ImportOrError", [ImportSerializer, ErrorSerializer], None),
+            422: PolymorphicProxySerializer(
+                "ImportOrError", [ImportSerializer, ErrorSerializer], None
+            ),
         },
     )
     def post(self, request: Request) -> Response:
-        """201 if transactions were recorded; 200 for a dry run, or if there was nothing new; 422 with the errors of
-        the rows, nothing being recorded, or with the ordinary envelope if the file as a whole cannot be used. 202 when
-        a worker does it, as it does files of more than 5,000 rows: `GET /imports/{id}` tells the progress."""
+        """201 if transactions were recorded; 200 for a dry run, or if there was nothing new; 422
+        with the errors of the rows, nothing being recorded, or with the ordinary envelope if the
+        file as a whole cannot be used. 202 when a worker does it, as it does files of more than
+        5,000 rows: `GET /imports/{id}` tells the progress.
+        """
         form = ImportCsvSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields = form.validated_data
         portfolio = selectors.portfolios_of(request.user).filter(pk=fields["portfolio_id"]).first()
         if portfolio is None:
-            raise DomainError("You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio")
+            raise DomainError(
+                "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
+            )
         concerns(portfolio.pk)
         wish = services.Wish(
             format_name=fields["format"],
@@ -66,24 +72,32 @@ class ImportCsvView(APIView):
             instruments=fields.get("instruments") or {},
         )
         dry_run, file = fields["dry_run"], fields["file"]
-        outcome = take_in(portfolio=portfolio, data=file.read(), file_name=file.name, wish=wish, dry_run=dry_run)
+        outcome = take_in(
+            portfolio=portfolio, data=file.read(), file_name=file.name, wish=wish, dry_run=dry_run
+        )
         if isinstance(outcome, Import):
             return Response(import_json(outcome), status=status.HTTP_202_ACCEPTED)
         answer = outcome_json(outcome, dry_run=dry_run)
         if outcome.is_refused and not dry_run:
             return Response(answer, status=status.HTTP_422_UNPROCESSABLE_ENTITY)
-        return Response(answer, status=status.HTTP_201_CREATED if outcome.is_saved else status.HTTP_200_OK)
+        return Response(
+            answer, status=status.HTTP_201_CREATED if outcome.is_saved else status.HTTP_200_OK
+        )
 
 
 class ImportViewSet(ViewSet):
     @extend_schema(responses=ImportSerializer(many=True))
     def list(self, request: Request) -> Response:
-        return Response([import_json(statement) for statement in selectors.imports_visible_to(request.user)])
+        return Response(
+            [import_json(statement) for statement in selectors.imports_visible_to(request.user)]
+        )
 
     @extend_schema(responses=ImportSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         statement = own(selectors.imports_visible_to(request.user), pk)
-        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(statement=statement)
+        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(
+            statement=statement
+        )
         preview = [transaction_json(row) for row in rows.order_by("sequence")[:PREVIEW]]
         return Response(import_json(statement) | {"preview": preview})
 
@@ -99,7 +113,12 @@ class FormatsView(APIView):
     def get(self, request: Request) -> Response:
         return Response(
             [
-                {"format": one.name, "label": one.label, "columns": list(one.columns), "example": one.example}
+                {
+                    "format": one.name,
+                    "label": one.label,
+                    "columns": list(one.columns),
+                    "example": one.example,
+                }
                 for one in formats()
             ]
         )
@@ -111,7 +130,9 @@ class ExportCsvView(APIView):
         responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(404)},
     )
     def get(self, request: Request) -> Any:
-        """Every transaction in the generic format; importing the file gives the same transactions again."""
+        """Every transaction in the generic format; importing the file gives the same transactions
+        again.
+        """
         pk = uuid_parameter(request, "portfolio_id")
         portfolio = own_portfolio(request, pk) if pk else None
         return StreamingHttpResponse(
@@ -124,10 +145,11 @@ class ExportCsvView(APIView):
 class ExportView(APIView):
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
     def get(self, request: Request) -> Any:
-        """Everything the user has as CSV files in a ZIP, which `manage.py import_data` takes in elsewhere. Without
-        password, tokens and keys."""
-        # Through a file of its own, so that a fault is an error and no broken file, and a slow reader holds no snapshot
-        # of the database.
+        """Everything the user has as CSV files in a ZIP, which `manage.py import_data` takes in
+        elsewhere. Without password, tokens and keys.
+        """
+        # Through a file of its own, so that a fault is an error and no broken file, and a slow
+        # reader holds no snapshot of the database.
         file = TemporaryFile(dir=settings.VAR_DIR)  # noqa: SIM115  (the response closes it)
         write_export(user=request.user, file=file)
         file.seek(0)

@@ -1,1 +1,3 @@
-"""Backups of the whole database: written from one snapshot, proved, and restored on either engine."""
+"""Backups of the whole database: written from one snapshot, proved, and restored on either
+engine.
+"""

@@ -14,7 +14,14 @@ from typing import Any
 
 import structlog
 from django.core.management.color import no_style
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, connections, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.utils import timezone
 
 from financeproj.core.errors import Conflict, DomainError
@@ -49,7 +56,9 @@ MADE_BY_MIGRATE = {"django_content_type", "auth_permission"}
 
 @dataclass(frozen=True, slots=True)
 class NewestBackup:
-    """The last backup that left a file. `fault` says why it cannot be relied upon; empty if nothing is known."""
+    """The last backup that left a file. `fault` says why it cannot be relied upon; empty if nothing
+    is known.
+    """
 
     made_at: datetime
     path: Path
@@ -58,7 +67,8 @@ class NewestBackup:
 
 
 def newest_backup() -> NewestBackup | None:
-    """The newest backup of this installation and whether it was proved and still is readable; None before the first.
+    """The newest backup of this installation and whether it was proved and still is readable; None
+    before the first.
 
     Reads the file's manifest, not all of the file.
     """
@@ -78,14 +88,16 @@ def newest_backup() -> NewestBackup | None:
     return NewestBackup(made_at=row.made_at, path=path, proved=row.proved, fault=fault)
 
 
-# --- Making one ---------------------------------------------------------------------------------------------------
+# --- Making one -----------------------------------------------------------------------------------
 
 
 def make_backup(*, folder: Path, keep: int | None = None) -> Backup:
-    """Write a backup of everything into `folder` and prove it; what became of it is stored and logged.
+    """Write a backup of everything into `folder` and prove it; what became of it is stored and
+    logged.
 
-    The file appears under its name, readable by its owner alone, when it is complete and was read back. With `keep`
-    the older backups of this installation in that folder go, but for the `keep` newest and the newest proved one.
+    The file appears under its name, readable by its owner alone, when it is complete and was read
+    back. With `keep` the older backups of this installation in that folder go, but for the `keep`
+    newest and the newest proved one.
     """
     made_at = timezone.now()
     row = Backup(made_at=made_at)
@@ -122,7 +134,9 @@ def make_backup(*, folder: Path, keep: int | None = None) -> Backup:
 
 
 def _save(row: Backup) -> None:
-    """Store what became of it; the embedded database may be held by others for longer than one wait."""
+    """Store what became of it; the embedded database may be held by others for longer than one
+    wait.
+    """
     for attempt in range(SAVE_ATTEMPTS):
         try:
             row.save()
@@ -139,14 +153,18 @@ def _write(path: Path) -> int:
         archive = ArchiveWriter(file, kind=KIND, version=VERSION)
         with snapshot() as using:
             rows = sum(write_table(archive, model, using) for model in archived_models())
-            archive.close(engine=connection.vendor, migrations=applied_migrations(connections[using]))
+            archive.close(
+                engine=connection.vendor, migrations=applied_migrations(connections[using])
+            )
         file.flush()
         os.fsync(file.fileno())
     return rows
 
 
 def _fault_of(path: Path, scratch: Path) -> str | None:
-    """Why the archive is not proved: None once it has been read back and loaded, and agrees with what was read."""
+    """Why the archive is not proved: None once it has been read back and loaded, and agrees with
+    what was read.
+    """
     try:
         with ArchiveReader(path, kind=KIND, version=VERSION) as archive:
             archive.verify()
@@ -180,22 +198,25 @@ def _prune(folder: Path, keep: int) -> None:
             row.delete()
 
 
-# --- Restoring ----------------------------------------------------------------------------------------------------
+# --- Restoring ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`ledger_faults`: holdings whose stored numbers are not those of a replay; they were so in the backup."""
+    """`ledger_faults`: holdings whose stored numbers are not those of a replay; they were so in the
+    backup.
+    """
 
     rows: int
     ledger_faults: list[str]
 
 
 def restore_backup(path: Path, *, replace: bool = False) -> Restored:
-    """Load a backup into this database, in one transaction, and compare counts and totals with what it was made from.
+    """Load a backup into this database, in one transaction, and compare counts and totals with what
+    it was made from.
 
-    Raises BadArchive for a file that is damaged, or of another version of the program, and Conflict where the
-    database has rows, unless `replace` says that they shall go; nothing is written then.
+    Raises BadArchive for a file that is damaged, or of another version of the program, and Conflict
+    where the database has rows, unless `replace` says that they shall go; nothing is written then.
     """
     with ArchiveReader(path, kind=KIND, version=VERSION) as archive:
         archive.verify()
@@ -245,7 +266,10 @@ def _make_room(replace: bool) -> None:
     }
     if used and not replace:
         some = ", ".join(f"{table} {count:,}" for table, count in list(used.items())[:5])
-        raise Conflict(f"The database is not empty ({some}): say --replace to delete what it has.", code="not_empty")
+        raise Conflict(
+            f"The database is not empty ({some}): say --replace to delete what it has.",
+            code="not_empty",
+        )
     with connection.cursor() as cursor:
         for model in archived_models():
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(model._meta.db_table)}")  # nosec B608  # a model's
@@ -261,7 +285,9 @@ def _load(archive: ArchiveReader, model: Any) -> int:
 
 def _keepable(rows: Any, fields: Any, table: str) -> Any:
     """`rows`, none with a number that SQLite would round."""
-    numbers = [(index, field.column) for index, field in enumerate(fields) if type_of(field) is Decimal]
+    numbers = [
+        (index, field.column) for index, field in enumerate(fields) if type_of(field) is Decimal
+    ]
     for row in rows:
         for index, column in numbers:
             if row[index] and significant_digits(row[index]) > SIGNIFICANT_DIGITS:

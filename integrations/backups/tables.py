@@ -1,4 +1,6 @@
-"""Tables as lines of JSON, one array a row, the same from either engine; and a loose SQLite file to prove them in."""
+"""Tables as lines of JSON, one array a row, the same from either engine; and a loose SQLite file to
+prove them in.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +22,8 @@ from integrations.archives import ArchiveReader, ArchiveWriter, BadArchive
 from integrations.models import Backup
 
 CHUNK = 2000
-# Field → what its values are; the first that fits. A Decimal is text in JSON, so that none of its digits is lost.
+# Field → what its values are; the first that fits. A Decimal is text in JSON, so that none of its
+# digits is lost.
 TYPES: tuple[tuple[type[Field], Any], ...] = (
     (models.JSONField, Any),
     (models.BinaryField, bytes),
@@ -42,7 +45,9 @@ encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
 def archived_models() -> list[type[Model]]:
-    """The model of every table of the database but `Backup`'s and the record of migrations, by table."""
+    """The model of every table of the database but `Backup`'s and the record of migrations, by
+    table.
+    """
     found = [
         model
         for model in apps.get_models(include_auto_created=True)
@@ -63,11 +68,15 @@ def type_of(field: Field) -> Any:
 
 
 def applied_migrations(connection: Any) -> list[str]:
-    return sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
+    return sorted(
+        f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()
+    )
 
 
 class Totals:
-    """How many rows, and the sum of each column of numbers: what two copies of a table must agree on."""
+    """How many rows, and the sum of each column of numbers: what two copies of a table must agree
+    on.
+    """
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.rows = 0
@@ -83,7 +92,9 @@ class Totals:
             for index in sums:
                 value = row[index]
                 if value:
-                    sums[index] = add(sums[index], value if isinstance(value, Decimal) else Decimal(value))
+                    sums[index] = add(
+                        sums[index], value if isinstance(value, Decimal) else Decimal(value)
+                    )
             yield row
 
     def listed(self) -> dict[str, str]:
@@ -103,12 +114,18 @@ class Totals:
 
 def stored_rows(model: type[Model], fields: Sequence[Field], using: str) -> Iterator[Sequence[Any]]:
     """The rows of a table in the order of their keys, read in chunks."""
-    rows = model._base_manager.using(using).order_by("pk").values_list(*(field.attname for field in fields))
+    rows = (
+        model._base_manager.using(using)
+        .order_by("pk")
+        .values_list(*(field.attname for field in fields))
+    )
     return rows.iterator(CHUNK)
 
 
 def write_table(archive: ArchiveWriter, model: type[Model], using: str) -> int:
-    """Add one table to the archive, with its counts and totals in the manifest; how many rows it has."""
+    """Add one table to the archive, with its counts and totals in the manifest; how many rows it
+    has.
+    """
     fields = fields_of(model)
     totals = Totals(fields)
     lines = (encode(row) + b"\n" for row in totals.counted(stored_rows(model, fields, using)))
@@ -118,13 +135,18 @@ def write_table(archive: ArchiveWriter, model: type[Model], using: str) -> int:
         "columns": [field.column for field in fields],
         "totals": totals.listed(),
     }
-    # Counted by the database itself, too: what a chunked read would leave out does not go unnoticed.
+    # Counted by the database itself, too: what a chunked read would leave out does not go
+    # unnoticed.
     if (count := model._base_manager.using(using).count()) != totals.rows:
-        raise BadArchive(f"{model._meta.db_table} has {count:,} rows, of which {totals.rows:,} were read.")
+        raise BadArchive(
+            f"{model._meta.db_table} has {count:,} rows, of which {totals.rows:,} were read."
+        )
     return totals.rows
 
 
-def archived_rows(archive: ArchiveReader, entry: Any, fields: Sequence[Field]) -> Iterator[Sequence[Any]]:
+def archived_rows(
+    archive: ArchiveReader, entry: Any, fields: Sequence[Field]
+) -> Iterator[Sequence[Any]]:
     """The rows of one table of an archive, with the values of `fields`. Raises BadArchive."""
     types = tuple(type_of(field) | None if field.null else type_of(field) for field in fields)
     row_type: Any = tuple.__class_getitem__(types)
@@ -136,13 +158,15 @@ def archived_rows(archive: ArchiveReader, entry: Any, fields: Sequence[Field]) -
             raise BadArchive(f"{entry['name']} line {number}: {error}.") from error
 
 
-# --- The proof ----------------------------------------------------------------------------------------------------
+# --- The proof ------------------------------------------------------------------------------------
 
 
 def load_into_sqlite(archive: ArchiveReader, path: Path) -> str | None:
-    """Load every table into a new SQLite file and compare: what differs from the manifest, None if nothing does.
+    """Load every table into a new SQLite file and compare: what differs from the manifest, None if
+    nothing does.
 
-    Its columns hold the numbers as text: an SQLite number keeps 15 digits, and PostgreSQL's may have more.
+    Its columns hold the numbers as text: an SQLite number keeps 15 digits, and PostgreSQL's may
+    have more.
     """
     by_table = {model._meta.db_table: model for model in archived_models()}
     connection = sqlite3.connect(path, isolation_level=None)
@@ -194,7 +218,12 @@ def _bound(value: Any) -> Any:
     return f"{value:f}" if isinstance(value, Decimal) else encode(value).decode()
 
 
-def _read_back(connection: sqlite3.Connection, table: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
+def _read_back(
+    connection: sqlite3.Connection, table: str, fields: Sequence[Field]
+) -> Iterator[list[Any]]:
     decimals = {index for index, field in enumerate(fields) if type_of(field) is Decimal}
     for row in connection.execute(f'SELECT * FROM "{table}"'):  # nosec B608  # a table of ours
-        yield [Decimal(value) if index in decimals and value is not None else value for index, value in enumerate(row)]
+        yield [
+            Decimal(value) if index in decimals and value is not None else value
+            for index, value in enumerate(row)
+        ]

@@ -46,7 +46,9 @@ BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One CSV file: rows of `model`, a column for each lookup. `shown` columns are for people and not read back."""
+    """One CSV file: rows of `model`, a column for each lookup. `shown` columns are for people and
+    not read back.
+    """
 
     name: str
     model: type[Model]
@@ -64,7 +66,9 @@ class File:
 
     @property
     def fields(self) -> list[tuple[Field, bool]]:
-        """What the cells of each column hold, and whether they may be empty; of a foreign key what it points at."""
+        """What the cells of each column hold, and whether they may be empty; of a foreign key what
+        it points at.
+        """
         return [_field(self.model, column) for column in self.columns]
 
 
@@ -76,7 +80,7 @@ def _field(model: type[Model], lookup: str) -> tuple[Field, bool]:
     return (field.target_field if isinstance(field, models.ForeignKey) else field), field.null
 
 
-# --- What is a user's ---------------------------------------------------------------------------------------------
+# --- What is a user's -----------------------------------------------------------------------------
 
 
 def instruments_of(user: User) -> QuerySet[StockMetadata]:
@@ -89,23 +93,35 @@ def instruments_of(user: User) -> QuerySet[StockMetadata]:
 
 
 def pairs_of(user: User) -> QuerySet[CurrencyPair]:
-    """The pairs of every currency that the user has anything in, and of the two through which rates are crossed."""
+    """The pairs of every currency that the user has anything in, and of the two through which rates
+    are crossed.
+    """
     currencies = {user.base_currency, "EUR", "USD"}
-    for rows in (instruments_of(user), Portfolio.objects.filter(user=user), PensionAccount.objects.filter(user=user)):
+    for rows in (
+        instruments_of(user),
+        Portfolio.objects.filter(user=user),
+        PensionAccount.objects.filter(user=user),
+    ):
         currencies |= set(rows.using(user._state.db).values_list("currency", flat=True))
     return CurrencyPair.objects.filter(base__in=currencies, target__in=currencies)
 
 
 def _of_instruments(model: type[Model]) -> Callable[[User], QuerySet[Any]]:
-    return lambda user: model._default_manager.filter(stock__in=instruments_of(user)).order_by("stock_id", "date")
+    return lambda user: model._default_manager.filter(stock__in=instruments_of(user)).order_by(
+        "stock_id", "date"
+    )
 
 
 def _of_portfolios(model: type[Model], *order: str) -> Callable[[User], QuerySet[Any]]:
-    return lambda user: model._default_manager.filter(portfolio__user=user).order_by("portfolio_id", *order)
+    return lambda user: model._default_manager.filter(portfolio__user=user).order_by(
+        "portfolio_id", *order
+    )
 
 
 def _of_accounts(model: type[Model], *order: str) -> Callable[[User], QuerySet[Any]]:
-    return lambda user: model._default_manager.filter(account__user=user).order_by("account_id", *order)
+    return lambda user: model._default_manager.filter(account__user=user).order_by(
+        "account_id", *order
+    )
 
 
 TIMES = ("created_at", "updated_at")
@@ -139,7 +155,9 @@ FILES = (
             "accounts_fetched_at",
             "server_knowledge",
         ),
-        lambda user: YnabBudget.objects.filter(pk__in=YnabSettings.objects.filter(user=user).values("budget")),
+        lambda user: YnabBudget.objects.filter(
+            pk__in=YnabSettings.objects.filter(user=user).values("budget")
+        ),
     ),
     File(
         "instruments.csv",
@@ -161,8 +179,18 @@ FILES = (
         ),
         lambda user: instruments_of(user).order_by("ticker", "pk"),
     ),
-    File("splits.csv", StockSplit, ("stock_id", "date", "ratio", "source"), _of_instruments(StockSplit)),
-    File("dividends.csv", StockDividend, ("stock_id", "date", "amount", "source"), _of_instruments(StockDividend)),
+    File(
+        "splits.csv",
+        StockSplit,
+        ("stock_id", "date", "ratio", "source"),
+        _of_instruments(StockSplit),
+    ),
+    File(
+        "dividends.csv",
+        StockDividend,
+        ("stock_id", "date", "amount", "source"),
+        _of_instruments(StockDividend),
+    ),
     File(
         "prices.csv",
         HistoricalStockPrice,
@@ -180,7 +208,9 @@ FILES = (
         "exchange_rates.csv",
         HistoricalExchangeRate,
         ("pair__base", "pair__target", "date", "rate", "source"),
-        lambda user: HistoricalExchangeRate.objects.filter(pair__in=pairs_of(user)).order_by("pair_id", "date"),
+        lambda user: HistoricalExchangeRate.objects.filter(pair__in=pairs_of(user)).order_by(
+            "pair_id", "date"
+        ),
     ),
     File(
         "portfolios.csv",
@@ -223,8 +253,11 @@ FILES = (
             "adopted",
             *TIMES,
         ),
-        # One that is still running has recorded nothing yet, and its file waits here for a worker of this system.
-        lambda user: _of_portfolios(Import, "created_at", "pk")(user).exclude(state=Import.State.RUNNING),
+        # One that is still running has recorded nothing yet, and its file waits here for a worker
+        # of this system.
+        lambda user: _of_portfolios(Import, "created_at", "pk")(user).exclude(
+            state=Import.State.RUNNING
+        ),
         shown=(("portfolio", "portfolio__name"),),
     ),
     File(
@@ -253,7 +286,9 @@ FILES = (
         "dismissed_splits.csv",
         DismissedSplit,
         ("holding_id", "date", "ratio"),
-        lambda user: DismissedSplit.objects.filter(holding__portfolio__user=user).order_by("holding_id", "date"),
+        lambda user: DismissedSplit.objects.filter(holding__portfolio__user=user).order_by(
+            "holding_id", "date"
+        ),
         shown=(("ticker", "holding__stock__ticker"),),
     ),
     File(
@@ -316,11 +351,13 @@ FILES = (
 )
 
 
-# --- Cells --------------------------------------------------------------------------------------------------------
+# --- Cells ----------------------------------------------------------------------------------------
 
 
 def cell(value: Any) -> str:
-    """`value` as text that `value_of` reads back exactly and no spreadsheet calculates. NULL is an empty cell."""
+    """`value` as text that `value_of` reads back exactly and no spreadsheet calculates. NULL is an
+    empty cell.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
@@ -340,7 +377,9 @@ def cell(value: Any) -> str:
 
 
 def value_of(text: str, field: Field, is_nullable: bool) -> Any:
-    """What a cell says of `field`. Raises ValidationError, ValueError or KeyError for what the field cannot hold."""
+    """What a cell says of `field`. Raises ValidationError, ValueError or KeyError for what the
+    field cannot hold.
+    """
     if not text and is_nullable:
         return None
     if isinstance(field, models.JSONField):

@@ -53,10 +53,10 @@ class Imported:
 def import_export(path: Path, *, username: str | None = None) -> Imported:
     """Take an export in as the user of its name, or as `username`, all in one transaction.
 
-    The user is made, or is one who has nothing here yet; else Conflict (`user_has_data`), also when the same file
-    comes a second time. Ids stay as they are unless they are in use here. Raises BadArchive for a file that is
-    damaged or contradicts itself, DomainError where a number does not fit or a replay gives other figures than those
-    in the file; nothing is written then.
+    The user is made, or is one who has nothing here yet; else Conflict (`user_has_data`), also when
+    the same file comes a second time. Ids stay as they are unless they are in use here. Raises
+    BadArchive for a file that is damaged or contradicts itself, DomainError where a number does not
+    fit or a replay gives other figures than those in the file; nothing is written then.
     """
     limit = csv.field_size_limit(CELL_CHARACTERS)
     try:
@@ -98,23 +98,35 @@ class _Taking:
             holdings=self._holdings(),
             transactions=self._transactions(),
             dismissed_splits=self._dismissed_splits(),
-            aliases=(InstrumentAlias(user=self.user, **row) for row in self._rows("instrument_names.csv")),
+            aliases=(
+                InstrumentAlias(user=self.user, **row) for row in self._rows("instrument_names.csv")
+            ),
             known_before=self.known_before,
         )
         take_over_accounts(
             user=self.user,
             accounts=self._accounts(),
-            values=(PensionValueEntry(**self._in_account(row)) for row in self._rows("pension_values.csv")),
+            values=(
+                PensionValueEntry(**self._in_account(row))
+                for row in self._rows("pension_values.csv")
+            ),
             contributions=(
-                ContributionPlan(**self._in_account(row)) for row in self._rows("pension_contributions.csv")
+                ContributionPlan(**self._in_account(row))
+                for row in self._rows("pension_contributions.csv")
             ),
         )
-        return Imported(self.user, is_new, {name: int(entry["rows"]) for name, entry in self.archive.files.items()})
+        return Imported(
+            self.user,
+            is_new,
+            {name: int(entry["rows"]) for name, entry in self.archive.files.items()},
+        )
 
-    # --- Rows -----------------------------------------------------------------------------------------------------
+    # --- Rows -------------------------------------------------------------------------------------
 
     def _rows(self, name: str) -> Iterator[Row]:
-        """Column → value of each row of a file that an export has. Raises BadArchive naming the row."""
+        """Column → value of each row of a file that an export has. Raises BadArchive naming the
+        row.
+        """
         file = next(file for file in FILES if file.name == name)
         columns = list(zip(file.columns, file.fields, strict=True))
         count = 0
@@ -125,12 +137,18 @@ class _Taking:
                 try:
                     row[column] = value_of(text, field, is_nullable)
                 except ValidationError as error:
-                    raise BadArchive(f"{self.where}, {column}: {' '.join(error.messages)}") from error
+                    raise BadArchive(
+                        f"{self.where}, {column}: {' '.join(error.messages)}"
+                    ) from error
                 except (ValueError, KeyError, ArithmeticError, RecursionError) as error:
-                    raise BadArchive(f"{self.where}, {column}: {text[:50]} cannot be read.") from error
+                    raise BadArchive(
+                        f"{self.where}, {column}: {text[:50]} cannot be read."
+                    ) from error
             yield row
         if count != self.archive.files[name]["rows"]:
-            raise BadArchive(f"{name} has {count:,} rows, its manifest says {self.archive.files[name]['rows']}.")
+            raise BadArchive(
+                f"{name} has {count:,} rows, its manifest says {self.archive.files[name]['rows']}."
+            )
 
     def _cells(self, file: File) -> Iterator[list[str]]:
         try:
@@ -158,7 +176,7 @@ class _Taking:
             raise BadArchive(f"{self.where}: the file has no {what} {pk}.")
         return self._own(pk)
 
-    # --- The user -------------------------------------------------------------------------------------------------
+    # --- The user ---------------------------------------------------------------------------------
 
     def _user(self, username: str | None) -> bool:
         profiles = list(islice(self._rows("profile.csv"), 2))
@@ -191,12 +209,18 @@ class _Taking:
         return is_new
 
     def _ids_are_taken(self) -> bool:
-        """Whether something here has an id of the file: then it gets ids that follow from the user and the old ones."""
+        """Whether something here has an id of the file: then it gets ids that follow from the user
+        and the old ones.
+        """
         manual = StockMetadata.MANUAL
         own = [row["id"] for row in self._rows("instruments.csv") if row["source"] == manual]
         return (
-            Portfolio.objects.filter(pk__in=[row["id"] for row in self._rows("portfolios.csv")]).exists()
-            or PensionAccount.objects.filter(pk__in=[row["id"] for row in self._rows("pension_accounts.csv")]).exists()
+            Portfolio.objects.filter(
+                pk__in=[row["id"] for row in self._rows("portfolios.csv")]
+            ).exists()
+            or PensionAccount.objects.filter(
+                pk__in=[row["id"] for row in self._rows("pension_accounts.csv")]
+            ).exists()
             or StockMetadata.objects.filter(pk__in=own).exists()
         )
 
@@ -205,12 +229,14 @@ class _Taking:
             budget, _ = YnabBudget.objects.get_or_create(pk=row.pop("id"), defaults=row)
             YnabSettings.objects.get_or_create(user=self.user, defaults={"budget": budget})
 
-    # --- Market data ----------------------------------------------------------------------------------------------
+    # --- Market data ------------------------------------------------------------------------------
 
     def _market_data(self) -> None:
         for row in self._rows("instruments.csv"):
             pk, is_manual = row["id"], row["source"] == StockMetadata.MANUAL
-            new = StockMetadata(**row | ({"id": self._own(pk), "owner": self.user} if is_manual else {}))
+            new = StockMetadata(
+                **row | ({"id": self._own(pk), "owner": self.user} if is_manual else {})
+            )
             try:
                 self.stocks[pk], is_known = marketdata.take_over_instrument(row=new)
             except ValidationError as error:
@@ -227,15 +253,23 @@ class _Taking:
                 for chunk in _chunks((row["date"], row[column], row["source"]) for row in rows):
                     take_over(stock=stock, rows=chunk)
         for row in self._rows("quotes.csv"):
-            marketdata.take_over_quote(row=StockQuote(stock=self._stock(row.pop("stock_id")), **row))
-        fetched = {(row["base"], row["target"]): row["fetched_at"] for row in self._rows("currency_pairs.csv")}
+            marketdata.take_over_quote(
+                row=StockQuote(stock=self._stock(row.pop("stock_id")), **row)
+            )
+        fetched = {
+            (row["base"], row["target"]): row["fetched_at"]
+            for row in self._rows("currency_pairs.csv")
+        }
         for pair, rows in groupby(
-            self._rows("exchange_rates.csv"), key=lambda row: (row["pair__base"], row["pair__target"])
+            self._rows("exchange_rates.csv"),
+            key=lambda row: (row["pair__base"], row["pair__target"]),
         ):
             if pair not in fetched:
                 raise BadArchive(f"{self.where}: the file has no pair {' '.join(pair)}.")
             for chunk in _chunks((row["date"], row["rate"], row["source"]) for row in rows):
-                marketdata.take_over_rates(base=pair[0], target=pair[1], rows=chunk, fetched_at=fetched[pair])
+                marketdata.take_over_rates(
+                    base=pair[0], target=pair[1], rows=chunk, fetched_at=fetched[pair]
+                )
         for (base, target), fetched_at in fetched.items():  # those without a rate too
             marketdata.take_over_rates(base=base, target=target, rows=[], fetched_at=fetched_at)
 
@@ -244,16 +278,20 @@ class _Taking:
             raise BadArchive(f"{self.where}: the file has no instrument {pk}.")
         return self.stocks[pk]
 
-    # --- Portfolios -----------------------------------------------------------------------------------------------
+    # --- Portfolios -------------------------------------------------------------------------------
 
     def _portfolios(self) -> Iterator[Portfolio]:
         for row in self._rows("portfolios.csv"):
             self.portfolios.add(row["id"])
             row["id"] = self._own(row["id"])
-            yield Portfolio(user=self.user, name_key=name_key(row["name"]), version=self.version, **row)
+            yield Portfolio(
+                user=self.user, name_key=name_key(row["name"]), version=self.version, **row
+            )
 
     def _in_portfolio(self, row: Row) -> Row:
-        return row | {"portfolio_id": self._known(row["portfolio_id"], self.portfolios, "portfolio")}
+        return row | {
+            "portfolio_id": self._known(row["portfolio_id"], self.portfolios, "portfolio")
+        }
 
     def _balances(self) -> Iterator[PortfolioBalance]:
         for row in self._rows("balances.csv"):
@@ -264,7 +302,10 @@ class _Taking:
             self.imports.add(row["id"])
             row["id"] = self._own(row["id"])
             try:
-                row["adopted"] = {str(self._own(UUID(pk))): external_id for pk, external_id in row["adopted"].items()}
+                row["adopted"] = {
+                    str(self._own(UUID(pk))): external_id
+                    for pk, external_id in row["adopted"].items()
+                }
             except (ValueError, AttributeError) as error:
                 raise BadArchive(f"{self.where}, adopted: it cannot be read.") from error
             yield Import(**self._in_portfolio(row))
@@ -291,7 +332,7 @@ class _Taking:
             row["id"] = self._own(row["id"])
             yield Transaction(**self._in_portfolio(row | {"holding_id": holding_id}))
 
-    # --- Pensions -------------------------------------------------------------------------------------------------
+    # --- Pensions ---------------------------------------------------------------------------------
 
     def _accounts(self) -> Iterator[PensionAccount]:
         for row in self._rows("pension_accounts.csv"):
@@ -306,7 +347,13 @@ class _Taking:
 
 def _has_data(user: User) -> bool:
     return any(
-        rows.exists() for rows in (user.portfolios, user.pension_accounts, user.instruments, user.instrument_aliases)
+        rows.exists()
+        for rows in (
+            user.portfolios,
+            user.pension_accounts,
+            user.instruments,
+            user.instrument_aliases,
+        )
     )
 
 

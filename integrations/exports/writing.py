@@ -13,8 +13,8 @@ CHUNK = 2000
 def write_export(*, user: User, file: IO[bytes]) -> dict[str, int]:
     """Write everything of `user` into `file`, as it was at one moment; file name → rows.
 
-    Rows are read and written in chunks, so that any number of them needs little memory. There is no password, no
-    token and no key in it.
+    Rows are read and written in chunks, so that any number of them needs little memory. There is no
+    password, no token and no key in it.
     """
     archive = ArchiveWriter(file, kind=KIND, version=VERSION)
     with snapshot() as using:
@@ -22,6 +22,8 @@ def write_export(*, user: User, file: IO[bytes]) -> dict[str, int]:
             # The subqueries of a queryset go where it goes.
             rows = one.rows(User.objects.using(using).get(pk=user.pk)).using(using)
             header = BOM.encode() + b"".join(csv_lines([one.header]))
-            archive.add(one.name, csv_lines(rows.values_list(*one.lookups).iterator(CHUNK)), header=header)
+            archive.add(
+                one.name, csv_lines(rows.values_list(*one.lookups).iterator(CHUNK)), header=header
+            )
     archive.close(username=user.username)
     return {entry["name"]: entry["rows"] for entry in archive.files}

@@ -19,7 +19,9 @@ def user_named(username: str) -> User:
 
 
 def one_named(rows: QuerySet[Any], name: str, *, of: User, what: str) -> Any:
-    """The row of `of` called `name`, whatever its case. Raises CommandError listing the names there are."""
+    """The row of `of` called `name`, whatever its case. Raises CommandError listing the names there
+    are.
+    """
     found = rows.filter(name_key=name_key(name)).first()
     if found is None:
         names = ", ".join(rows.values_list("name", flat=True)) or "none yet"

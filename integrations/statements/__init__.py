@@ -1,1 +1,3 @@
-"""Statements of brokers and our own CSV, turned into rows. Knows no model: bytes in, `Statement` out."""
+"""Statements of brokers and our own CSV, turned into rows. Knows no model: bytes in, `Statement`
+out.
+"""

@@ -1,6 +1,8 @@
-"""Avanza (Sweden): the transactions export. Semicolons, decimal comma, newest row first; no number of its own.
+"""Avanza (Sweden): the transactions export. Semicolons, decimal comma, newest row first; no number
+of its own.
 
-The commission is in the transaction's currency and called `Courtage`; before 2025 it was `Courtage (SEK)`, in kronor.
+The commission is in the transaction's currency and called `Courtage`; before 2025 it was `Courtage
+(SEK)`, in kronor.
 """
 
 import re
@@ -8,7 +10,15 @@ from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, has_columns, iso_day, taken_back
+from integrations.statements.sheet import (
+    Raw,
+    RowProblem,
+    Sheet,
+    divided,
+    has_columns,
+    iso_day,
+    taken_back,
+)
 
 COLUMNS = (
     "Datum", "Konto", "Typ av transaktion", "Värdepapper/beskrivning", "Antal", "Kurs", "Belopp",
@@ -21,7 +31,9 @@ CASH = {
     "adr-avgift", "övrigt",
 }  # fmt: skip
 _DIVIDEND_OF = re.compile(r"^Utdelning (\S+)")
-_HAS_THE_REST = has_columns("Datum", "Typ av transaktion", "Värdepapper/beskrivning", "Instrumentvaluta", "ISIN")
+_HAS_THE_REST = has_columns(
+    "Datum", "Typ av transaktion", "Värdepapper/beskrivning", "Instrumentvaluta", "ISIN"
+)
 
 
 def recognises(table: Table) -> bool:
@@ -74,12 +86,20 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
     elif kind == "utländsk källskatt":
         _require_sign(raw, -ONE)
         # Only the amount in the account's currency is told.
-        tax = {"type": "tax", "quantity": ONE, "price": -raw.needed("Belopp"), "price_in": raw["Transaktionsvaluta"]}
+        tax = {
+            "type": "tax",
+            "quantity": ONE,
+            "price": -raw.needed("Belopp"),
+            "price_in": raw["Transaktionsvaluta"],
+        }
         sheet.add(raw, **tax, **_identity(raw))
     elif kind == "övrigt" and raw["ISIN"]:
         # One fund turned into another; at what cost the new one stands is not told.
         quantity = raw.needed("Antal")
-        moved = {"type": "transfer_in" if quantity > 0 else "transfer_out", "quantity": abs(quantity)}
+        moved = {
+            "type": "transfer_in" if quantity > 0 else "transfer_out",
+            "quantity": abs(quantity),
+        }
         sheet.add(raw, **moved, price=raw.number("Kurs"), **_identity(raw))
     elif kind in CASH and not raw["ISIN"]:
         sheet.ignore(raw, kind, raw.amount("Belopp"), raw["Transaktionsvaluta"])
@@ -88,7 +108,9 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
 
 
 def _require_settled(raw: Raw) -> None:
-    """Raises RowProblem for a trade that will be another row, with rate and commission, in a later export."""
+    """Raises RowProblem for a trade that will be another row, with rate and commission, in a later
+    export.
+    """
     is_foreign = raw["Instrumentvaluta"] not in ("", "SEK")
     if is_foreign and not (raw["Valutakurs"] or raw["Courtage"] or raw["Courtage (SEK)"]):
         detail = (
@@ -99,7 +121,9 @@ def _require_settled(raw: Raw) -> None:
 
 
 def _require_sign(raw: Raw, ours: Decimal) -> None:
-    """Raises RowProblem if the cash went the other way than `ours`: the row takes back an earlier one."""
+    """Raises RowProblem if the cash went the other way than `ours`: the row takes back an earlier
+    one.
+    """
     if EXACT.multiply(raw.amount("Belopp"), ours) < 0:
         raise taken_back("Belopp", raw.amount("Belopp"))
 
@@ -140,7 +164,8 @@ FORMAT = Format(
     name="avanza",
     label="Avanza",
     columns=COLUMNS,
-    example=";".join(COLUMNS) + "\r\n2024-03-01;1234567;Köp;Investor B;10;250,50;-2544;SEK;39;;SEK;SE0015811963;\r\n",
+    example=";".join(COLUMNS)
+    + "\r\n2024-03-01;1234567;Köp;Investor B;10;250,50;-2544;SEK;39;;SEK;SE0015811963;\r\n",
     recognises=recognises,
     read=read,
 )

@@ -1,4 +1,6 @@
-"""The row that every statement format makes, what a format is, and the errors of a file and of a row."""
+"""The row that every statement format makes, what a format is, and the errors of a file and of a
+row.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +15,10 @@ MAX_ROWS = 200_000
 class FileProblem(Exception):
     """The file as a whole cannot be used: nothing of it is read.
 
-    `code` is one of empty_file, unreadable_file, unknown_format, ambiguous_dates, ambiguous_numbers, ragged_rows,
-    duplicate_column; the message says what to do. With unknown_format, `table` is what was read of the file, and
-    `formats` name those that it could be, if there are several.
+    `code` is one of empty_file, unreadable_file, unknown_format, ambiguous_dates,
+    ambiguous_numbers, ragged_rows, duplicate_column; the message says what to do. With
+    unknown_format, `table` is what was read of the file, and `formats` name those that it could be,
+    if there are several.
     """
 
     def __init__(self, code: str, detail: str, *, formats: Sequence[str] = ()) -> None:
@@ -55,11 +58,12 @@ class RowError:
 class StatementRow:
     """One transaction of a statement, exactly as the file has it; None where the file says nothing.
 
-    Brokers name an instrument by ISIN or by a symbol of theirs; then `ticker` is empty until it is resolved.
-    `rate_currency` is what `exchange_rate` turns an amount into, if not the portfolio's own currency for certain.
-    `price_in` and `commission_in` are the currencies of these amounts where they are not in `currency` yet: they are
-    converted at the day's rate. `former_id` is what the reader of this format made `external_id` of before, alone or
-    with `:2` and so on: a row that was recorded under that is known again by its content.
+    Brokers name an instrument by ISIN or by a symbol of theirs; then `ticker` is empty until it is
+    resolved. `rate_currency` is what `exchange_rate` turns an amount into, if not the portfolio's
+    own currency for certain. `price_in` and `commission_in` are the currencies of these amounts
+    where they are not in `currency` yet: they are converted at the day's rate. `former_id` is what
+    the reader of this format made `external_id` of before, alone or with `:2` and so on: a row that
+    was recorded under that is known again by its content.
     """
 
     row: int
@@ -84,7 +88,9 @@ class StatementRow:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The broker's own word on how many shares of a row's instrument were held at the end of its day."""
+    """The broker's own word on how many shares of a row's instrument were held at the end of its
+    day.
+    """
 
     row: StatementRow
     quantity: Decimal
@@ -101,15 +107,19 @@ class Divergence:
 
 @dataclass(slots=True)
 class Statement:
-    """A file that was read: its rows in file order, what is wrong with others, and what was noticed about the file.
+    """A file that was read: its rows in file order, what is wrong with others, and what was noticed
+    about the file.
 
-    `account` is the broker's number of the account that it is of, empty where the file does not say.
+    `account` is the broker's number of the account that it is of, empty where the file does not
+    say.
 
-    `failed` and `ignored` count rows; one failed row may have several `errors`. `ignored_sums` adds up what concerned
-    cash alone by (type, currency): how many rows, how much. `unread` names the columns with values that mean nothing to
-    us, where somebody made the file by hand. `taken_back` are the external ids of rows that the broker took back, and
-    their lines: an earlier file may have had them before it did. `checkpoints` are what the broker says was held, and
-    `cash_divergence` where its balance is not the sum of the rows; `reconciles` is whether it gives any such figure.
+    `failed` and `ignored` count rows; one failed row may have several `errors`. `ignored_sums` adds
+    up what concerned cash alone by (type, currency): how many rows, how much. `unread` names the
+    columns with values that mean nothing to us, where somebody made the file by hand. `taken_back`
+    are the external ids of rows that the broker took back, and their lines: an earlier file may
+    have had them before it did. `checkpoints` are what the broker says was held, and
+    `cash_divergence` where its balance is not the sum of the rows; `reconciles` is whether it gives
+    any such figure.
     """
 
     format: str
@@ -132,9 +142,9 @@ class Statement:
 class Options:
     """What the reader of a file is told from outside.
 
-    `today` is the last day that a row may have, `number_fault` says what is wrong with a number that the database
-    could not keep. `date_format` (dmy, mdy) and `decimal` (point, comma) settle what the file leaves open, `mapping`
-    (our column → theirs) is for the format "mapped".
+    `today` is the last day that a row may have, `number_fault` says what is wrong with a number
+    that the database could not keep. `date_format` (dmy, mdy) and `decimal` (point, comma) settle
+    what the file leaves open, `mapping` (our column → theirs) is for the format "mapped".
     """
 
     today: date
@@ -147,7 +157,9 @@ class Options:
 
 @dataclass(slots=True)
 class Table:
-    """A file cut into cells. `lines[i]` is the line on which `records[i]` begins; records may differ in length."""
+    """A file cut into cells. `lines[i]` is the line on which `records[i]` begins; records may
+    differ in length.
+    """
 
     encoding: str
     delimiter: str
@@ -158,18 +170,20 @@ class Table:
     ends_in_a_line: bool = True
 
     def require_rectangle(self, *, is_always_full: bool = False) -> None:
-        """Fill missing last cells with empty ones. Raises FileProblem if a row has more cells than the header.
+        """Fill missing last cells with empty ones. Raises FileProblem if a row has more cells than
+        the header.
 
-        An extra cell is never dropped, even an empty one: an unquoted decimal comma looks just like that.
-        `is_always_full` is for formats whose rows never leave out empty cells at the end, so that a single short row
-        was cut off too.
+        An extra cell is never dropped, even an empty one: an unquoted decimal comma looks just like
+        that. `is_always_full` is for formats whose rows never leave out empty cells at the end, so
+        that a single short row was cut off too.
         """
         width = len(self.header)
         lengths = [len(record) for record in self.records[-2:]]
         before = lengths[0] if len(lengths) == 2 else width if is_always_full and lengths else 0
         if not self.ends_in_a_line and lengths and lengths[-1] < min(before, width):
             raise FileProblem(
-                "ragged_rows", f"The file ends in the middle of line {self.lines[-1]}: it was cut off. Export it again."
+                "ragged_rows",
+                f"The file ends in the middle of line {self.lines[-1]}: it was cut off. Export it again.",
             )
         for line, record in zip(self.lines, self.records, strict=True):
             if len(record) != width:
@@ -182,7 +196,9 @@ class Table:
                 record.extend([""] * (width - len(record)))
 
     def drop_empty_ends(self) -> None:
-        """Take off the empty cells beyond the header that some brokers write; then `require_rectangle`."""
+        """Take off the empty cells beyond the header that some brokers write; then
+        `require_rectangle`.
+        """
         width = len(self.header)
         for record in self.records:
             while len(record) > width and not record[-1].strip():
@@ -194,7 +210,9 @@ class Table:
         for name in self.header:
             key = column_key(name)
             if key and key in seen:
-                raise FileProblem("duplicate_column", f"The header names the column {name.strip()} twice.")
+                raise FileProblem(
+                    "duplicate_column", f"The header names the column {name.strip()} twice."
+                )
             seen.add(key)
 
 

@@ -7,15 +7,24 @@ from typing import Any
 
 from integrations.statements.base import Fault, StatementRow
 
-TYPES = frozenset(["buy", "sell", "dividend", "interest", "fee", "tax", "split", "transfer_in", "transfer_out"])
+TYPES = frozenset(
+    ["buy", "sell", "dividend", "interest", "fee", "tax", "split", "transfer_in", "transfer_out"]
+)
 # Types that may leave out price and exchange rate.
 PRICELESS = frozenset(["split", "transfer_out"])
 
 MAX_TICKER = 40
 # A symbol is remembered in lower case, which makes up to three letters of one.
-MAX_LENGTHS = (("company_name", 200), ("note", 500), ("external_id", 200), ("isin", 12), ("symbol", 60))
+MAX_LENGTHS = (
+    ("company_name", 200),
+    ("note", 500),
+    ("external_id", 200),
+    ("isin", 12),
+    ("symbol", 60),
+)
 _TICKER = re.compile(r"[A-Z0-9.^=_&+-]+")
-# What a spreadsheet makes of a long number: many ids become one, and rows would pass for known ones.
+# What a spreadsheet makes of a long number: many ids become one, and rows would pass for known
+# ones.
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d{2,}", re.ASCII)
 
 REQUIRED = Fault("required", "This field is required.")
@@ -26,7 +35,8 @@ _FIELDS = ("date", "type", "ticker", "quantity", "price", "commission", "exchang
 def faults_of(row: StatementRow) -> list[tuple[str, Fault]]:
     """(column, what is wrong) for every fault of a row, none if it is fine.
 
-    A field may hold a Fault in place of its value: what could not even be read is listed with the rest.
+    A field may hold a Fault in place of its value: what could not even be read is listed with the
+    rest.
     """
     faults: list[tuple[str, Fault]] = []
     values: dict[str, Any] = {}
@@ -37,18 +47,30 @@ def faults_of(row: StatementRow) -> list[tuple[str, Fault]]:
         else:
             values[name] = value
     kind = values.get("type")
-    needed = ("date", "type", "quantity") if row.isin or row.symbol else ("date", "type", "ticker", "quantity")
+    needed = (
+        ("date", "type", "quantity")
+        if row.isin or row.symbol
+        else ("date", "type", "ticker", "quantity")
+    )
     faults += [(name, REQUIRED) for name in needed if values.get(name, 0) in (None, "")]
     if kind and kind not in TYPES:
-        faults.append(("type", Fault("unknown_type", f"A type is one of {', '.join(sorted(TYPES))}.")))
+        faults.append(
+            ("type", Fault("unknown_type", f"A type is one of {', '.join(sorted(TYPES))}."))
+        )
     if values.get("ticker") and (fault := ticker_fault(values["ticker"])):
         faults.append(("ticker", fault))
     if "price" in values and values["price"] is None and kind not in PRICELESS:
         faults.append(("price", REQUIRED))
-    faults += [(name, fault) for name in ("quantity", "exchange_rate") if (fault := _not_above_zero(values.get(name)))]
+    faults += [
+        (name, fault)
+        for name in ("quantity", "exchange_rate")
+        if (fault := _not_above_zero(values.get(name)))
+    ]
     faults += [(name, NEGATIVE) for name in ("price", "commission") if (values.get(name) or 0) < 0]
     if kind == "split" and values.get("quantity") == 1:
-        faults.append(("quantity", Fault("invalid", "A split makes more or fewer shares of one, not 1.")))
+        faults.append(
+            ("quantity", Fault("invalid", "A split makes more or fewer shares of one, not 1."))
+        )
     for name, length in MAX_LENGTHS:
         if (text := getattr(row, name)) and (fault := _text_fault(text, length)):
             faults.append((name, fault))

@@ -1,8 +1,9 @@
 """DEGIRO: the account statement, in Dutch, English, Portuguese and French words.
 
-One trade is several rows of one order: what was traded, its fees, and the exchange of its currency. The fills of an
-order may be of several days, and then of several files. The columns are the same in every language and are read by
-position. Newest row first. Some files have a point in one number and a comma in the next.
+One trade is several rows of one order: what was traded, its fees, and the exchange of its currency.
+The fills of an order may be of several days, and then of several files. The columns are the same in
+every language and are read by position. Newest row first. Some files have a point in one number and
+a comma in the next.
 """
 
 import re
@@ -13,8 +14,24 @@ from decimal import Decimal
 from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO, plain
-from integrations.statements.base import Divergence, Fault, Format, Options, Statement, StatementRow, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, dashed_day, divided, major_unit, taken_back
+from integrations.statements.base import (
+    Divergence,
+    Fault,
+    Format,
+    Options,
+    Statement,
+    StatementRow,
+    Table,
+)
+from integrations.statements.sheet import (
+    Raw,
+    RowProblem,
+    Sheet,
+    dashed_day,
+    divided,
+    major_unit,
+    taken_back,
+)
 from integrations.statements.values import number_in
 
 DUTCH = (
@@ -45,7 +62,12 @@ EXCHANGE = (
     "valuta creditering", "valuta debitering", "fx credit", "fx debit", "crédito de divisa", "levantamento de divisa",
     "ingreso cambio de divisa", "retirada cambio de divisa",
 )  # fmt: skip
-MONEY_MARKET = ("money market fund", "conversion fonds monétaires", "variation fonds monétaires", "geldmarktfonds")
+MONEY_MARKET = (
+    "money market fund",
+    "conversion fonds monétaires",
+    "variation fonds monétaires",
+    "geldmarktfonds",
+)
 CASH_ACCOUNT = "NLFLATEXACNT"
 FREE_SHARES = {"stock dividend"}
 SPLIT_WORDS = ("split",)
@@ -54,7 +76,9 @@ CENT = Decimal("0.01")
 
 @dataclass(slots=True)
 class _Order:
-    """The rows that share an order id. `first` is the first fill of each day, `named` counts the ids given so far."""
+    """The rows that share an order id. `first` is the first fill of each day, `named` counts the
+    ids given so far.
+    """
 
     trades: list[Raw] = field(default_factory=list)
     fees: list[Raw] = field(default_factory=list)
@@ -63,18 +87,26 @@ class _Order:
     named: Counter[str] = field(default_factory=Counter)
 
     def fees_of(self, fill: Raw) -> list[Raw]:
-        """The fees of a day, once: with its first fill. Those of a day without any go with the first of all."""
+        """The fees of a day, once: with its first fill. Those of a day without any go with the
+        first of all.
+        """
         if self.first.get(fill["date"]) is not fill:
             return []
         is_first = self.trades[0] is fill
-        return [fee for fee in self.fees if self.first.get(fee["date"], fill if is_first else None) is fill]
+        return [
+            fee
+            for fee in self.fees
+            if self.first.get(fee["date"], fill if is_first else None) is fill
+        ]
 
     def exchanges_of(self, fill: Raw) -> list[Raw]:
         """Those of its day, which are what a file of that day alone has; all if there are none."""
         return [raw for raw in self.exchanges if raw["date"] == fill["date"]] or self.exchanges
 
     def external_id(self, fill: Raw, quantity: Decimal, price: Decimal) -> str:
-        """Made of what the fill says, so that it is the same whichever others of the order are in the file."""
+        """Made of what the fill says, so that it is the same whichever others of the order are in
+        the file.
+        """
         name = f"{fill['order']}:{fill.day('date')}T{fill['time']}:{plain(quantity):f}@{plain(price):f}"
         self.named[name] += 1
         return name if self.named[name] == 1 else f"{name}:{self.named[name]}"
@@ -82,7 +114,12 @@ class _Order:
 
 def recognises(table: Table) -> bool:
     header = [name.strip() for name in table.header]
-    return len(header) == len(DUTCH) and tuple(header[:2]) in FIRST_COLUMNS and header[4] == "ISIN" and not header[8]
+    return (
+        len(header) == len(DUTCH)
+        and tuple(header[:2]) in FIRST_COLUMNS
+        and header[4] == "ISIN"
+        and not header[8]
+    )
 
 
 def read(table: Table, options: Options) -> Statement:
@@ -154,7 +191,9 @@ def _taken_back(sheet: Sheet) -> set[int]:
 
 
 def _halves(sheet: Sheet) -> dict[tuple[str, str], list[tuple[str, Raw]]]:
-    """(ISIN, day) → the buys and sells with words before them: corporate actions, booked as a sale and a purchase."""
+    """(ISIN, day) → the buys and sells with words before them: corporate actions, booked as a sale
+    and a purchase.
+    """
     halves: dict[tuple[str, str], list[tuple[str, Raw]]] = defaultdict(list)
     for raw in sheet:
         match = _TRADE.fullmatch(raw["description"])
@@ -164,7 +203,10 @@ def _halves(sheet: Sheet) -> dict[tuple[str, str], list[tuple[str, Raw]]]:
 
 
 def _read_row(
-    sheet: Sheet, raw: Raw, order: _Order | None, halves: dict[tuple[str, str], list[tuple[str, Raw]]]
+    sheet: Sheet,
+    raw: Raw,
+    order: _Order | None,
+    halves: dict[tuple[str, str], list[tuple[str, Raw]]],
 ) -> None:
     words = raw["description"].casefold()
     raw.number("balance")  # no number is an error of its row too
@@ -205,7 +247,8 @@ def _ignore_cash(sheet: Sheet, raw: Raw) -> None:
 
 def _numbers(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
     """(quantity, price in the major unit, currency) of the words of a trade."""
-    # With a comma in the numbers unless the words are English: 1.000 shares are a thousand in Dutch.
+    # With a comma in the numbers unless the words are English: 1.000 shares are a thousand in
+    # Dutch.
     english = match["verb"].casefold() in ("buy", "sell")
     styles = ("point", "comma") if english else ("comma", "point")
 
@@ -213,7 +256,9 @@ def _numbers(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
         for style in styles:
             if (value := number_in(text, style)) is not None:
                 return value
-        raise RowProblem("description", match[0], "invalid", "The numbers of the trade cannot be read.")
+        raise RowProblem(
+            "description", match[0], "invalid", "The numbers of the trade cannot be read."
+        )
 
     price, currency = major_unit(number(match["price"]), match["currency"].upper())
     return number(match["quantity"]), price, currency
@@ -233,7 +278,8 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
     identity = _identity(raw)
     if raw["order"]:
         identity["external_id"] = order.external_id(raw, quantity, price)
-        # Once the id was that of the order, `order:2` for the second fill of the file: in another file, another fill.
+        # Once the id was that of the order, `order:2` for the second fill of the file: in another
+        # file, another fill.
         identity["former_id"] = raw["order"]
     sheet.add(
         raw,
@@ -250,7 +296,9 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
 
 
 def _exchange(exchanges: list[Raw], currency: str) -> tuple[Decimal | None, str]:
-    """(what one unit of `currency` was exchanged for, in which currency), as far as the rows tell."""
+    """(what one unit of `currency` was exchanged for, in which currency), as far as the rows
+    tell.
+    """
     ours = sum((raw.amount("change") for raw in exchanges if raw["currency"] == currency), ZERO)
     other = {raw["currency"] for raw in exchanges} - {currency}
     if len(other) != 1 or not ours:
@@ -265,15 +313,21 @@ def _fees(fees: list[Raw]) -> tuple[Decimal, str]:
     if not currencies:
         return ZERO, ""
     if len(currencies) > 1:
-        raise RowProblem("currency", None, "mixed_currencies", "The fees of the order are in several currencies.")
+        raise RowProblem(
+            "currency", None, "mixed_currencies", "The fees of the order are in several currencies."
+        )
     return -sum((raw.amount("change") for raw in fees), ZERO), currencies.pop()
 
 
-def _add_action(sheet: Sheet, raw: Raw, match: re.Match[str], halves: list[tuple[str, Raw]]) -> None:
+def _add_action(
+    sheet: Sheet, raw: Raw, match: re.Match[str], halves: list[tuple[str, Raw]]
+) -> None:
     """Shares that came or went without a trade."""
     words, (quantity, price, currency) = match["prefix"].casefold(), _numbers(match)
     if words in FREE_SHARES and match["verb"].casefold() != "sell":
-        sheet.add(raw, type="buy", quantity=quantity, price=price, currency=currency, **_identity(raw))
+        sheet.add(
+            raw, type="buy", quantity=quantity, price=price, currency=currency, **_identity(raw)
+        )
         return
     sides = dict(halves)
     if len(halves) != 2 or sides.keys() != {"buy", "sell"}:
@@ -305,11 +359,13 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
-# --- Against the broker's own figures -----------------------------------------------------------------------------
+# --- Against the broker's own figures -------------------------------------------------------------
 
 
 def _reconcile(sheet: Sheet) -> None:
-    """Whether each currency's balance at the end of a day is the one before plus what our transactions did to it."""
+    """Whether each currency's balance at the end of a day is the one before plus what our
+    transactions did to it.
+    """
     statement = sheet.statement
     if statement.failed:
         return  # what is missing would be all that the comparison finds
@@ -331,7 +387,9 @@ def _reconcile(sheet: Sheet) -> None:
             continue
         if abs(said - running[currency]) > tolerance[currency]:
             statement.cash_divergence = Divergence(
-                raw.line, f"balance {said} {currency}", f"balance {running[currency].quantize(CENT)} {currency}"
+                raw.line,
+                f"balance {said} {currency}",
+                f"balance {running[currency].quantize(CENT)} {currency}",
             )
             return
         running[currency], tolerance[currency] = said, ZERO
@@ -344,7 +402,8 @@ def _balances(sheet: Sheet) -> Iterator[tuple[Raw, Decimal]]:
 
 
 def _cash_effect(row: StatementRow | None, change: Decimal) -> tuple[Decimal, Decimal]:
-    """(what our transaction did to the cash, how much of that is rounding); the broker's `change` where it is none.
+    """(what our transaction did to the cash, how much of that is rounding); the broker's `change`
+    where it is none.
 
     Fees are rows of their own, in whose currency they count.
     """
@@ -353,7 +412,9 @@ def _cash_effect(row: StatementRow | None, change: Decimal) -> tuple[Decimal, De
     gross = EXACT.multiply(row.quantity, row.price)
     # The price in the words has lost its last digits: 5.416 for what cost 5.42.
     unit = Decimal(5).scaleb(min(int(row.price.as_tuple().exponent), 0) - 1)
-    return (-gross if row.type in ("buy", "tax") else gross), CENT + EXACT.multiply(row.quantity, unit)
+    return (-gross if row.type in ("buy", "tax") else gross), CENT + EXACT.multiply(
+        row.quantity, unit
+    )
 
 
 FORMAT = Format(

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from integrations.statements.base import MAX_BYTES, MAX_ROWS, FileProblem, FileTooLarge, Table
 
 DELIMITERS = (",", ";", "\t")
-# More than any statement needs, less than what a file without line ends or with an open quote would make us hold.
+# More than any statement needs, less than what a file without line ends or with an open quote would
+# make us hold.
 MAX_LINE = 100_000
 
 _OTHER_FILES = {
@@ -17,7 +18,9 @@ _OTHER_FILES = {
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a compressed file: unpack it",
 }
-_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_MULTIBYTE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 _HIGH = re.compile(rb"[\x80-\xff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -25,7 +28,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 def read_table(data: bytes) -> Table:
     """Cut a file into cells. Raises FileProblem.
 
-    The header is the first line that is not blank (after Excel's `sep=;`, which names the delimiter).
+    The header is the first line that is not blank (after Excel's `sep=;`, which names the
+    delimiter).
     """
     if len(data) > MAX_BYTES:
         raise FileTooLarge("A file may have 20 MB.")
@@ -55,11 +59,15 @@ def read_table(data: bytes) -> Table:
         raise FileProblem("unreadable_file", str(problem)) from problem
     if header is None:
         raise FileProblem("empty_file", "The file has no header.")
-    return Table(encoding, delimiter, header_line, header, lines, records, text.endswith(("\n", "\r")))
+    return Table(
+        encoding, delimiter, header_line, header, lines, records, text.endswith(("\n", "\r"))
+    )
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """The text of a file and its encoding: UTF-8, UTF-16 (each with or without BOM) or Windows-1252."""
+    """The text of a file and its encoding: UTF-8, UTF-16 (each with or without BOM) or
+    Windows-1252.
+    """
     if not data.strip():
         raise FileProblem("empty_file", "The file is empty.")
     for start, what in _OTHER_FILES.items():
@@ -77,8 +85,13 @@ def decode(data: bytes) -> tuple[str, str]:
     if not text.strip():
         raise FileProblem("empty_file", "The file is empty.")
     sample = text[:65_536]
-    if _CONTROL.search(_first_line(text)[:MAX_LINE]) or len(_CONTROL.findall(sample)) > len(sample) / 10:
-        raise FileProblem("unreadable_file", "This is not a text file. Export the statement as CSV.")
+    if (
+        _CONTROL.search(_first_line(text)[:MAX_LINE])
+        or len(_CONTROL.findall(sample)) > len(sample) / 10
+    ):
+        raise FileProblem(
+            "unreadable_file", "This is not a text file. Export the statement as CSV."
+        )
     return text, "utf-16" if encoding.startswith("utf-16") else encoding.removesuffix("-sig")
 
 
@@ -106,14 +119,18 @@ def _encoding_of(data: bytes) -> str:
         proper = _MULTIBYTE.findall(data)
         if proper and len(proper) >= len(_HIGH.findall(data)) - sum(map(len, proper)):
             raise FileProblem(
-                "unreadable_file", f"The file is broken UTF-8 (at byte {error.start}). Save it as UTF-8."
+                "unreadable_file",
+                f"The file is broken UTF-8 (at byte {error.start}). Save it as UTF-8.",
             ) from error
         return "windows-1252"
 
 
 def find_delimiter(header: str) -> str:
     """The delimiter that cuts the header into most cells; a comma if none cuts it at all."""
-    return max(DELIMITERS, key=lambda delimiter: (len(_cells(header, delimiter)), -DELIMITERS.index(delimiter)))
+    return max(
+        DELIMITERS,
+        key=lambda delimiter: (len(_cells(header, delimiter)), -DELIMITERS.index(delimiter)),
+    )
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

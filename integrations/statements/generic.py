@@ -46,7 +46,8 @@ EXAMPLE = (
     "2024-05-15,dividend,EQNR.OL,,10,3.68,NOK,,,,\r\n"
 )
 
-# A spreadsheet takes a cell that begins so for a formula; an apostrophe before it says that it is text.
+# A spreadsheet takes a cell that begins so for a formula; an apostrophe before it says that it is
+# text.
 _ACTIVE = re.compile(r"'*[=+\-@\t\r]")
 
 
@@ -79,7 +80,9 @@ def read(table: Table, options: Options, *, name: str = "generic") -> Statement:
 
     numbers: dict[str, Any] = {"": None}
     distinct = {text for name in NUMBERS for text in cells[name]}
-    numbers |= dict.fromkeys(distinct) | read_numbers(distinct, delimiter=table.delimiter, options=options)
+    numbers |= dict.fromkeys(distinct) | read_numbers(
+        distinct, delimiter=table.delimiter, options=options
+    )
     converted: dict[str, dict[str, Any]] = {
         "date": {"": None} | read_dates((text for text in cells["date"] if text.strip()), options),
         "type": {text: text.strip().casefold() for text in set(cells["type"])},
@@ -96,7 +99,9 @@ def read(table: Table, options: Options, *, name: str = "generic") -> Statement:
         if faults := faults_of(row):
             statement.failed += 1
             statement.errors += [
-                RowError(row.row, column, cells[column][index] if column in columns else None, *fault)
+                RowError(
+                    row.row, column, cells[column][index] if column in columns else None, *fault
+                )
                 for column, fault in faults
             ]
         else:
@@ -126,16 +131,22 @@ def _capitals(text: str) -> str:
 def _currency(text: str, options: Options) -> str | Fault | None:
     if not text:
         return None
-    # GBp and the like are hundredths, and prices here are in the major unit: never read one for the other.
+    # GBp and the like are hundredths, and prices here are in the major unit: never read one for the
+    # other.
     if text[:2].isupper() and text[2:].islower():
-        return Fault("unknown_currency", f"{text} is a hundredth of a currency: give prices in the currency itself.")
+        return Fault(
+            "unknown_currency",
+            f"{text} is a hundredth of a currency: give prices in the currency itself.",
+        )
     if not options.is_currency(_capitals(text)):
         return Fault("unknown_currency", f"{text} is not a currency in circulation (ISO 4217).")
     return _capitals(text)
 
 
 def write(rows: Iterable[StatementRow]) -> Iterator[str]:
-    """The lines of a generic CSV: comma, decimal point, ISO dates, CRLF. `read` gives back the same rows."""
+    """The lines of a generic CSV: comma, decimal point, ISO dates, CRLF. `read` gives back the same
+    rows.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)

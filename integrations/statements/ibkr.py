@@ -1,4 +1,6 @@
-"""Interactive Brokers: Flex queries of trades and of cash transactions, and the activity statement."""
+"""Interactive Brokers: Flex queries of trades and of cash transactions, and the activity
+statement.
+"""
 
 import re
 from collections import defaultdict
@@ -6,9 +8,25 @@ from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.base import FileProblem, Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, compact_day, divided, has_columns, taken_back
+from integrations.statements.sheet import (
+    Raw,
+    RowProblem,
+    Sheet,
+    compact_day,
+    divided,
+    has_columns,
+    taken_back,
+)
 
-TRADES = ("Buy/Sell", "TradeDate", "ISIN", "Quantity", "TradePrice", "CurrencyPrimary", "IBCommission")
+TRADES = (
+    "Buy/Sell",
+    "TradeDate",
+    "ISIN",
+    "Quantity",
+    "TradePrice",
+    "CurrencyPrimary",
+    "IBCommission",
+)
 CASH = ("Type", "SettleDate", "ISIN", "Description", "Amount", "CurrencyPrimary")
 _INSTRUMENT = re.compile(r"^\s*([A-Z0-9. ]+?)\s*\(([A-Z]{2}[A-Z0-9]{9}\d)\)")
 _SPLIT = re.compile(r"\bSplit (\d+) for (\d+)\b", re.IGNORECASE)
@@ -22,7 +40,7 @@ LEVEL = "LevelOfDetail"
 CENT = Decimal("0.01")
 
 
-# --- Flex: trades -------------------------------------------------------------------------------------------------
+# --- Flex: trades ---------------------------------------------------------------------------------
 
 
 def read_trades(table: Table, options: Options) -> Statement:
@@ -60,7 +78,9 @@ def read_trades(table: Table, options: Options) -> Statement:
 
 
 def _keep_finest(sheet: Sheet, *levels: str) -> None:
-    """Of several levels of detail keep the first of `levels` that there is: the other rows say the same once more."""
+    """Of several levels of detail keep the first of `levels` that there is: the other rows say the
+    same once more.
+    """
     there = {raw[LEVEL].upper() for raw in sheet}
     finest = next((level for level in levels if level in there), None)
     kept = []
@@ -93,7 +113,9 @@ def _is_forex(sheet: Sheet, raw: Raw) -> bool:
 
 
 def _traded(raw: Raw) -> tuple[Decimal, Decimal]:
-    """(quantity, price). Raises RowProblem where they do not come to the money, as the price of a bond in percent."""
+    """(quantity, price). Raises RowProblem where they do not come to the money, as the price of a
+    bond in percent.
+    """
     quantity, price = abs(raw.needed("Quantity")), raw.needed("TradePrice")
     gross, money = EXACT.multiply(quantity, price), raw.number("TradeMoney")
     if money is not None and abs(abs(money) - gross) > max(CENT, gross / 500):
@@ -102,7 +124,7 @@ def _traded(raw: Raw) -> tuple[Decimal, Decimal]:
     return quantity, price
 
 
-# --- Flex: cash transactions --------------------------------------------------------------------------------------
+# --- Flex: cash transactions ----------------------------------------------------------------------
 
 
 def read_cash(table: Table, options: Options) -> Statement:
@@ -134,7 +156,9 @@ def read_cash(table: Table, options: Options) -> Statement:
 
 
 def _taken_back(sheet: Sheet, kind: str) -> set[int]:
-    """The lines of payments that another row of the same words and the same `kind` takes back, with those rows."""
+    """The lines of payments that another row of the same words and the same `kind` takes back, with
+    those rows.
+    """
     waiting: dict[tuple[str, str, Decimal], list[int]] = defaultdict(list)
     gone: set[int] = set()
     for raw in sheet:
@@ -142,7 +166,10 @@ def _taken_back(sheet: Sheet, kind: str) -> set[int]:
             value = raw.amount("Amount")
         except RowProblem:
             continue
-        words = (raw[kind], re.sub(r"\s*-?\s*reversal\s*", " ", raw["Description"], flags=re.IGNORECASE).strip())
+        words = (
+            raw[kind],
+            re.sub(r"\s*-?\s*reversal\s*", " ", raw["Description"], flags=re.IGNORECASE).strip(),
+        )
         if opposite := waiting[(*words, -value)]:
             gone |= {opposite.pop(), raw.line}
         else:
@@ -182,7 +209,7 @@ def _add_payment(
     )
 
 
-# --- Activity statement -------------------------------------------------------------------------------------------
+# --- Activity statement ---------------------------------------------------------------------------
 
 # Sections that say what happened.
 TRADES_SECTION, ACTIONS, WITHHOLDING = "Trades", "Corporate Actions", "Withholding Tax"
@@ -190,7 +217,13 @@ DIVIDENDS, IN_LIEU, CHARGES = "Dividends", "Payment In Lieu Of Dividends", "Tran
 CASH_SECTIONS = ("Deposits & Withdrawals", "Interest", "Fees", "Other Fees", "Broker Interest Paid")
 SECTIONS = (TRADES_SECTION, ACTIONS, DIVIDENDS, IN_LIEU, WITHHOLDING, CHARGES, *CASH_SECTIONS)
 # Shares that come or go without a trade, at a cost that is not told.
-MOVES = ("Transfers", "Incoming Trade Transfers", "Outgoing Trade Transfers", "Grant Activity", "Stock Grant Activity")
+MOVES = (
+    "Transfers",
+    "Incoming Trade Transfers",
+    "Outgoing Trade Transfers",
+    "Grant Activity",
+    "Stock Grant Activity",
+)
 # What adds up or explains the others. A section that is not listed anywhere is told as ignored.
 SUMMARIES = {
     "Statement", "Account Information", "Net Asset Value", "Change in NAV", "Mark-to-Market Performance Summary",
@@ -222,7 +255,9 @@ def read_activity(table: Table, options: Options) -> Statement:
     splits: set[tuple[str, str, str]] = set()
     for name, sheet in sheets:
         sheet.statement = statement
-        reversed_ = _taken_back(sheet, "Currency") if name in (DIVIDENDS, IN_LIEU, WITHHOLDING) else set()
+        reversed_ = (
+            _taken_back(sheet, "Currency") if name in (DIVIDENDS, IN_LIEU, WITHHOLDING) else set()
+        )
         for raw in sheet:
             if any(map(_TOTAL.match, raw.cells[2:3])):
                 continue
@@ -238,7 +273,10 @@ def _sections(table: Table, options: Options) -> list[tuple[str, Sheet]]:
     found: list[tuple[str, Sheet]] = []
     part: Table | None = None
     parts: list[tuple[str, Table]] = []
-    for line, cells in [(table.header_line, table.header), *zip(table.lines, table.records, strict=True)]:
+    for line, cells in [
+        (table.header_line, table.header),
+        *zip(table.lines, table.records, strict=True),
+    ]:
         section, kind = (cell.strip() for cell in (*cells, "", "")[:2])
         section = _KNOWN.get(section.casefold(), section)
         if kind == "Header":
@@ -249,9 +287,7 @@ def _sections(table: Table, options: Options) -> list[tuple[str, Sheet]]:
             part.records.append(cells)
             part.ends_in_a_line = table.ends_in_a_line or line != table.lines[-1]
         elif kind == "Data" and section in SECTIONS:
-            detail = (
-                f"Line {line} is of the section {section}, whose header is not above it. Export the statement again."
-            )
+            detail = f"Line {line} is of the section {section}, whose header is not above it. Export the statement again."
             raise FileProblem("unreadable_file", detail)
     for section, part in parts:
         if section not in SUMMARIES:
@@ -301,7 +337,9 @@ def _read_activity_row(
     else:
         # What its columns mean nobody has told us: an amount that is a number is added up.
         told = sheet.number(raw["Amount"]) if raw["Amount"] else ZERO
-        sheet.ignore(raw, section.casefold(), told if isinstance(told, Decimal) else ZERO, raw["Currency"])
+        sheet.ignore(
+            raw, section.casefold(), told if isinstance(told, Decimal) else ZERO, raw["Currency"]
+        )
 
 
 def _add_order(sheet: Sheet, raw: Raw, isins: dict[str, str]) -> None:
@@ -327,7 +365,9 @@ def _add_order(sheet: Sheet, raw: Raw, isins: dict[str, str]) -> None:
 
 
 def _add_split(sheet: Sheet, raw: Raw, splits: set[tuple[str, str, str]]) -> None:
-    """A split, once: where the shares get another ISIN, the old ones go in one row and the new ones come in another."""
+    """A split, once: where the shares get another ISIN, the old ones go in one row and the new ones
+    come in another.
+    """
     named, split = _INSTRUMENT.match(raw["Description"]), _SPLIT.search(raw["Description"])
     if not named or not split or int(split[2]) == 0:
         raise sheet.unknown("Description", raw["Description"])

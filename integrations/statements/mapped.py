@@ -12,7 +12,8 @@ def read(table: Table, options: Options) -> Statement:
     ours = {theirs.strip(): our for our, theirs in options.mapping.items()}
     if unknown := options.mapping.keys() - set(generic.COLUMNS):
         raise FileProblem(
-            "unknown_format", f"The mapping names {', '.join(sorted(unknown))}, which is no column of ours."
+            "unknown_format",
+            f"The mapping names {', '.join(sorted(unknown))}, which is no column of ours.",
         )
     for column in ours:
         wanted = sorted(our for our, theirs in options.mapping.items() if theirs.strip() == column)
@@ -22,7 +23,9 @@ def read(table: Table, options: Options) -> Statement:
                 f"The mapping names the column {column} for {' and '.join(wanted)}: it can be only one of them.",
             )
     if absent := ours.keys() - set(names):
-        raise FileProblem("unknown_format", f"The header has no column {', '.join(sorted(absent))}.")
+        raise FileProblem(
+            "unknown_format", f"The header has no column {', '.join(sorted(absent))}."
+        )
     # A column that is not mapped is not read, whatever it is called.
     header = [ours.get(name, "") for name in names]
     return generic.read(replace(table, header=header), options, name=FORMAT.name)

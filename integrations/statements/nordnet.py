@@ -1,7 +1,7 @@
 """Nordnet: the transactions export of the Norwegian and the Finnish site.
 
-UTF-16, tabs, decimal comma, newest row first. Five of its thirty columns share one name, so they are read by position.
-Amounts and fees are in the account's currency, prices in the instrument's.
+UTF-16, tabs, decimal comma, newest row first. Five of its thirty columns share one name, so they
+are read by position. Amounts and fees are in the account's currency, prices in the instrument's.
 """
 
 import re
@@ -11,7 +11,15 @@ from datetime import date
 from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE, ZERO
-from integrations.statements.base import Checkpoint, Divergence, Format, Options, Statement, StatementRow, Table
+from integrations.statements.base import (
+    Checkpoint,
+    Divergence,
+    Format,
+    Options,
+    Statement,
+    StatementRow,
+    Table,
+)
 from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, iso_day, taken_back
 
 NORWEGIAN = (
@@ -50,7 +58,17 @@ POSITIONS = {
     "commission_currency": 27,
     "rate_of_trade": 28,
 }
-NUMBERS = ("quantity", "price", "fees", "amount", "total_quantity", "balance", "rate", "commission", "rate_of_trade")
+NUMBERS = (
+    "quantity",
+    "price",
+    "fees",
+    "amount",
+    "total_quantity",
+    "balance",
+    "rate",
+    "commission",
+    "rate_of_trade",
+)
 OF_REINVESTED = ":dividend"  # beside the purchase, which has the id as it is
 CHECKED = ("amount", "total_quantity", "balance")
 
@@ -117,7 +135,10 @@ def _split_halves(sheet: Sheet) -> dict[tuple[str, str], dict[str, list[Raw]]]:
 
 
 def _read_row(
-    sheet: Sheet, raw: Raw, currencies: dict[str, str], halves: dict[tuple[str, str], dict[str, list[Raw]]]
+    sheet: Sheet,
+    raw: Raw,
+    currencies: dict[str, str],
+    halves: dict[tuple[str, str], dict[str, list[Raw]]],
 ) -> None:
     kind = raw["type"].upper()
     if raw["cancelled"]:
@@ -128,7 +149,14 @@ def _read_row(
     if kind in CASH and not raw["isin"]:
         sheet.ignore(raw, kind.lower(), raw.amount("amount"), raw["account_currency"])
     elif kind in BUYS | SALES:
-        _add(sheet, raw, currencies, "buy" if kind in BUYS else "sell", raw.day("traded"), fees=_fees(raw))
+        _add(
+            sheet,
+            raw,
+            currencies,
+            "buy" if kind in BUYS else "sell",
+            raw.day("traded"),
+            fees=_fees(raw),
+        )
     elif kind in DIVIDENDS:
         if raw.amount("amount") < 0:
             raise taken_back("amount", raw.amount("amount"))
@@ -154,7 +182,9 @@ def _fees(raw: Raw) -> tuple[Decimal, str]:
 
 
 def _money(raw: Raw, currencies: dict[str, str]) -> tuple[str | None, Decimal | None]:
-    """(the currency of the row's price, what one unit of it is in the account's currency), None if it does not say."""
+    """(the currency of the row's price, what one unit of it is in the account's currency), None if
+    it does not say.
+    """
     stated = raw.number("rate_of_trade") or raw.number("rate") or None  # 0 is no rate
     currency = raw["result_currency"] or currencies.get(raw["isin"])
     if not currency and stated in (None, ONE):
@@ -176,7 +206,12 @@ def _add(
     fee, fee_currency = fees
     if fee and fee_currency != currency:
         if rate is None:
-            raise RowProblem("rate", None, "exchange_rate_required", "The fee is in another currency than the price.")
+            raise RowProblem(
+                "rate",
+                None,
+                "exchange_rate_required",
+                "The fee is in another currency than the price.",
+            )
         fee = divided(fee, rate)
     return sheet.add(
         raw,
@@ -194,7 +229,9 @@ def _add_tax(sheet: Sheet, raw: Raw, currencies: dict[str, str]) -> None:
     currency, rate = _money(raw, currencies)
     amount = -raw.needed("amount")
     if amount < 0:
-        raise RowProblem("amount", raw["amount"], "unsupported", "A tax that was paid back is not read yet.")
+        raise RowProblem(
+            "amount", raw["amount"], "unsupported", "A tax that was paid back is not read yet."
+        )
     sheet.add(
         raw,
         type="tax",
@@ -233,7 +270,7 @@ def _identity(raw: Raw, currency: str | None, suffix: str = "") -> dict[str, str
     }
 
 
-# --- Against the broker's own figures -----------------------------------------------------------------------------
+# --- Against the broker's own figures -------------------------------------------------------------
 
 
 def _reconcile(sheet: Sheet) -> None:
@@ -257,7 +294,9 @@ def _reconcile(sheet: Sheet) -> None:
 
 
 def _cash_divergence(raws: Iterable[Raw], made: dict[int, list[StatementRow]]) -> Divergence | None:
-    """The first day at whose end the balance is not the one before plus what our transactions did to the cash."""
+    """The first day at whose end the balance is not the one before plus what our transactions did
+    to the cash.
+    """
     balance: Decimal | None = None
     tolerance = ZERO
     rows = [raw for raw in raws if raw.number("balance") is not None]
@@ -293,7 +332,9 @@ def _rounding_of_rate(row: StatementRow) -> Decimal:
     if row.exchange_rate in (None, ONE):
         return ZERO
     exponent = int(row.exchange_rate.as_tuple().exponent)
-    return EXACT.multiply(row.quantity * (row.price or ZERO), Decimal(5).scaleb(min(exponent, 0) - 1))
+    return EXACT.multiply(
+        row.quantity * (row.price or ZERO), Decimal(5).scaleb(min(exponent, 0) - 1)
+    )
 
 
 FORMAT = Format(

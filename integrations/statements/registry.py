@@ -72,10 +72,14 @@ def _format_of(table: Table, name: str) -> Format:
 def _nearest(table: Table) -> str:
     """What the nearest known format has that the header lacks."""
     header = {column_key(name) for name in table.header}
-    nearest = max(_FORMATS, key=lambda found: len(header & {column_key(name) for name in found.columns}))
+    nearest = max(
+        _FORMATS, key=lambda found: len(header & {column_key(name) for name in found.columns})
+    )
     missing = [name for name in nearest.columns if column_key(name) not in header]
     known = {column_key(name) for name in nearest.columns}
-    extra = [name.strip() for name in table.header if name.strip() and column_key(name) not in known]
+    extra = [
+        name.strip() for name in table.header if name.strip() and column_key(name) not in known
+    ]
     hints = [
         f"{name.strip()[:40]} for {near[0]}"
         for name in extra

@@ -19,7 +19,16 @@ from integrations.statements.sheet import (
 )
 from integrations.statements.values import day_of, plain_text
 
-STOCKS = ("Date", "Ticker", "Type", "Quantity", "Price per share", "Total Amount", "Currency", "FX Rate")
+STOCKS = (
+    "Date",
+    "Ticker",
+    "Type",
+    "Quantity",
+    "Price per share",
+    "Total Amount",
+    "Currency",
+    "FX Rate",
+)
 CRYPTO = ("Symbol", "Type", "Quantity", "Price", "Value", "Fees", "Date")
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
 CENT = Decimal("0.01")
@@ -40,7 +49,7 @@ def _plain_money(table: Table, *columns: str) -> dict[int, dict[str, str]]:
     return currencies
 
 
-# --- Stocks -------------------------------------------------------------------------------------------------------
+# --- Stocks ---------------------------------------------------------------------------------------
 
 
 def read_stocks(table: Table, options: Options) -> Statement:
@@ -72,10 +81,17 @@ def _read_stock(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
         # What is less than a cent is rounding and no fee.
         fee = fee.quantize(CENT) if fee >= CENT else ZERO
         day = raw.day("Date")
-        sheet.add(raw, type=side, date=day, quantity=quantity, price=price, commission=fee, **identity)
+        sheet.add(
+            raw, type=side, date=day, quantity=quantity, price=price, commission=fee, **identity
+        )
     elif kind == "DIVIDEND":
         sheet.add(
-            raw, type="dividend", date=raw.day("Date"), quantity=ONE, price=raw.needed("Total Amount"), **identity
+            raw,
+            type="dividend",
+            date=raw.day("Date"),
+            quantity=ONE,
+            price=raw.needed("Total Amount"),
+            **identity,
         )
     elif kind == "STOCK SPLIT":
         ratio = added_to(held[ticker], raw.needed("Quantity"))
@@ -87,7 +103,7 @@ def _read_stock(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
         raise sheet.unknown("Type", raw["Type"])
 
 
-# --- Crypto currencies --------------------------------------------------------------------------------------------
+# --- Crypto currencies ----------------------------------------------------------------------------
 
 
 def crypto_day(text: str) -> date | None:
@@ -119,18 +135,32 @@ def _read_coin(sheet: Sheet, raw: Raw, currencies: dict[str, str], latest: dict[
         return
     currency = currencies.get("Price") or latest.get(coin, "")
     if not currency:
-        raise RowProblem("Price", raw["Price"], "currency_required", f"In what currency {coin} is priced is not told.")
+        raise RowProblem(
+            "Price",
+            raw["Price"],
+            "currency_required",
+            f"In what currency {coin} is priced is not told.",
+        )
     latest[coin] = currency
     # Sources quote a coin in a currency: BTC-EUR.
     identity = {"symbol": f"{coin}-{currency}", "currency": currency, "note": raw["Type"]}
     day, quantity = raw.day("Date"), raw.needed("Quantity")
     if kind in ("buy", "sell"):
         price, fee = raw.needed("Price"), raw.amount("Fees")
-        sheet.add(raw, type=kind, date=day, quantity=quantity, price=price, commission=fee, **identity)
+        sheet.add(
+            raw, type=kind, date=day, quantity=quantity, price=price, commission=fee, **identity
+        )
     elif kind == "send":
         sheet.add(raw, type="transfer_out", date=day, quantity=quantity, **identity)
     elif kind == "receive":
-        sheet.add(raw, type="transfer_in", date=day, quantity=quantity, price=raw.needed("Price"), **identity)
+        sheet.add(
+            raw,
+            type="transfer_in",
+            date=day,
+            quantity=quantity,
+            price=raw.needed("Price"),
+            **identity,
+        )
     elif kind in ("staking reward", "learn reward"):
         sheet.add(raw, type="buy", date=day, quantity=quantity, price=ZERO, **identity)
     else:
@@ -142,7 +172,8 @@ FORMATS = (
         name="revolut",
         label="Revolut, stocks",
         columns=STOCKS,
-        example=",".join(STOCKS) + "\r\n2024-03-01T14:30:00.000Z,AAPL,BUY - MARKET,2,$180.00,$360.00,USD,1.0800\r\n",
+        example=",".join(STOCKS)
+        + "\r\n2024-03-01T14:30:00.000Z,AAPL,BUY - MARKET,2,$180.00,$360.00,USD,1.0800\r\n",
         recognises=has_columns(*STOCKS),
         read=read_stocks,
     ),
@@ -150,7 +181,8 @@ FORMATS = (
         name="revolut-crypto",
         label="Revolut, crypto currencies",
         columns=CRYPTO,
-        example=",".join(CRYPTO) + '\r\nBTC,Buy,0.001,"€40,000.00",€40.00,€0.60,"Mar 1, 2024, 10:10:57 AM"\r\n',
+        example=",".join(CRYPTO)
+        + '\r\nBTC,Buy,0.001,"€40,000.00",€40.00,€0.60,"Mar 1, 2024, 10:10:57 AM"\r\n',
         recognises=lambda table: {name.strip() for name in table.header} == set(CRYPTO),
         read=read_crypto,
     ),

@@ -1,4 +1,6 @@
-"""Saxo: the transactions export, in the layouts of 2025 and 2026 (which calls the amount `Booked Amount`)."""
+"""Saxo: the transactions export, in the layouts of 2025 and 2026 (which calls the amount `Booked
+Amount`).
+"""
 
 import re
 from decimal import Decimal
@@ -6,7 +8,14 @@ from typing import Any
 
 from financeproj.core.money import EXACT, ONE
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, has_columns, named_day, require_commission
+from integrations.statements.sheet import (
+    Raw,
+    RowProblem,
+    Sheet,
+    has_columns,
+    named_day,
+    require_commission,
+)
 from integrations.statements.values import number_in
 
 COLUMNS = (
@@ -23,8 +32,13 @@ def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.require_rectangle(is_always_full=True)
     names = [name.strip() for name in table.header]
-    columns = {"Booked Amount" if name == "Amount" else name: position for position, name in enumerate(names)}
-    sheet = Sheet("saxo", table, options, read_day=named_day, columns=columns, numbers=("Booked Amount",))
+    columns = {
+        "Booked Amount" if name == "Amount" else name: position
+        for position, name in enumerate(names)
+    }
+    sheet = Sheet(
+        "saxo", table, options, read_day=named_day, columns=columns, numbers=("Booked Amount",)
+    )
     sheet.take_account("Client ID")
     for raw in sheet.oldest_first("Trade Date"):
         with sheet.row(raw):
@@ -41,13 +55,21 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
     if raw["Conversion Rate"] not in ("", "1"):
         # The amount went through an exchange, and the file does not say into which currency.
         raise RowProblem(
-            "Conversion Rate", raw["Conversion Rate"], "mixed_currencies", "The currency of the amount is not told."
+            "Conversion Rate",
+            raw["Conversion Rate"],
+            "mixed_currencies",
+            "The currency of the amount is not told.",
         )
     if kind in TRADES:
         _add_trade(sheet, raw, amount)
     elif kind == "corporate action" and event.casefold() == "dividend":
         sheet.add(
-            raw, type="dividend", quantity=ONE, price=amount, currency=raw["Instrument currency"], **_identity(raw)
+            raw,
+            type="dividend",
+            quantity=ONE,
+            price=amount,
+            currency=raw["Instrument currency"],
+            **_identity(raw),
         )
     else:
         raise sheet.unknown("Event", event)
@@ -74,7 +96,9 @@ def _number(raw: Raw, text: str) -> Decimal:
     """
     number = number_in(text, "point")
     if number is None:
-        raise RowProblem("Event", raw["Event"], "invalid", f"{text} is no number with a decimal point.")
+        raise RowProblem(
+            "Event", raw["Event"], "invalid", f"{text} is no number with a decimal point."
+        )
     if "," in text and (other := number_in(text, "comma")) is not None:
         detail = f"{text} could be {number} or {other}: enter the row by hand."
         raise RowProblem("Event", raw["Event"], "invalid", detail)
@@ -98,6 +122,8 @@ FORMAT = Format(
     example=",".join(COLUMNS)
     + "\r\n1,01-Mar-2024,05-Mar-2024,Trade,Apple Inc.,US0378331005,USD,NASDAQ,AAPL:xnas,Buy 10 @ 180.00 USD,"
     '"-1801,00",5000001,1\r\n',
-    recognises=has_columns("Trade Date", "Value Date", "Instrument ISIN", "Event", "Conversion Rate"),
+    recognises=has_columns(
+        "Trade Date", "Value Date", "Instrument ISIN", "Event", "Conversion Rate"
+    ),
     read=read,
 )

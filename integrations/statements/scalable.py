@@ -35,10 +35,19 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
     elif kind in TRADES:
         charges = raw.amount("fee") + raw.amount("tax")
         quantity, price = abs(raw.needed("shares")), raw.needed("price")
-        sheet.add_net(raw, type=TRADES[kind], quantity=quantity, price=price, commission=charges, **_identity(raw))
+        sheet.add_net(
+            raw,
+            type=TRADES[kind],
+            quantity=quantity,
+            price=price,
+            commission=charges,
+            **_identity(raw),
+        )
     elif kind == "distribution":
         amount, tax = raw.needed("amount"), raw.amount("tax")
-        sheet.add_net(raw, type="dividend", quantity=ONE, price=amount, commission=tax, **_identity(raw))
+        sheet.add_net(
+            raw, type="dividend", quantity=ONE, price=amount, commission=tax, **_identity(raw)
+        )
     else:
         raise sheet.unknown("type", raw["type"])
 

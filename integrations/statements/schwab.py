@@ -1,4 +1,6 @@
-"""Charles Schwab: the transactions export of a brokerage account. US dates, dollars, newest row first."""
+"""Charles Schwab: the transactions export of a brokerage account. US dates, dollars, newest row
+first.
+"""
 
 import re
 from collections import defaultdict
@@ -57,11 +59,15 @@ def _read_row(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
         held[symbol] += quantity if TRADES[kind] == "buy" else -quantity
         price, fee = raw.needed("Price"), raw.amount("Fees & Comm")
         _require_amount(raw, TRADES[kind], quantity, price, fee)
-        sheet.add(raw, type=TRADES[kind], quantity=quantity, price=price, commission=fee, **_identity(raw))
+        sheet.add(
+            raw, type=TRADES[kind], quantity=quantity, price=price, commission=fee, **_identity(raw)
+        )
     elif kind in INCOME and symbol:
         sheet.add(raw, type="dividend", quantity=ONE, price=raw.needed("Amount"), **_identity(raw))
     elif kind in CHARGES and symbol:
-        sheet.add(raw, type=CHARGES[kind], quantity=ONE, price=-raw.needed("Amount"), **_identity(raw))
+        sheet.add(
+            raw, type=CHARGES[kind], quantity=ONE, price=-raw.needed("Amount"), **_identity(raw)
+        )
     elif kind == "stock div dist":
         quantity = raw.needed("Quantity")
         held[symbol] += quantity
@@ -78,14 +84,19 @@ def _read_row(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
         sheet.ignore(raw, kind, raw.amount("Amount"), "USD")
     elif symbol:
         raise RowProblem(
-            "Action", raw["Action"], "unknown_type", f"{raw['Action']} of {symbol} cannot be read: enter it by hand."
+            "Action",
+            raw["Action"],
+            "unknown_type",
+            f"{raw['Action']} of {symbol} cannot be read: enter it by hand.",
         )
     else:
         raise sheet.unknown("Action", raw["Action"])
 
 
 def _require_amount(raw: Raw, side: str, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
-    """Raises RowProblem if the amount is not about what the trade comes to: bonds are priced in percent, say."""
+    """Raises RowProblem if the amount is not about what the trade comes to: bonds are priced in
+    percent, say.
+    """
     amount, gross = raw.number("Amount"), EXACT.multiply(quantity, price)
     ours = -gross - fee if side == "buy" else gross - fee
     if amount is not None and abs(amount - ours) > max(ONE, EXACT.multiply(gross, PERCENT)):

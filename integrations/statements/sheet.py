@@ -32,7 +32,9 @@ class RowProblem(Exception):
 
 
 def taken_back(column: str, amount: Decimal) -> RowProblem:
-    """The error of a row that takes back another, or a part of it, which is not found in the file."""
+    """The error of a row that takes back another, or a part of it, which is not found in the
+    file.
+    """
     detail = (
         "The broker takes an earlier row back here, or a part of it: delete or correct the transaction that was made "
         "of that, and leave this row out (on_error=skip)."
@@ -41,7 +43,9 @@ def taken_back(column: str, amount: Decimal) -> RowProblem:
 
 
 class Raw:
-    """One row of the file. `raw["Kurs"]` is the stripped text, empty where the file has no such column."""
+    """One row of the file. `raw["Kurs"]` is the stripped text, empty where the file has no such
+    column.
+    """
 
     __slots__ = ("_sheet", "cells", "line")
 
@@ -50,7 +54,11 @@ class Raw:
 
     def __getitem__(self, column: str) -> str:
         position = self._sheet.columns.get(column)
-        return self.cells[position].strip() if position is not None and position < len(self.cells) else ""
+        return (
+            self.cells[position].strip()
+            if position is not None and position < len(self.cells)
+            else ""
+        )
 
     def number(self, column: str) -> Decimal | None:
         """None for an empty cell; raises RowProblem for one that is no number."""
@@ -82,7 +90,9 @@ class Raw:
 
 
 class Sheet:
-    """A broker's file. Iterating gives its rows; each is to be added, ignored or failed within `row`."""
+    """A broker's file. Iterating gives its rows; each is to be added, ignored or failed within
+    `row`.
+    """
 
     def __init__(
         self,
@@ -95,15 +105,20 @@ class Sheet:
         columns: Mapping[str, int] | None = None,
         numbers: Iterable[str] = (),
     ) -> None:
-        """`decimal` is how this broker writes numbers; left out, it is known to mix, and each of the columns `numbers`
-        is read as it can be, by the style of the file where it could be either.
+        """`decimal` is how this broker writes numbers; left out, it is known to mix, and each of
+        the columns `numbers` is read as it can be, by the style of the file where it could be
+        either.
         """
         self.statement = Statement(name, table.encoding, table.delimiter)
         self.options = options
         self.read_day = read_day
         self.columns = columns or _first_positions(table.header)
-        self.rows = [Raw(self, line, cells) for line, cells in zip(table.lines, table.records, strict=True)]
-        self._labels = {name: table.header[position].strip() for name, position in self.columns.items()}
+        self.rows = [
+            Raw(self, line, cells) for line, cells in zip(table.lines, table.records, strict=True)
+        ]
+        self._labels = {
+            name: table.header[position].strip() for name, position in self.columns.items()
+        }
         self._delimiter = table.delimiter
         self._options = replace(options, decimal=options.decimal or decimal)
         self._is_mixed = decimal is None
@@ -118,13 +133,19 @@ class Sheet:
         self.statement.account = accounts.pop() if len(accounts) == 1 else ""
 
     def oldest_first(self, *columns: str) -> list[Raw]:
-        """The rows by the day in the first of `columns`, then by the text in the others. Brokers put the newest first,
-        also within a day; a file that is the other way round is left as it is.
+        """The rows by the day in the first of `columns`, then by the text in the others. Brokers
+        put the newest first, also within a day; a file that is the other way round is left as it
+        is.
         """
         days = [self.read_day(raw[columns[0]]) or date.min for raw in self.rows]
         if not (days and days[0] < days[-1]):
             self.rows.reverse()
-        self.rows.sort(key=lambda raw: (self.read_day(raw[columns[0]]) or date.min, *map(raw.__getitem__, columns[1:])))
+        self.rows.sort(
+            key=lambda raw: (
+                self.read_day(raw[columns[0]]) or date.min,
+                *map(raw.__getitem__, columns[1:]),
+            )
+        )
         return self.rows
 
     def number(self, text: str) -> Decimal | Fault:
@@ -133,7 +154,9 @@ class Sheet:
         return self._numbers[text]
 
     def _read(self, texts: Iterable[str]) -> dict[str, Decimal | Fault]:
-        return read_numbers(texts, delimiter=self._delimiter, options=self._options, mixed=self._is_mixed)
+        return read_numbers(
+            texts, delimiter=self._delimiter, options=self._options, mixed=self._is_mixed
+        )
 
     @contextmanager
     def row(self, raw: Raw) -> Iterator[None]:
@@ -144,10 +167,14 @@ class Sheet:
             self.statement.failed += 1
             value = None if problem.value is None else str(problem.value)
             column = self._labels.get(problem.column or "") or problem.column
-            self.statement.errors.append(RowError(raw.line, column, value, problem.code, problem.detail))
+            self.statement.errors.append(
+                RowError(raw.line, column, value, problem.code, problem.detail)
+            )
 
     def add(self, raw: Raw, **fields: Any) -> StatementRow | None:
-        """Take a transaction from `raw`; None if something is wrong with it, which is then reported."""
+        """Take a transaction from `raw`; None if something is wrong with it, which is then
+        reported.
+        """
         made = StatementRow(row=raw.line, **{"ticker": ""} | fields)
         faults = faults_of(made)
         for name in ("quantity", "price", "commission", "exchange_rate"):
@@ -155,7 +182,12 @@ class Sheet:
             if isinstance(value, Decimal) and (fault := self.options.number_fault(value)):
                 faults.append((name, fault))
         faults += [
-            (name, Fault("unknown_currency", f"{code[:20]} is not a currency in circulation (ISO 4217)."))
+            (
+                name,
+                Fault(
+                    "unknown_currency", f"{code[:20]} is not a currency in circulation (ISO 4217)."
+                ),
+            )
             for name in ("currency", "price_in", "commission_in", "rate_currency")
             if (code := getattr(made, name)) and not self.options.is_currency(code)
         ]
@@ -169,18 +201,29 @@ class Sheet:
             self.statement.errors.append(RowError(raw.line, column, shown, *fault))
         return None
 
-    def add_net(self, raw: Raw, *, commission: Decimal, commission_in: str | None = None, **fields: Any) -> None:
-        """As `add`, where a broker may give back more than it takes: tax with a sale, a rebate of the exchange.
+    def add_net(
+        self, raw: Raw, *, commission: Decimal, commission_in: str | None = None, **fields: Any
+    ) -> None:
+        """As `add`, where a broker may give back more than it takes: tax with a sale, a rebate of
+        the exchange.
 
-        A commission is 0 or more, so what was given back beyond it is `interest` of the instrument, with an id of its
-        own.
+        A commission is 0 or more, so what was given back beyond it is `interest` of the instrument,
+        with an id of its own.
         """
         if commission >= 0:
             self.add(raw, commission=commission, commission_in=commission_in, **fields)
         elif self.add(raw, commission=ZERO, **fields):
             name = fields.get("external_id")
-            paid = {"type": "interest", "quantity": ONE, "price": -commission, "price_in": commission_in}
-            rest = {"external_id": name and f"{name}:back", "note": "More was paid back than charged."}
+            paid = {
+                "type": "interest",
+                "quantity": ONE,
+                "price": -commission,
+                "price_in": commission_in,
+            }
+            rest = {
+                "external_id": name and f"{name}:back",
+                "note": "More was paid back than charged.",
+            }
             self.add(raw, **fields | paid | rest)
 
     def ignore(self, raw: Raw, kind: str, amount: Decimal = ZERO, currency: str = "") -> None:
@@ -191,7 +234,9 @@ class Sheet:
         self.statement.ignored_sums[kind, currency] = (count + 1, EXACT.add(total, amount))
 
     def take_back(self, raw: Raw, kind: str, *external_ids: str) -> None:
-        """Ignore a row that the broker took back, and keep its ids in case it was imported before that."""
+        """Ignore a row that the broker took back, and keep its ids in case it was imported before
+        that.
+        """
         self.ignore(raw, kind)
         # An id with a null character was never recorded, and PostgreSQL takes no question about it.
         could_be = [name for name in external_ids if name and "\x00" not in name]
@@ -199,7 +244,9 @@ class Sheet:
 
     def unknown(self, column: str, text: str) -> RowProblem:
         """The error of a row whose type nobody has told us."""
-        return RowProblem(column, text, "unknown_type", f"{text or 'An empty type'} is not known in this format.")
+        return RowProblem(
+            column, text, "unknown_type", f"{text or 'An empty type'} is not known in this format."
+        )
 
 
 def _first_positions(header: list[str]) -> dict[str, int]:
@@ -214,19 +261,26 @@ def has_columns(*names: str) -> Callable[[Table], bool]:
     return lambda table: set(names) <= {name.strip() for name in table.header}
 
 
-# --- Arithmetic of brokers ----------------------------------------------------------------------------------------
+# --- Arithmetic of brokers ------------------------------------------------------------------------
 
-# A commission that is only the difference of two figures may be this much of the currency, or this part of the trade.
+# A commission that is only the difference of two figures may be this much of the currency, or this
+# part of the trade.
 MAX_COMMISSION, MAX_PART = Decimal(100), Decimal("0.05")
 
 
 def require_commission(
-    raw: Raw, column: str, commission: Decimal, quantity: Decimal, price: Decimal, *, rounding: Decimal = ZERO
+    raw: Raw,
+    column: str,
+    commission: Decimal,
+    quantity: Decimal,
+    price: Decimal,
+    *,
+    rounding: Decimal = ZERO,
 ) -> None:
     """Check a commission that is what the amount in `column` has beyond quantity times price.
 
-    Raises RowProblem(amount_mismatch) if it is negative by more than `rounding`, or more than both 100 and 5 %: then
-    one of the figures is not what it was taken for.
+    Raises RowProblem(amount_mismatch) if it is negative by more than `rounding`, or more than both
+    100 and 5 %: then one of the figures is not what it was taken for.
     """
     gross = EXACT.multiply(quantity, price)
     if not -rounding <= commission <= max(MAX_COMMISSION, EXACT.multiply(gross, MAX_PART)):
@@ -246,7 +300,7 @@ def major_unit(price: Decimal, currency: str) -> tuple[Decimal, str]:
     return price, currency
 
 
-# --- Days as brokers write them -----------------------------------------------------------------------------------
+# --- Days as brokers write them -------------------------------------------------------------------
 
 _MONTHS = {
     # English, Dutch, German, Danish, Norwegian, Swedish, French, Spanish, Italian, Portuguese
@@ -293,15 +347,20 @@ def named_day(text: str) -> date | None:
 
 
 def added_to(held: Decimal, added: Decimal) -> Decimal:
-    """The ratio of a split of which only the new shares are told, from what the file says was held before.
+    """The ratio of a split of which only the new shares are told, from what the file says was held
+    before.
 
-    Raises RowProblem unless that is a plain number of new shares for one old: then the file does not begin with the
-    first purchase.
+    Raises RowProblem unless that is a plain number of new shares for one old: then the file does
+    not begin with the first purchase.
     """
     if held > 0 and added > 0:
         ratio = EXACT.divide(held + added, held)
         # The shares are rounded to some eight places.
-        plain = ratio.quantize(Decimal(1)) if ratio >= Decimal("1.9") else ratio.quantize(Decimal("0.1"))
+        plain = (
+            ratio.quantize(Decimal(1))
+            if ratio >= Decimal("1.9")
+            else ratio.quantize(Decimal("0.1"))
+        )
         if plain > 1 and abs(ratio - plain) < Decimal("0.0005"):
             return plain
     raise RowProblem(

@@ -1,4 +1,5 @@
-"""Swissquote: the transactions export. Semicolons, decimal point, newest row first; one balance for each currency.
+"""Swissquote: the transactions export. Semicolons, decimal point, newest row first; one balance for
+each currency.
 
 The order's number is no number of a row: fills of one order share it, and dividends have none.
 """
@@ -23,7 +24,9 @@ def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.require_rectangle(is_always_full=True)
     numbers = ("Quantity", "Unit price", "Costs", "Accrued Interest", "Net Amount")
-    sheet = Sheet("swissquote", table, options, read_day=dashed_day, decimal="point", numbers=numbers)
+    sheet = Sheet(
+        "swissquote", table, options, read_day=dashed_day, decimal="point", numbers=numbers
+    )
     for raw in sheet.oldest_first("Date"):
         with sheet.row(raw):
             _read_row(sheet, raw)
@@ -39,13 +42,22 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
         raise sheet.unknown("Transaction", raw["Transaction"])
     if raw.amount("Accrued Interest"):
         raise RowProblem(
-            "Accrued Interest", raw["Accrued Interest"], "unsupported", "Accrued interest is not read yet."
+            "Accrued Interest",
+            raw["Accrued Interest"],
+            "unsupported",
+            "Accrued interest is not read yet.",
         )
-    quantity, price, costs = abs(raw.needed("Quantity")), raw.needed("Unit price"), raw.amount("Costs")
+    quantity, price, costs = (
+        abs(raw.needed("Quantity")),
+        raw.needed("Unit price"),
+        raw.amount("Costs"),
+    )
     gross, net = EXACT.multiply(quantity, price), raw.needed("Net Amount")
     ours = -gross - costs if kind == "buy" else gross - costs
     if abs(net - ours) > CENT:
-        detail = f"{quantity} at {price} and costs of {costs} come to {ours}, the net amount is {net}."
+        detail = (
+            f"{quantity} at {price} and costs of {costs} come to {ours}, the net amount is {net}."
+        )
         raise RowProblem("Net Amount", raw["Net Amount"], "amount_mismatch", detail)
     kind = TRADES.get(kind, "dividend")
     sheet.add(raw, type=kind, quantity=quantity, price=price, commission=costs, **_identity(raw))
@@ -67,6 +79,8 @@ FORMAT = Format(
     columns=COLUMNS,
     example=";".join(COLUMNS)
     + "\r\n01-03-2024 15:30:02;113947121;Buy;ASML;ASML HOLDING;NL0010273215;2.0;880.5;5.96;0.00;-1766.96;8.40;EUR\r\n",
-    recognises=has_columns("Order #", "Transaction", "Unit price", "Accrued Interest", "Net Amount"),
+    recognises=has_columns(
+        "Order #", "Transaction", "Unit price", "Accrued Interest", "Net Amount"
+    ),
     read=read,
 )

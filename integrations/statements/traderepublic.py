@@ -1,4 +1,5 @@
-"""Trade Republic: the transactions export of the app. Commas, decimal point, amounts in the account's currency.
+"""Trade Republic: the transactions export of the app. Commas, decimal point, amounts in the
+account's currency.
 
 Fees and taxes are negative. A dividend's amount is before the tax that stands beside it.
 """
@@ -32,10 +33,14 @@ def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.require_rectangle(is_always_full=True)
     numbers = ("shares", "price", "amount", "fee", "tax")
-    sheet = Sheet("traderepublic", table, options, read_day=iso_day, decimal="point", numbers=numbers)
+    sheet = Sheet(
+        "traderepublic", table, options, read_day=iso_day, decimal="point", numbers=numbers
+    )
     migrated: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for raw in sheet.oldest_first("date", "datetime"):
-        if raw["type"] == MIGRATION and isinstance(shares := sheet.number(raw["shares"] or "0"), Decimal):
+        if raw["type"] == MIGRATION and isinstance(
+            shares := sheet.number(raw["shares"] or "0"), Decimal
+        ):
             migrated[raw["symbol"], raw["date"]] += shares
     for raw in sheet:
         with sheet.row(raw):
@@ -51,10 +56,19 @@ def _read_row(sheet: Sheet, raw: Raw, migrated: dict[tuple[str, str], Decimal]) 
     elif kind in TRADES:
         charges = -raw.amount("fee") - raw.amount("tax")
         quantity, price = abs(raw.needed("shares")), raw.needed("price")
-        sheet.add_net(raw, type=TRADES[kind], quantity=quantity, price=price, commission=charges, **_identity(raw))
+        sheet.add_net(
+            raw,
+            type=TRADES[kind],
+            quantity=quantity,
+            price=price,
+            commission=charges,
+            **_identity(raw),
+        )
     elif kind == "DIVIDEND":
         amount, tax = raw.needed("amount"), -raw.amount("tax")
-        sheet.add_net(raw, type="dividend", quantity=ONE, price=amount, commission=tax, **_identity(raw))
+        sheet.add_net(
+            raw, type="dividend", quantity=ONE, price=amount, commission=tax, **_identity(raw)
+        )
     elif kind == MIGRATION:
         if migrated[raw["symbol"], raw["date"]] != ZERO:
             detail = "What was taken out and put in is not the same; enter what it was by hand."
@@ -81,6 +95,8 @@ FORMAT = Format(
     example=",".join(COLUMNS)
     + "\r\n2024-03-01T09:30:00.000Z,2024-03-01,DEFAULT,TRADING,BUY,STOCK,ASML,NL0010273215,2,880.50,-1761.00,-1.00,,EUR"
     ",,,,,11111111-2222-3333-4444-555555555555\r\n",
-    recognises=has_columns("datetime", "account_type", "category", "type", "symbol", "shares", "transaction_id"),
+    recognises=has_columns(
+        "datetime", "account_type", "category", "type", "symbol", "shares", "transaction_id"
+    ),
     read=read,
 )

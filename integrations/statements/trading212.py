@@ -1,7 +1,8 @@
-"""Trading 212: the history export. Columns come and go with what happened in the period; they are read by name.
+"""Trading 212: the history export. Columns come and go with what happened in the period; they are
+read by name.
 
-Amounts and fees are in the account's currency, prices in the instrument's, London's in pence. The exchange rate is how
-much of the price's currency one unit of the account's buys.
+Amounts and fees are in the account's currency, prices in the instrument's, London's in pence. The
+exchange rate is how much of the price's currency one unit of the account's buys.
 """
 
 import re
@@ -13,7 +14,15 @@ from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO, stored
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, has_columns, iso_day, major_unit
+from integrations.statements.sheet import (
+    Raw,
+    RowProblem,
+    Sheet,
+    divided,
+    has_columns,
+    iso_day,
+    major_unit,
+)
 
 COLUMNS = (
     "Action", "Time", "ISIN", "Ticker", "Name", "No. of shares", "Price / share", "Currency (Price / share)",
@@ -43,7 +52,10 @@ def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.drop_empty_ends()
     names = {name.strip() for name in table.header}
-    fees = [*FEES, *sorted(name for name in names - NO_FEES - {*FEES} if f"Currency ({name})" in names)]
+    fees = [
+        *FEES,
+        *sorted(name for name in names - NO_FEES - {*FEES} if f"Currency ({name})" in names),
+    ]
     sheet = Sheet(
         "trading212", table, options, read_day=iso_day, decimal="point",
         numbers=("No. of shares", "Price / share", "Total", "Withholding tax", *fees),
@@ -70,7 +82,8 @@ def _read_row(sheet: Sheet, raw: Raw, same_day: dict[str, list[Raw]], fees: list
     elif kind in FREE_SHARES:
         _add(sheet, raw, type="buy")
     elif kind.startswith("dividend ("):
-        # The price is per share after tax: the withholding tax stands beside it and must not be taken off again.
+        # The price is per share after tax: the withholding tax stands beside it and must not be
+        # taken off again.
         tax = f"withholding tax {raw['Withholding tax']} {raw['Currency (Withholding tax)']}"
         _add(sheet, raw, type="dividend", note=tax if raw["Withholding tax"] else "")
     elif kind == "transfer out":
@@ -103,7 +116,9 @@ def _add(sheet: Sheet, raw: Raw, *, type: str, fees: Iterable[str] = (), note: s
 
 
 def _bought(raw: Raw, currency: str) -> Decimal | None:
-    """How much of `currency` one unit of the account's bought; None where the file says that it is not available."""
+    """How much of `currency` one unit of the account's bought; None where the file says that it is
+    not available.
+    """
     if currency == raw["Currency (Total)"]:
         return ONE
     try:
@@ -122,13 +137,20 @@ def _fees(raw: Raw, names: Iterable[str]) -> tuple[Decimal, str]:
         if fee := raw.number(name):
             fees[raw[f"Currency ({name})"] or raw["Currency (Total)"]] += fee
     if len(fees) > 1:
-        raise RowProblem(None, None, "mixed_currencies", f"The fees are in {' and '.join(sorted(fees))}.")
+        raise RowProblem(
+            None, None, "mixed_currencies", f"The fees are in {' and '.join(sorted(fees))}."
+        )
     return next(((fee, currency) for currency, fee in fees.items()), (ZERO, ""))
 
 
 def _add_split(sheet: Sheet, raw: Raw, kind: str, same_day: dict[str, list[Raw]]) -> None:
     if len(same_day[SPLIT_CLOSE]) != 1 or len(same_day[SPLIT_OPEN]) != 1:
-        raise RowProblem("Action", raw["Action"], "unpaired_split", "A split closes the old shares and opens new ones.")
+        raise RowProblem(
+            "Action",
+            raw["Action"],
+            "unpaired_split",
+            "A split closes the old shares and opens new ones.",
+        )
     if kind == SPLIT_CLOSE:
         sheet.ignore(raw, kind)
         return
@@ -141,7 +163,8 @@ def _add_split(sheet: Sheet, raw: Raw, kind: str, same_day: dict[str, list[Raw]]
 def _plain_ratio(new: Decimal, old: Decimal) -> Decimal:
     """The ratio of a split: the plainest, such as 1:3, that comes to the shares of the file.
 
-    Both numbers of shares are rounded, to seven places or more. If none does, what the file says is the ratio.
+    Both numbers of shares are rounded, to seven places or more. If none does, what the file says is
+    the ratio.
     """
     ratio = Fraction(new) / Fraction(old)
     for limit in (10, 100, 1_000, 10_000):
@@ -171,7 +194,9 @@ FORMAT = Format(
     + "\r\nMarket buy,2024-03-01 09:30:00,US0378331005,AAPL,Apple,0.5,180.00,USD,1.08000,,EUR,83.46,EUR,,,,"
     "EOF1,0.13,EUR\r\n",
     recognises=lambda table: (
-        has_columns("Action", "ISIN", "Ticker", "No. of shares", "Price / share", "Currency (Total)")(table)
+        has_columns(
+            "Action", "ISIN", "Ticker", "No. of shares", "Price / share", "Currency (Total)"
+        )(table)
         and ("Time" in table.header or "Time (UTC)" in table.header)
     ),
     read=read,

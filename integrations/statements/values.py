@@ -1,7 +1,7 @@
 """Dates and numbers of a file, read in the one style that the whole file has.
 
-Both take the distinct texts of their columns and answer a dictionary from text to value or Fault, so that a text that
-occurs a thousand times is read once.
+Both take the distinct texts of their columns and answer a dictionary from text to value or Fault,
+so that a text that occurs a thousand times is read once.
 """
 
 import re
@@ -17,16 +17,22 @@ EARLIEST = date(1900, 1, 1)
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
-NOT_A_DATE = Fault("invalid", "This is no date: write 2024-12-31, 31.12.2024, 31/12/2024 or 12/31/2024.")
+NOT_A_DATE = Fault(
+    "invalid", "This is no date: write 2024-12-31, 31.12.2024, 31/12/2024 or 12/31/2024."
+)
 # 45293, 45293.5 and ######## are what a spreadsheet leaves of a day.
 _MANGLED = re.compile(r"\d{5}(?:[.,]\d+)?|#+", re.ASCII)
-MANGLED_DATE = Fault("invalid", "A spreadsheet changed this date. Import the file as it was downloaded.")
+MANGLED_DATE = Fault(
+    "invalid", "A spreadsheet changed this date. Import the file as it was downloaded."
+)
 
 
 def read_dates(texts: Iterable[str], options: Options) -> dict[str, date | Fault]:
-    """Dates of a file: ISO, dd.mm.yyyy, and slashed in the one order that all slashed dates of the file allow.
+    """Dates of a file: ISO, dd.mm.yyyy, and slashed in the one order that all slashed dates of the
+    file allow.
 
-    Raises FileProblem(ambiguous_dates) when the slashed ones read both ways or contradict each other.
+    Raises FileProblem(ambiguous_dates) when the slashed ones read both ways or contradict each
+    other.
     """
     found: dict[str, date | Fault] = {}
     slashed: dict[str, tuple[date | None, date | None]] = {}
@@ -86,7 +92,8 @@ def checked_day(day: date | None, options: Options) -> date | Fault:
     return day
 
 
-# No-break space, figure space, thin space, narrow no-break space and the minus sign, as spreadsheets and banks write.
+# No-break space, figure space, thin space, narrow no-break space and the minus sign, as
+# spreadsheets and banks write.
 _PLAIN = str.maketrans({"\xa0": " ", "\u2007": " ", "\u2009": " ", "\u202f": " ", "\u2212": "-"})
 
 
@@ -97,7 +104,10 @@ def plain_text(text: str) -> str:
 
 def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     grouped = rf"[1-9]\d{{0,2}}(?:{thousands}\d{{3}})+|[1-9]\d{{0,2}}(?: \d{{3}})+"
-    return re.compile(rf"[+-]?(?:(?:{grouped}|\d+)(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d{{1,3}})?", re.ASCII)
+    return re.compile(
+        rf"[+-]?(?:(?:{grouped}|\d+)(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d{{1,3}})?",
+        re.ASCII,
+    )
 
 
 _POINT = _number_pattern(r"\.", ",")
@@ -121,12 +131,13 @@ def number_in(text: str, style: str) -> Decimal | None:
 def read_numbers(
     texts: Iterable[str], *, delimiter: str, options: Options, mixed: bool = False
 ) -> dict[str, Decimal | Fault]:
-    """Numbers of a file, all with a decimal point or all with a decimal comma. Empty texts are left out.
+    """Numbers of a file, all with a decimal point or all with a decimal comma. Empty texts are left
+    out.
 
-    With `mixed`, for brokers who write both in one file, the style of the file only settles texts such as 1,234; the
-    others can be read one way and are.
-    Raises FileProblem(ambiguous_numbers) when a text such as 1,234 could be either and nothing in the file tells, or
-    when the texts contradict each other.
+    With `mixed`, for brokers who write both in one file, the style of the file only settles texts
+    such as 1,234; the others can be read one way and are. Raises FileProblem(ambiguous_numbers)
+    when a text such as 1,234 could be either and nothing in the file tells, or when the texts
+    contradict each other.
     """
     plain = {text: number for text in set(texts) if (number := plain_text(text))}
     style = options.decimal or _style_of(plain.values(), delimiter, mixed=mixed)
@@ -140,7 +151,11 @@ def read_numbers(
             found[text] = NOT_A_NUMBER
             continue
         # Fifteen characters without an exponent are always few enough digits.
-        fault = options.number_fault(value) if len(number) > 15 or "e" in number or "E" in number else None
+        fault = (
+            options.number_fault(value)
+            if len(number) > 15 or "e" in number or "E" in number
+            else None
+        )
         found[text] = fault or (value if value else Decimal(0))  # -0 is 0
     return found
 

@@ -20,7 +20,9 @@ HEADER = "date,type,ticker,quantity,price,commission,currency,exchange_rate,note
 def csv(*lines: str, header: str = HEADER) -> bytes:
     """A file of these lines, each filled up with empty cells."""
     commas = header.count(",")
-    return "\n".join([header, *(line + "," * (commas - line.count(",")) for line in lines)]).encode()
+    return "\n".join(
+        [header, *(line + "," * (commas - line.count(",")) for line in lines)]
+    ).encode()
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ class Upload:
         self.api = api
         self.portfolio = portfolio
 
-    def __call__(self, *lines: str, data: bytes | None = None, name: str = "trades.csv", **fields: Any) -> Any:
+    def __call__(
+        self, *lines: str, data: bytes | None = None, name: str = "trades.csv", **fields: Any
+    ) -> Any:
         file = SimpleUploadedFile(name, csv(*lines) if data is None else data)
         body = {"portfolio_id": str(self.portfolio.pk), "file": file} | fields
         return self.api.post("/api/v1/transactions/import-csv", body, format="multipart")
@@ -59,7 +63,11 @@ def dump() -> Callable[..., Any]:
     from portfolios.models import Holding, Import, Transaction
 
     def rows(model: Any, *left_out: str, **only: Any) -> list[Any]:
-        names = [field.attname for field in model._meta.fields if field.attname not in {"updated_at", *left_out}]
+        names = [
+            field.attname
+            for field in model._meta.fields
+            if field.attname not in {"updated_at", *left_out}
+        ]
         return sorted(map(repr, model.objects.filter(**only).values_list(*names)))
 
     def take(*left_out: str) -> Any:

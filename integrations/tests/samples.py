@@ -1,8 +1,9 @@
 """Two small statements or more of every format, with what they come to worked out by hand.
 
-The layouts are the brokers', the companies and numbers invented. Truths are per ticker: quantity, average cost, cost
-basis, realised gain, income, charges; the first two in the instrument's currency, the rest in the portfolio's. They are
-compared to as many decimals as they are written with.
+The layouts are the brokers', the companies and numbers invented. Truths are per ticker: quantity,
+average cost, cost basis, realised gain, income, charges; the first two in the instrument's
+currency, the rest in the portfolio's. They are compared to as many decimals as they are written
+with.
 """
 
 # ruff: noqa: E501 (the lines of a statement are as long as they are)
@@ -20,9 +21,11 @@ Truth = tuple[D | int | None, ...]
 
 @dataclass(frozen=True)
 class Sample:
-    """`older` and `newer` are two exports of parts of `data` that overlap and together are all of it.
+    """`older` and `newer` are two exports of parts of `data` that overlap and together are all of
+    it.
 
-    `rates` are (from, to, day, rate) that the market data source has; `reconciled` is what the report says.
+    `rates` are (from, to, day, rate) that the market data source has; `reconciled` is what the
+    report says.
     """
 
     name: str
@@ -41,11 +44,19 @@ class Sample:
 
     @property
     def wish(self) -> dict[str, str]:
-        return self.fields | ({"instruments": json.dumps(self.instruments)} if self.instruments else {})
+        return self.fields | (
+            {"instruments": json.dumps(self.instruments)} if self.instruments else {}
+        )
 
 
 def _sample(
-    name: str, format: str, header: str, rows: str, older: Iterable[int], newer: Iterable[int], **rest
+    name: str,
+    format: str,
+    header: str,
+    rows: str,
+    older: Iterable[int],
+    newer: Iterable[int],
+    **rest,
 ) -> Sample:
     """`rows` one a line; `older` and `newer` number them from 0."""
     lines = rows.strip("\n").splitlines()
@@ -54,13 +65,15 @@ def _sample(
     def file(numbers: Iterable[int]) -> bytes:
         return "\r\n".join([header, *(lines[number] for number in numbers), ""]).encode()
 
-    return Sample(name, format, data=file(range(len(lines))), older=file(older), newer=file(newer), **rest)
+    return Sample(
+        name, format, data=file(range(len(lines))), older=file(older), newer=file(newer), **rest
+    )
 
 
 ATLAS, HARBOUR, SKOG, FUND = "US0000000011", "GB0000000021", "SE0000000012", "IE0000000041"
 ORDER = "0b1f7d5e-0000-4000-8000-00000000000"
 
-# --- Our own --------------------------------------------------------------------------------------------------------
+# --- Our own --------------------------------------------------------------------------------------
 
 GENERIC = [
     _sample(
@@ -94,7 +107,9 @@ GENERIC = [
     ),
 ]  # fmt: skip
 
-MAPPING = json.dumps({"date": "Tag", "type": "Art", "ticker": "Papier", "quantity": "Stück", "price": "Kurs"})
+MAPPING = json.dumps(
+    {"date": "Tag", "type": "Art", "ticker": "Papier", "quantity": "Stück", "price": "Kurs"}
+)
 MAPPED = [
     _sample(
         "mapped with semicolons", "mapped", "Tag;Art;Papier;Stück;Kurs;Notiz",
@@ -121,7 +136,7 @@ MAPPED = [
     ),
 ]  # fmt: skip
 
-# --- Nordnet --------------------------------------------------------------------------------------------------------
+# --- Nordnet --------------------------------------------------------------------------------------
 
 _FINNISH = [
     "12|2025-05-15|2025-05-09|ENNAKKOPIDÄTYS|Kone|FI0000000106|4|||-1,02||0|875,98||ENNAKKOPIDÄTYS|",
@@ -146,8 +161,10 @@ NORDNET = [
         held={
             # 40 at 201.70 and 2 x 39: 203.65 a share; 30 sold for 7,800 - 39, their cost 6,109.50
             "FJORDLAKS.DEMO": (10, D("203.65"), D("2036.5"), D("1651.5"), 0, 0),
-            "NORDLYS.DEMO": (100, D("9.9969"), D("999.69"), 0, 0, 0),  # 25 at 39.9876, split 4 for 1
-            "FONDET.DEMO": (D("1.05"), D("990.5"), D("1040.025"), 0, D("50.025"), 0),  # 990 + 0.05 x 1000.5
+            # 25 at 39.9876, split 4 for 1
+            "NORDLYS.DEMO": (100, D("9.9969"), D("999.69"), 0, 0, 0),
+            # 990 + 0.05 x 1000.5
+            "FONDET.DEMO": (D("1.05"), D("990.5"), D("1040.025"), 0, D("50.025"), 0),
             # 5 x 210 x 10.5 + 99; 5 x 1 x 10.4076; 7.81 of tax
             "HARBOR.USD.DEMO": (5, D("211.886"), D("11124.00"), 0, D("52.038"), D("7.81")),
         },
@@ -160,7 +177,7 @@ NORDNET = [
     ),
 ]  # fmt: skip
 
-# --- Avanza ---------------------------------------------------------------------------------------------------------
+# --- Avanza ---------------------------------------------------------------------------------------
 
 _AVANZA = (
     "Datum;Konto;Typ av transaktion;Värdepapper/beskrivning;Antal;Kurs;Belopp;Transaktionsvaluta;Courtage (SEK);"
@@ -205,7 +222,8 @@ AVANZA = [
         held={
             # 10.5 x 200; 4.5 sold with 10 a share of gain
             "SKOGEN.SEK.DEMO": (6, 200, 1200, 45, 0, 0),
-            # 500 and 40 / 10 of commission in dollars; 2 sold for (240 - 2) x 10.25 = 2,439.50, their cost 2,016
+            # 500 and 40 / 10 of commission in dollars; 2 sold for (240 - 2) x 10.25 = 2,439.50,
+            # their cost 2,016
             "ATLAS.USD.DEMO": (3, D("100.8"), 3024, D("423.50"), 26, D("3.90")),
         },
     ),
@@ -227,13 +245,14 @@ AVANZA = [
         rates=(("USD", "SEK", date(2025, 11, 14), "9.50"),),
         held={
             "SKOGEN.SEK.DEMO": (D("0.5"), 200, 100, 0, 0, 0),
-            # 190 x 9.22 x 9.541895 + 57.25 = 16,772.7417 for 190; 90 sold for 8,550 - 50, their cost 7,944.9829
+            # 190 x 9.22 x 9.541895 + 57.25 = 16,772.7417 for 190; 90 sold for 8,550 - 50, their
+            # cost 7,944.9829
             "ATLAS.USD.DEMO": (100, D("9.2516"), D("8827.7588"), D("555.0171"), D("475.00"), D("71.25")),
         },
     ),
 ]  # fmt: skip
 
-# --- DEGIRO ---------------------------------------------------------------------------------------------------------
+# --- DEGIRO ---------------------------------------------------------------------------------------
 
 DEGIRO = [
     _sample(
@@ -313,7 +332,7 @@ DEGIRO.append(
     )
 )  # fmt: skip
 
-# --- Interactive Brokers --------------------------------------------------------------------------------------------
+# --- Interactive Brokers --------------------------------------------------------------------------
 
 _IBKR_CASH = '"Type","SettleDate","ISIN","Description","Amount","CurrencyPrimary"'
 _ACTIVITY_HEADER = "Statement,Header,Field Name,Field Value"
@@ -349,7 +368,8 @@ IBKR = [
         [0], [0, 1],
         currency="EUR", created=2, ignored=0, instruments={ATLAS: "ATLAS.USD.DEMO"},
         rates=(("USD", "EUR", date(2024, 3, 4), "0.8"), ("USD", "EUR", date(2024, 4, 4), "0.8")),
-        # 1 EUR is 1.25 USD: 501.25 USD, 401 EUR; 4 sold for 238.75 USD, 191 EUR, their cost 160.40 EUR
+        # 1 EUR is 1.25 USD: 501.25 USD, 401 EUR; 4 sold for 238.75 USD, 191 EUR, their cost 160.40
+        # EUR
         held={"ATLAS.USD.DEMO": (6, D("50.125"), D("240.6"), D("30.6"), 0, 0)},
     ),
     _sample(
@@ -423,7 +443,7 @@ Interest,Data,USD,2024-06-05,USD Credit Interest,1.11
     ),
 ]  # fmt: skip
 
-# --- Trading 212 ----------------------------------------------------------------------------------------------------
+# --- Trading 212 ----------------------------------------------------------------------------------
 
 TRADING212 = [
     _sample(
@@ -444,7 +464,8 @@ Interest on cash,2024-06-01 02:00:00,,,,,,,,,,0.07,EUR,,,,T-4,,,,
         currency="EUR", created=4, ignored=2, instruments={ATLAS: "ATLAS.USD.DEMO", HARBOUR: "HARBOUR.GBP.DEMO"},
         rates=(("GBP", "EUR", date(2024, 5, 16), "1.16"),),
         held={
-            # 500 USD and 1 EUR = 1.25 USD, all at 1 / 1.25; 4 sold for 240 USD - 1.20 at 1 / 1.20, their cost 160.40 EUR
+            # 500 USD and 1 EUR = 1.25 USD, all at 1 / 1.25; 4 sold for 240 USD - 1.20 at 1 / 1.20,
+            # their cost 160.40 EUR
             "ATLAS.USD.DEMO": (6, D("50.125"), D("240.60"), D("38.60"), 0, 0),
             # 496 GBP at 100 / 80 EUR and 4.10 EUR, which is 3.28 GBP; a dividend of 5 GBP
             "HARBOUR.GBP.DEMO": (100, D("4.9928"), D("624.10"), 0, D("5.80"), 0),
@@ -468,7 +489,7 @@ Transfer out,2024-07-02 07:24:24,{ATLAS},ATL,Atlas,,E-5,2.5,8,EUR,1,20.00,EUR
     ),
 ]  # fmt: skip
 
-# --- Saxo -----------------------------------------------------------------------------------------------------------
+# --- Saxo -----------------------------------------------------------------------------------------
 
 _SAXO = (
     "Client ID,Trade Date,Value Date,Type,Instrument,Instrument ISIN,Instrument currency,Exchange Description,"
@@ -505,7 +526,7 @@ SAXO = [
     ),
 ]  # fmt: skip
 
-# --- Revolut --------------------------------------------------------------------------------------------------------
+# --- Revolut --------------------------------------------------------------------------------------
 
 _REVOLUT = "Date,Ticker,Type,Quantity,Price per share,Total Amount,Currency,FX Rate"
 _COINS = "Symbol,Type,Quantity,Price,Value,Fees,Date"
@@ -550,7 +571,8 @@ BTC,Send,0.002,"€51,000.00",€102.00,€0.00,"Apr 7, 2024, 10:10:57 PM"
 """,
         [0, 1, 2], [1, 2, 3, 4],
         currency="EUR", created=4, ignored=1, instruments={"BTC-EUR": "BITCOIN.EUR.DEMO"},
-        # 400 + 6; 0.004 sold for 200 - 3, their cost 162.40; 243.60 for 0.007 with the reward, of which 0.002 leave
+        # 400 + 6; 0.004 sold for 200 - 3, their cost 162.40; 243.60 for 0.007 with the reward, of
+        # which 0.002 leave
         held={"BITCOIN.EUR.DEMO": (D("0.005"), 34800, 174, D("34.6"), 0, 0)},
     ),
     _sample(
@@ -568,7 +590,7 @@ ETH,Learn reward,0.1,,,,"Nov 9, 2024, 3:50:00 AM"
     ),
 ]  # fmt: skip
 
-# --- Schwab ---------------------------------------------------------------------------------------------------------
+# --- Schwab ---------------------------------------------------------------------------------------
 
 _SCHWAB = "Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount"
 SCHWAB = [
@@ -608,7 +630,7 @@ Transactions Total,,,,,,,"$14,078.70"
     ),
 ]  # fmt: skip
 
-# --- Scalable Capital -----------------------------------------------------------------------------------------------
+# --- Scalable Capital -----------------------------------------------------------------------------
 
 _SCALABLE = "date;time;status;reference;description;assetType;type;isin;shares;price;amount;fee;tax;currency"
 SCALABLE = [
@@ -641,7 +663,7 @@ SCALABLE = [
     ),
 ]  # fmt: skip
 
-# --- Trade Republic -------------------------------------------------------------------------------------------------
+# --- Trade Republic -------------------------------------------------------------------------------
 
 _TRADE_REPUBLIC = (
     '"datetime","date","account_type","category","type","asset_class","name","symbol","shares","price","amount","fee",'
@@ -684,11 +706,9 @@ TRADE_REPUBLIC = [
     ),
 ]  # fmt: skip
 
-# --- Swissquote -----------------------------------------------------------------------------------------------------
+# --- Swissquote -----------------------------------------------------------------------------------
 
-_SWISSQUOTE = (
-    "Date;Order #;Transaction;Symbol;Name;ISIN;Quantity;Unit price;Costs;Accrued Interest;Net Amount;Balance;Currency"
-)
+_SWISSQUOTE = "Date;Order #;Transaction;Symbol;Name;ISIN;Quantity;Unit price;Costs;Accrued Interest;Net Amount;Balance;Currency"
 SWISSQUOTE = [
     _sample(
         "swissquote in francs", "swissquote", _SWISSQUOTE,

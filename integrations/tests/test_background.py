@@ -11,7 +11,12 @@ from portfolios.models import Holding, Import, PendingImport, Transaction
 
 pytestmark = pytest.mark.django_db
 
-MANY = csv(*(f"2024-01-02,buy,FJORD.DEMO,1,{price}" for price in range(1, background.ROWS_IN_A_REQUEST + 2)))
+MANY = csv(
+    *(
+        f"2024-01-02,buy,FJORD.DEMO,1,{price}"
+        for price in range(1, background.ROWS_IN_A_REQUEST + 2)
+    )
+)
 BAD = MANY + b"\n2024-01-03,sell,FJORD.DEMO,999999,1,,,,,"
 
 
@@ -59,13 +64,23 @@ def test_rows_that_are_not_recorded_count_among_the_5000_too(queued, woken):
 
 def test_a_big_file_waits_for_the_worker_and_is_done_once(queued, api, woken):
     body = queued()
-    assert (body["state"], body["progress"], body["created"], body["file_name"]) == ("running", 0, 0, "trades.csv")
+    assert (body["state"], body["progress"], body["created"], body["file_name"]) == (
+        "running",
+        0,
+        0,
+        "trades.csv",
+    )
     assert woken == [body["id"]]
     assert not Transaction.objects.exists()
     run_import(body["id"])
     run_import(body["id"])
     done = api.get(f"/api/v1/imports/{body['id']}").json()
-    assert (done["state"], done["progress"], done["rows"], done["created"]) == ("done", 1, 5001, 5001)
+    assert (done["state"], done["progress"], done["rows"], done["created"]) == (
+        "done",
+        1,
+        5001,
+        5001,
+    )
     assert Transaction.objects.filter(statement=body["id"]).count() == 5001
     assert Holding.objects.get().current_quantity == 5001
     assert not PendingImport.objects.exists()
@@ -84,7 +99,10 @@ def test_a_bad_row_refuses_the_whole_file_in_the_background_too(queued, api):
     body = queued(BAD)
     run_import(body["id"])
     failed = api.get(f"/api/v1/imports/{body['id']}").json()
-    assert (failed["state"], [error["code"] for error in failed["errors"]]) == ("failed", ["insufficient_quantity"])
+    assert (failed["state"], [error["code"] for error in failed["errors"]]) == (
+        "failed",
+        ["insufficient_quantity"],
+    )
     assert not Transaction.objects.exists()
     assert not PendingImport.objects.exists()
 
@@ -130,7 +148,10 @@ def test_after_three_attempts_without_an_end_it_is_given_up(queued, api):
     PendingImport.objects.update(attempts=3)
     run_import(body["id"])
     failed = api.get(f"/api/v1/imports/{body['id']}").json()
-    assert (failed["state"], [error["code"] for error in failed["errors"]]) == ("failed", ["gave_up"])
+    assert (failed["state"], [error["code"] for error in failed["errors"]]) == (
+        "failed",
+        ["gave_up"],
+    )
     assert not PendingImport.objects.exists()
 
 

@@ -75,18 +75,28 @@ def put(files, manifest, name, text):
     entry_of(manifest, name)["sha256"] = sha256(text.encode()).hexdigest()
 
 
-# --- Making -------------------------------------------------------------------------------------------------------
+# --- Making ---------------------------------------------------------------------------------------
 
 
 def test_a_backup_is_proved_and_nobody_else_may_read_it(full, tmp_path):
     row = make_backup(folder=tmp_path / "backups")
     [path] = (tmp_path / "backups").iterdir()
-    assert (row.path, row.size, row.proved, row.detail) == (str(path), path.stat().st_size, True, "")
+    assert (row.path, row.size, row.proved, row.detail) == (
+        str(path),
+        path.stat().st_size,
+        True,
+        "",
+    )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert row.rows == sum(model._base_manager.count() for model in archived_models())
     newest = newest_backup()
-    assert (newest.made_at, newest.path, newest.proved, newest.fault) == (row.made_at, path, True, "")
+    assert (newest.made_at, newest.path, newest.proved, newest.fault) == (
+        row.made_at,
+        path,
+        True,
+        "",
+    )
 
 
 def test_its_manifest_has_the_counts_and_the_totals(backup):
@@ -94,7 +104,11 @@ def test_its_manifest_has_the_counts_and_the_totals(backup):
         manifest = json.loads(archive.read("manifest.json"))
     entry = entry_of(manifest, "portfolios_transaction.jsonl")
     assert (manifest["format"], manifest["version"]) == ("financeproj-backup", 1)
-    assert (entry["rows"], entry["totals"]["quantity"], entry["totals"]["commission"]) == (2, "11", "29")
+    assert (entry["rows"], entry["totals"]["quantity"], entry["totals"]["commission"]) == (
+        2,
+        "11",
+        "29",
+    )
     assert entry_of(manifest, "portfolios_portfoliobalance.jsonl")["totals"]["amount"] == "-12.34"
 
 
@@ -110,11 +124,17 @@ def test_a_file_that_cannot_be_loaded_again_is_not_proved(full, tmp_path, monkey
     monkeypatch.setattr(services, "_write", write_and_cut)
     bad = make_backup(folder=tmp_path, keep=1)
     assert not bad.proved
-    assert bad.detail.startswith("It cannot be loaded again: It is no readable archive, or cut off: ")
+    assert bad.detail.startswith(
+        "It cannot be loaded again: It is no readable archive, or cut off: "
+    )
     assert newest_backup().fault == bad.detail
     # The last one that was proved stays although only one is to be kept.
-    assert sorted(path.name for path in tmp_path.glob("*.zip")) == sorted(Path(row.path).name for row in (good, bad))
-    with pytest.raises(CommandError, match=r"The backup is not proved .*: It cannot be loaded again"):
+    assert sorted(path.name for path in tmp_path.glob("*.zip")) == sorted(
+        Path(row.path).name for row in (good, bad)
+    )
+    with pytest.raises(
+        CommandError, match=r"The backup is not proved .*: It cannot be loaded again"
+    ):
         call_command("backup", "--to", str(tmp_path))
 
 
@@ -203,7 +223,7 @@ def test_a_folder_that_cannot_be_written_is_a_warning(settings, tmp_path):
     assert (warning.id, str(tmp_path) in warning.msg) == ("financeproj.W103", True)
 
 
-# --- Restoring ----------------------------------------------------------------------------------------------------
+# --- Restoring ------------------------------------------------------------------------------------
 
 
 def test_restored_every_row_is_as_it_was_and_the_backups_list_stays(backup, full):
@@ -228,7 +248,9 @@ def test_keys_that_are_counted_go_on_after_the_restored_ones(backup, full):
 
 def test_a_database_in_use_is_left_alone_unless_told(backup):
     before = everything()
-    with pytest.raises(CommandError, match=r"Nothing was changed. The database is not empty .*: say --replace"):
+    with pytest.raises(
+        CommandError, match=r"Nothing was changed. The database is not empty .*: say --replace"
+    ):
         call_command("restore", str(backup))
     assert everything() == before
 
@@ -238,7 +260,8 @@ def test_holdings_that_were_wrong_are_restored_and_named(full, tmp_path, capsys)
     path = make_backup(folder=tmp_path).path
     call_command("restore", path, "--replace")
     assert (
-        "As it was in the backup: FJORD.DEMO in Nordic: realised_gain is 1, replayed -18.9" in capsys.readouterr().err
+        "As it was in the backup: FJORD.DEMO in Nordic: realised_gain is 1, replayed -18.9"
+        in capsys.readouterr().err
     )
     assert full.holdings.get().realised_gain == 1
 
@@ -247,7 +270,9 @@ def test_holdings_that_were_wrong_are_restored_and_named(full, tmp_path, capsys)
 def test_a_file_that_was_cut_is_refused(backup, part):
     before = everything()
     os.truncate(backup, int(backup.stat().st_size * part))
-    with pytest.raises(CommandError, match=r"Nothing was changed\. It is no readable archive, or cut off"):
+    with pytest.raises(
+        CommandError, match=r"Nothing was changed\. It is no readable archive, or cut off"
+    ):
         call_command("restore", str(backup), "--replace")
     assert everything() == before
 

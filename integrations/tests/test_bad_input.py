@@ -1,4 +1,6 @@
-"""What people's files look like when they are not quite what the broker wrote: read all the same, or refused by name."""
+"""What people's files look like when they are not quite what the broker wrote: read all the same,
+or refused by name.
+"""
 
 # ruff: noqa: E501 (the lines of a statement are as long as they are)
 
@@ -27,7 +29,9 @@ def account(api, user):
     """An account at a broker: `account("EUR")(data=..., instruments=...)` imports into it."""
 
     def make(currency):
-        return Upload(api, services.create_portfolio(user=user, name=f"In {currency}", currency=currency))
+        return Upload(
+            api, services.create_portfolio(user=user, name=f"In {currency}", currency=currency)
+        )
 
     return make
 
@@ -38,7 +42,9 @@ def text_of(sample):
 
 def file_of(sample, lines):
     """A file of these lines, in the encoding of the sample."""
-    return ("\r\n".join(lines) + "\r\n").encode("utf-16" if sample.data[:2] == b"\xff\xfe" else "utf-8")
+    return ("\r\n".join(lines) + "\r\n").encode(
+        "utf-16" if sample.data[:2] == b"\xff\xfe" else "utf-8"
+    )
 
 
 def refused(response):
@@ -51,7 +57,7 @@ def row_errors(body):
     return [(error["row"], error["column"], error["code"]) for error in body["errors"]]
 
 
-# --- Which format, which account --------------------------------------------------------------------------------------
+# --- Which format, which account ------------------------------------------------------------------
 
 BOTH = (
     b'"Buy/Sell","TradeDate","ISIN","Quantity","TradePrice","CurrencyPrimary","IBCommission","Type","SettleDate","Description","Amount"\r\n'
@@ -63,9 +69,14 @@ def test_of_two_formats_that_both_fit_the_user_is_asked_which(account, dump):
     upload = account("USD")
     before = dump()
     code, detail = refused(upload(data=BOTH))
-    assert (code, "ibkr-trades" in detail, "ibkr-cash" in detail, "format" in detail) == ("unknown_format", *[True] * 3)
+    assert (code, "ibkr-trades" in detail, "ibkr-cash" in detail, "format" in detail) == (
+        "unknown_format",
+        *[True] * 3,
+    )
     assert dump() == before
-    body = upload.done(data=BOTH, format="ibkr-trades", instruments='{"US0000000011": "ATLAS.USD.DEMO"}')
+    body = upload.done(
+        data=BOTH, format="ibkr-trades", instruments='{"US0000000011": "ATLAS.USD.DEMO"}'
+    )
     assert (body["format"], body["created"]) == ("ibkr-trades", 1)
 
 
@@ -83,7 +94,10 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
     mine, other = ("77", "99") if sample.format == "avanza" else ("1", "2")
     mark = ";" if sample.format == "avanza" else ","
     assert upload.done(data=sample.data, **sample.wish)["warnings"] == []
-    lines = [line.replace(f"{mark}{mine}{mark}", f"{mark}{other}{mark}", 1) for line in text_of(sample).splitlines()]
+    lines = [
+        line.replace(f"{mark}{mine}{mark}", f"{mark}{other}{mark}", 1)
+        for line in text_of(sample).splitlines()
+    ]
     if sample.format == "saxo":
         lines[1:] = [f"{other}{line.removeprefix(mine)}" for line in lines[1:]]
     assert upload(data=file_of(sample, lines), dry_run="true").json()["warnings"] == [
@@ -91,7 +105,7 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
     ]
 
 
-# --- Rates ------------------------------------------------------------------------------------------------------------
+# --- Rates ----------------------------------------------------------------------------------------
 
 
 def test_an_amount_in_another_currency_without_a_rate_fails_its_row_alone(account, dump):
@@ -111,7 +125,9 @@ def test_an_amount_in_another_currency_without_a_rate_fails_its_row_alone(accoun
     assert upload.done(data=file_of(AVANZA[0], lines), on_error="skip", **wish)["created"] == 1
 
 
-def test_a_tax_told_only_in_the_accounts_currency_is_an_error_while_the_instruments_is_unknown(account):
+def test_a_tax_told_only_in_the_accounts_currency_is_an_error_while_the_instruments_is_unknown(
+    account,
+):
     upload = account("SEK")
     header = text_of(AVANZA[0]).splitlines()[0]
     line = "2024-05-16;88;Utländsk källskatt;Utdelning ATL.K;5;;-3,90;SEK;;1;;US0000000011;"
@@ -130,10 +146,12 @@ def test_fees_in_two_currencies_are_an_error_of_their_row(account):
     assert [(error["row"], error["code"]) for error in body["errors"]] == [(2, "mixed_currencies")]
 
 
-# --- The order of rows ------------------------------------------------------------------------------------------------
+# --- The order of rows ----------------------------------------------------------------------------
 
 # A section's rows follow its header, and the rest of a wrapped id its row.
-IN_ANY_ORDER = [one for one in SAMPLES if one.format != "ibkr-activity" and ",,,,,,,,,,,1" not in text_of(one)]
+IN_ANY_ORDER = [
+    one for one in SAMPLES if one.format != "ibkr-activity" and ",,,,,,,,,,,1" not in text_of(one)
+]
 
 
 @pytest.mark.untraced
@@ -153,7 +171,7 @@ def test_the_order_of_rows_does_not_matter(account, sample, order):
         assert (body["reconciled"], body["first_divergence"]) == (sample.reconciled, None)
 
 
-# --- Dates ------------------------------------------------------------------------------------------------------------
+# --- Dates ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -173,12 +191,19 @@ def test_months_are_known_by_their_local_names(text, month):
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("mangled", ["45672", "15.01.2025", "01/15/2025", "########", "15. jan", "jan.25"])
+@pytest.mark.parametrize(
+    "mangled", ["45672", "15.01.2025", "01/15/2025", "########", "15. jan", "jan.25"]
+)
 def test_a_date_that_a_spreadsheet_changed_is_an_error_that_says_so(account, mangled):
     rows = [row.replace("|2025-01-13|", f"|{mangled}|") for row in test_nordnet.ROWS]
-    body = account("NOK")(data=test_nordnet.statement(rows), instruments=test_nordnet.CHOICES).json()
+    body = account("NOK")(
+        data=test_nordnet.statement(rows), instruments=test_nordnet.CHOICES
+    ).json()
     mangled_rows = [error for error in body["errors"] if error["code"] == "invalid"]
-    assert [(error["row"], error["column"]) for error in mangled_rows] == [(13, "Handelsdag"), (14, "Handelsdag")]
+    assert [(error["row"], error["column"]) for error in mangled_rows] == [
+        (13, "Handelsdag"),
+        (14, "Handelsdag"),
+    ]
     assert all("spreadsheet" in error["detail"] for error in mangled_rows)
     assert not Transaction.objects.exists()
 
@@ -197,7 +222,7 @@ def test_ids_that_a_spreadsheet_rounded_are_errors_and_pass_for_no_duplicates(up
     assert body["duplicates"] == 0
 
 
-# --- Numbers ----------------------------------------------------------------------------------------------------------
+# --- Numbers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -210,10 +235,14 @@ def test_ids_that_a_spreadsheet_rounded_are_errors_and_pass_for_no_duplicates(up
         ('Buy 1.000 WORLD@1,5 EUR (IE0000000041)', None),
     ],
 )  # fmt: skip
-def test_thousands_that_look_like_decimals_are_read_in_the_language_of_their_words(account, words, change):
+def test_thousands_that_look_like_decimals_are_read_in_the_language_of_their_words(
+    account, words, change
+):
     header = text_of(DEGIRO[0]).splitlines()[0]
     line = f'01-03-2024,09:30,01-03-2024,WORLD,IE0000000041,"{words}",,EUR,"{change or "-1.500,00"}",EUR,"0,00",x'
-    body = account("EUR")(data=f"{header}\r\n{line}\r\n".encode(), instruments=json.dumps(DEGIRO[2].instruments)).json()
+    body = account("EUR")(
+        data=f"{header}\r\n{line}\r\n".encode(), instruments=json.dumps(DEGIRO[2].instruments)
+    ).json()
     if change:
         assert body["errors"] == []
         assert held()["WERELD.EUR.DEMO"][:3] == (1000, D("1.5"), 1500)
@@ -245,16 +274,21 @@ def test_no_break_spaces_and_typographers_minus_signs_are_read(account):
     assert (body["created"], body["reconciled"], body["first_divergence"]) == (11, True, None)
 
 
-# --- The end of the file ----------------------------------------------------------------------------------------------
+# --- The end of the file --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_a_last_line_that_was_cut_off_is_refused_naming_it(account, sample, dump):
     upload = account(sample.currency)
     *whole, last = text_of(sample).splitlines()
-    data = file_of(sample, whole).decode("utf-16" if sample.format == "nordnet" else "utf-8") + last[: len(last) // 3]
+    data = (
+        file_of(sample, whole).decode("utf-16" if sample.format == "nordnet" else "utf-8")
+        + last[: len(last) // 3]
+    )
     before = dump()
-    code, detail = refused(upload(data=data.encode("utf-16" if sample.format == "nordnet" else "utf-8"), **sample.wish))
+    code, detail = refused(
+        upload(data=data.encode("utf-16" if sample.format == "nordnet" else "utf-8"), **sample.wish)
+    )
     assert code in ("ragged_rows", "unreadable_file")
     assert f"line {len(whole) + 1}" in detail
     assert dump() == before
@@ -305,9 +339,13 @@ def test_null_characters_in_any_cell_are_an_answer_and_no_fault_of_ours(account,
     delimiter = max(",;\t", key=header.count)
     for number, row in enumerate(rows[:4]):
         cells = row.split(delimiter)
-        spoilt = delimiter.join(f"{cell[:2]}\x00{cell[2:]}" if '"' not in cell else cell for cell in cells)
+        spoilt = delimiter.join(
+            f"{cell[:2]}\x00{cell[2:]}" if '"' not in cell else cell for cell in cells
+        )
         lines = [header, *rows[:number], spoilt, *rows[number + 1 :]]
-        response = upload(data=file_of(sample, lines), on_error="skip", dry_run="true", **sample.wish)
+        response = upload(
+            data=file_of(sample, lines), on_error="skip", dry_run="true", **sample.wish
+        )
         assert response.status_code in (200, 422)
 
 
@@ -318,7 +356,7 @@ def test_a_currency_that_is_none_is_an_error_of_its_row(account, code):
     assert row_errors(body) == [(2, "currency", "unknown_currency")]
 
 
-# --- Absurd, but possible ---------------------------------------------------------------------------------------------
+# --- Absurd, but possible -------------------------------------------------------------------------
 
 
 def test_splits_upon_splits_leave_figures_that_can_be_read(upload, portfolio, api):
@@ -326,16 +364,37 @@ def test_splits_upon_splits_leave_figures_that_can_be_read(upload, portfolio, ap
     upload.done("2024-01-02,buy,BIG.MAN,999999999999999,1,,NOK", *splits)
     [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
     assert holding["current_quantity"] == pytest.approx(1e57)
-    pages = ("portfolios", "dashboard", "net-worth", "performance", "allocation", "timeline", "goal", "export")
+    pages = (
+        "portfolios",
+        "dashboard",
+        "net-worth",
+        "performance",
+        "allocation",
+        "timeline",
+        "goal",
+        "export",
+    )
     answers = [api.get(f"/api/v1/{page}").status_code for page in pages]
     assert answers == [200] * len(pages)
 
 
 def test_splits_that_leave_next_to_nothing_can_be_read_too(portfolio, api):
-    body = {"portfolio_id": str(portfolio.pk), "ticker": "SMALL.MAN", "currency": "NOK", "quantity": 1, "price": 1}
-    assert api.post("/api/v1/transactions", body | {"type": "buy", "date": "2024-01-02"}).status_code == 201
+    body = {
+        "portfolio_id": str(portfolio.pk),
+        "ticker": "SMALL.MAN",
+        "currency": "NOK",
+        "quantity": 1,
+        "price": 1,
+    }
+    assert (
+        api.post("/api/v1/transactions", body | {"type": "buy", "date": "2024-01-02"}).status_code
+        == 201
+    )
     for day in range(1, 5):
         split = body | {"type": "split", "date": f"2024-02-0{day}", "quantity": "1e-14"}
         assert api.post("/api/v1/transactions", split).status_code == 201
     [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
-    assert (holding["current_quantity"], holding["average_cost_per_share"]) == (pytest.approx(1e-56), 10**56)
+    assert (holding["current_quantity"], holding["average_cost_per_share"]) == (
+        pytest.approx(1e-56),
+        10**56,
+    )

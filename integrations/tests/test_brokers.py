@@ -22,13 +22,22 @@ def account(api, user):
     """An account at a broker: `account("EUR")(data=..., instruments=...)` imports into it."""
 
     def make(currency):
-        return Upload(api, services.create_portfolio(user=user, name=f"In {currency}", currency=currency))
+        return Upload(
+            api, services.create_portfolio(user=user, name=f"In {currency}", currency=currency)
+        )
 
     return make
 
 
 def held():
-    names = ("current_quantity", "average_cost_per_share", "cost_basis", "realised_gain", "income", "charges")
+    names = (
+        "current_quantity",
+        "average_cost_per_share",
+        "cost_basis",
+        "realised_gain",
+        "income",
+        "charges",
+    )
     return {row[0]: row[1:] for row in Holding.objects.values_list("stock__ticker", *names)}
 
 
@@ -66,7 +75,7 @@ def test_every_format_reads_its_own_example_and_no_other_format_does():
             assert [other.name for other in formats() if other.recognises(table)] == [one.name]
 
 
-# --- Avanza -------------------------------------------------------------------------------------------------------
+# --- Avanza ---------------------------------------------------------------------------------------
 
 AVANZA = (
     "Datum;Konto;Typ av transaktion;Värdepapper/beskrivning;Antal;Kurs;Belopp;Transaktionsvaluta;Courtage (SEK);"
@@ -85,7 +94,10 @@ def test_avanza(account):
         "2024-02-01;77;Köp;Skogen A;100;110,25;-11064;SEK;39;;SEK;SE0000000012;",
         "2024-01-15;77;Insättning;Insättning;;;20000;SEK;;;;;",
     )
-    body = upload.done(data=data, instruments=choices(US0000000011="ATLAS.USD.DEMO", SE0000000012="SKOGEN.SEK.DEMO"))
+    body = upload.done(
+        data=data,
+        instruments=choices(US0000000011="ATLAS.USD.DEMO", SE0000000012="SKOGEN.SEK.DEMO"),
+    )
     assert (body["format"], body["created"], body["ignored"]) == ("avanza", 4, 2)
     assert [one["type"] for one in body["ignored_sums"]] == ["insättning", "ränta"]
     # 100 at 110.25 and 39: 110.64; 40 sold for 5220 - 39
@@ -104,7 +116,9 @@ def test_avanza_turning_one_fund_into_another_is_refused_where_the_cost_is_unkno
     )
     known = choices(SE0000000013="NY.SEK.DEMO", SE0000000014="GAMMAL.SEK.DEMO")
     body = account("SEK").done(data=data, instruments=known, on_error="skip")
-    assert [(error["row"], error["column"], error["code"]) for error in body["errors"]] == [(2, "price", "required")]
+    assert [(error["row"], error["column"], error["code"]) for error in body["errors"]] == [
+        (2, "price", "required")
+    ]
     assert held()["GAMMAL.SEK.DEMO"][0] == 0
 
 
@@ -124,27 +138,41 @@ def test_avanza_since_2025_has_its_commission_in_the_currency_of_the_transaction
     )
     known = choices(US0000000011="ATLAS.USD.DEMO", SE0000000012="SKOGEN.SEK.DEMO")
     body = upload.done(data=data, instruments=known)
-    assert (body["format"], body["created"], body["ignored"], body["errors"]) == ("avanza", 2, 4, [])
+    assert (body["format"], body["created"], body["ignored"], body["errors"]) == (
+        "avanza",
+        2,
+        4,
+        [],
+    )
     assert {one["type"]: one["amount"] for one in body["ignored_sums"]} == {
         "autogiroinsättning": "20000", "adr-avgift": "-3.8", "inlåningsränta": "2.44",
         "preliminärskatt kapitalränta": "-0.73",
     }  # fmt: skip
     # 190 x 9.22 x 9.541895 + 57.25
     assert held()["ATLAS.USD.DEMO"][2].quantize(D("0.01")) == D("16772.74")
-    assert Transaction.objects.get(quantity=190).commission.quantize(D("0.000001")) == D("5.999856")  # in dollars
+    assert Transaction.objects.get(quantity=190).commission.quantize(D("0.000001")) == D(
+        "5.999856"
+    )  # in dollars
     assert held()["SKOGEN.SEK.DEMO"][2].quantize(D("0.01")) == D("74.98")
     twice(upload, data)
 
 
 def test_avanza_in_dollars_has_its_commission_in_dollars_since_2025(account):
     line = "2025-10-10;77;Köp;Kodiak AI;10;9,00;-96;USD;6,00;;USD;US0000000011;"
-    account("USD").done(data=text(AVANZA_2025, line), instruments=choices(US0000000011="ATLAS.USD.DEMO"))
+    account("USD").done(
+        data=text(AVANZA_2025, line), instruments=choices(US0000000011="ATLAS.USD.DEMO")
+    )
     assert held()["ATLAS.USD.DEMO"][:3] == (10, D("9.6"), 96)
 
 
 @pytest.mark.parametrize("column", ["Avgift", "Courtage;Courtage (SEK)"])
-def test_an_avanza_file_without_exactly_one_known_column_of_commissions_is_of_no_known_format(account, dump, column):
-    line = "2025-10-10;77;Köp;Skogen A;1;9,22;-66,47;SEK;57,25;;SEK;SE0000000012;" + ";" * column.count(";")
+def test_an_avanza_file_without_exactly_one_known_column_of_commissions_is_of_no_known_format(
+    account, dump, column
+):
+    line = (
+        "2025-10-10;77;Köp;Skogen A;1;9,22;-66,47;SEK;57,25;;SEK;SE0000000012;"
+        + ";" * column.count(";")
+    )
     upload = account("SEK")
     before = dump()
     response = upload(data=text(AVANZA_2025.replace("Courtage", column), line))
@@ -165,7 +193,9 @@ def test_an_avanza_file_without_exactly_one_known_column_of_commissions_is_of_no
         "2025-10-14;77;Utländsk källskatt;Utdelning ATL.K;4;;3,15;SEK;;;USD;US0000000011;",
     ],
 )
-def test_a_payment_that_avanza_takes_back_is_an_error_and_never_a_second_payment(account, dump, header, line):
+def test_a_payment_that_avanza_takes_back_is_an_error_and_never_a_second_payment(
+    account, dump, header, line
+):
     upload = account("SEK")
     known = choices(US0000000011="ATLAS.USD.DEMO", SE0000000012="SKOGEN.SEK.DEMO")
     first = "2025-10-10;77;Köp;Skogen A;100;110,25;-11064;SEK;39;;SEK;SE0000000012;"
@@ -199,7 +229,9 @@ def test_avanza_shares_sold_for_less_than_the_commission_are_a_sale(account):
         "2025-10-10;77;Sälj;Atlas Inc;-190;9,22;1751,80;USD;;;USD;US0000000011;",
     ],
 )
-def test_a_foreign_trade_that_avanza_has_not_settled_is_an_error_until_it_is(account, dump, header, line):
+def test_a_foreign_trade_that_avanza_has_not_settled_is_an_error_until_it_is(
+    account, dump, header, line
+):
     upload = account("SEK")
     known = choices(US0000000011="ATLAS.USD.DEMO", SE0000000012="SKOGEN.SEK.DEMO")
     other = "2025-10-09;77;Köp;Skogen A;100;110,25;-11064;SEK;39;;SEK;SE0000000012;"
@@ -211,12 +243,15 @@ def test_a_foreign_trade_that_avanza_has_not_settled_is_an_error_until_it_is(acc
     assert "Export again in some days" in error["detail"]
     assert dump() == before
     settled = "2025-10-10;77;Köp;Atlas Inc;190;9,22;-16772,74;SEK;57,25;9,541895;USD;US0000000011;"
-    assert upload.done(data=text(header, line, other), instruments=known, on_error="skip")["created"] == 1
+    assert (
+        upload.done(data=text(header, line, other), instruments=known, on_error="skip")["created"]
+        == 1
+    )
     assert upload.done(data=text(header, settled, other), instruments=known)["created"] == 1
     assert held()["ATLAS.USD.DEMO"][2].quantize(D("0.01")) == D("16772.74")
 
 
-# --- DEGIRO -------------------------------------------------------------------------------------------------------
+# --- DEGIRO ---------------------------------------------------------------------------------------
 
 DEGIRO = "Datum,Tijd,Valutadatum,Product,ISIN,Omschrijving,FX,Mutatie,,Saldo,,Order Id"
 ORDER = "0b1f7d5e-0000-4000-8000-00000000000"
@@ -245,7 +280,10 @@ def test_degiro_in_dutch_with_an_exchange_of_currencies_and_two_fills(account):
     assert first[5] == f"{ORDER}1:2024-03-04T15:31:2@108"
     assert second[5] == f"{ORDER}1:2024-03-04T15:31:1@108"
     quantity, _, cost, *_ = rounded(held()["ATLAS.USD.DEMO"])
-    assert (quantity, cost) == (3, D("302.00"))  # 324 USD were bought for 300 EUR, and 2 EUR of fees
+    assert (quantity, cost) == (
+        3,
+        D("302.00"),
+    )  # 324 USD were bought for 300 EUR, and 2 EUR of fees
     twice(upload, data)
 
 
@@ -270,9 +308,18 @@ def test_degiro_in_english_with_pence_a_split_and_a_dividend_that_was_taken_back
     ("line", "code"),
     [
         ("14-09-2023,06:32,13-09-2023,X,NL0000000031,,,EUR,9.57,EUR,33.96,", "unknown_type"),
-        ("14-09-2023,06:32,13-09-2023,X,NL0000000031,Iets nieuws,,EUR,9.57,EUR,33.96,", "unknown_type"),
-        ("14-09-2023,06:32,13-09-2023,X,NL0000000031,Buy 2 X@10 EUR,,EUR,-30.00,EUR,33.96,", "amount_mismatch"),
-        ("14-09-2023,06:32,13-09-2023,X,NL0000000031,MERGER: Buy 2 X@10 EUR,,EUR,-20.00,EUR,33.96,", "unpaired_action"),
+        (
+            "14-09-2023,06:32,13-09-2023,X,NL0000000031,Iets nieuws,,EUR,9.57,EUR,33.96,",
+            "unknown_type",
+        ),
+        (
+            "14-09-2023,06:32,13-09-2023,X,NL0000000031,Buy 2 X@10 EUR,,EUR,-30.00,EUR,33.96,",
+            "amount_mismatch",
+        ),
+        (
+            "14-09-2023,06:32,13-09-2023,X,NL0000000031,MERGER: Buy 2 X@10 EUR,,EUR,-20.00,EUR,33.96,",
+            "unpaired_action",
+        ),
     ],
 )
 def test_degiro_rows_that_cannot_be_read_are_errors(account, line, code):
@@ -322,7 +369,10 @@ def test_degiros_equal_fills_of_one_minute_are_all_booked(account):
     fill = f'02-01-2024,09:10,02-01-2024,{FJORD},"Koop 4 @ 10,00 EUR",,EUR,"-40,00",EUR,"616,00",{ORDER}6'
     upload = account("EUR")
     assert upload.done(data=text(DEGIRO, fill, fill), instruments=KNOWN_FJORD)["created"] == 2
-    assert [row[5] for row in ledger()] == [f"{ORDER}6:2024-01-02T09:10:4@10", f"{ORDER}6:2024-01-02T09:10:4@10:2"]
+    assert [row[5] for row in ledger()] == [
+        f"{ORDER}6:2024-01-02T09:10:4@10",
+        f"{ORDER}6:2024-01-02T09:10:4@10:2",
+    ]
     twice(upload, text(DEGIRO, fill, fill))
 
 
@@ -331,18 +381,26 @@ def test_degiros_fills_that_were_imported_under_the_ids_of_before_are_known_agai
     whole = text(DEGIRO, *IN_2024, *IN_2023)
     upload.done(data=whole, instruments=KNOWN_FJORD)
     # As it was: named after the order, in the order of the file, and all fees with the first.
-    for row, name, fee in zip(Transaction.objects.order_by("date"), (f"{ORDER}5", f"{ORDER}5:2"), (4, 0), strict=True):
+    for row, name, fee in zip(
+        Transaction.objects.order_by("date"), (f"{ORDER}5", f"{ORDER}5:2"), (4, 0), strict=True
+    ):
         row.external_id, row.imported_as = name, f"{row.imported_as.rpartition('|')[0]}|{fee}"
         row.save(update_fields=["external_id", "imported_as"])
     before = dump()
     for file, count in ((whole, 2), (text(DEGIRO, *IN_2024), 1), (text(DEGIRO, *IN_2023), 1)):
         again = upload(data=file)
-        assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (200, 0, count)
+        assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (
+            200,
+            0,
+            count,
+        )
     assert dump() == before
 
 
 @pytest.mark.parametrize("imported_as", [None, ""], ids=["as imported", "as it is"])
-def test_degiros_fills_whose_ids_of_before_came_with_an_export_are_known_again(account, imported_as, dump):
+def test_degiros_fills_whose_ids_of_before_came_with_an_export_are_known_again(
+    account, imported_as, dump
+):
     upload = account("EUR")
     upload.done(f"2023-12-29,buy,FJORD.EUR.DEMO,34,10,4,EUR,,,{ORDER}5")
     if imported_as is not None:
@@ -361,7 +419,7 @@ def test_degiros_fill_that_the_ids_of_before_took_for_another_is_booked_now(acco
     assert held()["FJORD.EUR.DEMO"][::2] == (38, 384, 0)
 
 
-# --- Interactive Brokers ------------------------------------------------------------------------------------------
+# --- Interactive Brokers --------------------------------------------------------------------------
 
 
 def test_ibkr_flex_trades_and_cash(account):
@@ -424,7 +482,9 @@ def test_ibkr_activity_statement(account):
 
 def test_an_ibkr_statement_without_any_of_its_sections_is_of_no_known_format(account):
     data = text(
-        "Statement,Header,Field Name,Field Value", "Transaction History,Header,Date", "Transaction History,Data,x"
+        "Statement,Header,Field Name,Field Value",
+        "Transaction History,Header,Date",
+        "Transaction History,Data,x",
     )
     response = account("USD")(data=data)
     assert response.json()["errors"][0]["code"] == "unknown_format"
@@ -450,7 +510,9 @@ def test_ibkr_trades_of_shares_funds_and_currencies_are_told_by_their_class(acco
     known = json.dumps({"US0000000011": "ATLAS.USD.DEMO", "ATL": "ATLAS.USD.DEMO"})
     body = upload.done(data=data, instruments=known)
     assert (body["created"], body["ignored"]) == (3, 1)
-    assert body["ignored_sums"] == [{"type": "forex", "currency": "USD", "count": 1, "amount": "-1090"}]
+    assert body["ignored_sums"] == [
+        {"type": "forex", "currency": "USD", "count": 1, "amount": "-1090"}
+    ]
     assert held()["ATLAS.USD.DEMO"][::2] == (13, 1306, 0)
     twice(upload, data)
 
@@ -461,7 +523,10 @@ def test_ibkr_trades_of_anything_else_are_errors(account, dump, asset):
     before = dump()
     line = f"{asset},BUY,20240301,US912810TM09,T 4 11/15/52,10000,95.5,9550,USD,-5,USD"
     response = upload(data=text(TRADE_COLUMNS, line))
-    assert (response.status_code, faults(response.json())) == (422, [(2, "AssetClass", "unknown_type")])
+    assert (response.status_code, faults(response.json())) == (
+        422,
+        [(2, "AssetClass", "unknown_type")],
+    )
     assert "Options, futures and bonds are not read" in response.json()["errors"][0]["detail"]
     assert dump() == before
 
@@ -470,7 +535,10 @@ def test_ibkr_trades_of_anything_else_are_errors(account, dump, asset):
     ("line", "fault"),
     [
         # A bond is priced in percent, an option is of a hundred shares.
-        ("BUY,20240301,US912810TM09,T 4 11/15/52,10000,95.5,9550,USD,-5,USD", (2, "TradeMoney", "amount_mismatch")),
+        (
+            "BUY,20240301,US912810TM09,T 4 11/15/52,10000,95.5,9550,USD,-5,USD",
+            (2, "TradeMoney", "amount_mismatch"),
+        ),
         ("BUY,20240301,,,2,1.50,300,USD,-1,USD", (2, "TradeMoney", "amount_mismatch")),
         ("BUY,20240301,,ATL   240621C00180000,2,1.50,300,USD,-1,USD", (2, "ISIN", "required")),
         ("BUY,20240301,,ATL,2,150,300,USD,-1,USD", (2, "ISIN", "required")),
@@ -487,7 +555,10 @@ def test_ibkr_trades_without_a_class_that_may_be_no_shares_are_errors(account, d
 
 def test_ibkr_trades_without_a_class_are_forex_where_the_symbol_is_a_pair_of_currencies(account):
     header = TRADE_COLUMNS.removeprefix("AssetClass,")
-    lines = ("SELL,20240304,,EUR.USD,-1000,1.09,-1090,USD,-2,USD", "SELL,20240304,,USD.CNH,-1000,7.1,-7100,CNH,-2,USD")
+    lines = (
+        "SELL,20240304,,EUR.USD,-1000,1.09,-1090,USD,-2,USD",
+        "SELL,20240304,,USD.CNH,-1000,7.1,-7100,CNH,-2,USD",
+    )
     body = account("USD")(data=text(header, *lines)).json()
     assert (body["ignored"], body["errors"]) == (2, [])
 
@@ -496,10 +567,15 @@ def test_ibkr_trades_in_two_levels_of_detail_are_read_once(account):
     upload = account("USD")
     header = f"{TRADE_COLUMNS},LevelOfDetail,TradeID"
     order = "STK,BUY,20240304,US0000000011,ATL,10,100,1000,USD,-1,USD,ORDER,"
-    fills = [f"STK,BUY,20240304,US0000000011,ATL,5,100,500,USD,-0.5,USD,EXECUTION,{number}" for number in (71, 72)]
+    fills = [
+        f"STK,BUY,20240304,US0000000011,ATL,5,100,500,USD,-0.5,USD,EXECUTION,{number}"
+        for number in (71, 72)
+    ]
     body = upload.done(data=text(header, order, *fills), instruments=ATLAS_KNOWN)
     assert (body["created"], body["ignored"]) == (2, 1)
-    assert body["ignored_sums"] == [{"type": "level of detail order", "currency": "", "count": 1, "amount": "0"}]
+    assert body["ignored_sums"] == [
+        {"type": "level of detail order", "currency": "", "count": 1, "amount": "0"}
+    ]
     assert held()["ATLAS.USD.DEMO"][:3] == (10, D("100.1"), 1001)
     alone = account("EUR").done(data=text(header, order), instruments=ATLAS_KNOWN)
     assert (alone["created"], alone["ignored"]) == (1, 0)
@@ -540,7 +616,9 @@ def test_ibkrs_reverse_split_in_two_rows_is_one_split(account):
     upload = account("USD")
     body = upload.done(data=data, instruments=ATLAS_KNOWN)
     assert (body["created"], body["ignored"]) == (2, 1)
-    assert body["ignored_sums"] == [{"type": "part of a split", "currency": "", "count": 1, "amount": "0"}]
+    assert body["ignored_sums"] == [
+        {"type": "part of a split", "currency": "", "count": 1, "amount": "0"}
+    ]
     assert held()["ATLAS.USD.DEMO"][:3] == (10, D("50.1"), 501)
     twice(upload, data)
 
@@ -589,14 +667,19 @@ def test_ibkr_activity_sections_beyond_trades_and_dividends_are_read_or_told(acc
             "Transfers,Data,Cash,USD,--,2026-02-01,FOP,In,--,--,--,--,0,0,5,",
             "Transfers,Data,Total,,,,,,,,,,50,0,5,",
         ],
-        ["Grant Activity,Header,Symbol,Report Date,Quantity", "Grant Activity,Data,ATL,2026-02-01,10"],
+        [
+            "Grant Activity,Header,Symbol,Report Date,Quantity",
+            "Grant Activity,Data,ATL,2026-02-01,10",
+        ],
     ],
     ids=["transfers", "grants"],
 )
 def test_ibkrs_shares_that_come_without_a_trade_are_errors(account, dump, lines):
     upload = account("USD")
     before = dump()
-    response = upload(data=text(ACTIVITY, ORDERS, BOUGHT, *lines), instruments=choices(ATL="ATLAS.USD.DEMO"))
+    response = upload(
+        data=text(ACTIVITY, ORDERS, BOUGHT, *lines), instruments=choices(ATL="ATLAS.USD.DEMO")
+    )
     assert (response.status_code, faults(response.json())) == (422, [(5, "Symbol", "unsupported")])
     assert "transfer_in" in response.json()["errors"][0]["detail"]
     assert dump() == before
@@ -624,10 +707,16 @@ def test_an_ibkr_statement_whose_rows_lost_their_header_is_refused(account, dump
     upload = account("USD")
     before = dump()
     response = upload(
-        data=text(ACTIVITY, ORDERS, BOUGHT, PAID.replace("Dividends", "Codes"), "Dividends,Data,USD,x,y,1")
+        data=text(
+            ACTIVITY, ORDERS, BOUGHT, PAID.replace("Dividends", "Codes"), "Dividends,Data,USD,x,y,1"
+        )
     )
     [error] = response.json()["errors"]
-    assert (response.status_code, error["code"], "Line 5" in error["detail"]) == (422, "unreadable_file", True)
+    assert (response.status_code, error["code"], "Line 5" in error["detail"]) == (
+        422,
+        "unreadable_file",
+        True,
+    )
     assert dump() == before
 
 
@@ -686,12 +775,18 @@ def test_ibkrs_tax_paid_back_and_tax_on_interest_are_no_taxes_on_dividends(accou
         ),
     ],
 )  # fmt: skip
-def test_a_payment_taken_back_without_its_first_row_says_what_to_do(account, dump, format_name, lines):
+def test_a_payment_taken_back_without_its_first_row_says_what_to_do(
+    account, dump, format_name, lines
+):
     upload = account("EUR")
     before = dump()
     response = upload(data=text(*lines), format=format_name)
     [error] = response.json()["errors"]
-    assert (response.status_code, error["row"], error["code"]) == (422, len(lines), "unpaired_reversal")
+    assert (response.status_code, error["row"], error["code"]) == (
+        422,
+        len(lines),
+        "unpaired_reversal",
+    )
     assert error["detail"] == (
         "The broker takes an earlier row back here, or a part of it: delete or correct the transaction that was made "
         "of that, and leave this row out (on_error=skip)."
@@ -699,7 +794,7 @@ def test_a_payment_taken_back_without_its_first_row_says_what_to_do(account, dum
     assert dump() == before
 
 
-# --- Trading 212 --------------------------------------------------------------------------------------------------
+# --- Trading 212 ----------------------------------------------------------------------------------
 
 T212 = (
     "Action,Time,ISIN,Ticker,Name,No. of shares,Price / share,Currency (Price / share),Exchange rate,Result,"
@@ -725,7 +820,14 @@ def test_trading_212_in_dollars_and_pence(account):
     body = upload.done(data=data, instruments=known)
     assert (body["format"], body["created"], body["ignored"]) == ("trading212", 4, 2)
     # 500 USD and a fee of 1 EUR = 1.25 USD at 0.8; 4 sold for 240 - 1.2 USD at 1/1.2
-    assert rounded(held()["ATLAS.USD.DEMO"]) == (6, D("50.12"), D("240.60"), D("38.60"), 0, 0)  # 50.125
+    assert rounded(held()["ATLAS.USD.DEMO"]) == (
+        6,
+        D("50.12"),
+        D("240.60"),
+        D("38.60"),
+        0,
+        0,
+    )  # 50.125
     # 496 GBP at 100/80 EUR and 4.10 EUR of tax
     quantity, average, cost, _, income, _ = held()["HARBOUR.GBP.DEMO"]
     assert (quantity, average, cost.quantize(D("0.01"))) == (100, D("4.9928"), D("624.10"))
@@ -747,11 +849,16 @@ def test_trading_212_splits_and_free_shares_in_the_newer_layout(account):
         "Transfer out,2024-07-02 07:24:24,US0000000011,ATL,Atlas,,E-5,2.5,8,EUR,1,20.00,EUR,,,",
         "Market look,2024-07-03 07:24:24,US0000000011,ATL,Atlas,,E-6,1,1,EUR,1,1,EUR",
     )
-    body = account("EUR").done(data=data, instruments=choices(US0000000011="ATLAS.EUR.DEMO"), on_error="skip")
+    body = account("EUR").done(
+        data=data, instruments=choices(US0000000011="ATLAS.EUR.DEMO"), on_error="skip"
+    )
     assert [(error["row"], error["code"]) for error in body["errors"]] == [(7, "unknown_type")]
     assert (body["created"], body["ignored"]) == (4, 1)
     quantity, average, cost, *_ = held()["ATLAS.EUR.DEMO"]
-    assert (quantity, rounded((average, cost))) == (5, (D("7.95"), D("39.73")))  # 59.60 / 7.5 a share
+    assert (quantity, rounded((average, cost))) == (
+        5,
+        (D("7.95"), D("39.73")),
+    )  # 59.60 / 7.5 a share
 
 
 def test_trading_212_merges_three_shares_into_one_although_both_numbers_are_rounded(account):
@@ -774,7 +881,12 @@ def test_trading_212_merges_three_shares_into_one_although_both_numbers_are_roun
         ("1234.5678", "8.230452", "0.00666666666666667", D("8.230452")),
         ("30", "10", "0.333333333333333", 10),
         ("3", "21", "7", 21),
-        ("12345", "12370.69", "1.00208100445525", D("12370.69")),  # no plain ratio: what the file says
+        (
+            "12345",
+            "12370.69",
+            "1.00208100445525",
+            D("12370.69"),
+        ),  # no plain ratio: what the file says
     ],
 )
 def test_trading_212_splits_leave_the_shares_that_the_file_says(account, old, new, ratio, left):
@@ -804,7 +916,7 @@ def test_trading_212_fees_of_any_name_are_part_of_the_commission(account):
     twice(upload, data)
 
 
-# --- Saxo ---------------------------------------------------------------------------------------------------------
+# --- Saxo -----------------------------------------------------------------------------------------
 
 SAXO = (
     "Client ID,Trade Date,Value Date,Type,Instrument,Instrument ISIN,Instrument currency,Exchange Description,"
@@ -815,7 +927,8 @@ WERELD = choices(IE0000000041="WERELD.EUR.DEMO")
 
 
 @pytest.mark.parametrize(
-    ("amount", "more"), [("Amount", ""), ("Booked Amount", ",From Derivative,Underlying asset type")]
+    ("amount", "more"),
+    [("Amount", ""), ("Booked Amount", ",From Derivative,Underlying asset type")],
 )
 def test_saxo_in_both_layouts(account, amount, more):
     end = ",No," if more else ""
@@ -838,9 +951,18 @@ def test_saxo_in_both_layouts(account, amount, more):
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        (f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-980,00",7001,1', "amount_mismatch"),
-        (f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-980,00",7001,0.92', "mixed_currencies"),
-        (f'1,04-Mar-2024,06-Mar-2024,Corporate action,{FUND},Merger,"-980,00",7001,1', "unknown_type"),
+        (
+            f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-980,00",7001,1',
+            "amount_mismatch",
+        ),
+        (
+            f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-980,00",7001,0.92',
+            "mixed_currencies",
+        ),
+        (
+            f'1,04-Mar-2024,06-Mar-2024,Corporate action,{FUND},Merger,"-980,00",7001,1',
+            "unknown_type",
+        ),
     ],
 )
 def test_saxo_rows_that_cannot_be_read_are_errors(account, line, code):
@@ -872,7 +994,13 @@ def test_saxos_words_have_a_decimal_point_and_commas_where_only_thousands_can_be
 @pytest.mark.parametrize(
     ("event", "amount", "column", "code", "says"),
     [
-        ("Buy 1.500 @ 10.00 EUR", "-15005,00", "Amount", "amount_mismatch", "1.500 at 10.00 is 15.00000"),
+        (
+            "Buy 1.500 @ 10.00 EUR",
+            "-15005,00",
+            "Amount",
+            "amount_mismatch",
+            "1.500 at 10.00 is 15.00000",
+        ),
         ("Buy 1,500 @ 1.00 EUR", "-1505,00", "Event", "invalid", "1,500 could be 1500 or 1.5"),
         ("Buy 10 @ 1,500 EUR", "-15005,00", "Event", "invalid", "1,500 could be 1500 or 1.5"),
         ("Buy 1.500.000 @ 1.00 EUR", "-1500005,00", "Event", "invalid", "1.500.000 is no number"),
@@ -881,9 +1009,27 @@ def test_saxos_words_have_a_decimal_point_and_commas_where_only_thousands_can_be
         ("Buy . @ 1.00 EUR", "-13", "Event", "invalid", ". is no number"),
         ("Buy \u0663 @ 1.00 EUR", "-13", "Event", "invalid", "\u0663 is no number"),
         ("Buy 1 @ 10.00 EUR", "-110,01", "Amount", "amount_mismatch", "100.01 is no commission"),
-        ("Buy 1000 @ 10.00 EUR", "-10500,01", "Amount", "amount_mismatch", "500.01 is no commission"),
-        ("Sell 1000 @ 10.00 EUR", "9499,99", "Amount", "amount_mismatch", "500.01 is no commission"),
-        ("Sell 1000 @ 10.00 EUR", "-9999,00", "Amount", "amount_mismatch", "19999.00 is no commission"),
+        (
+            "Buy 1000 @ 10.00 EUR",
+            "-10500,01",
+            "Amount",
+            "amount_mismatch",
+            "500.01 is no commission",
+        ),
+        (
+            "Sell 1000 @ 10.00 EUR",
+            "9499,99",
+            "Amount",
+            "amount_mismatch",
+            "500.01 is no commission",
+        ),
+        (
+            "Sell 1000 @ 10.00 EUR",
+            "-9999,00",
+            "Amount",
+            "amount_mismatch",
+            "19999.00 is no commission",
+        ),
     ],
 )
 def test_what_saxos_words_and_amount_leave_open_is_an_error_of_its_row(
@@ -902,7 +1048,7 @@ def test_what_saxos_words_and_amount_leave_open_is_an_error_of_its_row(
     assert dump() == before
 
 
-# --- Revolut ------------------------------------------------------------------------------------------------------
+# --- Revolut --------------------------------------------------------------------------------------
 
 
 def test_revolut_stocks(account):
@@ -937,9 +1083,14 @@ REVOLUT = "Date,Ticker,Type,Quantity,Price per share,Total Amount,Currency,FX Ra
         ("SELL - MARKET,2,$180.00,-$360.00", "720.00"),
     ],
 )
-def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(account, dump, line, commission):
+def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(
+    account, dump, line, commission
+):
     upload = account("USD")
-    rows = [f"2024-05-04T14:30:00.000Z,ATL,{line},USD,1.08", "2024-03-04T14:30:00Z,ATL,BUY - MARKET,9,$9,$81,USD,1.08"]
+    rows = [
+        f"2024-05-04T14:30:00.000Z,ATL,{line},USD,1.08",
+        "2024-03-04T14:30:00Z,ATL,BUY - MARKET,9,$9,$81,USD,1.08",
+    ]
     before = dump()
     response = upload(data=text(REVOLUT, *rows), instruments=choices(ATL="ATLAS.USD.DEMO"))
     assert response.status_code == 422
@@ -949,7 +1100,9 @@ def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(acco
     assert dump() == before
 
 
-@pytest.mark.parametrize(("quantity", "total", "commission"), [(2, "$460.00", 100), (20, "$3780.00", 180)])
+@pytest.mark.parametrize(
+    ("quantity", "total", "commission"), [(2, "$460.00", 100), (20, "$3780.00", 180)]
+)
 def test_revolut_may_take_100_or_5_percent(account, quantity, total, commission):
     line = f"2024-03-04T14:30:00.000Z,ATL,BUY - MARKET,{quantity},$180.00,{total},USD,1.08"
     account("USD").done(data=text(REVOLUT, line), instruments=choices(ATL="ATLAS.USD.DEMO"))
@@ -974,7 +1127,7 @@ def test_revolut_crypto(account):
     twice(upload, data)
 
 
-# --- Schwab -------------------------------------------------------------------------------------------------------
+# --- Schwab ---------------------------------------------------------------------------------------
 
 
 def test_schwab(account):
@@ -1045,7 +1198,7 @@ def test_a_schwab_amount_may_be_off_by_one_percent(account, amount):
     assert ledger() == [("buy", 100, 40, 10, 1, None)]
 
 
-# --- Scalable Capital ---------------------------------------------------------------------------------------------
+# --- Scalable Capital -----------------------------------------------------------------------------
 
 
 def test_scalable_capital(account):
@@ -1064,7 +1217,7 @@ def test_scalable_capital(account):
     twice(upload, data)
 
 
-# --- More paid back than charged ---------------------------------------------------------------------------------------
+# --- More paid back than charged ------------------------------------------------------------------
 
 BACK = {
     # Ten for 1,000, four sold at 90 with a fee of 1 and 25 of tax paid back.
@@ -1101,7 +1254,9 @@ def test_what_is_paid_back_beyond_the_charges_of_a_trade_is_interest(account, na
     twice(upload, text(*BACK[name]))
 
 
-def test_a_rebate_in_another_currency_without_ids_is_turned_into_the_listings_and_known_again(account):
+def test_a_rebate_in_another_currency_without_ids_is_turned_into_the_listings_and_known_again(
+    account,
+):
     with_rates("USD", "EUR", {date(2024, 3, 4): "0.8"})
     upload = account("USD")
     line = "STK,BUY,20240304,US0000000011,ATL,10,100,1000,USD,0.12,EUR"
@@ -1119,14 +1274,22 @@ def test_a_tax_paid_back_with_a_dividend_is_interest_too(account):
     twice(upload, text(header, line))
 
 
-# --- Any table ----------------------------------------------------------------------------------------------------
+# --- Any table ------------------------------------------------------------------------------------
 
 
 def test_a_table_whose_columns_the_request_names(upload):
     data = text(
-        "Tag;Art;Papier;Stück;Kurs;Notiz", "04.03.2024;buy;FJORD.DEMO;10;100,50;x", "05.03.2024;sell;FJORD.DEMO;4;110;"
+        "Tag;Art;Papier;Stück;Kurs;Notiz",
+        "04.03.2024;buy;FJORD.DEMO;10;100,50;x",
+        "05.03.2024;sell;FJORD.DEMO;4;110;",
     )
-    mapping = {"date": "Tag", "type": "Art", "ticker": "Papier", "quantity": "Stück", "price": "Kurs"}
+    mapping = {
+        "date": "Tag",
+        "type": "Art",
+        "ticker": "Papier",
+        "quantity": "Stück",
+        "price": "Kurs",
+    }
     body = upload.done(data=data, mapping=json.dumps(mapping))
     assert (body["format"], body["created"]) == ("mapped", 2)
     assert held()["FJORD.DEMO"][0] == 6
@@ -1134,19 +1297,33 @@ def test_a_table_whose_columns_the_request_names(upload):
 
 
 def test_two_columns_of_ours_in_one_of_theirs_are_refused_so_that_neither_is_lost(upload, dump):
-    data = text("Tag;Art;Papier;Antall;Kurs;Gebyr;Navn", "04.03.2024;buy;FJORD.DEMO;10;100,50;29,50;Fjord")
-    mapping = {"date": "Tag", "type": "Art", "ticker": "Papier", "quantity": "Antall", "price": "Kurs"}
+    data = text(
+        "Tag;Art;Papier;Antall;Kurs;Gebyr;Navn", "04.03.2024;buy;FJORD.DEMO;10;100,50;29,50;Fjord"
+    )
+    mapping = {
+        "date": "Tag",
+        "type": "Art",
+        "ticker": "Papier",
+        "quantity": "Antall",
+        "price": "Kurs",
+    }
     before = dump()
-    for twice_mapped in ({"commission": "Gebyr", "note": "Gebyr"}, {"note": " Gebyr", "commission": "Gebyr "}):
+    for twice_mapped in (
+        {"commission": "Gebyr", "note": "Gebyr"},
+        {"note": " Gebyr", "commission": "Gebyr "},
+    ):
         response = upload(data=data, mapping=json.dumps(mapping | twice_mapped))
         assert response.status_code == 422
         [error] = response.json()["errors"]
         assert (error["attr"], error["code"]) == ("file", "unknown_format")
         assert (
-            error["detail"] == "The mapping names the column Gebyr for commission and note: it can be only one of them."
+            error["detail"]
+            == "The mapping names the column Gebyr for commission and note: it can be only one of them."
         )
     assert dump() == before
-    body = upload.done(data=data, mapping=json.dumps(mapping | {"commission": "Gebyr", "company_name": "Navn"}))
+    body = upload.done(
+        data=data, mapping=json.dumps(mapping | {"commission": "Gebyr", "company_name": "Navn"})
+    )
     assert (body["created"], Transaction.objects.get().commission) == (1, D("29.5"))
 
 

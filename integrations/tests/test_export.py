@@ -30,15 +30,35 @@ def table(data):
 
 
 def transactions(portfolio):
-    names = ("type", "date", "quantity", "price", "commission", "exchange_rate", "note", "external_id")
+    names = (
+        "type",
+        "date",
+        "quantity",
+        "price",
+        "commission",
+        "exchange_rate",
+        "note",
+        "external_id",
+    )
     derived = ("average_cost_per_share_at_transaction", "realised_gain", "holding__stock__ticker")
     return list(portfolio.transactions.order_by("date", "sequence").values_list(*names, *derived))
 
 
 def holdings(portfolio):
-    names = ("stock__ticker", "current_quantity", "average_cost_per_share", "cost_basis", "realised_gain", "income")
+    names = (
+        "stock__ticker",
+        "current_quantity",
+        "average_cost_per_share",
+        "cost_basis",
+        "realised_gain",
+        "income",
+    )
     more = ("charges", "first_transaction_on", "last_transaction_on")
-    rows = Holding.objects.filter(portfolio=portfolio).select_related("stock").order_by("stock__ticker")
+    rows = (
+        Holding.objects.filter(portfolio=portfolio)
+        .select_related("stock")
+        .order_by("stock__ticker")
+    )
     return [*rows.values_list(*names, *more), *(row.name for row in rows)]
 
 
@@ -47,16 +67,69 @@ def full(portfolio):
     """A portfolio with every type and awkward texts and numbers."""
     fjord = instrument("FJORD.DEMO", currency="NOK", source="simulated", company_name="=Fjord & Co")
     atlas = instrument("ATLAS.USD.DEMO", currency="USD", source="simulated")
-    trade(portfolio, fjord, "buy", "10.123456789", "99.99", commission="29.5", note="=1+1", on=date(2024, 1, 2))
-    trade(portfolio, fjord, "buy", "3", "0.000000123456", note="'=quoted", external_id="@id", on=date(2024, 1, 2))
+    trade(
+        portfolio,
+        fjord,
+        "buy",
+        "10.123456789",
+        "99.99",
+        commission="29.5",
+        note="=1+1",
+        on=date(2024, 1, 2),
+    )
+    trade(
+        portfolio,
+        fjord,
+        "buy",
+        "3",
+        "0.000000123456",
+        note="'=quoted",
+        external_id="@id",
+        on=date(2024, 1, 2),
+    )
     trade(portfolio, fjord, "split", "4", on=date(2024, 1, 5))
-    trade(portfolio, fjord, "sell", "1.5", "30", note='a "quote", a comma\nand a line', on=date(2024, 2, 1))
+    trade(
+        portfolio,
+        fjord,
+        "sell",
+        "1.5",
+        "30",
+        note='a "quote", a comma\nand a line',
+        on=date(2024, 2, 1),
+    )
     trade(portfolio, fjord, "transfer_out", "0.5", on=date(2024, 2, 2))
     trade(portfolio, fjord, "dividend", "10", "1.25", note="-5", on=date(2024, 3, 1))
-    trade(portfolio, fjord, "tax", "1", "1234", note="'tis æøå €", external_id="+47", on=date(2024, 3, 1))
-    trade(portfolio, atlas, "transfer_in", "1234", "1.234", exchange_rate="10.98765", on=date(2024, 1, 3))
-    trade(portfolio, atlas, "fee", "1", "0", commission="1", exchange_rate="11", on=date(2024, 4, 1))
-    trade(portfolio, atlas, "interest", "1", "999999999999.99", exchange_rate="0.5", on=date(2024, 4, 1))
+    trade(
+        portfolio,
+        fjord,
+        "tax",
+        "1",
+        "1234",
+        note="'tis æøå €",
+        external_id="+47",
+        on=date(2024, 3, 1),
+    )
+    trade(
+        portfolio,
+        atlas,
+        "transfer_in",
+        "1234",
+        "1.234",
+        exchange_rate="10.98765",
+        on=date(2024, 1, 3),
+    )
+    trade(
+        portfolio, atlas, "fee", "1", "0", commission="1", exchange_rate="11", on=date(2024, 4, 1)
+    )
+    trade(
+        portfolio,
+        atlas,
+        "interest",
+        "1",
+        "999999999999.99",
+        exchange_rate="0.5",
+        on=date(2024, 4, 1),
+    )
     return portfolio
 
 
@@ -82,7 +155,10 @@ def test_an_export_saved_again_by_a_nordic_spreadsheet_is_still_the_same(api, us
     writer = csv_module.writer(out, delimiter=";")
     writer.writerow(rows[0])
     for row in rows:
-        numbers = {name: row[name].replace(".", ",") for name in ("quantity", "price", "commission", "exchange_rate")}
+        numbers = {
+            name: row[name].replace(".", ",")
+            for name in ("quantity", "price", "commission", "exchange_rate")
+        }
         day = date.fromisoformat(row["date"]).strftime("%d.%m.%Y")
         writer.writerow((row | numbers | {"date": day}).values())
     other = services.create_portfolio(user=user, name="Copy", currency="NOK")
@@ -105,7 +181,11 @@ def test_the_export_has_exact_decimals_and_one_line_a_transaction_in_the_order_o
         "29.5",
         "1",
     )
-    assert (second["price"], second["note"], second["external_id"]) == ("0.000000123456", "''=quoted", "'@id")
+    assert (second["price"], second["note"], second["external_id"]) == (
+        "0.000000123456",
+        "''=quoted",
+        "'@id",
+    )
     assert [row["date"] for row in rows] == sorted(row["date"] for row in rows)
 
 
@@ -126,7 +206,9 @@ def test_a_portfolio_that_cannot_be_read_or_found_is_an_error(api, portfolio):
     assert api.get(PATH, {"portfolio_id": str(uuid4())}).status_code == 404
 
 
-def test_an_export_needs_the_same_queries_for_any_number_of_rows(api, portfolio, django_assert_num_queries):
+def test_an_export_needs_the_same_queries_for_any_number_of_rows(
+    api, portfolio, django_assert_num_queries
+):
     Upload(api, portfolio).done(*(f"2024-01-02,buy,FJORD.DEMO,1,{price}" for price in range(1, 31)))
     with django_assert_num_queries(1):
         assert len(table(exported(api))) == 30

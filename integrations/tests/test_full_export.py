@@ -1,4 +1,6 @@
-"""A user's export: nothing of others, nothing secret, exact in a spreadsheet and back; refused when it is not whole."""
+"""A user's export: nothing of others, nothing secret, exact in a spreadsheet and back; refused when
+it is not whole.
+"""
 
 import csv
 import io
@@ -58,14 +60,23 @@ def full(portfolio, user):
     remember_aliases(user=user, tickers={"+NAME": "FJORD.DEMO"})
     account = create_account(user=user, name="@scheme", currency="NOK")
     record_value(account=account, on=date(2024, 1, 2), value=D("1.1"))
-    create_contribution(account=account, amount=D("100"), frequency="monthly", start=date(2024, 1, 1))
+    create_contribution(
+        account=account, amount=D("100"), frequency="monthly", start=date(2024, 1, 1)
+    )
     return portfolio
 
 
 @pytest.fixture
 def of_others(other_user):
     theirs = create_portfolio(user=other_user, name="OTHERS-PORTFOLIO", currency="SEK")
-    trade(theirs, instrument("OTHERSCO", currency="SEK", owner=other_user), "buy", "1", "1", note="OTHERS-NOTE")
+    trade(
+        theirs,
+        instrument("OTHERSCO", currency="SEK", owner=other_user),
+        "buy",
+        "1",
+        "1",
+        note="OTHERS-NOTE",
+    )
     create_account(user=other_user, name="OTHERS-ACCOUNT", currency="NOK")
     instrument("NOBODYS", currency="NOK")
     remember_aliases(user=other_user, tickers={"OTHERS-ALIAS": "NOBODYS"})
@@ -86,7 +97,9 @@ def kept():
 
 @pytest.fixture
 def emptied(kept, request, tmp_path):
-    """The export of a user whom this installation does not know any more; made once, for all tests that have it."""
+    """The export of a user whom this installation does not know any more; made once, for all tests
+    that have it.
+    """
     path = tmp_path / "export.zip"
     if kept:
         path.write_bytes(kept["export"])
@@ -106,7 +119,9 @@ def forget(user):
 def tables(path):
     with zipfile.ZipFile(path) as archive:
         return {
-            name: list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"), newline="")))
+            name: list(
+                csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"), newline=""))
+            )
             for name in archive.namelist()
             if name.endswith(".csv")
         }
@@ -128,10 +143,16 @@ def of_user(username):
         "realised_gain",
     )
     return (
-        list(mine.values_list("holding__stock__ticker", "average_cost_per_share_at_transaction", *figures)),
+        list(
+            mine.values_list(
+                "holding__stock__ticker", "average_cost_per_share_at_transaction", *figures
+            )
+        ),
         list(user.portfolios.values_list("name", "currency", "cash", "used_credit")),
         sorted(
-            Holding.objects.filter(portfolio__user=user).values_list("stock__ticker", "cost_basis", "current_quantity")
+            Holding.objects.filter(portfolio__user=user).values_list(
+                "stock__ticker", "cost_basis", "current_quantity"
+            )
         ),
         list(user.pension_accounts.values_list("name", "values__value", "contributions__amount")),
         list(InstrumentAlias.objects.filter(user=user).values_list("key", "ticker")),
@@ -140,7 +161,7 @@ def of_user(username):
     )
 
 
-# --- Out ----------------------------------------------------------------------------------------------------------
+# --- Out ------------------------------------------------------------------------------------------
 
 
 def test_the_endpoint_answers_a_zip_with_counts_and_hashes(full, api):
@@ -150,7 +171,11 @@ def test_the_endpoint_answers_a_zip_with_counts_and_hashes(full, api):
     data = b"".join(answer.streaming_content)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         manifest = json.loads(archive.read("manifest.json"))
-        assert (manifest["format"], manifest["version"], manifest["username"]) == ("financeproj-export", 1, "kari")
+        assert (manifest["format"], manifest["version"], manifest["username"]) == (
+            "financeproj-export",
+            1,
+            "kari",
+        )
         assert [entry["name"] for entry in manifest["files"]] == [file.name for file in FILES]
         for entry in manifest["files"]:
             assert sha256(archive.read(entry["name"])).hexdigest() == entry["sha256"]
@@ -204,7 +229,11 @@ def test_no_cell_is_a_formula_and_every_text_is_exact(export):
     [sold] = [row for row in rows["transactions.csv"] if row["type"] == "sell"]
     assert (sold["external_id"], sold["quantity"], sold["price"]) == ("'-17", "2.5", "120.25")
     [own] = [row for row in rows["transactions.csv"] if row["ticker"] == "MYCO"]
-    assert (own["quantity"], own["price"], own["external_id"]) == ("0.00000012345678", "12345678.1234567", "")
+    assert (own["quantity"], own["price"], own["external_id"]) == (
+        "0.00000012345678",
+        "12345678.1234567",
+        "",
+    )
     assert rows["balances.csv"][0]["amount"] == "-12.34"
 
 
@@ -220,7 +249,7 @@ def test_the_command_says_what_it_wrote_and_leaves_no_half_file(full, tmp_path, 
     assert list(tmp_path.iterdir()) == [path]
 
 
-# --- In -----------------------------------------------------------------------------------------------------------
+# --- In -------------------------------------------------------------------------------------------
 
 
 def test_taken_in_again_everything_is_as_it_was(full, export, user, capsys):
@@ -236,7 +265,8 @@ def test_taken_in_again_everything_is_as_it_was(full, export, user, capsys):
 def test_the_same_file_a_second_time_is_refused_and_changes_nothing(export):
     before = everything()
     with pytest.raises(
-        CommandError, match=r"Nothing was taken in\. kari has portfolios, pension accounts or instruments"
+        CommandError,
+        match=r"Nothing was taken in\. kari has portfolios, pension accounts or instruments",
     ):
         call_command("import_data", str(export))
     assert everything() == before
@@ -252,17 +282,25 @@ def test_as_another_user_it_gets_ids_of_its_own(export, full):
 
 
 def test_a_user_who_has_nothing_yet_is_filled_and_keeps_what_signs_in(emptied):
-    made = User.objects.create_user(username="kari", password="of the new place", email="new@example.org")
+    made = User.objects.create_user(
+        username="kari", password="of the new place", email="new@example.org"
+    )
     call_command("import_data", str(emptied))
     user = User.objects.get()
-    assert (user.pk, user.email, user.retirement_goal_amount) == (made.pk, "new@example.org", D("1000000.5"))
+    assert (user.pk, user.email, user.retirement_goal_amount) == (
+        made.pk,
+        "new@example.org",
+        D("1000000.5"),
+    )
     assert user.check_password("of the new place")
     assert user.portfolios.count() == 1
 
 
 def test_prices_that_are_here_stay_and_days_without_one_are_filled(export, full, user):
     fjord = StockMetadata.objects.get(ticker="FJORD.DEMO")
-    marketdata.record_prices(stock=fjord, closes=[(date(2024, 1, d), D(d)) for d in (2, 3)], source="simulated")
+    marketdata.record_prices(
+        stock=fjord, closes=[(date(2024, 1, d), D(d)) for d in (2, 3)], source="simulated"
+    )
     with export.open("wb") as file:
         write_export(user=user, file=file)
     HistoricalStockPrice.objects.filter(stock=fjord, date=date(2024, 1, 3)).as_service().delete()
@@ -287,13 +325,17 @@ def test_a_split_that_only_this_installation_knows_is_booked(export, full):
 def test_an_instrument_in_another_currency_is_refused(emptied):
     instrument("FJORD.DEMO", currency="SEK", source="simulated")
     before = everything()
-    with pytest.raises(CommandError, match=r"Nothing was taken in\. FJORD\.DEMO is in SEK here, not in NOK"):
+    with pytest.raises(
+        CommandError, match=r"Nothing was taken in\. FJORD\.DEMO is in SEK here, not in NOK"
+    ):
         call_command("import_data", str(emptied))
     assert everything() == before
 
 
 def test_ynab_is_linked_again_and_a_budget_that_is_known_stays(full, user, tmp_path):
-    budget = YnabBudget.objects.create(id="plan", name="Household", verified=True, accounts={"a": {"balance": -5}})
+    budget = YnabBudget.objects.create(
+        id="plan", name="Household", verified=True, accounts={"a": {"balance": -5}}
+    )
     YnabSettings.objects.create(user=user, budget=budget)
     with (tmp_path / "x.zip").open("wb") as file:
         write_export(user=user, file=file)
@@ -304,21 +346,31 @@ def test_ynab_is_linked_again_and_a_budget_that_is_known_stays(full, user, tmp_p
     YnabBudget.objects.all().delete()
     call_command("import_data", str(tmp_path / "x.zip"), "--user", "per")
     stored = YnabSettings.objects.get().budget
-    assert (stored.name, stored.verified, stored.accounts) == ("Household", True, {"a": {"balance": -5}})
+    assert (stored.name, stored.verified, stored.accounts) == (
+        "Household",
+        True,
+        {"a": {"balance": -5}},
+    )
 
 
 def test_pairs_keep_when_they_were_asked_for(full, user, tmp_path):
-    marketdata.record_rates(base="USD", target="NOK", rates=[(date(2024, 1, 2), D("10.5"))], source="yahoo")
+    marketdata.record_rates(
+        base="USD", target="NOK", rates=[(date(2024, 1, 2), D("10.5"))], source="yahoo"
+    )
     asked_at = CurrencyPair.objects.get(base="USD").fetched_at
     with (tmp_path / "x.zip").open("wb") as file:
         write_export(user=user, file=file)
     CurrencyPair.objects.all().delete()
     call_command("import_data", str(tmp_path / "x.zip"), "--user", "ola")
     pair = CurrencyPair.objects.get(base="USD", target="NOK")
-    assert (pair.fetched_at, pair.rates.get().rate, pair.rates.get().source) == (asked_at, D("10.5"), "yahoo")
+    assert (pair.fetched_at, pair.rates.get().rate, pair.rates.get().source) == (
+        asked_at,
+        D("10.5"),
+        "yahoo",
+    )
 
 
-# --- Bad files ----------------------------------------------------------------------------------------------------
+# --- Bad files ------------------------------------------------------------------------------------
 
 
 def _edit(name, old, new):
@@ -370,7 +422,12 @@ def _lost_holdings(files, manifest):
 
 
 def _two_profiles(files, manifest):
-    put(files, manifest, "profile.csv", files["profile.csv"] + files["profile.csv"].splitlines(keepends=True)[1])
+    put(
+        files,
+        manifest,
+        "profile.csv",
+        files["profile.csv"] + files["profile.csv"].splitlines(keepends=True)[1],
+    )
 
 
 def _double(name):
@@ -393,18 +450,30 @@ def _double(name):
         (_lost_file, "Its files are not those of its manifest"),
         (_lost_holdings, r"transactions.csv row 1: the file has no holding"),
         (_two_profiles, "profile.csv has not one row"),
-        (_edit("transactions.csv", "120.25", "120.26"), "Replayed, FJORD.DEMO in Nordic: realised_gain is"),
+        (
+            _edit("transactions.csv", "120.25", "120.26"),
+            "Replayed, FJORD.DEMO in Nordic: realised_gain is",
+        ),
         (_edit("transactions.csv", "120.25", "1e400000"), "transactions.csv row 12, price"),
         (_edit("transactions.csv", "120.25", "many"), "transactions.csv row 12, price: .*many"),
         (_edit("transactions.csv", "120.25", "NaN"), "transactions.csv row 12, price"),
         (_edit("transactions.csv", "120.25", ""), "contradict each other"),
-        (_edit("transactions.csv", ",sell,", ",steal,"), "contradict each other|another average|more is sold"),
+        (
+            _edit("transactions.csv", ",sell,", ",steal,"),
+            "contradict each other|another average|more is sold",
+        ),
         (_edit("transactions.csv", "2024-05-02", "2024-13-02"), "transactions.csv row 1, date"),
-        (_edit("transactions.csv", "note", "nota"), "The columns of transactions.csv are not those of version 1"),
+        (
+            _edit("transactions.csv", "note", "nota"),
+            "The columns of transactions.csv are not those of version 1",
+        ),
         (_edit("portfolios.csv", "NOK", "NOK,more"), "portfolios.csv row 1 has 10 cells, not 9"),
         (_edit("portfolios.csv", "NOK", "nok"), "contradict each other"),
         (_edit("portfolios.csv", "Nordic", "N" * 101), "portfolios.csv row 1, name: .*at most 100"),
-        (_edit("portfolios.csv", "Nordic", '"Nordic'), "portfolios.csv cannot be read as CSV|portfolios.csv has"),
+        (
+            _edit("portfolios.csv", "Nordic", '"Nordic'),
+            "portfolios.csv cannot be read as CSV|portfolios.csv has",
+        ),
         (_edit("profile.csv", "kari@example.org", "no address"), "profile.csv"),
         (
             _in_2040("splits.csv", "{},2040-01-02,4,manual"),
@@ -415,7 +484,9 @@ def _double(name):
             "prices.csv row 2, date: The date 2040-01-02 is in the future",
         ),
         (
-            _in_2040("quotes.csv", "{},4,,2024-01-02T00:00:00Z,2040-01-02,2024-01-02T00:00:00Z,yahoo"),
+            _in_2040(
+                "quotes.csv", "{},4,,2024-01-02T00:00:00Z,2040-01-02,2024-01-02T00:00:00Z,yahoo"
+            ),
             "quotes.csv row 1, day: The date 2040-01-02 is in the future",
         ),
         (_double("transactions.csv"), "contradict each other"),
@@ -430,13 +501,17 @@ def test_a_file_that_is_not_whole_or_contradicts_itself_is_refused(emptied, chan
     assert everything() == before
 
 
-def test_a_transaction_cannot_be_put_into_a_holding_that_is_not_in_the_file(emptied, other_user, tmp_path):
+def test_a_transaction_cannot_be_put_into_a_holding_that_is_not_in_the_file(
+    emptied, other_user, tmp_path
+):
     theirs = create_portfolio(user=other_user, name="Theirs", currency="NOK")
     held = trade(theirs, instrument("X", currency="NOK"), "buy", "1", "1").holding
     holding_id = tables(emptied)["transactions.csv"][0]["holding_id"]
     changed = rewritten(emptied, _edit("transactions.csv", holding_id, str(held.pk)))
     before = everything()
-    with pytest.raises(CommandError, match=f"transactions.csv row 1: the file has no holding {held.pk}"):
+    with pytest.raises(
+        CommandError, match=f"transactions.csv row 1: the file has no holding {held.pk}"
+    ):
         call_command("import_data", str(changed))
     assert everything() == before
 
@@ -445,7 +520,9 @@ def test_a_transaction_cannot_be_put_into_a_holding_that_is_not_in_the_file(empt
 def test_a_file_that_was_cut_is_refused(emptied, part):
     data = emptied.read_bytes()
     emptied.write_bytes(data[: int(len(data) * part)])
-    with pytest.raises(CommandError, match=r"Nothing was taken in\. It is no readable archive, or cut off"):
+    with pytest.raises(
+        CommandError, match=r"Nothing was taken in\. It is no readable archive, or cut off"
+    ):
         call_command("import_data", str(emptied))
     assert not User.objects.exists()
 

@@ -1,4 +1,6 @@
-"""Importing the generic format through REST: what is recorded, what is refused, what is known already, undo."""
+"""Importing the generic format through REST: what is recorded, what is refused, what is known
+already, undo.
+"""
 
 import json
 from datetime import date
@@ -31,10 +33,12 @@ def codes(response):
 
 def counts(body):
     assert body["rows"] == body["created"] + body["duplicates"] + body["ignored"] + body["failed"]
-    return {name: body[name] for name in ("created", "duplicates", "ignored", "failed") if body[name]}
+    return {
+        name: body[name] for name in ("created", "duplicates", "ignored", "failed") if body[name]
+    }
 
 
-# --- What is recorded -----------------------------------------------------------------------------------------------
+# --- What is recorded -----------------------------------------------------------------------------
 
 
 def test_a_file_becomes_transactions_and_holdings(upload, portfolio):
@@ -45,15 +49,29 @@ def test_a_file_becomes_transactions_and_holdings(upload, portfolio):
         "2024-03-04,buy,ATLAS.USD.DEMO,2,50,1,USD,10.25",
     )
     assert counts(body) == {"created": 4}
-    assert (body["state"], body["format"], body["encoding"], body["delimiter"]) == ("done", "generic", "utf-8", ",")
-    assert (body["file_name"], body["dry_run"], body["progress"], body["errors"]) == ("trades.csv", False, 1, [])
+    assert (body["state"], body["format"], body["encoding"], body["delimiter"]) == (
+        "done",
+        "generic",
+        "utf-8",
+        ",",
+    )
+    assert (body["file_name"], body["dry_run"], body["progress"], body["errors"]) == (
+        "trades.csv",
+        False,
+        1,
+        [],
+    )
     assert [(one["ticker"], one["currency"]) for one in body["instruments"]] == [
         ("FJORD.DEMO", "NOK"),
         ("ATLAS.USD.DEMO", "USD"),
     ]
     fjord, atlas = Holding.objects.order_by("-stock__ticker")
     # 10 at 100.5 and 29: 103.4 a share; 4 sold for 480 - 29
-    assert (fjord.current_quantity, fjord.average_cost_per_share, fjord.cost_basis) == (6, D("103.4"), D("620.4"))
+    assert (fjord.current_quantity, fjord.average_cost_per_share, fjord.cost_basis) == (
+        6,
+        D("103.4"),
+        D("620.4"),
+    )
     assert (fjord.realised_gain, fjord.income) == (D("37.4"), 15)
     assert (atlas.current_quantity, atlas.cost_basis) == (2, D("1035.25"))
     first, *_, last = Transaction.objects.order_by("sequence")
@@ -130,7 +148,7 @@ def test_a_sale_that_lacks_shares_makes_the_source_be_asked_for_splits(upload, y
     assert Holding.objects.get().current_quantity == 0
 
 
-# --- What is refused ------------------------------------------------------------------------------------------------
+# --- What is refused ------------------------------------------------------------------------------
 
 
 def test_one_bad_row_refuses_the_file_with_every_error_named(upload, dump):
@@ -140,7 +158,11 @@ def test_one_bad_row_refuses_the_file_with_every_error_named(upload, dump):
     body = response.json()
     assert problems(body) == [(3, "date", "future_date"), (4, "quantity", "invalid")]
     assert body["errors"][1]["value"] == "x"
-    assert (body["state"], body["id"], counts(body)) == ("failed", None, {"created": 2, "failed": 2})
+    assert (body["state"], body["id"], counts(body)) == (
+        "failed",
+        None,
+        {"created": 2, "failed": 2},
+    )
     assert dump() == before
 
 
@@ -164,7 +186,11 @@ def test_a_sale_above_the_holding_names_what_was_asked_and_held(upload, dump):
     response = upload(BUY, "2024-03-01,sell,FJORD.DEMO,11,120")
     assert response.status_code == 422
     [error] = response.json()["errors"]
-    assert (error["row"], error["column"], error["code"]) == (3, "quantity", "insufficient_quantity")
+    assert (error["row"], error["column"], error["code"]) == (
+        3,
+        "quantity",
+        "insufficient_quantity",
+    )
     assert "11 requested, 10 held on 2024-03-01" in error["detail"]
     assert dump() == before
 
@@ -178,7 +204,10 @@ def test_skip_leaves_out_the_sales_that_lack_shares_and_no_others(upload):
         "2024-02-04,sell,BREEN.DEMO,1,120",
         on_error="skip",
     )
-    assert problems(body) == [(4, "quantity", "insufficient_quantity"), (6, "quantity", "insufficient_quantity")]
+    assert problems(body) == [
+        (4, "quantity", "insufficient_quantity"),
+        (6, "quantity", "insufficient_quantity"),
+    ]
     assert counts(body) == {"created": 3, "failed": 2}
     assert [holding.stock.ticker for holding in Holding.objects.all()] == ["FJORD.DEMO"]
     assert Holding.objects.get().current_quantity == 0
@@ -188,7 +217,9 @@ def test_a_new_sale_that_would_starve_a_later_one_is_the_one_left_out(upload, po
     stock = instrument("FJORD.DEMO", currency="NOK", source="simulated")
     trade(portfolio, stock, "buy", "10", "100", on=date(2024, 1, 2))
     later = trade(portfolio, stock, "sell", "9", "130", on=date(2024, 6, 3))
-    body = upload.done("2024-02-01,sell,FJORD.DEMO,1,120", "2024-02-02,sell,FJORD.DEMO,1,121", on_error="skip")
+    body = upload.done(
+        "2024-02-01,sell,FJORD.DEMO,1,120", "2024-02-02,sell,FJORD.DEMO,1,121", on_error="skip"
+    )
     [error] = body["errors"]
     assert (error["row"], error["code"]) == (3, "insufficient_quantity")
     assert str(later.pk) in error["detail"]
@@ -200,7 +231,9 @@ def test_many_new_sales_that_starve_a_later_one_need_few_replays(upload, portfol
     stock = instrument("FJORD.DEMO", currency="NOK", source="simulated")
     trade(portfolio, stock, "buy", "1000", "100", on=date(2024, 1, 2))
     trade(portfolio, stock, "sell", "1000", "130", on=date(2024, 6, 3))
-    response = upload(*(f"2024-02-01,sell,FJORD.DEMO,1,{price}" for price in range(1, 901)), on_error="skip")
+    response = upload(
+        *(f"2024-02-01,sell,FJORD.DEMO,1,{price}" for price in range(1, 901)), on_error="skip"
+    )
     assert (response.status_code, counts(response.json())) == (200, {"failed": 900})
 
 
@@ -214,7 +247,10 @@ def test_an_instrument_whose_currency_cannot_be_learned_fails_its_rows(upload, d
     before = dump()
     response = upload("2024-01-02,buy,EQNR.OL,1,1", "2024-01-03,buy,EQNR.OL,1,1", BUY)
     assert response.status_code == 422
-    assert problems(response.json()) == [(2, "currency", "currency_required"), (3, "currency", "currency_required")]
+    assert problems(response.json()) == [
+        (2, "currency", "currency_required"),
+        (3, "currency", "currency_required"),
+    ]
     assert dump() == before
 
 
@@ -222,7 +258,9 @@ def test_a_ticker_that_the_source_does_not_know_fails_without_a_currency(upload,
     assert problems(upload("2024-01-02,buy,NOSUCH,1,1").json()) == [(2, "ticker", "unknown_ticker")]
 
 
-def test_a_ticker_that_the_source_does_not_know_is_priced_by_hand_when_a_currency_is_given(upload, yahoo, user):
+def test_a_ticker_that_the_source_does_not_know_is_priced_by_hand_when_a_currency_is_given(
+    upload, yahoo, user
+):
     upload.done("2024-01-02,buy,NOSUCH,1,1,,NOK")
     stock = StockMetadata.objects.get(ticker="NOSUCH")
     assert (stock.source, stock.owner) == ("manual", user)
@@ -231,7 +269,9 @@ def test_a_ticker_that_the_source_does_not_know_is_priced_by_hand_when_a_currenc
 def test_a_refused_file_leaves_no_instrument_of_the_users_behind(upload, yahoo, dump):
     before = dump()
     response = upload(
-        "2024-01-02,buy,NOSUCH,1,1,,NOK", "2024-01-03,sell,NOSUCH,2,1,,NOK", "2024-01-02,buy,BREEN.DEMO,1,1"
+        "2024-01-02,buy,NOSUCH,1,1,,NOK",
+        "2024-01-03,sell,NOSUCH,2,1,,NOK",
+        "2024-01-02,buy,BREEN.DEMO,1,1",
     )
     assert response.status_code == 422
     assert dump() == before
@@ -265,8 +305,14 @@ def test_a_fault_of_the_whole_file_is_in_the_envelope_at_the_file(upload, dump, 
 
 def test_a_file_of_no_known_format_is_shown_with_its_columns(upload):
     cells = [[f"{row}", "x" * 200] for row in range(5)]
-    file = upload(data="\n".join(",".join(record) for record in [["day", "what"], *cells]).encode()).json()["file"]
-    assert file == {"header": ["day", "what"], "sample": [[f"{row}", "x" * 80] for row in range(3)], "formats": []}
+    file = upload(
+        data="\n".join(",".join(record) for record in [["day", "what"], *cells]).encode()
+    ).json()["file"]
+    assert file == {
+        "header": ["day", "what"],
+        "sample": [[f"{row}", "x" * 80] for row in range(3)],
+        "formats": [],
+    }
     assert "file" not in upload(data=b"").json()
 
 
@@ -279,7 +325,9 @@ def test_a_file_that_two_formats_recognise_names_both(upload):
 
 def test_what_the_request_says_settles_an_ambiguity(upload):
     upload.done('02/03/2024,buy,FJORD.DEMO,1,"1,234"', date_format="mdy", decimal="comma")
-    assert list(Transaction.objects.values_list("date", "price")) == [(date(2024, 2, 3), D("1.234"))]
+    assert list(Transaction.objects.values_list("date", "price")) == [
+        (date(2024, 2, 3), D("1.234"))
+    ]
 
 
 def test_more_than_20_mb_or_200_000_rows_are_too_large(upload, dump):
@@ -295,7 +343,10 @@ def test_more_than_20_mb_or_200_000_rows_are_too_large(upload, dump):
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"portfolio_id": "6f1bd0a2-6a58-4b4b-9a0c-0d9d6a1c2f3e"}, ("unknown_portfolio", "portfolio_id")),
+        (
+            {"portfolio_id": "6f1bd0a2-6a58-4b4b-9a0c-0d9d6a1c2f3e"},
+            ("unknown_portfolio", "portfolio_id"),
+        ),
         ({"portfolio_id": "mine"}, ("invalid", "portfolio_id")),
         ({"format": "sheet"}, ("invalid_choice", "format")),
         ({"on_error": "hope"}, ("invalid_choice", "on_error")),
@@ -337,7 +388,7 @@ def test_null_characters_in_an_error_can_be_stored(upload):
     assert Import.objects.get().errors[0]["value"] == body["errors"][0]["value"] == "b\ufffduy"
 
 
-# --- Dry runs and files without news --------------------------------------------------------------------------------
+# --- Dry runs and files without news --------------------------------------------------------------
 
 
 def test_a_dry_run_shows_what_would_happen_and_writes_nothing(upload, dump):
@@ -347,7 +398,9 @@ def test_a_dry_run_shows_what_would_happen_and_writes_nothing(upload, dump):
     assert (response.status_code, body["dry_run"], body["id"]) == (200, True, None)
     assert counts(body) == {"created": 3}
     assert dump() == before
-    assert [(row["id"], row["type"], row["quantity"], row["amount"]) for row in body["preview"]] == [
+    assert [
+        (row["id"], row["type"], row["quantity"], row["amount"]) for row in body["preview"]
+    ] == [
         (None, "buy", 10, -1000),
         (None, "sell", 4, 480),
         (None, "buy", 1, -1),
@@ -364,7 +417,9 @@ def test_a_dry_run_of_a_bad_file_reports_its_errors(upload, dump):
 
 
 def test_the_preview_has_the_first_fifty(upload):
-    body = upload.done(*(f"2024-01-02,buy,{'BREEN' if n % 2 else 'FJORD'}.DEMO,{n},1" for n in range(1, 61)))
+    body = upload.done(
+        *(f"2024-01-02,buy,{'BREEN' if n % 2 else 'FJORD'}.DEMO,{n},1" for n in range(1, 61))
+    )
     assert [row["quantity"] for row in body["preview"]] == list(range(1, 51))
 
 
@@ -388,7 +443,9 @@ def test_columns_that_are_not_read_are_told_where_they_hold_something(upload):
 
 def test_columns_that_a_mapping_leaves_out_are_no_news_even_when_two_have_one_name(upload):
     data = f"Day,type,ticker,quantity,price,Note to self,Note to self\n{BUY},a,b\n".encode()
-    mapping = json.dumps({"date": "Day"} | {name: name for name in ("type", "ticker", "quantity", "price")})
+    mapping = json.dumps(
+        {"date": "Day"} | {name: name for name in ("type", "ticker", "quantity", "price")}
+    )
     body = upload.done(data=data, mapping=mapping)
     assert (body["format"], body["created"], body["warnings"]) == ("mapped", 1, [])
 
@@ -396,11 +453,15 @@ def test_columns_that_a_mapping_leaves_out_are_no_news_even_when_two_have_one_na
 def test_a_header_without_rows_is_an_empty_import(upload, dump):
     before = dump()
     response = upload()
-    assert (response.status_code, response.json()["rows"], response.json()["state"]) == (200, 0, "done")
+    assert (response.status_code, response.json()["rows"], response.json()["state"]) == (
+        200,
+        0,
+        "done",
+    )
     assert dump() == before
 
 
-# --- What the portfolio has already ---------------------------------------------------------------------------------
+# --- What the portfolio has already ---------------------------------------------------------------
 
 
 def test_importing_a_file_twice_changes_nothing_the_second_time(upload, dump):
@@ -435,10 +496,15 @@ def test_numbers_are_compared_by_value(upload):
 def test_a_known_external_id_is_a_duplicate_whatever_else_the_row_says(upload):
     upload.done(f"{BUY},,,,,A-1")
     assert counts(upload("2024-05-05,buy,FJORD.DEMO,99,1,,,,,A-1").json()) == {"duplicates": 1}
-    assert counts(upload.done(f"{BUY},,,,,A-2", f"{BUY},,,,,A-2")) == {"created": 1, "duplicates": 1}
+    assert counts(upload.done(f"{BUY},,,,,A-2", f"{BUY},,,,,A-2")) == {
+        "created": 1,
+        "duplicates": 1,
+    }
 
 
-def test_an_id_that_the_file_gives_two_different_rows_is_an_error_and_loses_neither_silently(upload, dump):
+def test_an_id_that_the_file_gives_two_different_rows_is_an_error_and_loses_neither_silently(
+    upload, dump
+):
     before = dump()
     other = "2024-01-02,buy,FJORD.DEMO,11,100"
     refused = upload(f"{BUY},,,,,A-1", f"{other},,,,,A-1")
@@ -458,7 +524,9 @@ def test_an_id_that_the_file_gives_two_different_rows_is_an_error_and_loses_neit
         ("2024-01-02,buy,FJORD.DEMO,10,100,,ıSK", (2, "currency", "unknown_currency")),
     ],
 )
-def test_letters_that_become_others_in_capitals_are_refused_as_by_the_api(upload, dump, row, problem):
+def test_letters_that_become_others_in_capitals_are_refused_as_by_the_api(
+    upload, dump, row, problem
+):
     before = dump()
     response = upload(row)
     assert (response.status_code, problems(response.json())) == (422, [problem])
@@ -493,11 +561,13 @@ def test_a_split_of_the_source_is_no_duplicate_of_the_files(upload):
     record_splits(stock=stock, splits=[(date(2024, 2, 1), D(4))], source="simulated")
     upload.done(BUY)
     assert counts(upload.done("2024-02-01,split,FJORD.DEMO,4,")) == {"created": 1}
-    assert list(Transaction.objects.filter(type="split").values_list("source", flat=True)) == ["import"]
+    assert list(Transaction.objects.filter(type="split").values_list("source", flat=True)) == [
+        "import"
+    ]
     assert Holding.objects.get().current_quantity == 40
 
 
-# --- Imports, and undoing them --------------------------------------------------------------------------------------
+# --- Imports, and undoing them --------------------------------------------------------------------
 
 
 def test_imports_are_listed_newest_first_to_their_owner_alone(upload, api, other_api):
@@ -527,7 +597,11 @@ def test_undo_brings_back_what_was_there_before(upload, api, portfolio, dump):
     assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
     assert dump()[:2] == before
     undone = api.get(f"/api/v1/imports/{body['id']}").json()
-    assert (undone["state"], counts(undone), undone["preview"]) == ("undone", {"created": 2, "duplicates": 1}, [])
+    assert (undone["state"], counts(undone), undone["preview"]) == (
+        "undone",
+        {"created": 2, "duplicates": 1},
+        [],
+    )
 
 
 def test_an_import_can_be_undone_months_later_among_what_came_since(upload, api, portfolio, dump):
@@ -535,11 +609,22 @@ def test_an_import_can_be_undone_months_later_among_what_came_since(upload, api,
         old = upload.done("2024-01-02,buy,FJORD.DEMO,3,90", "2024-01-03,buy,BREEN.DEMO,1,1")
     with time_machine.travel("2024-05-10"):
         others = upload.done(BUY, SELL)
-        trade(portfolio, StockMetadata.objects.get(ticker="FJORD.DEMO"), "dividend", "9", "1", on=date(2024, 4, 1))
+        trade(
+            portfolio,
+            StockMetadata.objects.get(ticker="FJORD.DEMO"),
+            "dividend",
+            "9",
+            "1",
+            on=date(2024, 4, 1),
+        )
     with time_machine.travel("2024-11-10"):
         assert api.delete(f"/api/v1/imports/{old['id']}").status_code == 204
     holding = Holding.objects.get()
-    assert (holding.stock.ticker, holding.current_quantity, holding.cost_basis) == ("FJORD.DEMO", 6, 600)
+    assert (holding.stock.ticker, holding.current_quantity, holding.cost_basis) == (
+        "FJORD.DEMO",
+        6,
+        600,
+    )
     assert Transaction.objects.filter(statement=others["id"]).count() == 2
     assert Transaction.objects.filter(source="manual").count() == 1
 
@@ -579,7 +664,7 @@ def test_an_empty_holding_that_was_there_before_stays(upload, api, portfolio):
     assert Holding.objects.get().current_quantity == 0
 
 
-# --- Size -----------------------------------------------------------------------------------------------------------
+# --- Size -----------------------------------------------------------------------------------------
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(upload, django_assert_max_num_queries):
@@ -604,7 +689,9 @@ def test_unknown_tickers_are_asked_for_until_the_source_refuses_and_cost_no_quer
 
 
 def test_formats_are_described_with_an_example_that_can_be_imported(upload, api):
-    [generic] = [one for one in api.get("/api/v1/imports/formats").json() if one["format"] == "generic"]
+    [generic] = [
+        one for one in api.get("/api/v1/imports/formats").json() if one["format"] == "generic"
+    ]
     assert generic["columns"][:3] == ["date", "type", "ticker"]
     response = upload(data=generic["example"].encode(), dry_run="true")
     assert counts(response.json()) == {"created": 2}
@@ -619,14 +706,29 @@ def test_figures_that_no_holding_has_are_refused(upload, dump):
     assert dump() == before
 
 
-def test_what_is_refused_leaves_no_instrument_of_which_only_the_user_tells(upload, portfolio, api, yahoo, dump):
+def test_what_is_refused_leaves_no_instrument_of_which_only_the_user_tells(
+    upload, portfolio, api, yahoo, dump
+):
     yahoo.fault = "500"
     before = dump()
-    body = {"portfolio_id": str(portfolio.pk), "ticker": "ACME", "currency": "ISK", "date": "2024-01-02"}
-    sale = api.post("/api/v1/transactions", body | {"type": "sell", "quantity": 1, "price": 1, "exchange_rate": 0.08})
+    body = {
+        "portfolio_id": str(portfolio.pk),
+        "ticker": "ACME",
+        "currency": "ISK",
+        "date": "2024-01-02",
+    }
+    sale = api.post(
+        "/api/v1/transactions",
+        body | {"type": "sell", "quantity": 1, "price": 1, "exchange_rate": 0.08},
+    )
     assert (sale.status_code, codes(sale)) == (422, [("insufficient_quantity", "quantity")])
-    unrated = api.post("/api/v1/transactions", body | {"type": "buy", "quantity": 1, "price": 1, "currency": "XAF"})
-    assert (unrated.status_code, codes(unrated)) == (422, [("exchange_rate_required", "exchange_rate")])
+    unrated = api.post(
+        "/api/v1/transactions", body | {"type": "buy", "quantity": 1, "price": 1, "currency": "XAF"}
+    )
+    assert (unrated.status_code, codes(unrated)) == (
+        422,
+        [("exchange_rate_required", "exchange_rate")],
+    )
     assert upload("2024-01-02,sell,ACME,1,1,,ISK,0.08").status_code == 422
     assert upload("2024-01-02,sell,ACME,1,1,,ISK,0.08", on_error="skip").status_code == 200
     assert dump() == before

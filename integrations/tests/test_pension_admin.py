@@ -1,4 +1,6 @@
-"""Pensions and YNAB in the admin: the services' rules at the fields, inlines, sparkline, sync now."""
+"""Pensions and YNAB in the admin: the services' rules at the fields, inlines, sparkline, sync
+now.
+"""
 
 from datetime import date, timedelta
 from decimal import Decimal as D
@@ -41,8 +43,15 @@ def url(model, name, *args):
 
 
 def account_form(account, values=(), plans=(), **changes):
-    """The change form of an account as a browser sends it: `values` are dicts of an inline row's fields."""
-    body = {"name": account.name, "currency": account.currency, "ynab_account_id": account.ynab_account_id, **changes}
+    """The change form of an account as a browser sends it: `values` are dicts of an inline row's
+    fields.
+    """
+    body = {
+        "name": account.name,
+        "currency": account.currency,
+        "ynab_account_id": account.ynab_account_id,
+        **changes,
+    }
     for prefix, rows in (("values", values), ("contributions", plans)):
         stored = [row for row in rows if "id" in row]
         body |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": len(stored)}
@@ -64,7 +73,7 @@ def values_of(account):
     return [(row.date.isoformat(), row.value, row.source) for row in rows]
 
 
-# --- Accounts -----------------------------------------------------------------------------------------------------
+# --- Accounts -------------------------------------------------------------------------------------
 
 
 def test_an_account_is_added_and_a_taken_name_is_refused_at_the_field(page, user):
@@ -82,9 +91,14 @@ def test_values_are_added_changed_and_removed_inline(page, account):
     latest["value"] = "121"
     oldest["DELETE"] = "on"
     new = {"date": "2024-03-31", "value": "130.25"}
-    response = page.post(url(PensionAccount, "change", account.pk), account_form(account, [latest, oldest, new]))
+    response = page.post(
+        url(PensionAccount, "change", account.pk), account_form(account, [latest, oldest, new])
+    )
     assert response.status_code == 302
-    assert values_of(account) == [("2024-02-29", D("121"), "manual"), ("2024-03-31", D("130.25"), "manual")]
+    assert values_of(account) == [
+        ("2024-02-29", D("121"), "manual"),
+        ("2024-03-31", D("130.25"), "manual"),
+    ]
 
 
 def test_plans_are_added_and_changed_inline(page, account):
@@ -108,13 +122,19 @@ def test_plans_are_added_and_changed_inline(page, account):
     ("row", "field", "message"),
     [
         ({"date": "2024-02-29", "value": "1"}, "date", "a value on this date already"),
-        ({"date": (timezone.localdate() + timedelta(days=1)).isoformat(), "value": "1"}, "date", "in the future"),
+        (
+            {"date": (timezone.localdate() + timedelta(days=1)).isoformat(), "value": "1"},
+            "date",
+            "in the future",
+        ),
         ({"date": "2024-03-31", "value": "-1"}, "value", "0 or more"),
         ({"date": "2024-03-31", "value": "0." + "1" * 29}, "value", "significant digits"),
         ({"date": "2024-03-31", "value": ""}, "value", "required"),
     ],
 )
-def test_an_inline_value_that_does_not_hold_is_refused_and_no_row_is_written(page, account, row, field, message):
+def test_an_inline_value_that_does_not_hold_is_refused_and_no_row_is_written(
+    page, account, row, field, message
+):
     before = values_of(account)
     good = {"date": "2024-04-30", "value": "5"}
     body = account_form(account, [*stored_values(account), good, row], name="Renamed")
@@ -129,7 +149,9 @@ def test_an_inline_value_that_does_not_hold_is_refused_and_no_row_is_written(pag
 def test_the_currency_of_an_account_with_values_stays(page, account):
     body = account_form(account, stored_values(account), currency="SEK")
     response = page.post(url(PensionAccount, "change", account.pk), body)
-    assert "with values or contributions" in str(response.context["adminform"].form.errors["currency"])
+    assert "with values or contributions" in str(
+        response.context["adminform"].form.errors["currency"]
+    )
 
 
 def test_a_value_of_its_own_page_is_saved_by_the_service(page, account):
@@ -138,7 +160,9 @@ def test_a_value_of_its_own_page_is_saved_by_the_service(page, account):
     refused = page.post(url(PensionValueEntry, "add"), body)
     assert "already" in str(refused.context["adminform"].form.errors["date"])
     entry = PensionValueEntry.objects.get(date=date(2024, 3, 31))
-    change = page.post(url(PensionValueEntry, "change", entry.pk), {"date": "2024-03-30", "value": "131"})
+    change = page.post(
+        url(PensionValueEntry, "change", entry.pk), {"date": "2024-03-30", "value": "131"}
+    )
     assert change.status_code == 302
     entry.refresh_from_db()
     assert (entry.date, entry.value) == (date(2024, 3, 30), D(131))
@@ -147,7 +171,13 @@ def test_a_value_of_its_own_page_is_saved_by_the_service(page, account):
 
 
 def test_a_plan_of_its_own_page_is_saved_by_the_service(page, account):
-    body = {"account": str(account.pk), "amount": "9", "frequency": "monthly", "start": "2024-03-31", "growth": "0"}
+    body = {
+        "account": str(account.pk),
+        "amount": "9",
+        "frequency": "monthly",
+        "start": "2024-03-31",
+        "growth": "0",
+    }
     assert page.post(url(ContributionPlan, "add"), body).status_code == 302
     refused = page.post(url(ContributionPlan, "add"), {**body, "end": "2024-01-01"})
     assert "before the start" in str(refused.context["adminform"].form.errors["end"])
@@ -156,7 +186,13 @@ def test_a_plan_of_its_own_page_is_saved_by_the_service(page, account):
 
 def test_plans_and_accounts_are_deleted_by_the_service(page, account):
     plan = services.create_contribution(account=account, amount=D(5), start=date(2024, 1, 1))
-    row = {"id": str(plan.pk), "amount": "5", "frequency": "monthly", "start": "2024-01-01", "growth": "0"}
+    row = {
+        "id": str(plan.pk),
+        "amount": "5",
+        "frequency": "monthly",
+        "start": "2024-01-01",
+        "growth": "0",
+    }
     body = account_form(account, stored_values(account), [{**row, "DELETE": "on"}])
     assert page.post(url(PensionAccount, "change", account.pk), body).status_code == 302
     assert not ContributionPlan.objects.exists()
@@ -179,7 +215,9 @@ def test_a_refusal_while_the_rows_are_written_is_a_message_not_an_error(page, ac
     monkeypatch.setattr(services, "record_value", refused)
     body = account_form(account, [*stored_values(account), {"date": "2024-03-31", "value": "1"}])
     response = page.post(url(PensionAccount, "change", account.pk), body, follow=True)
-    assert [str(message) for message in response.context["messages"]] == ["Somebody else was quicker."]
+    assert [str(message) for message in response.context["messages"]] == [
+        "Somebody else was quicker."
+    ]
 
 
 def test_lists_ask_no_query_per_row(page, user, account):
@@ -205,44 +243,59 @@ def test_lists_ask_no_query_per_row(page, user, account):
     assert count() == before
 
 
-# --- Sparkline ----------------------------------------------------------------------------------------------------
+# --- Sparkline ------------------------------------------------------------------------------------
 
 
 def test_the_list_draws_the_values_without_script_or_style(page, account):
     html = page.get(url(PensionAccount, "changelist")).content.decode()
     assert 'aria-label="From 100 on 2024-01-31 to 120.5 on 2024-02-29"' in html
     assert '<polyline points="2.0,30.0 158.0,2.0"' in html
-    assert 'style="' not in html[html.index("<svg xmlns") : html.index("</svg>", html.index("<svg xmlns"))]
+    assert (
+        'style="'
+        not in html[html.index("<svg xmlns") : html.index("</svg>", html.index("<svg xmlns"))]
+    )
 
 
 def test_a_sparkline_is_to_scale():
     flat = sparkline([(date(2024, 1, 1), D(5)), (date(2024, 1, 3), D(5))])
     assert 'points="2.0,16.0 158.0,16.0"' in flat
-    steps = sparkline([(date(2024, 1, 1), D(0)), (date(2024, 1, 2), D(10)), (date(2024, 1, 5), D(5))])
+    steps = sparkline(
+        [(date(2024, 1, 1), D(0)), (date(2024, 1, 2), D(10)), (date(2024, 1, 5), D(5))]
+    )
     assert 'points="2.0,30.0 41.0,2.0 158.0,16.0"' in steps
     assert sparkline([(date(2024, 1, 1), D(5))]) == sparkline([]) == "–"
 
 
-# --- YNAB ---------------------------------------------------------------------------------------------------------
+# --- YNAB -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def linked(user, budget):
     at_ynab = budget.put(name="Pension", balance=5_000_500)
-    return services.create_account(user=user, name="Linked", currency="NOK", ynab_account_id=at_ynab)
+    return services.create_account(
+        user=user, name="Linked", currency="NOK", ynab_account_id=at_ynab
+    )
 
 
 def messages_of(response):
     return [str(message) for message in response.context["messages"]]
 
 
-def test_sync_now_takes_the_balances_of_the_chosen_accounts_with_one_request(page, ynab, user, linked, budget):
+def test_sync_now_takes_the_balances_of_the_chosen_accounts_with_one_request(
+    page, ynab, user, linked, budget
+):
     other = services.create_account(
-        user=user, name="Other", currency="NOK", ynab_account_id=budget.put(name="Other", balance=7_000)
+        user=user,
+        name="Other",
+        currency="NOK",
+        ynab_account_id=budget.put(name="Other", balance=7_000),
     )
     by_hand = services.create_account(user=user, name="By hand", currency="NOK")
     ynab.requests.clear()
-    body = {"action": "sync_now", "_selected_action": [str(row.pk) for row in (linked, other, by_hand)]}
+    body = {
+        "action": "sync_now",
+        "_selected_action": [str(row.pk) for row in (linked, other, by_hand)],
+    }
     response = page.post(url(PensionAccount, "changelist"), body, follow=True)
     today = timezone.localdate()
     assert sorted(messages_of(response)) == [

@@ -14,7 +14,10 @@ ISIN = "US0000000010"
 
 def bought(currency="USD", symbol="ATL", isin=ISIN):
     price = f"50.00,{currency},1.25"
-    return text(T212, f"Market buy,2024-03-04 14:30:00,{isin},{symbol},Atlas,10,{price},,EUR,400.00,EUR,,,,T-1,,,,")
+    return text(
+        T212,
+        f"Market buy,2024-03-04 14:30:00,{isin},{symbol},Atlas,10,{price},,EUR,400.00,EUR,,,,T-1,,,,",
+    )
 
 
 def resolved(body):
@@ -23,11 +26,14 @@ def resolved(body):
 
 def found(yahoo, *symbols):
     yahoo.found = [
-        {"symbol": symbol, "shortname": "Atlas", "quoteType": "EQUITY", "exchange": "X"} for symbol in symbols
+        {"symbol": symbol, "shortname": "Atlas", "quoteType": "EQUITY", "exchange": "X"}
+        for symbol in symbols
     ]
 
 
-def test_the_listing_in_the_currency_of_the_row_is_chosen_of_those_that_the_isin_finds(upload, yahoo):
+def test_the_listing_in_the_currency_of_the_row_is_chosen_of_those_that_the_isin_finds(
+    upload, yahoo
+):
     yahoo.list("ATL.DE", [40.0, 41.0], currency="EUR")
     yahoo.list("ATL", [50.0, 51.0], currency="USD")
     found(yahoo, "ATL.DE", "ATL")
@@ -47,7 +53,9 @@ def test_the_users_earlier_choice_comes_before_everything_but_the_request(upload
     instrument("ATLAS.USD.DEMO", currency="USD", source="simulated", isin=ISIN)
     InstrumentAlias.objects.create(user=user, key=ISIN, ticker="MINE.USD.DEMO")
     InstrumentAlias.objects.create(user=other_user, key=ISIN, ticker="THEIRS.USD.DEMO")
-    assert resolved(upload(data=bought(), dry_run="true").json()) == [("MINE.USD.DEMO", "earlier choice")]
+    assert resolved(upload(data=bought(), dry_run="true").json()) == [
+        ("MINE.USD.DEMO", "earlier choice")
+    ]
     body = upload.done(data=bought(), instruments=f'{{"{ISIN}": "ATLAS.USD.DEMO"}}')
     assert resolved(body) == [("ATLAS.USD.DEMO", "request")]
     assert dict(InstrumentAlias.objects.values_list("user__username", "ticker")) == {
@@ -71,11 +79,13 @@ def test_what_no_source_knows_is_unresolved_with_candidates(upload, yahoo, dump,
     response = upload(data=bought(symbol="ATLX"))
     body = response.json()
     assert response.status_code == 422
-    assert [(error["row"], error["column"], error["value"], error["code"]) for error in body["errors"]] == [
-        (2, "isin", ISIN, "unresolved")
-    ]
+    assert [
+        (error["row"], error["column"], error["value"], error["code"]) for error in body["errors"]
+    ] == [(2, "isin", ISIN, "unresolved")]
     assert resolved(body) == [(None, None)]
-    assert [one["ticker"] for one in body["instruments"][0]["candidates"]] == ([] if fault else ["ATL.DE"])
+    assert [one["ticker"] for one in body["instruments"][0]["candidates"]] == (
+        [] if fault else ["ATL.DE"]
+    )
     assert dump() == before
 
 

@@ -32,7 +32,9 @@ def options(**changes):
 
 
 def read(text, encoding="utf-8", **changes):
-    return read_statement(text.encode(encoding) if isinstance(text, str) else text, options(**changes))
+    return read_statement(
+        text.encode(encoding) if isinstance(text, str) else text, options(**changes)
+    )
 
 
 def rows(*lines, header=HEADER, **changes):
@@ -56,7 +58,7 @@ def errors(*lines, header=HEADER, **changes):
 BUY = "2024-01-02,buy,EQNR.OL,10,281.35"
 
 
-# --- Encodings ----------------------------------------------------------------------------------------------------
+# --- Encodings ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -75,10 +77,14 @@ def test_the_encoding_is_found_from_the_bytes(codec, bom, named):
     text = "date;type;ticker;company_name;quantity;price\r\n2024-01-02;buy;ORK.OL;Ørkla på Åsen;10;81,20\r\n"
     statement = read(bom + text.encode(codec))
     assert statement.encoding == named
-    assert [(row.company_name, row.price) for row in statement.rows] == [("Ørkla på Åsen", D("81.20"))]
+    assert [(row.company_name, row.price) for row in statement.rows] == [
+        ("Ørkla på Åsen", D("81.20"))
+    ]
 
 
-@pytest.mark.parametrize("data", [b"", b"  \r\n\t\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\xff\xfe \x00\n\x00"])
+@pytest.mark.parametrize(
+    "data", [b"", b"  \r\n\t\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\xff\xfe \x00\n\x00"]
+)
 def test_a_file_without_content_is_an_empty_file(data):
     assert problem(data).code == "empty_file"
 
@@ -89,7 +95,9 @@ def test_a_file_without_content_is_an_empty_file(data):
         pytest.param(b"PK\x03\x04" + bytes(range(256)) * 10, id="a workbook"),
         pytest.param(b"%PDF-1.7\n", id="a pdf"),
         pytest.param(bytes(range(256)) * 40, id="every byte"),
-        pytest.param(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00\x01\x02" * 500, id="a picture"),
+        pytest.param(
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00\x01\x02" * 500, id="a picture"
+        ),
         pytest.param(b"\x00" * 5000, id="zeros"),
         pytest.param("﻿".encode("utf-32") + HEADER.encode("utf-32"), id="utf-32"),
         pytest.param(b"\xef\xbb\xbfdate,type\xff\xfe", id="a UTF-8 mark over other bytes"),
@@ -97,7 +105,10 @@ def test_a_file_without_content_is_an_empty_file(data):
         pytest.param(b"\xff\xfed\x00a\x00t", id="UTF-16 cut in a character"),
         pytest.param(HEADER.encode() + b"\x81\x8d\x8f", id="no known encoding"),
         pytest.param(HEADER.encode() + b"x" * 200_000, id="a line of a megabyte"),
-        pytest.param((HEADER + f'{BUY}\n2024-01-03,buy,"EQNR' + f"\n{BUY}" * 10_000).encode(), id="an open quote"),
+        pytest.param(
+            (HEADER + f'{BUY}\n2024-01-03,buy,"EQNR' + f"\n{BUY}" * 10_000).encode(),
+            id="an open quote",
+        ),
         pytest.param((HEADER + '2024-01-03,buy,"EQNR"x,1,1').encode(), id="text after a quote"),
     ],
 )
@@ -110,7 +121,7 @@ def test_the_line_at_fault_is_named():
     assert "line 3" in problem(f'{HEADER}{BUY}\n2024-01-03,buy,"EQNR\n{BUY}').detail
 
 
-# --- Delimiters, lines, columns -------------------------------------------------------------------------------------
+# --- Delimiters, lines, columns -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -205,7 +216,8 @@ HOSTILE = {
     "short cells": repeated("ab," * 32 + "ab\n", 2_000, header=HEADER[:-1] + ",c" * 28 + "\n"),
     "quotes": repeated('"', 200_000),
     "blank lines": repeated("\n", 200_000),
-    "an open quote": repeated('2024-01-02,buy,"A\n', 1) + repeated("2024-01-02,buy,A,1,2\n", 9_000, header=""),
+    "an open quote": repeated('2024-01-02,buy,"A\n', 1)
+    + repeated("2024-01-02,buy,A,1,2\n", 9_000, header=""),
     "different numbers": repeated("2024-01-02,buy,T{n},{n}.{n},{n}\n", 5_000),
     "nothing right": repeated("x,y,?,a{n},b{n}\n", 10_000),
 }
@@ -221,11 +233,12 @@ def test_reading_a_file_needs_memory_in_proportion_to_its_size(data):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # A cell of two letters is a string of 51 bytes in a list, and a short row with an error a few times its text.
+    # A cell of two letters is a string of 51 bytes in a list, and a short row with an error a few
+    # times its text.
     assert peak < 80 * len(data)
 
 
-# --- Dates ----------------------------------------------------------------------------------------------------------
+# --- Dates ----------------------------------------------------------------------------------------
 
 
 def dates(*texts, **changes):
@@ -251,7 +264,9 @@ def test_slashed_dates_that_contradict_each_other_are_refused():
     contradiction = f"{HEADER}13/03/2024,buy,A,1,1\n03/13/2024,buy,A,1,1\n"
     assert problem(contradiction).code == "ambiguous_dates"
     statement = read(contradiction, date_format="dmy")
-    assert [(error.row, error.column, error.code) for error in statement.errors] == [(3, "date", "invalid")]
+    assert [(error.row, error.column, error.code) for error in statement.errors] == [
+        (3, "date", "invalid")
+    ]
     assert len(statement.rows) == 1
 
 
@@ -280,7 +295,7 @@ def test_today_is_not_in_the_future():
     assert dates("2024-06-30") == [date(2024, 6, 30)]
 
 
-# --- Numbers --------------------------------------------------------------------------------------------------------
+# --- Numbers --------------------------------------------------------------------------------------
 
 
 def prices(*texts, delimiter=",", **changes):
@@ -326,7 +341,9 @@ def test_the_decimal_separator_is_decided_for_the_file_as_a_whole(texts, delimit
     ],
 )
 def test_numbers_that_read_both_ways_or_contradict_each_other_need_a_word(texts, delimiter):
-    lines = "".join(delimiter.join(["2024-01-02", "buy", "A", "1", f'"{text}"']) + "\n" for text in texts)
+    lines = "".join(
+        delimiter.join(["2024-01-02", "buy", "A", "1", f'"{text}"']) + "\n" for text in texts
+    )
     data = HEADER.replace(",", delimiter) + lines
     assert problem(data).code == "ambiguous_numbers"
     assert read(data, decimal="point").rows != read(data, decimal="comma").rows
@@ -343,7 +360,21 @@ def test_a_minus_sign_of_typographers_is_a_minus():
 
 @pytest.mark.parametrize(
     "text",
-    ["NaN", "Infinity", "1_000", "１２", "0x10", "1,23,4", "12,34.5", "1 2", "1e4000", "--1", "5 kr", "'5", "½"],
+    [
+        "NaN",
+        "Infinity",
+        "1_000",
+        "１２",
+        "0x10",
+        "1,23,4",
+        "12,34.5",
+        "1 2",
+        "1e4000",
+        "--1",
+        "5 kr",
+        "'5",
+        "½",
+    ],
 )
 def test_what_is_no_number_is_an_error_of_its_row(text):
     assert errors(f'2024-01-02,buy,A,1,"{text}"', decimal="point") == [(2, "price", "invalid")]
@@ -353,7 +384,7 @@ def test_a_number_with_more_digits_than_are_kept_is_an_error_of_its_row():
     assert errors("2024-01-02,buy,A,1," + "1" * 30) == [(2, "price", "too_precise")]
 
 
-# --- Rows -------------------------------------------------------------------------------------------------------------
+# --- Rows -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -406,17 +437,26 @@ def test_a_wrong_optional_cell_is_an_error_of_its_row(column, text, code):
 
 def test_one_failed_row_counts_once_and_leaves_the_others():
     statement = read(f"{HEADER}{BUY}\n2030-01-01,buy,,1,1\n{BUY}\n")
-    assert ([row.row for row in statement.rows], statement.failed, len(statement.errors)) == ([2, 4], 1, 2)
+    assert ([row.row for row in statement.rows], statement.failed, len(statement.errors)) == (
+        [2, 4],
+        1,
+        2,
+    )
 
 
 def test_splits_and_transfers_out_need_no_price():
-    assert [row.price for row in rows("2024-01-02,split,A,4,", "2024-01-02,transfer_out,A,4,")] == [None, None]
+    assert [row.price for row in rows("2024-01-02,split,A,4,", "2024-01-02,transfer_out,A,4,")] == [
+        None,
+        None,
+    ]
 
 
-# --- Cells that a spreadsheet would calculate -----------------------------------------------------------------------
+# --- Cells that a spreadsheet would calculate -----------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+47", "-5", "@x", "\tx", "\rx", "'=1", "''@x", "'", "'x", "plain", ""])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+47", "-5", "@x", "\tx", "\rx", "'=1", "''@x", "'", "'x", "plain", ""]
+)
 def test_text_that_begins_like_a_formula_is_guarded_and_comes_back(text):
     guarded = generic.guarded(text)
     assert guarded[:1] not in ("=", "+", "-", "@", "\t", "\r")
@@ -429,9 +469,13 @@ def test_the_import_removes_exactly_one_apostrophe():
     assert [row.note for row in found] == ["=A1", "'=A1", "'tis", "=A1"]
 
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\t\r\n'=+-@"), max_size=30)
+texts = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\t\r\n'=+-@"), max_size=30
+)
 stripped = texts.map(str.strip)
-amounts = st.decimals(0, 10**8, places=6).filter(lambda value: len(value.normalize().as_tuple().digits) <= 15)
+amounts = st.decimals(0, 10**8, places=6).filter(
+    lambda value: len(value.normalize().as_tuple().digits) <= 15
+)
 statement_rows = st.builds(
     StatementRow,
     row=st.just(0),
@@ -458,13 +502,18 @@ def test_what_is_written_reads_back_the_same(written):
     assert statement.rows == written
 
 
-@given(st.binary(max_size=400) | st.binary(max_size=200).map(lambda tail: (HEADER + BUY).encode() + tail))
+@given(
+    st.binary(max_size=400)
+    | st.binary(max_size=200).map(lambda tail: (HEADER + BUY).encode() + tail)
+)
 def test_no_bytes_make_the_reader_fail_otherwise(data):
     with contextlib.suppress(FileProblem):
         read(data)
 
 
-@given(st.lists(st.text("0123456789.,-+eE'\"; /=\t\n\rabuyNOK\u2212\xa0", max_size=12), max_size=40))
+@given(
+    st.lists(st.text("0123456789.,-+eE'\"; /=\t\n\rabuyNOK\u2212\xa0", max_size=12), max_size=40)
+)
 def test_no_cells_make_the_reader_fail_otherwise(cells):
     with contextlib.suppress(FileProblem):
         statement = read(FULL_HEADER + ",".join(cells))

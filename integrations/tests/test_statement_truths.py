@@ -1,4 +1,6 @@
-"""Every format's samples: they come to what was worked out by hand, once, and go again without a trace."""
+"""Every format's samples: they come to what was worked out by hand, once, and go again without a
+trace.
+"""
 
 from collections import Counter
 from decimal import Decimal as D
@@ -25,10 +27,19 @@ def sample(request):
 
 @pytest.fixture
 def account(api, user, sample):
-    return Upload(api, services.create_portfolio(user=user, name="At the broker", currency=sample.currency))
+    return Upload(
+        api, services.create_portfolio(user=user, name="At the broker", currency=sample.currency)
+    )
 
 
-NAMES = ("current_quantity", "average_cost_per_share", "cost_basis", "realised_gain", "income", "charges")
+NAMES = (
+    "current_quantity",
+    "average_cost_per_share",
+    "cost_basis",
+    "realised_gain",
+    "income",
+    "charges",
+)
 
 
 def held():
@@ -48,14 +59,21 @@ def as_precise(found, truth):
 
 def test_every_format_has_two_samples_or_more():
     counted = Counter(sample.format for sample in SAMPLES)
-    assert {one.name for one in formats()} == {name for name, count in counted.items() if count >= 2}
+    assert {one.name for one in formats()} == {
+        name for name, count in counted.items() if count >= 2
+    }
 
 
 def test_a_sample_comes_to_its_truth(account, sample):
     body = account.done(data=sample.data, **sample.wish)
     assert as_precise(held(), sample.held) == sample.held
     assert body["format"] == sample.format
-    assert (body["created"], body["ignored"], body["failed"], body["errors"]) == (sample.created, sample.ignored, 0, [])
+    assert (body["created"], body["ignored"], body["failed"], body["errors"]) == (
+        sample.created,
+        sample.ignored,
+        0,
+        [],
+    )
     assert (body["reconciled"], body["first_divergence"]) == (sample.reconciled, None)
     assert sum(one["count"] for one in body["ignored_sums"]) == sample.ignored
 
@@ -64,7 +82,11 @@ def test_the_second_time_changes_nothing(account, sample, dump):
     account.done(data=sample.data, **sample.wish)
     before = dump()
     again = account(data=sample.data, **sample.fields)
-    assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (200, 0, sample.created)
+    assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (
+        200,
+        0,
+        sample.created,
+    )
     assert dump() == before
 
 
@@ -84,13 +106,17 @@ def test_halves_that_overlap_are_the_whole(account, sample, newest_first):
 
 
 def everything():
-    """Every row of the database but market data, what instruments are called, and the import itself; no times."""
+    """Every row of the database but market data, what instruments are called, and the import
+    itself; no times.
+    """
     kept = {}
     for model in apps.get_models():
         if model._meta.app_label == "marketdata" or model.__name__ in ("Import", "InstrumentAlias"):
             continue
         left_out = {"updated_at", "version"}
-        names = [field.attname for field in model._meta.concrete_fields if field.attname not in left_out]
+        names = [
+            field.attname for field in model._meta.concrete_fields if field.attname not in left_out
+        ]
         kept[model.__name__] = sorted(map(repr, model._base_manager.values_list(*names)))
     return kept
 

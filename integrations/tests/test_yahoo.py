@@ -124,21 +124,35 @@ def test_a_quiet_instrument_that_is_described_has_a_quote_and_no_new_closes(yaho
     yahoo.list("QUIET", {date(2025, 6, 2): 7.5}, currency="EUR", zone="Europe/Berlin")
     answer = source.history("QUIET", date(2026, 2, 1))
     assert (answer.closes, answer.info.currency) == ([], "EUR")
-    assert (answer.quote.price, answer.quote.day, answer.quote.previous_close) == (D("7.5"), date(2025, 6, 2), None)
+    assert (answer.quote.price, answer.quote.day, answer.quote.previous_close) == (
+        D("7.5"),
+        date(2025, 6, 2),
+        None,
+    )
 
 
 def test_without_a_market_price_the_last_bar_is_the_quote(yahoo, source, monday):
     yahoo.list("FUND", [10.0, 10.5], kind="MUTUALFUND", quoted=False)
     answer = source.history("FUND", date(2026, 2, 1))
-    assert (answer.quote.price, answer.quote.day, answer.quote.previous_close) == (D("10.5"), monday, D(10))
+    assert (answer.quote.price, answer.quote.day, answer.quote.previous_close) == (
+        D("10.5"),
+        monday,
+        D(10),
+    )
     assert answer.info.asset_type == "fund"
 
 
 @pytest.mark.parametrize(("told", "expected"), [(400.0, D(400)), (100.0, D(400))])
-def test_before_the_opening_on_the_day_of_a_split_yesterdays_price_is_as_it_was_traded(yahoo, source, told, expected):
+def test_before_the_opening_on_the_day_of_a_split_yesterdays_price_is_as_it_was_traded(
+    yahoo, source, told, expected
+):
     """Yahoo has restated the closes by then; whether it has restated this price differs."""
     with time_machine.travel(datetime(2026, 3, 3, 13, 0, tzinfo=UTC)):  # 08:00 in New York
-        yahoo.list("FOUR", {date(2026, 2, 27): 396.0, date(2026, 3, 2): 400.0}, splits={date(2026, 3, 3): (4, 1)})
+        yahoo.list(
+            "FOUR",
+            {date(2026, 2, 27): 396.0, date(2026, 3, 2): 400.0},
+            splits={date(2026, 3, 3): (4, 1)},
+        )
         yahoo.listed["FOUR"].price = told
         # The event's time is the opening, which is yet to come.
         yahoo.listed["FOUR"].opens = time(7, 0)
@@ -198,7 +212,9 @@ def test_each_fault_is_one_error_after_one_request(yahoo, source, monday, fault,
     with pytest.raises(sources.SourceError) as raised:
         source.history("ACME", date(2026, 2, 1))
     assert type(raised.value) is error
-    assert yahoo.asked("chart") <= (2 if fault == "drop" else 1)  # libcurl itself repeats on a reused connection
+    assert yahoo.asked("chart") <= (
+        2 if fault == "drop" else 1
+    )  # libcurl itself repeats on a reused connection
     yahoo.fault = None
     assert source.history("ACME", date(2026, 2, 1)).quote.price == D("101")
 
@@ -224,7 +240,9 @@ def test_retry_after_is_handed_on(yahoo, source):
     with pytest.raises(sources.RateLimited) as raised:
         source.history("ACME", date(2026, 2, 1))
     assert raised.value.retry_after_seconds == 17
-    yahoo.retry_after = (datetime.now(UTC) + timedelta(seconds=90)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    yahoo.retry_after = (datetime.now(UTC) + timedelta(seconds=90)).strftime(
+        "%a, %d %b %Y %H:%M:%S GMT"
+    )
     with pytest.raises(sources.RateLimited) as raised:
         source.history("ACME", date(2026, 2, 1))
     assert 80 < raised.value.retry_after_seconds <= 90
@@ -238,17 +256,26 @@ def test_a_limited_crumb_does_not_stand_in_the_way(yahoo, source, monday):
 
 def test_rates_include_today_and_are_empty_for_an_unknown_pair(yahoo, source, monday):
     yahoo.list_rate("USD", "NOK", {date(2026, 2, 27): 10.1234, monday: 10.2345})
-    assert source.rates("USD", "NOK", date(2026, 2, 1)) == [(date(2026, 2, 27), D("10.1234")), (monday, D("10.2345"))]
+    assert source.rates("USD", "NOK", date(2026, 2, 1)) == [
+        (date(2026, 2, 27), D("10.1234")),
+        (monday, D("10.2345")),
+    ]
     assert source.rates("USD", "XOF", date(2026, 2, 1)) == []
 
 
 def test_search_is_asked_anew_each_time(yahoo, source):
     assert source.search("acme", 5) == []
     yahoo.list("ACME", [1.0], name="Acme Corporation", kind="ETF", exchange="NYSE")
-    yahoo.found = [{"symbol": "acme.l", "shortname": "Acme plc", "quoteType": "EQUITY", "sector": "Energy"}]
+    yahoo.found = [
+        {"symbol": "acme.l", "shortname": "Acme plc", "quoteType": "EQUITY", "sector": "Energy"}
+    ]
     assert source.search("acme", 5) == [
-        sources.InstrumentInfo(ticker="ACME.L", company_name="Acme plc", asset_type="stock", sector="Energy"),
-        sources.InstrumentInfo(ticker="ACME", company_name="Acme Corporation", asset_type="etf", exchange="NYSE"),
+        sources.InstrumentInfo(
+            ticker="ACME.L", company_name="Acme plc", asset_type="stock", sector="Energy"
+        ),
+        sources.InstrumentInfo(
+            ticker="ACME", company_name="Acme Corporation", asset_type="etf", exchange="NYSE"
+        ),
     ]
 
 
@@ -267,7 +294,9 @@ def test_a_forked_process_makes_its_own_session(yahoo, source, monday):
     child = os.fork()
     if child == 0:
         try:
-            os.write(writer, str(YahooSource().history("ACME", date(2026, 2, 1)).quote.price).encode())
+            os.write(
+                writer, str(YahooSource().history("ACME", date(2026, 2, 1)).quote.price).encode()
+            )
         finally:
             os._exit(0)
     os.close(writer)

@@ -1,4 +1,6 @@
-"""YNAB's settings, accounts and balances over REST: what is cached, what is stale, what each failure becomes."""
+"""YNAB's settings, accounts and balances over REST: what is cached, what is stale, what each
+failure becomes.
+"""
 
 import threading
 import time
@@ -40,7 +42,7 @@ def pension(budget):
     return budget.put(name="Pension", balance=250_000_120)
 
 
-# --- Settings -----------------------------------------------------------------------------------------------------
+# --- Settings -------------------------------------------------------------------------------------
 
 
 def test_without_settings_there_is_no_budget(api, ynab):
@@ -84,10 +86,16 @@ def test_a_budget_is_saved_unverified_when_ynab_cannot_be_asked(api, ynab, plan,
     assert YnabSettings.objects.get().budget_id == plan.id
 
 
-def test_without_a_key_the_budget_is_saved_unverified_and_nobody_is_asked(api, settings, ynab, plan):
+def test_without_a_key_the_budget_is_saved_unverified_and_nobody_is_asked(
+    api, settings, ynab, plan
+):
     settings.YNAB_API_KEY = ""
     body = api.post(SETTINGS, {"budget_id": plan.id}).json()
-    assert (body["budget_id"], body["verified"], body["api_key_configured"]) == (plan.id, False, False)
+    assert (body["budget_id"], body["verified"], body["api_key_configured"]) == (
+        plan.id,
+        False,
+        False,
+    )
     assert ynab.requests == []
 
 
@@ -138,7 +146,7 @@ def test_an_unverified_budget_is_verified_by_the_first_answer(api, ynab, plan):
     assert api.get(SETTINGS).json()["verified"] is True
 
 
-# --- Accounts and balances ----------------------------------------------------------------------------------------
+# --- Accounts and balances ------------------------------------------------------------------------
 
 
 def test_accounts_are_listed_with_exact_balances(api, budget, pension):
@@ -170,7 +178,9 @@ def test_accounts_are_listed_with_exact_balances(api, budget, pension):
 
 
 def test_a_balance_is_told_with_its_parts(api, budget):
-    account = budget.put(name="Pension", balance=1_500, cleared_balance=1_000, uncleared_balance=500)
+    account = budget.put(
+        name="Pension", balance=1_500, cleared_balance=1_000, uncleared_balance=500
+    )
     body = dict(api.get(balance_path(account)).json())
     as_of = body.pop("as_of")
     assert body == {
@@ -185,7 +195,9 @@ def test_a_balance_is_told_with_its_parts(api, budget):
     assert as_of.endswith("Z")
 
 
-@pytest.mark.parametrize("account_id", ["nobody", "11111111-2222-3333-4444-555555555555", "..", "a%2Fb", "x" * 500])
+@pytest.mark.parametrize(
+    "account_id", ["nobody", "11111111-2222-3333-4444-555555555555", "..", "a%2Fb", "x" * 500]
+)
 def test_an_unknown_account_is_404(api, pension, account_id):
     response = api.get(balance_path(account_id))
     assert response.status_code == 404
@@ -216,7 +228,9 @@ def test_a_deleted_account_stays_in_the_list_but_has_no_balance(api, ynab, budge
     budget.delete(pension)
     with later(minutes=16):
         listed = api.get(ACCOUNTS).json()
-        assert [(row["id"], row["closed"], row["deleted"]) for row in listed] == [(pension, True, True)]
+        assert [(row["id"], row["closed"], row["deleted"]) for row in listed] == [
+            (pension, True, True)
+        ]
         assert "last_knowledge_of_server" in ynab.requests[-1]
         assert errors(api.get(balance_path(pension))) == [("unknown_ynab_account", None)]
 
@@ -228,7 +242,9 @@ def test_an_account_that_a_whole_answer_lacks_is_deleted_too(user, budget, pensi
     assert found[pension].deleted
 
 
-def test_accounts_are_asked_for_once_in_a_quarter_of_an_hour_and_then_as_a_delta(api, ynab, budget, pension):
+def test_accounts_are_asked_for_once_in_a_quarter_of_an_hour_and_then_as_a_delta(
+    api, ynab, budget, pension
+):
     for _ in range(3):
         assert api.get(ACCOUNTS).json()[0]["balance"] == 250000.12
         assert api.get(balance_path(pension)).json()["balance"] == 250000.12
@@ -259,7 +275,7 @@ def test_a_plan_without_a_known_currency_shows_none(api, ynab, user):
     assert api.get(ACCOUNTS).json()[0]["currency"] is None
 
 
-# --- What is missing ----------------------------------------------------------------------------------------------
+# --- What is missing ------------------------------------------------------------------------------
 
 
 def test_without_a_key_ynab_is_not_configured(api, settings, budget, pension):
@@ -289,7 +305,7 @@ def test_without_signing_in_nothing_is_told(anonymous):
         assert anonymous.get(path).status_code == 401
 
 
-# --- Failures -----------------------------------------------------------------------------------------------------
+# --- Failures -------------------------------------------------------------------------------------
 
 FAILURES = [
     (401, 502, "ynab_unauthorized"),
@@ -310,7 +326,9 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("mode", "status", "code"), FAILURES)
-def test_with_nothing_known_every_failure_has_its_status(api, settings, ynab, budget, pension, mode, status, code):
+def test_with_nothing_known_every_failure_has_its_status(
+    api, settings, ynab, budget, pension, mode, status, code
+):
     settings.MARKET_DATA_TIMEOUT_SECONDS = 1
     ynab.mode = mode
     started = time.monotonic()
@@ -355,8 +373,12 @@ def test_a_refusal_is_not_hidden_by_a_later_failure(api, ynab, settings, budget,
         assert api.get(ACCOUNTS).json()[0]["stale"] is True
 
 
-def test_a_refused_key_is_told_even_when_our_own_limit_is_reached(api, ynab, budget, pension, monkeypatch):
-    monkeypatch.setattr(services, "PARTY", replace(services.PARTY, calls_per_second=1000))  # nothing to wait for
+def test_a_refused_key_is_told_even_when_our_own_limit_is_reached(
+    api, ynab, budget, pension, monkeypatch
+):
+    monkeypatch.setattr(
+        services, "PARTY", replace(services.PARTY, calls_per_second=1000)
+    )  # nothing to wait for
     api.get(ACCOUNTS)
     ynab.mode = 403
     with later(minutes=16):
@@ -366,7 +388,8 @@ def test_a_refused_key_is_told_even_when_our_own_limit_is_reached(api, ynab, bud
 
 
 def test_several_questions_of_one_request_share_its_time(api, settings, ynab, budget, pension):
-    # Choosing a budget asks for its currency and then for its name; each takes most of the time there is.
+    # Choosing a budget asks for its currency and then for its name; each takes most of the time
+    # there is.
     settings.MARKET_DATA_TIMEOUT_SECONDS = 2
     other = ynab.plan("Other")
     ynab.mode, ynab.delay = "slow", 1.2
@@ -376,7 +399,9 @@ def test_several_questions_of_one_request_share_its_time(api, settings, ynab, bu
     assert (body["verified"], body["budget_name"]) == (True, None)
 
 
-def test_what_a_request_may_wait_is_counted_over_all_its_questions(settings, user, ynab, budget, pension):
+def test_what_a_request_may_wait_is_counted_over_all_its_questions(
+    settings, user, ynab, budget, pension
+):
     settings.MARKET_DATA_TIMEOUT_SECONDS = 2
     ynab.mode, ynab.delay = "slow", 1.2
     started = time.monotonic()
@@ -418,7 +443,7 @@ def test_once_the_new_paths_have_answered_the_old_ones_are_not_tried(api, ynab, 
     assert ynab.requests == ["/plans/unknown/settings"]
 
 
-# --- Circuit, ceiling, single flight ------------------------------------------------------------------------------
+# --- Circuit, ceiling, single flight --------------------------------------------------------------
 
 
 def test_the_first_429_opens_the_circuit_for_as_long_as_ynab_asks(api, ynab, budget, pension):
@@ -491,7 +516,9 @@ def test_several_requests_at_once_make_one_call(transactional_db, user, ynab, bu
     assert ynab.requests == [f"/plans/{budget.id}/accounts"]
 
 
-def test_no_transaction_is_open_while_ynab_is_asked(transactional_db, user, ynab, budget, pension, monkeypatch):
+def test_no_transaction_is_open_while_ynab_is_asked(
+    transactional_db, user, ynab, budget, pension, monkeypatch
+):
     asker, real, seen = connections["default"], client.accounts, []
 
     def watched(*args, **kwargs):

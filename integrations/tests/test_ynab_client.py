@@ -17,7 +17,12 @@ from tests.servers.ynab import KEY
 
 @pytest.fixture
 def household(plan):
-    plan.put(name="Innskuddspensjon", balance=1_234_567_890, cleared_balance=1_234_000_000, uncleared_balance=567_890)
+    plan.put(
+        name="Innskuddspensjon",
+        balance=1_234_567_890,
+        cleared_balance=1_234_000_000,
+        uncleared_balance=567_890,
+    )
     plan.put(name="Mortgage", type="mortgage", balance=-2_000_000_010, closed=True)
     return plan
 
@@ -26,7 +31,7 @@ def accounts(plan, knowledge=None, root="plans", seconds=5):
     return client.accounts(root, plan.id, knowledge=knowledge, seconds=seconds)
 
 
-# --- The stand-in is what YNAB is ---------------------------------------------------------------------------------
+# --- The stand-in is what YNAB is -----------------------------------------------------------------
 
 
 @pytest.fixture
@@ -35,22 +40,48 @@ def official_client(ynab):
         yield made
 
 
-def test_the_official_client_reads_the_stand_in_and_sees_what_ours_sees(ynab, household, official_client):
+def test_the_official_client_reads_the_stand_in_and_sees_what_ours_sees(
+    ynab, household, official_client
+):
     theirs = official.AccountsApi(official_client).get_accounts(household.id).data
     ours = accounts(household)
     assert theirs.server_knowledge == ours.server_knowledge
     assert [
-        (str(a.id), a.name, a.type.value, a.balance, a.cleared_balance, a.uncleared_balance, a.closed, a.deleted)
+        (
+            str(a.id),
+            a.name,
+            a.type.value,
+            a.balance,
+            a.cleared_balance,
+            a.uncleared_balance,
+            a.closed,
+            a.deleted,
+        )
         for a in theirs.accounts
     ] == [
-        (a.id, a.name, a.type, a.balance, a.cleared_balance, a.uncleared_balance, a.closed, a.deleted)
+        (
+            a.id,
+            a.name,
+            a.type,
+            a.balance,
+            a.cleared_balance,
+            a.uncleared_balance,
+            a.closed,
+            a.deleted,
+        )
         for a in ours.accounts
     ]
     plans = official.PlansApi(official_client)
-    assert plans.get_plan_settings_by_id(household.id).data.settings.currency_format.iso_code == "NOK"
+    assert (
+        plans.get_plan_settings_by_id(household.id).data.settings.currency_format.iso_code == "NOK"
+    )
     assert client.plan_currency("plans", household.id, seconds=5) == "NOK"
-    assert {str(p.id): p.name for p in plans.get_plans().data.plans} == client.plan_names("plans", seconds=5)
-    one = official.AccountsApi(official_client).get_account_by_id(household.id, theirs.accounts[0].id)
+    assert {str(p.id): p.name for p in plans.get_plans().data.plans} == client.plan_names(
+        "plans", seconds=5
+    )
+    one = official.AccountsApi(official_client).get_account_by_id(
+        household.id, theirs.accounts[0].id
+    )
     assert one.data.account.balance == 1_234_567_890
 
 
@@ -72,12 +103,18 @@ def test_the_official_client_reads_the_stand_ins_errors(ynab, official_client, s
     assert official.ErrorResponse.from_json(raised.value.body).error.name
 
 
-# --- What is read -------------------------------------------------------------------------------------------------
+# --- What is read ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("milliunits", "amount"),
-    [(1, "0.001"), (1_234_500, "1234.500"), (-2_000_000_010, "-2000000.010"), (0, "0.000"), (10, "0.010")],
+    [
+        (1, "0.001"),
+        (1_234_500, "1234.500"),
+        (-2_000_000_010, "-2000000.010"),
+        (0, "0.000"),
+        (10, "0.010"),
+    ],
 )
 def test_milliunits_become_exact_decimals(milliunits, amount):
     assert str(client.from_milliunits(milliunits)) == amount
@@ -91,7 +128,9 @@ def test_a_delta_request_sends_what_is_known_and_gets_what_changed(ynab, househo
     household.delete(gone)
     changed = accounts(household, knowledge=first.server_knowledge)
     assert [(account.id, account.deleted) for account in changed.accounts] == [(gone, True)]
-    assert ynab.requests[-1].endswith(f"/accounts?last_knowledge_of_server={first.server_knowledge}")
+    assert ynab.requests[-1].endswith(
+        f"/accounts?last_knowledge_of_server={first.server_knowledge}"
+    )
     assert [account.id for account in accounts(household).accounts] == [
         account.id for account in first.accounts if account.id != gone
     ]
@@ -114,7 +153,7 @@ def test_a_password_in_netrc_does_not_replace_the_key(ynab, household, tmp_path,
     assert ynab.keys == [f"Bearer {KEY}"]
 
 
-# --- What goes wrong ----------------------------------------------------------------------------------------------
+# --- What goes wrong ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -167,7 +206,8 @@ def test_every_failure_has_its_error_and_never_the_key(ynab, household, mode, ex
 def test_an_account_that_makes_no_sense_is_not_believed(ynab, household, broken):
     household.put(**broken)
     with pytest.raises(
-        BadAnswer, match=f"{'impossible' if 10**18 in broken.values() else 'usable'} {next(iter(broken))}"
+        BadAnswer,
+        match=f"{'impossible' if 10**18 in broken.values() else 'usable'} {next(iter(broken))}",
     ):
         accounts(household)
 
@@ -212,7 +252,9 @@ def test_the_wish_for_patience_is_read(ynab, household, header, seconds):
     ynab.mode, ynab.retry_after = 429, header
     with pytest.raises(RateLimited) as raised:
         accounts(household)
-    assert raised.value.retry_after_seconds == (None if seconds is None else pytest.approx(seconds, abs=5))
+    assert raised.value.retry_after_seconds == (
+        None if seconds is None else pytest.approx(seconds, abs=5)
+    )
 
 
 def test_an_answer_of_many_megabytes_is_not_read_to_the_end(ynab, household, monkeypatch):

@@ -1,4 +1,6 @@
-"""The YNAB key is in the header of our requests and nowhere else: all that the system says or keeps is searched."""
+"""The YNAB key is in the header of our requests and nowhere else: all that the system says or keeps
+is searched.
+"""
 
 import base64
 import io
@@ -46,7 +48,10 @@ MODES = [
     "redirect",
 ]
 # Also as it would look inside of a pickle that the cache keeps as text.
-TRACES = (KEY, *(base64.b64encode(b" " * shift + KEY.encode())[4:-4].decode() for shift in range(3)))
+TRACES = (
+    KEY,
+    *(base64.b64encode(b" " * shift + KEY.encode())[4:-4].decode() for shift in range(3)),
+)
 
 
 @pytest.fixture
@@ -68,7 +73,10 @@ def log_lines():
         streams.append(stream)
         root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    loud = {name: logging.getLogger(name).level for name in ("urllib3", "requests", "django.request", "celery")}
+    loud = {
+        name: logging.getLogger(name).level
+        for name in ("urllib3", "requests", "django.request", "celery")
+    }
     for name in loud:
         logging.getLogger(name).setLevel(logging.DEBUG)
     yield lambda: "\n".join(stream.getvalue() for stream in streams)
@@ -121,7 +129,9 @@ def url(model, name, *args):
 
 
 @pytest.mark.untraced
-def test_the_key_is_found_nowhere(transactional_db, settings, api, user, ynab, plan, log_lines, task_messages):
+def test_the_key_is_found_nowhere(
+    transactional_db, settings, api, user, ynab, plan, log_lines, task_messages
+):
     user.is_staff = user.is_superuser = True
     user.save()
     at_ynab = plan.put(name="Pension", balance=1_000)
@@ -135,12 +145,18 @@ def test_the_key_is_found_nowhere(transactional_db, settings, api, user, ynab, p
         lambda: api.get("/api/v1/ynab/accounts"),
         lambda: api.get(f"/api/v1/ynab/accounts/{at_ynab}/balance"),
         lambda: api.post(f"/api/v1/pension/accounts/{account.pk}/sync"),
-        lambda: api.post("/api/v1/pension/accounts", {"name": "X", "currency": "EUR", "ynab_account_id": at_ynab}),
+        lambda: api.post(
+            "/api/v1/pension/accounts", {"name": "X", "currency": "EUR", "ynab_account_id": at_ynab}
+        ),
         lambda: page.post(url(YnabSettings, "add"), {"user": str(user.pk), "budget_id": plan.id}),
         lambda: page.post(
-            url(PensionAccount, "changelist"), {"action": "sync_now", "_selected_action": [str(account.pk)]}
+            url(PensionAccount, "changelist"),
+            {"action": "sync_now", "_selected_action": [str(account.pk)]},
         ),
-        *(lambda model=model: page.get(url(model, "changelist")) for model in (SyncRun, YnabSettings, YnabBudget)),
+        *(
+            lambda model=model: page.get(url(model, "changelist"))
+            for model in (SyncRun, YnabSettings, YnabBudget)
+        ),
         lambda: page.get(url(PensionAccount, "change", account.pk)),
         lambda: page.get("/readyz"),
     ]
@@ -180,7 +196,9 @@ def test_the_key_is_found_nowhere(transactional_db, settings, api, user, ynab, p
         "database": database_dump(),
         "cache": "\n".join(kept) + cache_dump(),
     }
-    assert KEY in "".join(filter(None, ynab.keys)), "the key was never sent: this test searches for nothing"
+    assert KEY in "".join(filter(None, ynab.keys)), (
+        "the key was never sent: this test searches for nothing"
+    )
     assert "ZeroDivisionError" in said["logs"]
     assert "sync_pensions" in said["task messages"]
     assert plan.id in said["database"]

@@ -31,7 +31,9 @@ def values_of(account):
 
 
 def at(text):
-    return time_machine.travel(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("UTC")), tick=True)
+    return time_machine.travel(
+        datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("UTC")), tick=True
+    )
 
 
 @pytest.fixture
@@ -41,7 +43,9 @@ def at_ynab(budget):
 
 @pytest.fixture
 def linked(user, at_ynab):
-    return services.create_account(user=user, name="Innskudd", currency="NOK", ynab_account_id=at_ynab)
+    return services.create_account(
+        user=user, name="Innskudd", currency="NOK", ynab_account_id=at_ynab
+    )
 
 
 def outcomes():
@@ -49,7 +53,7 @@ def outcomes():
     return run.outcome, [line["outcome"] for line in run.accounts]
 
 
-# --- Linking ------------------------------------------------------------------------------------------------------
+# --- Linking --------------------------------------------------------------------------------------
 
 
 def test_an_account_is_linked_and_says_so(api, at_ynab):
@@ -57,29 +61,52 @@ def test_an_account_is_linked_and_says_so(api, at_ynab):
     made = api.post(PENSIONS, body)
     assert made.status_code == 201
     assert made.json()["ynab_account_id"] == at_ynab
-    assert api.patch(f"{PENSIONS}/{made.json()['id']}", {"ynab_account_id": ""}).json()["ynab_account_id"] is None
+    assert (
+        api.patch(f"{PENSIONS}/{made.json()['id']}", {"ynab_account_id": ""}).json()[
+            "ynab_account_id"
+        ]
+        is None
+    )
 
 
 def test_a_link_to_an_account_in_another_currency_is_refused(api, at_ynab, user):
-    response = api.post(PENSIONS, {"name": "Innskudd", "currency": "EUR", "ynab_account_id": at_ynab})
-    assert (response.status_code, errors(response)) == (422, [("currency_mismatch", "ynab_account_id")])
+    response = api.post(
+        PENSIONS, {"name": "Innskudd", "currency": "EUR", "ynab_account_id": at_ynab}
+    )
+    assert (response.status_code, errors(response)) == (
+        422,
+        [("currency_mismatch", "ynab_account_id")],
+    )
     assert not user.pension_accounts.exists()
     account = services.create_account(user=user, name="Innskudd", currency="EUR")
     response = api.patch(f"{PENSIONS}/{account.pk}", {"ynab_account_id": at_ynab})
-    assert (response.status_code, errors(response)) == (422, [("currency_mismatch", "ynab_account_id")])
+    assert (response.status_code, errors(response)) == (
+        422,
+        [("currency_mismatch", "ynab_account_id")],
+    )
     account.refresh_from_db()
     assert account.ynab_account_id == ""
 
 
 def test_the_currency_of_a_linked_account_cannot_leave_its_ynab_account(api, linked):
     response = api.patch(f"{PENSIONS}/{linked.pk}", {"currency": "EUR"})
-    assert (response.status_code, errors(response)) == (422, [("currency_mismatch", "ynab_account_id")])
+    assert (response.status_code, errors(response)) == (
+        422,
+        [("currency_mismatch", "ynab_account_id")],
+    )
 
 
 def test_a_link_to_an_account_that_ynab_does_not_know_is_refused(api, at_ynab, user):
-    body = {"name": "Innskudd", "currency": "NOK", "ynab_account_id": "11111111-2222-3333-4444-555555555555"}
+    body = {
+        "name": "Innskudd",
+        "currency": "NOK",
+        "ynab_account_id": "11111111-2222-3333-4444-555555555555",
+    }
     response = api.post(PENSIONS, body)
-    assert (response.status_code, errors(response)) == (422, [("unknown_ynab_account", "ynab_account_id")])
+    assert (response.status_code, errors(response)) == (
+        422,
+        [("unknown_ynab_account", "ynab_account_id")],
+    )
     assert not user.pension_accounts.exists()
 
 
@@ -95,7 +122,7 @@ def test_a_link_is_believed_without_settings(other_api):
     assert other_api.post(PENSIONS, body).status_code == 201
 
 
-# --- On demand ----------------------------------------------------------------------------------------------------
+# --- On demand ------------------------------------------------------------------------------------
 
 
 def test_a_sync_takes_todays_balance_and_a_second_one_replaces_it(api, budget, at_ynab, linked):
@@ -103,11 +130,21 @@ def test_a_sync_takes_todays_balance_and_a_second_one_replaces_it(api, budget, a
     first = api.post(path)
     today = timezone.localdate().isoformat()
     assert first.status_code == 201
-    assert first.json() == {"id": first.json()["id"], "date": today, "value": 500000.5, "source": "ynab"}
+    assert first.json() == {
+        "id": first.json()["id"],
+        "date": today,
+        "value": 500000.5,
+        "source": "ynab",
+    }
     budget.put(at_ynab, balance=510_000_000)
     second = api.post(path)
     assert second.status_code == 200
-    assert second.json() == {"id": first.json()["id"], "date": today, "value": 510000, "source": "ynab"}
+    assert second.json() == {
+        "id": first.json()["id"],
+        "date": today,
+        "value": 510000,
+        "source": "ynab",
+    }
     assert values_of(linked) == [(today, D("510000"), "ynab")]
     assert api.get(f"{PENSIONS}/{linked.pk}").json()["current_value"] == 510000
 
@@ -133,7 +170,11 @@ def test_a_value_entered_by_hand_today_is_kept(api, linked):
 
 @pytest.mark.parametrize(
     ("mode", "status", "code"),
-    [(401, 502, "ynab_unauthorized"), (500, 503, "ynab_unavailable"), ("html", 502, "ynab_bad_answer")],
+    [
+        (401, 502, "ynab_unauthorized"),
+        (500, 503, "ynab_unavailable"),
+        ("html", 502, "ynab_bad_answer"),
+    ],
 )
 def test_a_sync_never_takes_a_stale_balance(api, ynab, linked, mode, status, code):
     assert api.get("/api/v1/ynab/accounts").json()[0]["balance"] == 500000.5
@@ -171,11 +212,14 @@ def test_a_plan_that_changed_its_currency_is_noticed(api, budget, linked):
     budget.currency = "SEK"
     YnabBudget.objects.update(currency_fetched_at=None)
     response = api.post(f"{PENSIONS}/{linked.pk}/sync")
-    assert (response.status_code, errors(response)) == (422, [("currency_mismatch", "ynab_account_id")])
+    assert (response.status_code, errors(response)) == (
+        422,
+        [("currency_mismatch", "ynab_account_id")],
+    )
     assert values_of(linked) == []
 
 
-# --- Nightly ------------------------------------------------------------------------------------------------------
+# --- Nightly --------------------------------------------------------------------------------------
 
 
 def test_the_nightly_sync_run_three_times_writes_one_value(linked):
@@ -198,7 +242,9 @@ def test_a_balance_that_changes_during_the_day_leaves_one_value_the_last(budget,
     assert values_of(linked) == [("2024-05-14", D("1"), "ynab")]
 
 
-def test_a_value_is_written_when_it_changed_and_on_the_last_day_of_the_month(budget, at_ynab, linked):
+def test_a_value_is_written_when_it_changed_and_on_the_last_day_of_the_month(
+    budget, at_ynab, linked
+):
     for day in range(27, 31):
         with at(f"2024-04-{day}T23:20"):
             sync_pensions()
@@ -238,11 +284,15 @@ def test_a_night_without_ynab_is_made_good_the_next(ynab, linked):
     assert outcomes() == ("done", ["written"])
 
 
-def test_closed_vanished_mismatched_and_indebted_accounts_are_shown_and_keep_their_values(budget, user):
+def test_closed_vanished_mismatched_and_indebted_accounts_are_shown_and_keep_their_values(
+    budget, user
+):
     accounts = {}
     for name in ("closed", "vanished", "dollars", "indebted", "fine"):
         at_ynab = budget.put(name=name, balance=7_000)
-        accounts[name] = services.create_account(user=user, name=name, currency="USD" if name == "dollars" else "NOK")
+        accounts[name] = services.create_account(
+            user=user, name=name, currency="USD" if name == "dollars" else "NOK"
+        )
         # As if linked while YNAB could not be asked.
         type(accounts[name]).objects.filter(pk=accounts[name].pk).update(ynab_account_id=at_ynab)
     with at("2024-05-14T23:20"):
@@ -273,7 +323,9 @@ def test_one_users_failure_does_not_stop_the_next(ynab, other_user, linked):
     other_plan = ynab.plan("Other")
     balance = other_plan.put(balance=3_000)
     choose_budget(user=other_user, budget_id=other_plan.id)
-    other = services.create_account(user=other_user, name="Own", currency="NOK", ynab_account_id=balance)
+    other = services.create_account(
+        user=other_user, name="Own", currency="NOK", ynab_account_id=balance
+    )
     del ynab.plans[YnabSettings.objects.get(user=linked.user).budget_id]
     YnabBudget.objects.update(currency_fetched_at=None)
     with at("2024-05-14T23:20"):
@@ -286,7 +338,10 @@ def test_one_users_failure_does_not_stop_the_next(ynab, other_user, linked):
 def test_the_nightly_sync_asks_once_for_a_budget_however_many_accounts(ynab, budget, user, linked):
     for number in range(5):
         services.create_account(
-            user=user, name=f"Account {number}", currency="NOK", ynab_account_id=budget.put(balance=number)
+            user=user,
+            name=f"Account {number}",
+            currency="NOK",
+            ynab_account_id=budget.put(balance=number),
         )
     ynab.requests.clear()
     sync_pensions()
@@ -298,7 +353,9 @@ def test_a_budget_saved_while_ynab_was_down_learns_its_name_at_night(ynab, plan,
     ynab.mode = 500
     choose_budget(user=user, budget_id=plan.id)
     ynab.mode = "ok"
-    account = services.create_account(user=user, name="Own", currency="NOK", ynab_account_id=plan.put(balance=1_000))
+    account = services.create_account(
+        user=user, name="Own", currency="NOK", ynab_account_id=plan.put(balance=1_000)
+    )
     sync.sync_everybody()
     assert YnabBudget.objects.get().name == "Household"
     assert [value for _, value, _ in values_of(account)] == [D("1")]
@@ -347,7 +404,10 @@ def test_an_error_of_our_own_is_recorded_and_does_not_stop_the_night(monkeypatch
     )
     with pytest.raises(ZeroDivisionError):
         sync.sync_account(account=linked)
-    assert (SyncRun.objects.first().trigger, SyncRun.objects.first().outcome) == ("manual", "failed")
+    assert (SyncRun.objects.first().trigger, SyncRun.objects.first().outcome) == (
+        "manual",
+        "failed",
+    )
 
 
 def test_users_who_may_not_sign_in_any_more_are_left_alone(ynab, user, linked):

@@ -1,4 +1,6 @@
-"""Views of what YNAB tells: settings, accounts, balances, and the sync of a linked pension account."""
+"""Views of what YNAB tells: settings, accounts, balances, and the sync of a linked pension
+account.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -53,13 +55,17 @@ class YnabSettingsView(APIView):
 class YnabAccountsView(APIView):
     @extend_schema(responses={200: serializers.YnabAccountSerializer(many=True), **ASKED})
     def get(self, request: Request) -> Response:
-        return Response(serializers.YnabAccountSerializer(services.balances_of(request.user), many=True).data)
+        return Response(
+            serializers.YnabAccountSerializer(services.balances_of(request.user), many=True).data
+        )
 
 
 class YnabBalanceView(APIView):
     @extend_schema(responses={200: serializers.YnabBalanceSerializer, **ASKED})
     def get(self, request: Request, account_id: str) -> Response:
-        return Response(serializers.YnabBalanceSerializer(services.balance_of(request.user, account_id)).data)
+        return Response(
+            serializers.YnabBalanceSerializer(services.balance_of(request.user, account_id)).data
+        )
 
 
 class PensionSyncView(APIView):
@@ -67,4 +73,6 @@ class PensionSyncView(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
         """201 for a new value, 200 when today's is replaced."""
         entry, is_new = sync.sync_account(account=account_of(request.user, pk))
-        return Response(ValueSerializer(entry).data, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+        return Response(
+            ValueSerializer(entry).data, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        )

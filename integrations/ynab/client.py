@@ -1,7 +1,8 @@
 """YNAB's API over HTTP: one request in, plain values out (https://api.ynab.com).
 
-The key is read from settings where the header is written and is nowhere else: YNAB's own words never reach a message
-of ours (an answer may repeat the header), and errors do not carry the request that caused them.
+The key is read from settings where the header is written and is nowhere else: YNAB's own words
+never reach a message of ours (an answer may repeat the header), and errors do not carry the request
+that caused them.
 """
 
 import json
@@ -72,11 +73,13 @@ def from_milliunits(amount: int) -> Decimal:
     return Decimal(amount).scaleb(-3)
 
 
-# --- Requests -----------------------------------------------------------------------------------------------------
+# --- Requests -------------------------------------------------------------------------------------
 
 
 def plan_names(root: str, *, seconds: float) -> dict[str, str]:
-    """The plans that the key opens: name by id. `root` is `plans`, or `budgets` as they were called until 2026."""
+    """The plans that the key opens: name by id. `root` is `plans`, or `budgets` as they were called
+    until 2026.
+    """
     return parse_plans(_get(f"/{root}", {}, seconds))
 
 
@@ -86,13 +89,17 @@ def plan_currency(root: str, plan_id: str, *, seconds: float) -> str:
 
 
 def accounts(root: str, plan_id: str, *, knowledge: int | None, seconds: float) -> Accounts:
-    """All accounts, or with `knowledge` what has changed since, deleted ones included. Raises NotFound."""
+    """All accounts, or with `knowledge` what has changed since, deleted ones included. Raises
+    NotFound.
+    """
     query = {} if knowledge is None else {"last_knowledge_of_server": str(knowledge)}
     return parse_accounts(_get(f"/{root}/{plan_id}/accounts", query, seconds))
 
 
 class _Bearer(AuthBase):
-    """Writes the header; as `auth` it also keeps requests from taking a password out of ~/.netrc instead."""
+    """Writes the header; as `auth` it also keeps requests from taking a password out of ~/.netrc
+    instead.
+    """
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {settings.YNAB_API_KEY}"
@@ -109,7 +116,9 @@ def _session() -> requests.Session:
 
 
 def _get(path: str, query: dict[str, str], seconds: float) -> dict[str, Any]:
-    """The `data` of an answer, within some `seconds` (the gateway holds the deadline). Raises a SourceError."""
+    """The `data` of an answer, within some `seconds` (the gateway holds the deadline). Raises a
+    SourceError.
+    """
     error: SourceError
     try:
         response = _session().get(
@@ -164,9 +173,13 @@ def _error_of(status: int, headers: Any, body: bytes) -> SourceError:
     if status == 404:
         return NotFound("YNAB knows no such plan or account.")
     if status == 429:
-        return RateLimited("YNAB's limit of requests an hour is reached.", _retry_after(headers.get("Retry-After")))
+        return RateLimited(
+            "YNAB's limit of requests an hour is reached.", _retry_after(headers.get("Retry-After"))
+        )
     if status >= 500:
-        return SourceUnavailable(f"YNAB is unavailable (status {status}).", _retry_after(headers.get("Retry-After")))
+        return SourceUnavailable(
+            f"YNAB is unavailable (status {status}).", _retry_after(headers.get("Retry-After"))
+        )
     return BadAnswer(f"YNAB answered with status {status}.")
 
 
@@ -189,10 +202,12 @@ def _retry_after(header: str | None) -> float | None:
         moment = parsedate_to_datetime(header)
     except ValueError:
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return max(
+        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    )
 
 
-# --- Answers ------------------------------------------------------------------------------------------------------
+# --- Answers --------------------------------------------------------------------------------------
 
 
 def _data(body: bytes) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class TimedOut(Upstream):
 
 
 def error_for(error: SourceError) -> DomainError:
-    """The error of ours that tells of `error`: 502 nonsense or a refused key, 504 too late, else 503."""
+    """The error of ours that tells of `error`: 502 nonsense or a refused key, 504 too late, else
+    503.
+    """
     if isinstance(error, KeyRefused):
         return Unauthorized(str(error))
     if isinstance(error, BadAnswer):

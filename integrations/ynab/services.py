@@ -1,7 +1,7 @@
 """What we take from YNAB: balances for the screen, values for linked pension accounts.
 
-Third parties are asked outside of transactions, through the gateway: one call for a thing at a time, the ceiling of
-requests, the circuit and the deadline are its business.
+Third parties are asked outside of transactions, through the gateway: one call for a thing at a
+time, the ceiling of requests, the circuit and the deadline are its business.
 """
 
 import re
@@ -42,7 +42,9 @@ ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One account at YNAB: amounts in `currency` (None while unknown), negative is owed; `deleted` there, kept here."""
+    """One account at YNAB: amounts in `currency` (None while unknown), negative is owed; `deleted`
+    there, kept here.
+    """
 
     id: str
     name: str
@@ -57,23 +59,26 @@ class Balance:
     stale: bool
 
 
-# --- Reads that may ask YNAB --------------------------------------------------------------------------------------
+# --- Reads that may ask YNAB ----------------------------------------------------------------------
 
 
 def balances_of(user: User) -> list[Balance]:
-    """Every account of the user's budget, at most MARKET_DATA_CACHE_SECONDS old, or the last known ones as stale.
+    """Every account of the user's budget, at most MARKET_DATA_CACHE_SECONDS old, or the last known
+    ones as stale.
 
-    Accounts that were deleted at YNAB stay, marked as closed and deleted. Raises NotConfigured, BudgetNotSet,
-    BudgetUnknown, and Upstream when nothing is known or YNAB refuses the key.
+    Accounts that were deleted at YNAB stay, marked as closed and deleted. Raises NotConfigured,
+    BudgetNotSet, BudgetUnknown, and Upstream when nothing is known or YNAB refuses the key.
     """
     budget, failure = _known(_budget_of(user), deadline=_deadline())
     return _balances(budget, stale=failure is not None)
 
 
 def balance_of(user: User, account_id: str) -> Balance:
-    """One account. Raises as `balances_of`, and NotKnown for an account that YNAB does not have or has deleted.
+    """One account. Raises as `balances_of`, and NotKnown for an account that YNAB does not have or
+    has deleted.
 
-    What is kept may be older than the account: once in the cache time YNAB is asked about an unknown one.
+    What is kept may be older than the account: once in the cache time YNAB is asked about an
+    unknown one.
     """
     deadline = _deadline()
     budget, failure = _known(_budget_of(user), deadline=deadline)
@@ -94,14 +99,19 @@ def balance_of(user: User, account_id: str) -> Balance:
 
 
 def _pick(balances: Iterable[Balance], account_id: str) -> Balance | None:
-    return next((balance for balance in balances if balance.id == account_id and not balance.deleted), None)
+    return next(
+        (balance for balance in balances if balance.id == account_id and not balance.deleted), None
+    )
 
 
-def fresh_balances_of(user: User, *, since: datetime, deadline: float | None = None) -> dict[str, Balance]:
-    """Every account by its id, as YNAB told it at `since` or later, never stale; deleted ones as in `balances_of`.
+def fresh_balances_of(
+    user: User, *, since: datetime, deadline: float | None = None
+) -> dict[str, Balance]:
+    """Every account by its id, as YNAB told it at `since` or later, never stale; deleted ones as in
+    `balances_of`.
 
-    `deadline` is a moment of time.monotonic(), by default MARKET_DATA_TIMEOUT_SECONDS from now. Raises as
-    `balances_of`, and Upstream whenever YNAB does not answer.
+    `deadline` is a moment of time.monotonic(), by default MARKET_DATA_TIMEOUT_SECONDS from now.
+    Raises as `balances_of`, and Upstream whenever YNAB does not answer.
     """
     budget = _budget_of(user)
     try:
@@ -123,7 +133,9 @@ def _budget_of(user: User) -> YnabBudget:
 
 
 def _known(budget: YnabBudget, *, deadline: float) -> tuple[YnabBudget, DomainError | None]:
-    """The budget with accounts, and what stood in the way of fresh ones. Raises as `balances_of`."""
+    """The budget with accounts, and what stood in the way of fresh ones. Raises as
+    `balances_of`.
+    """
     try:
         return _refreshed(budget.pk, since=_cache_start(), deadline=deadline), None
     except NotFound as error:
@@ -165,10 +177,12 @@ def _balances(budget: YnabBudget, *, stale: bool) -> list[Balance]:
     ]
 
 
-# --- Asking -------------------------------------------------------------------------------------------------------
+# --- Asking ---------------------------------------------------------------------------------------
 
 
-def _refreshed(budget_id: str, *, since: datetime, deadline: float, whole: bool = False) -> YnabBudget:
+def _refreshed(
+    budget_id: str, *, since: datetime, deadline: float, whole: bool = False
+) -> YnabBudget:
     """The budget with accounts fetched at `since` or later. `whole`: all of them, not what changed.
 
     Raises a SourceError (NotFound: YNAB knows no such budget).
@@ -180,19 +194,33 @@ def _refreshed(budget_id: str, *, since: datetime, deadline: float, whole: bool 
         delta = not whole and budget.accounts_fetched_at is not None
         knowledge = budget.server_knowledge if delta else None
         started = timezone.now()
-        return started, delta, client.accounts(root, budget_id, knowledge=knowledge, seconds=seconds)
+        return (
+            started,
+            delta,
+            client.accounts(root, budget_id, knowledge=knowledge, seconds=seconds),
+        )
 
     def is_kept() -> bool:
         # Not beyond now: a clock that was ahead for a while must not keep us from asking.
-        return YnabBudget.objects.filter(pk=budget_id, accounts_fetched_at__range=(since, timezone.now())).exists()
+        return YnabBudget.objects.filter(
+            pk=budget_id, accounts_fetched_at__range=(since, timezone.now())
+        ).exists()
 
     known = YnabBudget.objects.get(pk=budget_id)
-    _ask(f"ynab:accounts:{budget_id}", run, lambda got: _keep_accounts(budget_id, *got), is_kept, deadline)
+    _ask(
+        f"ynab:accounts:{budget_id}",
+        run,
+        lambda got: _keep_accounts(budget_id, *got),
+        is_kept,
+        deadline,
+    )
     return YnabBudget.objects.get(pk=budget_id)
 
 
 def _refresh_currency(budget_id: str, *, deadline: float) -> None:
-    """Have the budget's currency known within the cache time, which also tells whether YNAB knows the budget."""
+    """Have the budget's currency known within the cache time, which also tells whether YNAB knows
+    the budget.
+    """
 
     def keep(currency: str) -> None:
         YnabBudget.objects.filter(pk=budget_id).update(
@@ -204,7 +232,9 @@ def _refresh_currency(budget_id: str, *, deadline: float) -> None:
         return YnabBudget.objects.filter(pk=budget_id, currency_fetched_at__range=kept).exists()
 
     try:
-        _ask(f"ynab:settings:{budget_id}", partial(_currency_at, budget_id), keep, is_kept, deadline)
+        _ask(
+            f"ynab:settings:{budget_id}", partial(_currency_at, budget_id), keep, is_kept, deadline
+        )
     except NotFound:
         YnabBudget.objects.filter(pk=budget_id).update(verified=False)
         raise
@@ -218,8 +248,12 @@ def _known_currency(code: str) -> str:
     return code if is_currency(code) else ""
 
 
-def _keep_accounts(budget_id: str, fetched_at: datetime, is_delta: bool, answer: client.Accounts) -> None:
-    """Store an answer. What a whole one lacks, and what a delta names as such, is deleted at YNAB, but kept here."""
+def _keep_accounts(
+    budget_id: str, fetched_at: datetime, is_delta: bool, answer: client.Accounts
+) -> None:
+    """Store an answer. What a whole one lacks, and what a delta names as such, is deleted at YNAB,
+    but kept here.
+    """
     with transaction.atomic():
         budget = YnabBudget.objects.select_for_update().get(pk=budget_id)
         rows = budget.accounts
@@ -238,7 +272,8 @@ def _ask(
     is_kept: Callable[[], bool],
     deadline: float,
 ) -> None:
-    """Ask through the gateway at `/plans`; if there is nothing, and it never answered there, once at `/budgets`.
+    """Ask through the gateway at `/plans`; if there is nothing, and it never answered there, once
+    at `/budgets`.
 
     `run` gets the root and the seconds left. Raises a SourceError.
     """
@@ -251,7 +286,13 @@ def _ask(
             keep(answer)
 
         seconds = deadline - time.monotonic()
-        call = gateway.Call(key=key, party=PARTY, run=partial(run, root, seconds), keep=keep_with_root, is_kept=is_kept)
+        call = gateway.Call(
+            key=key,
+            party=PARTY,
+            run=partial(run, root, seconds),
+            keep=keep_with_root,
+            is_kept=is_kept,
+        )
         try:
             gateway.ask(call, seconds=seconds)
             return
@@ -264,12 +305,16 @@ def _ask(
 
 
 def _refusal_key() -> str:
-    """Of this very key, so that a new one begins anew; its digest, for the key itself is kept nowhere."""
+    """Of this very key, so that a new one begins anew; its digest, for the key itself is kept
+    nowhere.
+    """
     return f"ynab:refused:{salted_hmac('ynab', settings.YNAB_API_KEY).hexdigest()[:16]}"
 
 
 def _refused_since() -> KeyRefused | None:
-    """The refusal after which YNAB has answered nothing else: staleness must not hide it, whatever fails now."""
+    """The refusal after which YNAB has answered nothing else: staleness must not hide it, whatever
+    fails now.
+    """
     words = cache.get(_refusal_key())
     return KeyRefused(words) if words else None
 
@@ -283,28 +328,32 @@ def _roots() -> list[str]:
     return [known] if known else ["plans", "budgets"]
 
 
-# --- Which budget -------------------------------------------------------------------------------------------------
+# --- Which budget ---------------------------------------------------------------------------------
 
 
 def choose_budget(*, user: User, budget_id: str) -> YnabSettings:
     """Set which budget the user reads, verified with YNAB if it can be asked.
 
-    Raises DomainError (`unknown_budget`) if YNAB does not know it and Upstream if it refuses the key: then nothing
-    changes.
+    Raises DomainError (`unknown_budget`) if YNAB does not know it and Upstream if it refuses the
+    key: then nothing changes.
     """
     found: dict[str, Any] = {}
     if settings.YNAB_API_KEY:
         try:
             found = _looked_up(user, budget_id)
         except NotFound as error:
-            raise DomainError("YNAB knows no such budget.", attr="budget_id", code="unknown_budget") from error
+            raise DomainError(
+                "YNAB knows no such budget.", attr="budget_id", code="unknown_budget"
+            ) from error
         except KeyRefused as error:
             raise error_for(error) from error
         except SourceError:
             pass  # it can't be asked: saved as it is, not verified
     with transaction.atomic():
         YnabBudget.objects.update_or_create(pk=budget_id, defaults=found)
-        chosen, _ = YnabSettings.objects.update_or_create(user=user, defaults={"budget_id": budget_id})
+        chosen, _ = YnabSettings.objects.update_or_create(
+            user=user, defaults={"budget_id": budget_id}
+        )
     return YnabSettings.objects.select_related("budget").get(pk=chosen.pk)
 
 
@@ -314,13 +363,17 @@ def forget_budget(*, user: User) -> None:
 
 
 def _looked_up(user: User, budget_id: str) -> dict[str, Any]:
-    """What YNAB says about a budget, as fields of YnabBudget; without its name if only that can't be had."""
+    """What YNAB says about a budget, as fields of YnabBudget; without its name if only that can't
+    be had.
+    """
     deadline = _deadline()
     found: dict[str, Any] = {}
     own = f"{user.pk}:{budget_id}"  # nobody else waits for this answer, which is kept only here
 
     def keep(currency: str) -> None:
-        found.update(verified=True, currency=_known_currency(currency), currency_fetched_at=timezone.now())
+        found.update(
+            verified=True, currency=_known_currency(currency), currency_fetched_at=timezone.now()
+        )
 
     _ask(f"ynab:check:{own}", partial(_currency_at, budget_id), keep, lambda: False, deadline)
     return found | _looked_up_name(own, budget_id, deadline)
@@ -340,17 +393,22 @@ def _looked_up_name(own: str, budget_id: str, deadline: float) -> dict[str, str]
 
 
 def learn_budget_name(user: User) -> None:
-    """Ask for the name of the user's budget where it is not known, as when YNAB was down when it was chosen."""
+    """Ask for the name of the user's budget where it is not known, as when YNAB was down when it
+    was chosen.
+    """
     budget = _budget_of(user)
-    if not budget.name and (found := _looked_up_name(f"{user.pk}:{budget.pk}", budget.pk, _deadline())):
+    if not budget.name and (
+        found := _looked_up_name(f"{user.pk}:{budget.pk}", budget.pk, _deadline())
+    ):
         YnabBudget.objects.filter(pk=budget.pk).update(**found)
 
 
 def check_link(*, user: User, ynab_account_id: str, currency: str) -> None:
-    """Whether a pension account in `currency` may be linked: for pensions, which does not know YNAB.
+    """Whether a pension account in `currency` may be linked: for pensions, which does not know
+    YNAB.
 
-    Raises DomainError (`unknown_ynab_account`, `currency_mismatch`). What YNAB can't be asked about is let through;
-    the sync checks again.
+    Raises DomainError (`unknown_ynab_account`, `currency_mismatch`). What YNAB can't be asked about
+    is let through; the sync checks again.
     """
     try:
         balance = balance_of(user, ynab_account_id)
@@ -362,7 +420,9 @@ def check_link(*, user: User, ynab_account_id: str, currency: str) -> None:
 
 
 def check_currency(balance: Balance, currency: str) -> None:
-    """Raises DomainError (`currency_mismatch`) for a balance that is, or may be, other money than `currency`."""
+    """Raises DomainError (`currency_mismatch`) for a balance that is, or may be, other money than
+    `currency`.
+    """
     if balance.currency != currency:
         raise DomainError(
             f"The YNAB account is in {balance.currency or 'an unknown currency'}, the pension account in {currency}.",

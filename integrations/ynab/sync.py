@@ -1,4 +1,6 @@
-"""Values of linked pension accounts from YNAB: on demand and nightly, each attempt recorded as a SyncRun."""
+"""Values of linked pension accounts from YNAB: on demand and nightly, each attempt recorded as a
+SyncRun.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -27,23 +29,31 @@ def latest_run_of(user: User) -> SyncRun | None:
     return SyncRun.objects.filter(user=user).first()
 
 
-def sync_account(*, account: PensionAccount, since: datetime | None = None) -> tuple[PensionValueEntry, bool]:
+def sync_account(
+    *, account: PensionAccount, since: datetime | None = None
+) -> tuple[PensionValueEntry, bool]:
     """Take today's balance of the linked YNAB account as a value, and whether it is a new entry.
 
-    Never from a stale balance: what YNAB told before `since` (default: now) is asked again. Raises NotLinked,
-    NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, Upstream, DomainError (`currency_mismatch`,
-    `negative_balance`), Conflict (`duplicate_date`: today's value was entered by hand, and is kept) and
-    ValidationError; the failure is recorded.
+    Never from a stale balance: what YNAB told before `since` (default: now) is asked again. Raises
+    NotLinked, NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, Upstream, DomainError
+    (`currency_mismatch`, `negative_balance`), Conflict (`duplicate_date`: today's value was entered
+    by hand, and is kept) and ValidationError; the failure is recorded.
     """
     if not account.ynab_account_id:
         raise NotLinked
-    run = SyncRun.objects.create(user=account.user, trigger=SyncRun.Trigger.MANUAL, started_at=timezone.now())
+    run = SyncRun.objects.create(
+        user=account.user, trigger=SyncRun.Trigger.MANUAL, started_at=timezone.now()
+    )
     try:
-        balance = fresh_balances_of(account.user, since=since or timezone.now()).get(account.ynab_account_id)
+        balance = fresh_balances_of(account.user, since=since or timezone.now()).get(
+            account.ynab_account_id
+        )
         if balance is None or balance.deleted:
             raise AccountUnknown
         _check_balance(balance, account)
-        entry, is_new = take_balance(account=account, on=timezone.localdate(), value=balance.balance)
+        entry, is_new = take_balance(
+            account=account, on=timezone.localdate(), value=balance.balance
+        )
     except (DomainError, ValidationError) as error:
         detail = words_of(error)
         _finish(run, SyncRun.Outcome.FAILED, [_line(account, "failed", detail)], detail)
@@ -56,19 +66,27 @@ def sync_account(*, account: PensionAccount, since: datetime | None = None) -> t
 
 
 def sync_everybody() -> None:
-    """The nightly sync: for each user with linked accounts, one request for all balances. Safe to run again."""
+    """The nightly sync: for each user with linked accounts, one request for all balances. Safe to
+    run again.
+    """
     SyncRun.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT).delete()
     YnabBudget.objects.exclude(pk__in=YnabSettings.objects.values("budget")).delete()
     since = timezone.now()
-    for chosen in YnabSettings.objects.filter(user__is_active=True).select_related("user").order_by("user"):
+    for chosen in (
+        YnabSettings.objects.filter(user__is_active=True).select_related("user").order_by("user")
+    ):
         accounts = list(linked_accounts_of(chosen.user))
         if accounts:
             sync_user(user=chosen.user, accounts=accounts, since=since)
 
 
 def sync_user(*, user: User, accounts: Iterable[PensionAccount], since: datetime) -> SyncRun:
-    """Take the balances that are news, and record what became of each account. Raises nothing that YNAB causes."""
-    run = SyncRun.objects.create(user=user, trigger=SyncRun.Trigger.NIGHTLY, started_at=timezone.now())
+    """Take the balances that are news, and record what became of each account. Raises nothing that
+    YNAB causes.
+    """
+    run = SyncRun.objects.create(
+        user=user, trigger=SyncRun.Trigger.NIGHTLY, started_at=timezone.now()
+    )
     try:
         balances = fresh_balances_of(user, since=since)
         learn_budget_name(user)
@@ -86,11 +104,16 @@ def _sync_nightly(account: PensionAccount, balance: Balance | None) -> dict[str,
     if balance is None or balance.deleted:
         return _line(account, "missing", "The linked account is no longer in YNAB.")
     if balance.closed:
-        # Closing takes the balance to 0 whether the money is gone or just no longer followed: somebody must say.
-        return _line(account, "closed", "The linked account is closed in YNAB; its last value stands.")
+        # Closing takes the balance to 0 whether the money is gone or just no longer followed:
+        # somebody must say.
+        return _line(
+            account, "closed", "The linked account is closed in YNAB; its last value stands."
+        )
     try:
         _check_balance(balance, account)
-        outcome = take_balance_if_news(account=account, on=timezone.localdate(), value=balance.balance)
+        outcome = take_balance_if_news(
+            account=account, on=timezone.localdate(), value=balance.balance
+        )
     except (DomainError, ValidationError) as error:
         return _line(account, "failed", words_of(error))
     return _line(account, outcome)
@@ -100,7 +123,8 @@ def _check_balance(balance: Balance, account: PensionAccount) -> None:
     check_currency(balance, account.currency)
     if balance.balance < 0:
         raise DomainError(
-            f"The balance in YNAB is {balance.balance}; a pension value can't be below 0.", code="negative_balance"
+            f"The balance in YNAB is {balance.balance}; a pension value can't be below 0.",
+            code="negative_balance",
         )
 
 
@@ -109,10 +133,20 @@ def words_of(error: DomainError | ValidationError) -> str:
 
 
 def _line(account: PensionAccount, outcome: str, detail: str = "") -> dict[str, Any]:
-    return {"account_id": str(account.pk), "name": account.name, "outcome": outcome, "detail": detail}
+    return {
+        "account_id": str(account.pk),
+        "name": account.name,
+        "outcome": outcome,
+        "detail": detail,
+    }
 
 
 def _finish(run: SyncRun, outcome: Any, lines: list[dict[str, Any]], detail: str = "") -> SyncRun:
-    run.outcome, run.accounts, run.detail, run.finished_at = outcome, lines, detail[:300], timezone.now()
+    run.outcome, run.accounts, run.detail, run.finished_at = (
+        outcome,
+        lines,
+        detail[:300],
+        timezone.now(),
+    )
     run.save()
     return run

@@ -10,7 +10,11 @@ from financeproj.core.query import check_period, date_parameter
 
 def period_of(request: Request) -> tuple[date | None, date]:
     """`start` (None: from the beginning) and `end` (default and at most today)."""
-    start, end, today = date_parameter(request, "start"), date_parameter(request, "end"), timezone.localdate()
+    start, end, today = (
+        date_parameter(request, "start"),
+        date_parameter(request, "end"),
+        timezone.localdate(),
+    )
     end = min(end or today, today)
     check_period(start, end)
     return start, end

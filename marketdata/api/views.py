@@ -47,7 +47,9 @@ class CurrenciesView(APIView):
 class SearchView(APIView):
     @extend_schema(
         parameters=[
-            OpenApiParameter("q", str, required=True, description="Part of a ticker or name, or an ISIN."),
+            OpenApiParameter(
+                "q", str, required=True, description="Part of a ticker or name, or an ISIN."
+            ),
             OpenApiParameter("limit", int, default=10),
         ],
         responses=serializers.HitSerializer(many=True),
@@ -57,7 +59,11 @@ class SearchView(APIView):
         query = text_parameter(request, "q")
         limit = integer_parameter(request, "limit", minimum=1, maximum=50) or 10
         if not query or len(query) > 100:
-            raise DomainError("Search for 1 to 100 characters.", attr="q", code="required" if not query else "too_long")
+            raise DomainError(
+                "Search for 1 to 100 characters.",
+                attr="q",
+                code="required" if not query else "too_long",
+            )
         hits = services.search(user=request.user, query=query, limit=limit)
         return Response(serializers.HitSerializer(hits, many=True).data)
 
@@ -94,8 +100,9 @@ class PricesByHandView(APIView):
         responses={**dict.fromkeys((200, 201), serializers.StoredPriceSerializer), **refusals(409)},
     )
     def post(self, request: Request, ticker: str) -> Response:
-        """A price by hand, for an instrument without a source: one's own, to staff also another user's. A second one on
-        a date replaces the first (200)."""
+        """A price by hand, for an instrument without a source: one's own, to staff also another
+        user's. A second one on a date replaces the first (200).
+        """
         stock = services.instrument_to_price(user=request.user, ticker=ticker)
         form = serializers.EnteredPriceSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -119,14 +126,19 @@ def sampled(points: Sequence[Any], interval: str, day_of: Callable[[Any], date])
     """The last point of each day, ISO week or month."""
     if interval == "day":
         return list(points)
-    period = (lambda day: day.isocalendar()[:2]) if interval == "week" else (lambda day: (day.year, day.month))
+    period = (
+        (lambda day: day.isocalendar()[:2])
+        if interval == "week"
+        else (lambda day: (day.year, day.month))
+    )
     last = {period(day_of(point)): point for point in points}
     return list(last.values())
 
 
 class HistoryView(APIView):
     @extend_schema(
-        parameters=[START, END, INTERVAL], responses={200: serializers.PriceHistorySerializer, **THIRD_PARTY}
+        parameters=[START, END, INTERVAL],
+        responses={200: serializers.PriceHistorySerializer, **THIRD_PARTY},
     )
     def get(self, request: Request, ticker: str) -> Response:
         """Closes as traded and in today's shares, with splits and dividends of the same days."""
@@ -141,10 +153,14 @@ class HistoryView(APIView):
                 "currency": stock.currency,
                 "points": [
                     {"date": day, "close": plain(close), "adjusted_close": plain(adjusted)}
-                    for day, close, adjusted in sampled(found.points, interval, lambda point: point[0])
+                    for day, close, adjusted in sampled(
+                        found.points, interval, lambda point: point[0]
+                    )
                 ],
                 "splits": [{"date": day, "ratio": plain(ratio)} for day, ratio in found.splits],
-                "dividends": [{"date": day, "amount": plain(amount)} for day, amount in found.dividends],
+                "dividends": [
+                    {"date": day, "amount": plain(amount)} for day, amount in found.dividends
+                ],
                 "stale": not is_recent,
             }
         )
@@ -167,7 +183,9 @@ class RateView(APIView):
 
 
 class RateHistoryView(APIView):
-    @extend_schema(parameters=[START, END], responses={200: serializers.RateHistorySerializer, **THIRD_PARTY})
+    @extend_schema(
+        parameters=[START, END], responses={200: serializers.RateHistorySerializer, **THIRD_PARTY}
+    )
     def get(self, request: Request, **currencies: str) -> Response:
         """The rates of the days that have one."""
         start, end = period_of(request)

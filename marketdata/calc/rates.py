@@ -1,4 +1,6 @@
-"""Which stored rate stands for a pair of currencies on a day: docs/definitions.md, "Prices and rates"."""
+"""Which stored rate stands for a pair of currencies on a day: docs/definitions.md, "Prices and
+rates".
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +26,9 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class FoundRate:
-    """`date` and `stale` are those of the oldest leg; `source` is `mixed` when the legs disagree on it."""
+    """`date` and `stale` are those of the oldest leg; `source` is `mixed` when the legs disagree on
+    it.
+    """
 
     rate: Decimal
     date: date
@@ -42,10 +46,12 @@ def pairs_needed(base: str, target: str) -> Iterator[Pair]:
 
 
 def find_rate(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> FoundRate | None:
-    """Units of `target` for one `base` on `day`, by the first route whose legs are all at most 7 days old.
+    """Units of `target` for one `base` on `day`, by the first route whose legs are all at most 7
+    days old.
 
-    Routes in order: the pair, its inverse, through EUR, through USD. Failing all, the route whose oldest leg is
-    youngest, reported as stale; None where no route is known. `known` has each pair's last rate on or before `day`.
+    Routes in order: the pair, its inverse, through EUR, through USD. Failing all, the route whose
+    oldest leg is youngest, reported as stale; None where no route is known. `known` has each pair's
+    last rate on or before `day`.
     """
     if base == target:
         return FoundRate(ONE, day, "identity", stale=False)
@@ -56,7 +62,9 @@ def find_rate(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> F
     return max(found, key=lambda route: route.date, default=None)
 
 
-def _routes(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> Iterator[FoundRate | None]:
+def _routes(
+    base: str, target: str, day: date, known: Mapping[Pair, Leg]
+) -> Iterator[FoundRate | None]:
     direct, inverse = known.get((base, target)), known.get((target, base))
     yield _joined(day, direct)
     yield _joined(day, _inverted(inverse))
@@ -67,7 +75,9 @@ def _routes(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> Ite
 
 def _leg(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> Leg | None:
     """The pair or its inverse: the first that is fresh, else the younger."""
-    candidates = [leg for leg in (known.get((base, target)), _inverted(known.get((target, base)))) if leg]
+    candidates = [
+        leg for leg in (known.get((base, target)), _inverted(known.get((target, base)))) if leg
+    ]
     for leg in candidates:
         if (day - leg.date).days <= FRESH_DAYS:
             return leg

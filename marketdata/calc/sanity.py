@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE
 
-LARGEST_JUMP = Decimal("0.6")  # a move of more than 60 % in one step, without a split, waits for a second witness
+LARGEST_JUMP = Decimal(
+    "0.6"
+)  # a move of more than 60 % in one step, without a split, waits for a second witness
 CONFIRMATION = Decimal("0.2")  # the next close within 20 % is one
 
 NOT_POSITIVE = "not_positive"
@@ -18,7 +20,9 @@ Close = tuple[date, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """A price that is not believed (yet): `reason` is NOT_POSITIVE or JUMP, `previous` what it was compared with."""
+    """A price that is not believed (yet): `reason` is NOT_POSITIVE or JUMP, `previous` what it was
+    compared with.
+    """
 
     date: date
     close: Decimal | None
@@ -41,19 +45,28 @@ def is_near(price: Decimal, reference: Decimal, tolerance: Decimal) -> bool:
 
 
 def sift(
-    closes: Sequence[Close], *, splits: Sequence[Close], last: Close | None, believed: dict[date, Decimal]
+    closes: Sequence[Close],
+    *,
+    splits: Sequence[Close],
+    last: Close | None,
+    believed: dict[date, Decimal],
 ) -> tuple[list[Close], list[HeldBack]]:
     """Divide `closes` (oldest first, as traded) into those to store and those to hold back.
 
-    A jump of more than 60 % against the close before, seen through `splits`, is believed once the next close lies
-    within 20 % of it. `last` is the stored close before the first of `closes`. `believed` are the stored closes of
-    the same days: a repeated close within 20 % of it needs no second witness, and one more than 60 % away is not
-    believed whatever follows, since a source that restates for a split half-way would rewrite what was traded.
+    A jump of more than 60 % against the close before, seen through `splits`, is believed once the
+    next close lies within 20 % of it. `last` is the stored close before the first of `closes`.
+    `believed` are the stored closes of the same days: a repeated close within 20 % of it needs no
+    second witness, and one more than 60 % away is not believed whatever follows, since a source
+    that restates for a split half-way would rewrite what was traded.
     """
     kept: list[Close] = []
     held: list[HeldBack] = []
     usable = [(day, close) for day, close in closes if close > 0]
-    held += [HeldBack(day, close, NOT_POSITIVE, last[1] if last else None) for day, close in closes if close <= 0]
+    held += [
+        HeldBack(day, close, NOT_POSITIVE, last[1] if last else None)
+        for day, close in closes
+        if close <= 0
+    ]
     for position, (day, close) in enumerate(usable):
         expected = EXACT.divide(last[1], split_factor(splits, last[0], day)) if last else None
         known = believed.get(day)
@@ -73,7 +86,9 @@ def sift(
     return kept, held
 
 
-def _is_confirmed(close: Decimal, day: date, following: Sequence[Close], splits: Sequence[Close]) -> bool:
+def _is_confirmed(
+    close: Decimal, day: date, following: Sequence[Close], splits: Sequence[Close]
+) -> bool:
     return any(
         is_near(later, EXACT.divide(close, split_factor(splits, day, later_day)), CONFIRMATION)
         for later_day, later in following

@@ -8,7 +8,8 @@ WIDTH = 40
 
 
 def progress(items: Iterable[T], *, out: Any, label: Any = str) -> Iterator[T]:
-    """Hand on `items` (of known length) while a bar on `out`, if that is a terminal, shows how far it is.
+    """Hand on `items` (of known length) while a bar on `out`, if that is a terminal, shows how far
+    it is.
 
     `label` makes the text for the item at work.
     """

@@ -1,4 +1,6 @@
-"""What the market data endpoints answer: what is stored, asked for anew when it is older than the cache time."""
+"""What the market data endpoints answer: what is stored, asked for anew when it is older than the
+cache time.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -25,7 +27,13 @@ from marketdata.selectors import (
     rates_on_days,
 )
 from marketdata.services.instruments import is_ticker, learn_instrument
-from marketdata.services.refresh import PATIENCE_SECONDS, fresh_rate, obtain_rates, refresh_stocks, time_limit
+from marketdata.services.refresh import (
+    PATIENCE_SECONDS,
+    fresh_rate,
+    obtain_rates,
+    refresh_stocks,
+    time_limit,
+)
 from marketdata.sources import (
     BadAnswer,
     InstrumentInfo,
@@ -54,7 +62,9 @@ def upstream(error: SourceError) -> Exception:
 
 
 def instrument_named(*, user: Any, ticker: str) -> StockMetadata:
-    """The instrument of the path, learned from the source if it is new. Raises NotKnown or Upstream."""
+    """The instrument of the path, learned from the source if it is new. Raises NotKnown or
+    Upstream.
+    """
     ticker = ticker.strip().upper()
     if not is_ticker(ticker):
         raise NotKnown(f"{ticker} is no ticker.", code="unknown_ticker")
@@ -68,7 +78,9 @@ def instrument_named(*, user: Any, ticker: str) -> StockMetadata:
 
 
 def price_of(*, stock: StockMetadata) -> PriceNow:
-    """The latest price, stale when the source could not be asked. Raises NotKnown or Upstream when none is known."""
+    """The latest price, stale when the source could not be asked. Raises NotKnown or Upstream when
+    none is known.
+    """
     price = prices_now([stock.pk]).get(stock.pk)
     if stock.is_manual:
         if price is None:
@@ -79,7 +91,9 @@ def price_of(*, stock: StockMetadata) -> PriceNow:
     error = refresh_stocks([stock], patience=PATIENCE_SECONDS if price else None)[stock.pk]
     price = prices_now([stock.pk]).get(stock.pk)
     if price is None:
-        raise upstream(error or BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}."))
+        raise upstream(
+            error or BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
+        )
     return replace(price, stale=not is_fresh(price.fetched_at))
 
 
@@ -105,12 +119,16 @@ def _checked(*currencies: str) -> list[str]:
     codes = [currency.upper() for currency in currencies]
     for code in codes:
         if not is_currency(code):
-            raise NotKnown(f"{code} is not a currency in circulation (ISO 4217).", code="unknown_currency")
+            raise NotKnown(
+                f"{code} is not a currency in circulation (ISO 4217).", code="unknown_currency"
+            )
     return codes
 
 
 def _is_stale(rate: RateNow, error: SourceError | None) -> bool:
-    """Whether the rate is old, or its source could not be asked; an offline one, or none, need not be."""
+    """Whether the rate is old, or its source could not be asked; an offline one, or none, need not
+    be.
+    """
     needs_nobody = rate.source == "identity" or registry().is_offline(rate.source)
     return rate.stale or (error is not None and not needs_nobody)
 
@@ -126,8 +144,12 @@ def rate_of(*, base: str, target: str) -> RateNow:
     return replace(rate, stale=_is_stale(rate, error))
 
 
-def rates_between(*, base: str, target: str, start: date | None, end: date) -> tuple[str, str, RateHistory, bool]:
-    """(base, target, the stored rates of the days from `start` to `end`, stale), asked for if the pair is not fresh."""
+def rates_between(
+    *, base: str, target: str, start: date | None, end: date
+) -> tuple[str, str, RateHistory, bool]:
+    """(base, target, the stored rates of the days from `start` to `end`, stale), asked for if the
+    pair is not fresh.
+    """
     base, target = _checked(base, target)
     latest, error = fresh_rate(base, target)
     if latest is None:
@@ -146,15 +168,21 @@ def exchange_rate_for_trade(*, base: str, target: str, day: date) -> Decimal | N
     return exchange_rates_for_import([(base, target, day)])[base, target, day]
 
 
-def exchange_rates_for_import(wanted: Iterable[tuple[str, str, date]]) -> dict[tuple[str, str, date], Decimal | None]:
-    """The same for many (base, target, day) within one time limit, in a constant number of queries."""
+def exchange_rates_for_import(
+    wanted: Iterable[tuple[str, str, date]],
+) -> dict[tuple[str, str, date], Decimal | None]:
+    """The same for many (base, target, day) within one time limit, in a constant number of
+    queries.
+    """
     wanted = list(wanted)
     obtain_rates(wanted)
     found = rates_on_days(wanted)
-    return {one: rate.rate if (rate := found.get(one)) and not rate.stale else None for one in wanted}
+    return {
+        one: rate.rate if (rate := found.get(one)) and not rate.stale else None for one in wanted
+    }
 
 
-# --- Search -------------------------------------------------------------------------------------------------------
+# --- Search ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +201,14 @@ def search(*, user: Any, query: str, limit: int) -> list[Hit]:
     """Known instruments first, then the sources'; the database alone while they cannot be asked."""
     query = query.strip()
     hits = [
-        Hit(stock.ticker, stock.company_name, stock.exchange, stock.asset_type, stock.currency, stock.source)
+        Hit(
+            stock.ticker,
+            stock.company_name,
+            stock.exchange,
+            stock.asset_type,
+            stock.currency,
+            stock.source,
+        )
         for stock in known_instruments(user=user, query=query, limit=limit)
     ]
     seen = {hit.ticker for hit in hits}

@@ -13,7 +13,8 @@ from financeproj.core.rows import insert_rows
 
 
 def check_entered(row: Any, *, day: str = "date") -> None:
-    """Validate a row of a person's hand, of which `day` is the field of its date. Raises ValidationError.
+    """Validate a row of a person's hand, of which `day` is the field of its date. Raises
+    ValidationError.
 
     Not after today: what a source says may be a day ahead of us, where its exchange is.
     """
@@ -34,12 +35,18 @@ def put_days(
     known: Container[date],
     source: str,
 ) -> None:
-    """Make the rows of these days so. `owner` is the foreign key to what is locked, `known` the days that have a row.
+    """Make the rows of these days so. `owner` is the foreign key to what is locked, `known` the
+    days that have a row.
 
-    New rows, thousands with a first history, go in without a model instance each: everybody waits meanwhile on SQLite.
+    New rows, thousands with a first history, go in without a model instance each: everybody waits
+    meanwhile on SQLite.
     """
     fields = [model._meta.get_field(name) for name in (owner, "date", column, "source")]
-    insert_rows(model, fields, ((owner_id, day, value, source) for day, value in values.items() if day not in known))
+    insert_rows(
+        model,
+        fields,
+        ((owner_id, day, value, source) for day, value in values.items() if day not in known),
+    )
     model.objects.all().as_service().bulk_create(
         [
             model(**{f"{owner}_id": owner_id, column: value}, date=day, source=source)

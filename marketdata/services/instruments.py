@@ -17,7 +17,14 @@ from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
 from marketdata.services.prices import record_history
 from marketdata.services.refresh import QUOTE_WINDOW, time_limit
-from marketdata.sources import History, InstrumentInfo, SourceError, SourceTimeout, UnknownTicker, registry
+from marketdata.sources import (
+    History,
+    InstrumentInfo,
+    SourceError,
+    SourceTimeout,
+    UnknownTicker,
+    registry,
+)
 
 TICKER = re.compile(r"[A-Z0-9.^=_&+-]{1,40}")
 
@@ -26,12 +33,15 @@ def is_ticker(text: str) -> bool:
     return TICKER.fullmatch(text) is not None
 
 
-def instrument_for_trade(*, user: Any, ticker: str, currency: str | None, company_name: str = "") -> StockMetadata:
-    """The instrument that the user means by `ticker`, made if it is new; the source is asked only then.
+def instrument_for_trade(
+    *, user: Any, ticker: str, currency: str | None, company_name: str = ""
+) -> StockMetadata:
+    """The instrument that the user means by `ticker`, made if it is new; the source is asked only
+    then.
 
-    Raises DomainError: `unknown_ticker` when the source says so and no currency is given, `currency_required` when
-    it cannot be asked and none is given, `currency_mismatch` when the given one is not the instrument's. Not to be
-    called inside a transaction.
+    Raises DomainError: `unknown_ticker` when the source says so and no currency is given,
+    `currency_required` when it cannot be asked and none is given, `currency_mismatch` when the
+    given one is not the instrument's. Not to be called inside a transaction.
     """
     found = instruments_for_import(user=user, wanted=[(ticker, currency, company_name)])[ticker]
     if isinstance(found, DomainError):
@@ -44,11 +54,13 @@ def instruments_for_import(
 ) -> dict[str, StockMetadata | DomainError]:
     """The same for many (ticker, currency, company name), the sources asked within one time limit.
 
-    Keyed by the ticker as given. In a dry run new instruments are not stored; those that no source has described are
-    so only with their first trade (`keep_instruments`).
+    Keyed by the ticker as given. In a dry run new instruments are not stored; those that no source
+    has described are so only with their first trade (`keep_instruments`).
     """
     # Others than ASCII's letters are no ticker's: ß must not become SS.
-    keys = {ticker: ticker.strip().upper() if ticker.isascii() else ticker for ticker, _, _ in wanted}
+    keys = {
+        ticker: ticker.strip().upper() if ticker.isascii() else ticker for ticker, _, _ in wanted
+    }
     currencies: dict[str, str | None] = {}
     names: dict[str, str] = {}
     results: dict[str, StockMetadata | DomainError] = {}
@@ -56,14 +68,18 @@ def instruments_for_import(
         key = keys[ticker]
         if not is_ticker(key):
             results[key] = DomainError(
-                "A ticker has up to 40 letters, digits and . - = ^ _ & +", attr="ticker", code="invalid"
+                "A ticker has up to 40 letters, digits and . - = ^ _ & +",
+                attr="ticker",
+                code="invalid",
             )
         elif currency and currencies.get(key) and currencies[key] != currency:
             results[key] = _mismatch(key, currencies[key] or "", currency)
         currencies[key] = currencies.get(key) or currency
         names[key] = names.get(key) or company_name
     visible = instruments_visible_to(user).order_by(F("owner").desc(nulls_first=True))
-    known = {stock.ticker: stock for stock in visible.filter(ticker__in=currencies)}  # the user's own come last and win
+    known = {
+        stock.ticker: stock for stock in visible.filter(ticker__in=currencies)
+    }  # the user's own come last and win
     for key, currency in currencies.items():
         if key not in results and key in known:
             stock = known[key]
@@ -79,7 +95,9 @@ def instruments_for_import(
 
 
 def _mismatch(ticker: str, has: str, given: str) -> DomainError:
-    return DomainError(f"{ticker} is in {has}, not in {given}.", attr="currency", code="currency_mismatch")
+    return DomainError(
+        f"{ticker} is in {has}, not in {given}.", attr="currency", code="currency_mismatch"
+    )
 
 
 def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
@@ -132,7 +150,9 @@ def _made(
     found: StockMetadata | None,
     dry_run: bool,
 ) -> StockMetadata | DomainError:
-    """The instrument after the source's `answer`; `found` is what somebody else stored if the source told nothing."""
+    """The instrument after the source's `answer`; `found` is what somebody else stored if the
+    source told nothing.
+    """
     if isinstance(answer, UnknownTicker):
         if not currency:
             return DomainError(
@@ -141,7 +161,11 @@ def _made(
                 code="unknown_ticker",
             )
         return StockMetadata(
-            ticker=ticker, currency=currency, company_name=company_name, source=StockMetadata.MANUAL, owner=user
+            ticker=ticker,
+            currency=currency,
+            company_name=company_name,
+            source=StockMetadata.MANUAL,
+            owner=user,
         )
     source = registry().source_for(ticker).name
     if isinstance(answer, SourceError) or not answer.info.currency:
@@ -180,10 +204,11 @@ def described(info: InstrumentInfo, ticker: str, source: str) -> StockMetadata:
 
 
 def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
-    """The instrument priced by hand that `ticker` (in any case) means to whoever enters a price for it.
+    """The instrument priced by hand that `ticker` (in any case) means to whoever enters a price for
+    it.
 
-    To staff it is another user's where they have none of their own. Raises NotKnown, and Conflict: `not_manual`, or
-    `ambiguous_ticker` where several users have one.
+    To staff it is another user's where they have none of their own. Raises NotKnown, and Conflict:
+    `not_manual`, or `ambiguous_ticker` where several users have one.
     """
     ticker = ticker.strip().upper()
     found = None
@@ -201,7 +226,9 @@ def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
     if found is None:
         raise NotKnown(f"There is no instrument {ticker}.", code="unknown_ticker")
     if not found.is_manual:
-        raise Conflict(f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual")
+        raise Conflict(
+            f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual"
+        )
     return found
 
 
@@ -210,7 +237,9 @@ def shared_instrument(ticker: str) -> StockMetadata | None:
 
 
 def learn_instrument(*, ticker: str, seconds: float) -> StockMetadata:
-    """The shared instrument of `ticker`, asked for and stored with its latest prices. Raises SourceError."""
+    """The shared instrument of `ticker`, asked for and stored with its latest prices. Raises
+    SourceError.
+    """
     source = registry().source_for(ticker)
     start = timezone.localdate() - QUOTE_WINDOW
 
@@ -229,7 +258,9 @@ def learn_instrument(*, ticker: str, seconds: float) -> StockMetadata:
         )
         until = time.monotonic() + seconds
         gateway.ask(call, seconds=seconds)
-        if shared_instrument(ticker) is None:  # who was asking for the same just now did not store it
+        if (
+            shared_instrument(ticker) is None
+        ):  # who was asking for the same just now did not store it
             gateway.ask(call, seconds=max(0.0, until - time.monotonic()))
     found = shared_instrument(ticker)
     if found is None:
@@ -257,7 +288,9 @@ def _stored(stock: StockMetadata) -> StockMetadata:
 
 
 def note_isin(*, stock_id: UUID, isin: str) -> None:
-    """Keep the ISIN that a statement gives an instrument without one, and the country in it. A wrong one is ignored."""
+    """Keep the ISIN that a statement gives an instrument without one, and the country in it. A
+    wrong one is ignored.
+    """
     isin = isin.strip().upper()
     if not is_isin(isin):
         return
@@ -269,7 +302,9 @@ def note_isin(*, stock_id: UUID, isin: str) -> None:
 
 
 def is_isin(text: str) -> bool:
-    """Whether `text` is an ISIN with the right check digit: letters count as 10 to 35, then Luhn (ISO 6166)."""
+    """Whether `text` is an ISIN with the right check digit: letters count as 10 to 35, then Luhn
+    (ISO 6166).
+    """
     if not re.fullmatch(r"[A-Z]{2}[A-Z0-9]{9}[0-9]", text):
         return False
     digits = [int(digit) for character in text for digit in str(int(character, 36))]
@@ -278,10 +313,12 @@ def is_isin(text: str) -> bool:
 
 
 def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
-    """Store those of which only the user tells, in the transaction of their first trade: of a refused trade nothing
-    stays, least of all a currency that everybody else would have to agree with. Three queries.
+    """Store those of which only the user tells, in the transaction of their first trade: of a
+    refused trade nothing stays, least of all a currency that everybody else would have to agree
+    with. Three queries.
 
-    Raises Conflict when another request stores one at this moment, unless that is the same shared instrument.
+    Raises Conflict when another request stores one at this moment, unless that is the same shared
+    instrument.
     """
     new = [stock for stock in stocks if stock._state.adding]
     if not new:
@@ -297,7 +334,9 @@ def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
             continue
         if stock.owner_id or theirs.currency != stock.currency:
             stock._state.adding = True
-            raise Conflict(f"{stock.ticker} is being added by another request. Try again.", attr="ticker")
+            raise Conflict(
+                f"{stock.ticker} is being added by another request. Try again.", attr="ticker"
+            )
         stock.pk = theirs.pk
         stock.refresh_from_db()
 
@@ -308,20 +347,29 @@ def delete_instrument(*, stock: StockMetadata) -> None:
         with transaction.atomic():
             stock.delete()
     except ProtectedError as error:
-        raise Conflict(f"{stock.ticker} is in a portfolio.", attr="ticker", code="in_use") from error
+        raise Conflict(
+            f"{stock.ticker} is in a portfolio.", attr="ticker", code="in_use"
+        ) from error
 
 
 @transaction.atomic
 def save_instrument(row: StockMetadata) -> None:
     """Store an instrument as a person described it.
 
-    Raises ValidationError, and DomainError (`currency_fixed`) for another currency once it was traded.
+    Raises ValidationError, and DomainError (`currency_fixed`) for another currency once it was
+    traded.
     """
     row.full_clean()
     before = StockMetadata.objects.select_for_update().filter(pk=row.pk).first()
-    if before and before.currency != row.currency and row.holdings.filter(transactions__isnull=False).exists():
+    if (
+        before
+        and before.currency != row.currency
+        and row.holdings.filter(transactions__isnull=False).exists()
+    ):
         raise DomainError(
-            f"The currency of {row.ticker} is fixed: it was traded.", attr="currency", code="currency_fixed"
+            f"The currency of {row.ticker} is fixed: it was traded.",
+            attr="currency",
+            code="currency_fixed",
         )
     row.version = before.version + 1 if before else 0
     row.save()

@@ -33,17 +33,21 @@ def _bump(pair: CurrencyPair) -> None:
 
 
 @transaction.atomic
-def record_rates(*, base: str, target: str, rates: Sequence[tuple[date, Decimal]], source: str) -> int:
+def record_rates(
+    *, base: str, target: str, rates: Sequence[tuple[date, Decimal]], source: str
+) -> int:
     """Store units of `target` for one `base` by day; returns how many rows changed. Safe to repeat.
 
-    An offline source's fill days without a rate; those of a source over the network replace an offline one's, and
-    nothing replaces one by hand.
+    An offline source's fill days without a rate; those of a source over the network replace an
+    offline one's, and nothing replaces one by hand.
     """
     wanted = {day: stored(rate) for day, rate in rates if rate > 0}
     pair = locked_pair(base, target)
     known: dict[date, tuple[Decimal, str]] = {}
     if wanted:
-        rows = HistoricalExchangeRate.objects.filter(pair=pair, date__gte=min(wanted), date__lte=max(wanted))
+        rows = HistoricalExchangeRate.objects.filter(
+            pair=pair, date__gte=min(wanted), date__lte=max(wanted)
+        )
         known = {day: (rate, by) for day, rate, by in rows.values_list("date", "rate", "source")}
     rank = _rank(source)
     changed = {
@@ -61,7 +65,9 @@ def record_rates(*, base: str, target: str, rates: Sequence[tuple[date, Decimal]
 
 @transaction.atomic
 def save_rate(row: HistoricalExchangeRate) -> None:
-    """Store one rate as a person entered it, so that no source overwrites it. Raises ValidationError."""
+    """Store one rate as a person entered it, so that no source overwrites it. Raises
+    ValidationError.
+    """
     row.source = MANUAL
     check_entered(row)
     before = HistoricalExchangeRate.objects.filter(pk=row.pk).first() if row.pk else None

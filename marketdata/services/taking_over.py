@@ -31,7 +31,8 @@ Sourced = tuple[date, Decimal, str]
 
 @transaction.atomic
 def take_over_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
-    """The instrument here of the same ticker and owner, else `row`, stored as it is; and whether it was here.
+    """The instrument here of the same ticker and owner, else `row`, stored as it is; and whether it
+    was here.
 
     Raises DomainError (`currency_mismatch`) where the one here is in another currency.
     """
@@ -53,17 +54,32 @@ def take_over_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
 
 def take_over_prices(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     """Store closes of days that have none."""
-    _fill(HistoricalStockPrice, stock, rows, lambda new, source: record_prices(stock=stock, closes=new, source=source))
+    _fill(
+        HistoricalStockPrice,
+        stock,
+        rows,
+        lambda new, source: record_prices(stock=stock, closes=new, source=source),
+    )
 
 
 def take_over_splits(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     """Store splits of days that have none; they are booked as any other."""
-    _fill(StockSplit, stock, rows, lambda new, source: record_splits(stock=stock, splits=new, source=source))
+    _fill(
+        StockSplit,
+        stock,
+        rows,
+        lambda new, source: record_splits(stock=stock, splits=new, source=source),
+    )
 
 
 def take_over_dividends(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     """Store dividends of days that have none."""
-    _fill(StockDividend, stock, rows, lambda new, source: record_dividends(stock=stock, dividends=new, source=source))
+    _fill(
+        StockDividend,
+        stock,
+        rows,
+        lambda new, source: record_dividends(stock=stock, dividends=new, source=source),
+    )
 
 
 def _fill(
@@ -78,7 +94,9 @@ def _fill(
 
 
 def _record_unknown(
-    known: set[date], rows: Sequence[Sourced], record: Callable[[list[tuple[date, Decimal]], str], Any]
+    known: set[date],
+    rows: Sequence[Sourced],
+    record: Callable[[list[tuple[date, Decimal]], str], Any],
 ) -> None:
     for source, group in groupby(rows, key=lambda row: row[2]):
         if new := [(day, value) for day, value, _ in group if day not in known]:
@@ -95,8 +113,12 @@ def take_over_quote(*, row: StockQuote) -> None:
 
 
 @transaction.atomic
-def take_over_rates(*, base: str, target: str, rows: Sequence[Sourced], fetched_at: datetime | None) -> None:
-    """Store rates of days that have none. `fetched_at`: when a source was asked for the pair, unless known here."""
+def take_over_rates(
+    *, base: str, target: str, rows: Sequence[Sourced], fetched_at: datetime | None
+) -> None:
+    """Store rates of days that have none. `fetched_at`: when a source was asked for the pair,
+    unless known here.
+    """
     held = CurrencyPair.objects.filter(base=base, target=target).first()
     asked_at = held.fetched_at if held else fetched_at
     if rows:

@@ -1,4 +1,5 @@
-"""What each endpoint answers under each fault of Yahoo's, with and without something stored; and after the fault.
+"""What each endpoint answers under each fault of Yahoo's, with and without something stored; and
+after the fault.
 
 The real yfinance speaks to a local server here.
 """
@@ -20,7 +21,15 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 3, 22, 0, tzinfo=UTC)  # a Tuesday, New York has closed
 
 # What a fault means where nothing is stored.
-COLD = {"429": 503, "500": 503, "drop": 503, "hang": 504, "garbage": 502, "empty": 502, "nulls": 502}
+COLD = {
+    "429": 503,
+    "500": 503,
+    "drop": 503,
+    "hang": 504,
+    "garbage": 502,
+    "empty": 502,
+    "nulls": 502,
+}
 CODES = {503: "upstream_unavailable", 504: "upstream_timeout", 502: "upstream_bad_answer"}
 # How long until the next call is answered: the pause after a 429, else at once.
 RECOVERY = {"429": timedelta(seconds=62)}
@@ -36,7 +45,9 @@ def market(yahoo, settings):
     with time_machine.travel(NOW) as clock:
         yahoo.clock = clock
         yahoo.list("ACME", [float(100 + n) for n in range(30)], name="Acme Corporation")
-        yahoo.list_rate("BHD", "KWD", [0.8151, 0.8152, 0.8153])  # currencies that the ECB does not quote
+        yahoo.list_rate(
+            "BHD", "KWD", [0.8151, 0.8152, 0.8153]
+        )  # currencies that the ECB does not quote
         yield yahoo
 
 
@@ -54,7 +65,9 @@ def over(market, settings, fault):
 
 
 def stored(api, market):
-    """Ask for everything once, then let it grow older than the cache time and the market move on."""
+    """Ask for everything once, then let it grow older than the cache time and the market move
+    on.
+    """
     for url in (PRICE, HISTORY, RATE):
         assert api.get(url).status_code == 200
     market.clock.shift(timedelta(days=1))
@@ -111,15 +124,25 @@ def test_a_stored_history_is_answered_as_stale_and_then_fresh(api, market, setti
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_stored_rate_and_its_history_are_answered_as_stale_and_then_fresh(api, market, settings, fault):
+def test_a_stored_rate_and_its_history_are_answered_as_stale_and_then_fresh(
+    api, market, settings, fault
+):
     stored(api, market)
     strike(market, settings, fault)
     for url in (RATE, RATES):
         answer = api.get(url)
-        assert (answer.status_code, answer.json()["stale"], answer.json()["source"]) == (200, True, "yahoo")
+        assert (answer.status_code, answer.json()["stale"], answer.json()["source"]) == (
+            200,
+            True,
+            "yahoo",
+        )
     over(market, settings, fault)
     answer = api.get(RATE)
-    assert (answer.status_code, answer.json()["stale"], answer.json()["rate"]) == (200, False, 0.8154)
+    assert (answer.status_code, answer.json()["stale"], answer.json()["rate"]) == (
+        200,
+        False,
+        0.8154,
+    )
     answer = api.get(RATES)
     assert answer.json()["points"][-1] == {"date": "2026-03-04", "rate": 0.8154}
 
@@ -141,7 +164,11 @@ def test_search_works_from_the_database_alone(api, market, settings, fault):
 def test_a_currency_that_the_ecb_quotes_has_a_rate_under_every_fault(api, market, settings, fault):
     strike(market, settings, fault)
     answer = api.get("/api/v1/exchange-rates/USD/NOK")
-    assert (answer.status_code, answer.json()["source"], answer.json()["stale"]) == (200, "ecb", False)
+    assert (answer.status_code, answer.json()["source"], answer.json()["stale"]) == (
+        200,
+        "ecb",
+        False,
+    )
     assert answer.json()["date"] == "2026-03-03"
 
 
@@ -185,7 +212,9 @@ def test_one_limited_symbol_closes_yahoo_for_all(api, market):
 
 
 @pytest.mark.parametrize(("asked_for", "seconds"), [(None, 60), ("40", 40), ("7200", 3600)])
-def test_whoever_meets_the_first_429_is_told_how_long_nobody_is_asked(api, market, asked_for, seconds):
+def test_whoever_meets_the_first_429_is_told_how_long_nobody_is_asked(
+    api, market, asked_for, seconds
+):
     market.fault, market.retry_after = "429", asked_for
     first, second = (api.get(PRICE) for _ in range(2))
     for answer in (first, second):
@@ -241,7 +270,11 @@ def test_a_doubtful_price_is_asked_for_once_in_the_cache_time_like_any_other(api
     market.listed["ACME"].closes[date(2026, 3, 4)] = 1.4
     for _ in range(5):
         answer = api.get(PRICE)
-        assert (answer.status_code, answer.json()["stale"], answer.json()["price"]) == (200, True, 129)
+        assert (answer.status_code, answer.json()["stale"], answer.json()["price"]) == (
+            200,
+            True,
+            129,
+        )
     assert market.asked("chart") == 1
     market.listed["ACME"].closes[date(2026, 3, 4)] = 140.0
     market.clock.shift(timedelta(minutes=16))

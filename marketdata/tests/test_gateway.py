@@ -1,4 +1,6 @@
-"""Single flight, deadline, circuit breaker and rate limit, with calls of our own instead of a third party's."""
+"""Single flight, deadline, circuit breaker and rate limit, with calls of our own instead of a third
+party's.
+"""
 
 import threading
 import time
@@ -11,14 +13,22 @@ from django.db import connections
 from financeproj.core import locks
 from marketdata import gateway
 from marketdata.gateway import Call, CircuitOpen, Party, TooBusy, ask, ask_all
-from marketdata.sources import BadAnswer, RateLimited, SourceTimeout, SourceUnavailable, UnknownTicker
+from marketdata.sources import (
+    BadAnswer,
+    RateLimited,
+    SourceTimeout,
+    SourceUnavailable,
+    UnknownTicker,
+)
 from tests.timing import SLACK
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 class Third:
-    """A third party of the test's own: what it answers, how long it takes, how often it was asked."""
+    """A third party of the test's own: what it answers, how long it takes, how often it was
+    asked.
+    """
 
     def __init__(self, name="third", **limits):
         self.party = Party(name, **{"calls_per_second": 1000, "burst": 1000, **limits})
@@ -186,7 +196,8 @@ def test_no_more_than_half_of_the_threads_wait(third):
     third.gate = threading.Event()
     with ThreadPoolExecutor(8) as pool:
         waiting = [
-            pool.submit(in_thread(lambda key: ask(third.call(key), seconds=10)), f"k{number}") for number in range(4)
+            pool.submit(in_thread(lambda key: ask(third.call(key), seconds=10)), f"k{number}")
+            for number in range(4)
         ]
         until = time.monotonic() + 5
         while third.asked < 4 and time.monotonic() < until:
@@ -233,7 +244,13 @@ def test_one_slow_thing_does_not_hold_up_the_others(third):
         return key
 
     calls = [
-        Call(str(n), third.party, lambda n=n: run(str(n)), lambda a: third.kept.update({a: a}), lambda: False)
+        Call(
+            str(n),
+            third.party,
+            lambda n=n: run(str(n)),
+            lambda a: third.kept.update({a: a}),
+            lambda: False,
+        )
         for n in range(12)
     ]
     outcomes = ask_all(calls, seconds=2)
@@ -242,7 +259,7 @@ def test_one_slow_thing_does_not_hold_up_the_others(third):
     assert len(third.kept) == 11
 
 
-# --- The circuit --------------------------------------------------------------------------------------------------
+# --- The circuit ----------------------------------------------------------------------------------
 
 
 def test_the_first_429_opens_the_circuit_for_a_minute(third):
@@ -276,7 +293,9 @@ def test_each_probe_that_is_limited_doubles_the_pause_up_to_an_hour(third):
             pauses.append(third.circuit["retry_after_seconds"])
             clock.shift(pauses[-1] + 40)
     expected = [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
-    assert [round(pause / base, 1) for pause, base in zip(pauses, expected, strict=True)] == [1.0] * 9
+    assert [round(pause / base, 1) for pause, base in zip(pauses, expected, strict=True)] == [
+        1.0
+    ] * 9
     assert all(pause >= base for pause, base in zip(pauses, expected, strict=True))
 
 
@@ -353,7 +372,7 @@ def test_an_error_of_the_code_itself_is_a_bad_answer_and_counts(third):
     assert third.circuit["failures"] == 1
 
 
-# --- The rate limit -----------------------------------------------------------------------------------------------
+# --- The rate limit -------------------------------------------------------------------------------
 
 
 def test_after_the_burst_calls_wait_for_their_turn():
@@ -379,7 +398,7 @@ def test_a_turn_too_far_away_is_not_waited_for():
     del gateway.parties["limited"]
 
 
-# --- Without the shared cache -------------------------------------------------------------------------------------
+# --- Without the shared cache ---------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -401,7 +420,9 @@ def no_shared_cache(settings, monkeypatch):
         monkeypatch.setattr(locks, "_change_embedded", refuse)
 
 
-def test_a_fault_of_the_shared_cache_keeps_every_limit_within_the_process(third, no_shared_cache, monkeypatch):
+def test_a_fault_of_the_shared_cache_keeps_every_limit_within_the_process(
+    third, no_shared_cache, monkeypatch
+):
     monkeypatch.setattr(gateway, "_waiting", threading.BoundedSemaphore(20))
     third.gate = threading.Event()
     threading.Timer(0.3, third.gate.set).start()

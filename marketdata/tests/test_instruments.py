@@ -9,7 +9,12 @@ import time_machine
 from financeproj.core.errors import Conflict, DomainError
 from marketdata.models import StockMetadata
 from marketdata.selectors import instrument_for, prices_now
-from marketdata.services import instrument_for_trade, instruments_for_import, keep_instruments, note_isin
+from marketdata.services import (
+    instrument_for_trade,
+    instruments_for_import,
+    keep_instruments,
+    note_isin,
+)
 from marketdata.tests.factories import instrument
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +40,11 @@ def refused(user, ticker="ACME", currency=None):
 def test_a_new_ticker_becomes_a_shared_instrument_with_its_price(user, other_user, market):
     made = instrument_for_trade(user=user, ticker=" acme ", currency=None)
     assert (made.ticker, made.currency, made.source, made.owner) == ("ACME", "USD", "yahoo", None)
-    assert (made.company_name, made.exchange, made.asset_type) == ("Acme Corporation", "NYSE", "stock")
+    assert (made.company_name, made.exchange, made.asset_type) == (
+        "Acme Corporation",
+        "NYSE",
+        "stock",
+    )
     assert prices_now([made.pk])[made.pk].price == D(101)
     assert instrument_for_trade(user=other_user, ticker="ACME", currency="USD") == made
     assert market.asked("chart") == 1
@@ -55,7 +64,12 @@ def test_a_currency_that_contradicts_the_instruments_is_refused(user, market):
 def test_an_unknown_ticker_needs_a_currency_and_is_then_priced_by_hand(user, other_user, market):
     assert refused(user, "CABIN") == ("unknown_ticker", "ticker")
     made = instrument_for_trade(user=user, ticker="CABIN", currency="NOK", company_name="Our cabin")
-    assert (made.source, made.owner, made.currency, made.company_name) == ("manual", user, "NOK", "Our cabin")
+    assert (made.source, made.owner, made.currency, made.company_name) == (
+        "manual",
+        user,
+        "NOK",
+        "Our cabin",
+    )
     assert instrument_for(user=user, ticker="cabin") is None  # stored with its first trade
     keep_instruments(stocks=[made])
     assert instrument_for(user=user, ticker="cabin") == made
@@ -77,9 +91,13 @@ def test_while_the_source_cannot_be_asked_a_currency_is_required(user, market, s
     assert prices_now([made.pk]) == {}
 
 
-def test_an_instrument_that_two_users_tell_of_at_once_is_one_if_they_agree(user, other_user, market):
+def test_an_instrument_that_two_users_tell_of_at_once_is_one_if_they_agree(
+    user, other_user, market
+):
     market.fault = "500"
-    made, same = (instrument_for_trade(user=one, ticker="ACME", currency="USD") for one in (user, other_user))
+    made, same = (
+        instrument_for_trade(user=one, ticker="ACME", currency="USD") for one in (user, other_user)
+    )
     other = instrument_for_trade(user=other_user, ticker="ACME", currency="NOK")
     for one in (made, same):
         keep_instruments(stocks=[one])
@@ -108,11 +126,20 @@ def test_an_import_asks_for_all_new_tickers_within_one_time_limit(user, market, 
     market.list("SLOW", [1.0])
     market.faults["SLOW"] = "hang"
     begun = datetime.now(UTC)
-    wanted = [("acme", None, ""), ("KNOWN", None, ""), ("KNOWN", "SEK", ""), ("SLOW", None, ""), ("NOSUCH", None, "")]
+    wanted = [
+        ("acme", None, ""),
+        ("KNOWN", None, ""),
+        ("KNOWN", "SEK", ""),
+        ("SLOW", None, ""),
+        ("NOSUCH", None, ""),
+    ]
     wanted += [("MINE", "NOK", "By hand"), ("VOD.L", "USD", ""), ("A B", "NOK", "")]
     found = instruments_for_import(user=user, wanted=wanted)
     assert (datetime.now(UTC) - begun).total_seconds() < 2
-    told = {ticker: one.code if isinstance(one, DomainError) else one.source for ticker, one in found.items()}
+    told = {
+        ticker: one.code if isinstance(one, DomainError) else one.source
+        for ticker, one in found.items()
+    }
     assert told == {
         "acme": "yahoo",
         "KNOWN": "yahoo",
@@ -130,7 +157,9 @@ def test_a_file_that_contradicts_itself_is_told(user, market):
 
 
 def test_a_dry_run_stores_no_instrument(user, market):
-    found = instruments_for_import(user=user, wanted=[("ACME", None, ""), ("CABIN", "NOK", "")], dry_run=True)
+    found = instruments_for_import(
+        user=user, wanted=[("ACME", None, ""), ("CABIN", "NOK", "")], dry_run=True
+    )
     assert (found["ACME"].currency, found["CABIN"].source) == ("USD", "manual")
     assert not StockMetadata.objects.exists()
 

@@ -28,7 +28,7 @@ def code_of(answer):
     return answer.json()["errors"][0]["code"]
 
 
-# --- price --------------------------------------------------------------------------------------------------------
+# --- price ----------------------------------------------------------------------------------------
 
 
 def test_a_price_carries_its_change_and_where_it_is_from(api, yahoo, evening):
@@ -55,7 +55,11 @@ def test_tickers_with_signs_go_through_the_urls(api, yahoo, evening, ticker):
     yahoo.list(ticker, [10.0, 11.0], currency="NOK")
     for path in (quote(ticker), quote(ticker.lower(), safe="")):
         answer = api.get(f"/api/v1/stocks/{path}/price")
-        assert (answer.status_code, answer.json()["ticker"], answer.json()["price"]) == (200, ticker, 11)
+        assert (answer.status_code, answer.json()["ticker"], answer.json()["price"]) == (
+            200,
+            ticker,
+            11,
+        )
     assert api.get(f"/api/v1/stocks/{quote(ticker)}/history").json()["ticker"] == ticker
     assert StockMetadata.objects.count() == 1
 
@@ -68,7 +72,9 @@ def test_tickers_with_signs_go_through_the_urls(api, yahoo, evening, ticker):
         ("ILA", "ILS", "Asia/Jerusalem"),
     ],
 )
-def test_prices_in_hundredths_are_told_in_the_major_unit(api, yahoo, evening, quoted, currency, zone):
+def test_prices_in_hundredths_are_told_in_the_major_unit(
+    api, yahoo, evening, quoted, currency, zone
+):
     evening.move_to("2026-03-03T17:30Z")
     yahoo.list("PENNY", [7345.0, 7351.5], currency=quoted, zone=zone, dividends={TUESDAY: 25.0})
     price = api.get("/api/v1/stocks/PENNY/price").json()
@@ -87,7 +93,14 @@ def test_a_ticker_that_nobody_knows_is_404(api, yahoo, ticker):
 
 
 @pytest.mark.parametrize(
-    "path", ["stocks/ACME/price", "stocks/ACME/history", "stocks/search?q=a", "exchange-rates/USD/NOK", "currencies"]
+    "path",
+    [
+        "stocks/ACME/price",
+        "stocks/ACME/history",
+        "stocks/search?q=a",
+        "exchange-rates/USD/NOK",
+        "currencies",
+    ],
 )
 def test_nothing_is_told_without_a_sign_in(anonymous, db, path):
     assert anonymous.get(f"/api/v1/{path}").status_code == 401
@@ -112,7 +125,12 @@ def test_the_previous_close_is_of_the_day_before_the_price_and_in_its_shares(api
     stock = with_closes(instrument(), {date(2026, 2, 27): 380, date(2026, 3, 2): 400})
     with_quote(with_splits(stock, {TUESDAY: 4}), 101, TUESDAY)
     body = api.get("/api/v1/stocks/ACME/price").json()
-    assert (body["price"], body["previous_close"], body["change"], body["change_pct"]) == (101, 100, 1, 0.01)
+    assert (body["price"], body["previous_close"], body["change"], body["change_pct"]) == (
+        101,
+        100,
+        1,
+        0.01,
+    )
 
 
 def test_a_demo_price_needs_nobody(api, evening):
@@ -121,7 +139,7 @@ def test_a_demo_price_needs_nobody(api, evening):
     assert 5 <= first["price"] <= 500
 
 
-# --- history ------------------------------------------------------------------------------------------------------
+# --- history --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -146,13 +164,21 @@ def test_a_history_has_closes_as_traded_and_in_todays_shares(api, split_history)
     ]
     assert len(body["points"]) == 10
     assert body["splits"] == [{"date": "2026-02-25", "ratio": 4}]
-    assert body["dividends"] == [{"date": "2026-02-19", "amount": 0.8}, {"date": "2026-03-02", "amount": 0.25}]
+    assert body["dividends"] == [
+        {"date": "2026-02-19", "amount": 0.8},
+        {"date": "2026-03-02", "amount": 0.25},
+    ]
     assert (body["ticker"], body["currency"], body["stale"]) == ("FOUR", "USD", False)
 
 
 def test_a_period_cuts_points_and_events(api, split_history):
     body = api.get("/api/v1/stocks/FOUR/history?start=2026-02-20&end=2026-02-25").json()
-    assert [point["date"] for point in body["points"]] == ["2026-02-20", "2026-02-23", "2026-02-24", "2026-02-25"]
+    assert [point["date"] for point in body["points"]] == [
+        "2026-02-20",
+        "2026-02-23",
+        "2026-02-24",
+        "2026-02-25",
+    ]
     assert body["points"][0]["adjusted_close"] == 102
     assert body["dividends"] == []
 
@@ -220,7 +246,7 @@ def test_a_split_that_arrives_rewrites_no_stored_price(api, yahoo, evening):
     assert [point["adjusted_close"] for point in body["points"][-2:]] == [124.75, 125]
 
 
-# --- search -------------------------------------------------------------------------------------------------------
+# --- search ---------------------------------------------------------------------------------------
 
 
 def test_search_lists_known_instruments_first_then_the_sources(api, yahoo):
@@ -238,7 +264,9 @@ def test_search_lists_known_instruments_first_then_the_sources(api, yahoo):
         "currency": None,
         "source": "yahoo",
     }
-    assert [hit["ticker"] for hit in api.get("/api/v1/stocks/search?q=US0000000001").json()] == ["ACME"]
+    assert [hit["ticker"] for hit in api.get("/api/v1/stocks/search?q=US0000000001").json()] == [
+        "ACME"
+    ]
     assert len(api.get("/api/v1/stocks/search?q=acme&limit=2").json()) == 2
 
 
@@ -261,7 +289,9 @@ def test_a_search_for_a_null_character_cannot_be_read(api, yahoo):
     assert yahoo.asked("search") == 0
 
 
-@pytest.mark.parametrize(("query", "status"), [("", 422), ("?q=", 422), ("?q=a&limit=x", 400), ("?q=a&limit=0", 422)])
+@pytest.mark.parametrize(
+    ("query", "status"), [("", 422), ("?q=", 422), ("?q=a&limit=x", 400), ("?q=a&limit=0", 422)]
+)
 def test_a_search_that_makes_no_sense_is_refused(api, query, status):
     assert api.get(f"/api/v1/stocks/search{query}").status_code == status
 
@@ -273,7 +303,7 @@ def test_searching_costs_a_constant_number_of_queries(api, yahoo, django_assert_
         assert len(api.get("/api/v1/stocks/search?q=acme&limit=20").json()) == 20
 
 
-# --- prices by hand -----------------------------------------------------------------------------------------------
+# --- prices by hand -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -282,7 +312,9 @@ def cabin(user):
 
 
 def enter(client, day="2026-03-02", close="1250000.50", ticker="CABIN"):
-    return client.post(f"/api/v1/stocks/{ticker}/prices", {"date": day, "close": close}, format="json")
+    return client.post(
+        f"/api/v1/stocks/{ticker}/prices", {"date": day, "close": close}, format="json"
+    )
 
 
 def test_a_price_by_hand_is_the_instruments_price(api, cabin, evening):
@@ -294,7 +326,11 @@ def test_a_price_by_hand_is_the_instruments_price(api, cabin, evening):
     }  # fmt: skip
     enter(api, "2026-02-02", 1000000)
     body = api.get("/api/v1/stocks/CABIN/price").json()
-    assert (body["price"], body["previous_close"], body["change_pct"]) == (1250000.5, 1000000, 0.2500005)
+    assert (body["price"], body["previous_close"], body["change_pct"]) == (
+        1250000.5,
+        1000000,
+        0.2500005,
+    )
     assert (body["source"], body["stale"], body["fetched_at"]) == ("manual", False, None)
     assert [point["close"] for point in api.get("/api/v1/stocks/CABIN/history").json()["points"]] == [
         1000000, 1250000.5
@@ -319,7 +355,9 @@ def test_a_second_price_on_a_date_replaces_the_first(api, cabin, evening):
         ("2026-03-02", None, "null", "close"),
     ],
 )
-def test_a_price_by_hand_that_makes_no_sense_stores_nothing(api, cabin, evening, day, close, code, attr):
+def test_a_price_by_hand_that_makes_no_sense_stores_nothing(
+    api, cabin, evening, day, close, code, attr
+):
     answer = enter(api, day, close)
     [error] = answer.json()["errors"]
     assert (answer.status_code, error["code"], error["attr"]) == (422, code, attr)
@@ -363,7 +401,9 @@ def test_staff_price_the_one_by_hand_of_a_ticker_that_a_source_knows_too(staff, 
     assert HistoricalStockPrice.objects.get().stock == cabin
 
 
-def test_staff_are_told_when_several_users_have_one_of_the_ticker(staff, other_user, cabin, evening):
+def test_staff_are_told_when_several_users_have_one_of_the_ticker(
+    staff, other_user, cabin, evening
+):
     instrument("CABIN", owner=other_user, currency="SEK")
     answer = enter(staff)
     [error] = answer.json()["errors"]
@@ -389,7 +429,7 @@ def test_two_users_may_have_instruments_of_one_ticker(api, other_api, other_user
     assert (body["price"], body["currency"]) == (2, "SEK")
 
 
-# --- currencies and queries -----------------------------------------------------------------------------------------
+# --- currencies and queries -----------------------------------------------------------------------
 
 
 def test_currencies_are_those_in_circulation_with_the_users_marked(api, user, cabin):
@@ -417,7 +457,9 @@ def test_prices_of_many_instruments_cost_three_queries(evening, django_assert_nu
 
     ids = []
     for number in range(20):
-        stock = with_closes(instrument(f"S{number}"), {date(2026, 2, 27): 10, date(2026, 3, 2): 11 + number})
+        stock = with_closes(
+            instrument(f"S{number}"), {date(2026, 2, 27): 10, date(2026, 3, 2): 11 + number}
+        )
         ids.append(with_quote(stock, 12 + number, TUESDAY).pk if number % 2 else stock.pk)
     with django_assert_num_queries(3):
         found = prices_now(ids)

@@ -1,4 +1,6 @@
-"""What is stored of a source's answers: events before prices, once, believable, and nothing of a person's lost."""
+"""What is stored of a source's answers: events before prices, once, believable, and nothing of a
+person's lost.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
@@ -13,13 +15,21 @@ from hypothesis import strategies as st
 from financeproj.core.errors import Conflict
 from marketdata import services
 from marketdata.calc.sanity import HeldBack, sift, split_factor
-from marketdata.models import HeldBackPrice, HistoricalStockPrice, StockDividend, StockQuote, StockSplit
+from marketdata.models import (
+    HeldBackPrice,
+    HistoricalStockPrice,
+    StockDividend,
+    StockQuote,
+    StockSplit,
+)
 from marketdata.selectors import prices_now
 from marketdata.signals import splits_recorded
 from marketdata.sources import BadAnswer, History, InstrumentInfo, Quote
 from marketdata.tests.factories import decimals, instrument, with_closes, with_quote, with_splits
 
-DAYS = [date(2026, 2, 23) + timedelta(days=n) for n in (0, 1, 2, 3, 4, 7, 8, 9)]  # Monday to Friday, Monday …
+DAYS = [
+    date(2026, 2, 23) + timedelta(days=n) for n in (0, 1, 2, 3, 4, 7, 8, 9)
+]  # Monday to Friday, Monday …
 NOW = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
 
 
@@ -32,7 +42,9 @@ def _now():
 def history(closes=(), *, splits=(), dividends=(), quote=None, currency="USD"):
     return History(
         info=InstrumentInfo("ACME", currency=currency, company_name="Acme"),
-        closes=decimals(zip(DAYS, closes, strict=False)) if isinstance(closes, list) else decimals(closes.items()),
+        closes=decimals(zip(DAYS, closes, strict=False))
+        if isinstance(closes, list)
+        else decimals(closes.items()),
         splits=decimals(splits),
         dividends=decimals(dividends),
         quote=quote and Quote(D(str(quote[1])), None, NOW, quote[0]),
@@ -48,13 +60,15 @@ def stored(stock):
     return [float(close) for close in stock.prices.order_by("date").values_list("close", flat=True)]
 
 
-# --- once, and in the right order ----------------------------------------------------------------------------------
+# --- once, and in the right order -----------------------------------------------------------------
 
 
 @pytest.mark.django_db
 def test_an_answer_stored_twice_is_stored_once_and_moves_the_version_once():
     stock = instrument()
-    answer = history([10, 11, 12], splits=[(DAYS[1], 2)], dividends=[(DAYS[2], "0.5")], quote=(DAYS[2], 12))
+    answer = history(
+        [10, 11, 12], splits=[(DAYS[1], 2)], dividends=[(DAYS[2], "0.5")], quote=(DAYS[2], 12)
+    )
     record(stock, answer)
     version = stock.version
     record(stock, answer)
@@ -69,7 +83,12 @@ def test_splits_are_announced_in_the_transaction_that_stores_them_and_before_the
 
     def listener(sender, stock, **kwargs):
         seen.append(
-            (transaction.get_connection().in_atomic_block, stock.splits.count(), stock.prices.count(), stock.ticker)
+            (
+                transaction.get_connection().in_atomic_block,
+                stock.splits.count(),
+                stock.prices.count(),
+                stock.ticker,
+            )
         )
 
     splits_recorded.connect(listener)
@@ -124,9 +143,15 @@ def test_what_a_person_entered_is_not_overwritten():
 @pytest.mark.django_db
 def test_a_description_fills_what_is_empty_and_leaves_what_a_person_put_right():
     stock = instrument(company_name="Acme, put right")
-    info = InstrumentInfo("ACME", currency="USD", company_name="ACME CORP", exchange="NYSE", sector="Energy")
+    info = InstrumentInfo(
+        "ACME", currency="USD", company_name="ACME CORP", exchange="NYSE", sector="Energy"
+    )
     record(stock, History(info=info, closes=[(DAYS[0], D(10))]))
-    assert (stock.company_name, stock.exchange, stock.sector) == ("Acme, put right", "NYSE", "Energy")
+    assert (stock.company_name, stock.exchange, stock.sector) == (
+        "Acme, put right",
+        "NYSE",
+        "Energy",
+    )
 
 
 @pytest.mark.django_db
@@ -168,7 +193,7 @@ def test_a_second_close_of_a_day_is_refused_by_hand():
     assert stored(stock) == [1]
 
 
-# --- prices that are not believed yet ------------------------------------------------------------------------------
+# --- prices that are not believed yet -------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -204,7 +229,8 @@ def test_the_next_days_close_far_away_confirms_nothing():
 def test_a_source_that_restates_half_way_rewrites_nothing_that_was_traded():
     stock = instrument()
     record(stock, history([400, 404, 408]))
-    # The split is told but the closes are not restated yet: undoing it makes them four times too large.
+    # The split is told but the closes are not restated yet: undoing it makes them four times too
+    # large.
     record(stock, history([1600, 1616, 1632, 103], splits=[(DAYS[3], 4)], quote=(DAYS[3], 103)))
     assert stored(stock) == [400, 404, 408, 103]
     # And the other way round: restated closes, and no split told any more.
@@ -294,7 +320,7 @@ def test_a_price_by_hand_may_jump(user):
     assert stored(stock) == [1, 1000]
 
 
-# --- the rule alone -----------------------------------------------------------------------------------------------
+# --- the rule alone -------------------------------------------------------------------------------
 
 
 def test_the_rule_compares_through_splits_between_the_days():

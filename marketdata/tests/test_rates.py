@@ -20,10 +20,13 @@ FRIDAY, SATURDAY, SUNDAY, MONDAY = (date(2026, 2, 27) + timedelta(days=n) for n 
 
 
 def known(**rates):
-    return {(name[:3], name[3:]): Leg(day, D(rate), source) for name, (day, rate, source) in rates.items()}
+    return {
+        (name[:3], name[3:]): Leg(day, D(rate), source)
+        for name, (day, rate, source) in rates.items()
+    }
 
 
-# --- the rule -----------------------------------------------------------------------------------------------------
+# --- the rule -------------------------------------------------------------------------------------
 
 
 def test_the_same_currency_is_1():
@@ -91,10 +94,15 @@ def test_a_leg_to_the_euro_may_be_stored_either_way():
     )
 )
 def test_a_found_rate_is_fresh_exactly_when_some_route_is(legs):
-    rates = {pair: Leg(FRIDAY - timedelta(days=age), rate, "yahoo") for pair, (age, rate) in legs.items()}
+    rates = {
+        pair: Leg(FRIDAY - timedelta(days=age), rate, "yahoo") for pair, (age, rate) in legs.items()
+    }
 
     def age(base, target):
-        return min((legs[pair][0] for pair in ((base, target), (target, base)) if pair in legs), default=None)
+        return min(
+            (legs[pair][0] for pair in ((base, target), (target, base)) if pair in legs),
+            default=None,
+        )
 
     crosses = [(age("GBP", via), age(via, "NOK")) for via in ("EUR", "USD")]
     ages = [a for a in [age("GBP", "NOK")] if a is not None]
@@ -108,7 +116,7 @@ def test_a_found_rate_is_fresh_exactly_when_some_route_is(legs):
             assert (FRIDAY - found.date).days == min(ages)
 
 
-# --- what is stored -----------------------------------------------------------------------------------------------
+# --- what is stored -------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -193,14 +201,16 @@ def test_rates_that_make_no_sense_are_not_stored():
 def test_many_pairs_cost_one_query(django_assert_num_queries):
     for base in ("EUR", "USD", "GBP", "SEK"):
         with_rates(base, "NOK", {FRIDAY: "11"})
-    pairs = [(a, b) for a in ("EUR", "USD", "GBP", "SEK", "NOK") for b in ("EUR", "USD", "NOK", "DKK")]
+    pairs = [
+        (a, b) for a in ("EUR", "USD", "GBP", "SEK", "NOK") for b in ("EUR", "USD", "NOK", "DKK")
+    ]
     with django_assert_num_queries(1):
         found = rates_on(pairs, MONDAY)
     assert found["GBP", "NOK"].rate == 11
     assert not {("NOK", "DKK"), ("GBP", "USD")} & set(found)
 
 
-# --- asking -------------------------------------------------------------------------------------------------------
+# --- asking ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -224,7 +234,9 @@ def test_a_trade_gets_the_rate_of_its_day_from_the_source(market):
 def test_the_ecb_stands_in_where_the_source_has_none_or_cannot_be_asked(market):
     market.fault = "500"
     rate = exchange_rate_for_trade(base="USD", target="NOK", day=date(2020, 5, 4))
-    assert rate == D("10.3527691464083")  # 11.328 / 1.0942: the euro in NOK and in USD that day, by the ECB
+    assert rate == D(
+        "10.3527691464083"
+    )  # 11.328 / 1.0942: the euro in NOK and in USD that day, by the ECB
     assert set(HistoricalExchangeRate.objects.values_list("source", flat=True)) == {"ecb"}
 
 
@@ -245,13 +257,17 @@ def test_a_pair_that_nobody_knows_has_no_rate(market):
 def test_a_rate_older_than_a_week_is_none_for_a_trade(market):
     market.list_rate("KWD", "BHD", {FRIDAY: 1.2})
     market.clock.shift(timedelta(days=30))
-    assert exchange_rate_for_trade(base="KWD", target="BHD", day=FRIDAY + timedelta(days=7)) == D("1.2")
+    assert exchange_rate_for_trade(base="KWD", target="BHD", day=FRIDAY + timedelta(days=7)) == D(
+        "1.2"
+    )
     assert exchange_rate_for_trade(base="KWD", target="BHD", day=FRIDAY + timedelta(days=8)) is None
     assert rate_on(base="KWD", target="BHD", day=FRIDAY + timedelta(days=8)).stale
 
 
 @pytest.mark.django_db
-def test_an_import_looks_up_any_number_of_rates_in_a_few_queries(market, django_assert_max_num_queries):
+def test_an_import_looks_up_any_number_of_rates_in_a_few_queries(
+    market, django_assert_max_num_queries
+):
     wanted = [("USD", "NOK", FRIDAY), ("USD", "NOK", date(2024, 6, 2)), ("NOK", "NOK", FRIDAY)]
     exchange_rates_for_import(wanted)
     wanted += [("USD", "NOK", date(2024, 5, 2) + timedelta(days=n)) for n in range(300)]
@@ -266,7 +282,9 @@ def test_an_import_looks_up_any_number_of_rates_in_a_few_queries(market, django_
 def test_a_page_lacking_a_rate_gets_it_and_one_that_has_it_asks_nobody(market):
     services.ensure_rates(pairs=[("KWD", "BHD")])
     assert market.asked("chart") == 1
-    services.ensure_rates(pairs=[("KWD", "BHD")])  # unknown: asked again only once the answer has grown old
+    services.ensure_rates(
+        pairs=[("KWD", "BHD")]
+    )  # unknown: asked again only once the answer has grown old
     with_rates("USD", "NOK", {MONDAY: "10.5"})
     market.forget_requests()
     services.ensure_rates(pairs=[("USD", "NOK"), ("NOK", "USD"), ("NOK", "NOK")])
@@ -274,7 +292,7 @@ def test_a_page_lacking_a_rate_gets_it_and_one_that_has_it_asks_nobody(market):
     assert rates_now([("NOK", "USD")])["NOK", "USD"].rate == D("0.0952380952380952")
 
 
-# --- through REST -------------------------------------------------------------------------------------------------
+# --- through REST ---------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -284,7 +302,10 @@ def test_a_rate_and_its_history(api, market):
         "base": "USD", "target": "NOK", "rate": 10.5, "date": "2026-03-02", "source": "yahoo", "stale": False
     }  # fmt: skip
     body = api.get("/api/v1/exchange-rates/USD/NOK/history?start=2026-02-20").json()
-    assert body["points"][-2:] == [{"date": "2026-02-27", "rate": 10.4}, {"date": "2026-03-02", "rate": 10.5}]
+    assert body["points"][-2:] == [
+        {"date": "2026-02-27", "rate": 10.4},
+        {"date": "2026-03-02", "rate": 10.5},
+    ]
     assert (body["base"], body["target"], body["stale"]) == ("USD", "NOK", False)
 
 
@@ -294,7 +315,11 @@ def test_a_history_of_both_sources_is_mixed(api, market):
     assert body["source"] == "mixed"
     assert body["points"][0] == {"date": "2024-05-02", "rate": 11.1234}
     # The stored rate serves for a week; after that the ECB's of the day.
-    assert [point["date"] for point in body["points"][1:]] == ["2024-05-10", "2024-05-13", "2024-05-14"]
+    assert [point["date"] for point in body["points"][1:]] == [
+        "2024-05-10",
+        "2024-05-13",
+        "2024-05-14",
+    ]
 
 
 @pytest.mark.django_db
@@ -307,7 +332,12 @@ def test_the_same_currency_needs_nobody(api, market):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("pair", "code"), [("XXX/NOK", "unknown_currency"), ("NOK/krone", "unknown_currency"), ("KWD/BHD", "unknown_rate")]
+    ("pair", "code"),
+    [
+        ("XXX/NOK", "unknown_currency"),
+        ("NOK/krone", "unknown_currency"),
+        ("KWD/BHD", "unknown_rate"),
+    ],
 )
 def test_what_has_no_rate_is_404(api, market, pair, code):
     for path in ("", "/history"):

@@ -10,7 +10,13 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from marketdata import services, tasks
-from marketdata.models import CurrencyPair, HistoricalStockPrice, StockMetadata, StockQuote, StockVector
+from marketdata.models import (
+    CurrencyPair,
+    HistoricalStockPrice,
+    StockMetadata,
+    StockQuote,
+    StockVector,
+)
 from marketdata.tests.factories import instrument, with_closes
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +121,7 @@ def test_a_task_for_what_is_gone_does_nothing(market):
     assert market.requests == []
 
 
-# --- what a page lacks --------------------------------------------------------------------------------------------
+# --- what a page lacks ----------------------------------------------------------------------------
 
 
 def test_a_page_fetches_what_has_no_price_at_all(market):
@@ -148,7 +154,7 @@ def test_a_page_fetches_histories_that_were_never_fetched(market):
     assert market.requests == []
 
 
-# --- commands -----------------------------------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------------
 
 
 def run(command, *args, **options):
@@ -214,8 +220,14 @@ def cabin(user):
 def test_import_prices_stores_a_file_once(cabin, tmp_path):
     file = tmp_path / "prices.csv"
     file.write_text("Ticker;Date;Close\ncabin;2024-01-31;1000000\nCABIN;2024-02-29;1010000.50\n")
-    assert run("import_prices", str(file), user="kari") == "2 prices of 1 instruments stored or changed."
-    assert run("import_prices", str(file), user="kari") == "0 prices of 1 instruments stored or changed."
+    assert (
+        run("import_prices", str(file), user="kari")
+        == "2 prices of 1 instruments stored or changed."
+    )
+    assert (
+        run("import_prices", str(file), user="kari")
+        == "0 prices of 1 instruments stored or changed."
+    )
     rows = list(cabin.prices.order_by("date").values_list("close", "source"))
     assert rows == [(D(1000000), "manual"), (D("1010000.50"), "manual")]
 
@@ -226,7 +238,10 @@ def test_import_prices_stores_a_file_once(cabin, tmp_path):
         ("ticker,date\nCABIN,2024-01-31\n", "lacks the column close"),
         ("ticker,date,close\nCABIN,31.01.2024,1\n", "line 2: '31.01.2024' is not a date"),
         ("ticker,date,close\nCABIN,2124-01-31,1\n", "line 2: 2124-01-31 is in the future"),
-        ("ticker,date,close\nCABIN,2024-01-30,1\nCABIN,2024-01-31,x\n", "line 3: 'x' is not a price"),
+        (
+            "ticker,date,close\nCABIN,2024-01-30,1\nCABIN,2024-01-31,x\n",
+            "line 3: 'x' is not a price",
+        ),
         ("ticker,date,close\nCABIN,2024-01-31,-1\n", "line 2: '-1' is below 0"),
         ("ticker,date,close\nCABIN,2024-01-31,NaN\n", "line 2: 'NaN'"),
         ("ticker,date,close\nACME,2024-01-31,1\n", "line 2: kari has no instrument ACME"),

@@ -36,7 +36,9 @@ def test_closes_are_carried_forward_and_unknown_before_the_first():
     assert days(*matrix[1]) == [None] * 6
 
 
-@pytest.mark.parametrize(("start", "end"), [(MON - timedelta(days=9), MON), (THU, THU), (FRI, SUN), (WED, FRI)])
+@pytest.mark.parametrize(
+    ("start", "end"), [(MON - timedelta(days=9), MON), (THU, THU), (FRI, SUN), (WED, FRI)]
+)
 def test_any_window_is_a_part_of_the_whole(start, end):
     stock = with_closes(instrument(), {TUE: 10, THU: 12.5})
     whole = series.closes([stock.pk], MON - timedelta(days=9), SUN)[0]
@@ -131,7 +133,10 @@ def test_what_is_there_is_read_in_two_queries_and_what_is_kept_in_one(django_ass
 
 @pytest.mark.django_db(transaction=True)
 def test_the_process_keeps_no_more_than_its_limit(monkeypatch):
-    stocks = [with_closes(instrument(f"S{number}"), {MON: 1, MON + timedelta(days=99): 2}) for number in range(5)]
+    stocks = [
+        with_closes(instrument(f"S{number}"), {MON: 1, MON + timedelta(days=99): 2})
+        for number in range(5)
+    ]
     monkeypatch.setattr(series.kept, "most", 2 * 100 * 8)
     series.closes([stock.pk for stock in stocks], MON, FRI)
     assert series.kept.size == 2 * 100 * 8
@@ -150,9 +155,20 @@ def test_rates_follow_the_lookup_rule_day_by_day():
         ("NOK", "EUR"),
     ]:
         # Sparse, so that routes go in and out of their week.
-        known = {day: round(0.05 + generator.random(), 6) for day in every_day[5:] if generator.random() < 0.08}
+        known = {
+            day: round(0.05 + generator.random(), 6)
+            for day in every_day[5:]
+            if generator.random() < 0.08
+        }
         with_rates(base, target, known)
-    pairs = [("USD", "NOK"), ("NOK", "USD"), ("EUR", "NOK"), ("SEK", "NOK"), ("NOK", "NOK"), ("GBP", "NOK")]
+    pairs = [
+        ("USD", "NOK"),
+        ("NOK", "USD"),
+        ("EUR", "NOK"),
+        ("SEK", "NOK"),
+        ("NOK", "NOK"),
+        ("GBP", "NOK"),
+    ]
     values, ages = series.rates_with_age(pairs, start, end)
     for number, day in enumerate(every_day):
         expected = selectors.rates_on(pairs, day)

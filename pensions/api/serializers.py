@@ -15,7 +15,9 @@ from pensions.models import ContributionPlan, PensionValueEntry
 class AccountInputSerializer(ApiSerializer):
     name = TextField(max_length=100)
     currency = CurrencyCodeField()
-    ynab_account_id = PatternField(r"^[A-Za-z0-9_-]+$", max_length=64, required=False, allow_blank=True)
+    ynab_account_id = PatternField(
+        r"^[A-Za-z0-9_-]+$", max_length=64, required=False, allow_blank=True
+    )
 
 
 class AccountSerializer(serializers.Serializer):
@@ -70,13 +72,17 @@ class GoalFieldsSerializer(serializers.Serializer):
 
 
 class ProjectionGoalSerializer(GoalFieldsSerializer):
-    probability = serializers.FloatField(required=False, allow_null=True, help_text="Only with simulations.")
+    probability = serializers.FloatField(
+        required=False, allow_null=True, help_text="Only with simulations."
+    )
 
 
 class GoalSerializer(GoalFieldsSerializer):
     progress = ExactDecimalField(allow_null=True, help_text="Net worth / goal.")
     probability = serializers.FloatField(allow_null=True)
-    reached_in = serializers.IntegerField(allow_null=True, help_text="The first year that reaches it at this pace.")
+    reached_in = serializers.IntegerField(
+        allow_null=True, help_text="The first year that reaches it at this pace."
+    )
     currency = serializers.CharField()
     stale = serializers.BooleanField()
     missing = serializers.ListField(child=serializers.CharField())
@@ -85,7 +91,9 @@ class GoalSerializer(GoalFieldsSerializer):
 
 class AssumptionsSerializer(serializers.Serializer):
     months = serializers.IntegerField()
-    monthly_contribution = ExactDecimalField(allow_null=True, help_text="null: the accounts' plans.")
+    monthly_contribution = ExactDecimalField(
+        allow_null=True, help_text="null: the accounts' plans."
+    )
     contributions_from = serializers.ChoiceField(["plans", "monthly_contribution"])
     contribution_growth = ExactDecimalField()
     annual_return = ExactDecimalField()

@@ -30,7 +30,9 @@ def _account(request: Request, pk: UUID) -> dict[str, Any]:
 class AccountsView(APIView):
     @extend_schema(responses=serializers.AccountSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return Response(serializers.AccountSerializer(selectors.accounts_of(request.user), many=True).data)
+        return Response(
+            serializers.AccountSerializer(selectors.accounts_of(request.user), many=True).data
+        )
 
     @extend_schema(
         request=serializers.AccountInputSerializer,
@@ -80,7 +82,8 @@ class ValuesView(APIView):
         return Response(serializers.ValueSerializer(values, many=True).data)
 
     @extend_schema(
-        request=serializers.ValueInputSerializer, responses={201: serializers.ValueSerializer, **refusals(409)}
+        request=serializers.ValueInputSerializer,
+        responses={201: serializers.ValueSerializer, **refusals(409)},
     )
     def post(self, request: Request, pk: UUID) -> Response:
         account = selectors.account_of(request.user, pk)
@@ -93,16 +96,20 @@ class ValueView(APIView):
     def _update(self, request: Request, pk: UUID, value_id: UUID, partial: bool) -> Response:
         entry = selectors.value_of(request.user, pk, value_id)
         fields = _valid(serializers.ValueInputSerializer(data=request.data, partial=partial))
-        return Response(serializers.ValueSerializer(services.update_value(entry=entry, **fields)).data)
+        return Response(
+            serializers.ValueSerializer(services.update_value(entry=entry, **fields)).data
+        )
 
     @extend_schema(
-        request=serializers.ValueInputSerializer, responses={200: serializers.ValueSerializer, **refusals(409)}
+        request=serializers.ValueInputSerializer,
+        responses={200: serializers.ValueSerializer, **refusals(409)},
     )
     def put(self, request: Request, pk: UUID, value_id: UUID) -> Response:
         return self._update(request, pk, value_id, partial=False)
 
     @extend_schema(
-        request=serializers.ValueInputSerializer, responses={200: serializers.ValueSerializer, **refusals(409)}
+        request=serializers.ValueInputSerializer,
+        responses={200: serializers.ValueSerializer, **refusals(409)},
     )
     def patch(self, request: Request, pk: UUID, value_id: UUID) -> Response:
         return self._update(request, pk, value_id, partial=True)
@@ -119,7 +126,10 @@ class ContributionsView(APIView):
         plans = selectors.account_of(request.user, pk).contributions.all()
         return Response(serializers.ContributionSerializer(plans, many=True).data)
 
-    @extend_schema(request=serializers.ContributionInputSerializer, responses={201: serializers.ContributionSerializer})
+    @extend_schema(
+        request=serializers.ContributionInputSerializer,
+        responses={201: serializers.ContributionSerializer},
+    )
     def post(self, request: Request, pk: UUID) -> Response:
         account = selectors.account_of(request.user, pk)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data))
@@ -131,22 +141,34 @@ class ContributionView(APIView):
     # What a PUT leaves out goes back to this.
     DEFAULTS = {"frequency": ContributionPlan.Frequency.MONTHLY, "end": None, "growth": 0}
 
-    @extend_schema(request=serializers.ContributionInputSerializer, responses=serializers.ContributionSerializer)
+    @extend_schema(
+        request=serializers.ContributionInputSerializer,
+        responses=serializers.ContributionSerializer,
+    )
     def put(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
         plan = selectors.contribution_of(request.user, pk, contribution_id)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data))
         plan = services.update_contribution(plan=plan, **{**self.DEFAULTS, **fields})
         return Response(serializers.ContributionSerializer(plan).data)
 
-    @extend_schema(request=serializers.ContributionInputSerializer, responses=serializers.ContributionSerializer)
+    @extend_schema(
+        request=serializers.ContributionInputSerializer,
+        responses=serializers.ContributionSerializer,
+    )
     def patch(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
         plan = selectors.contribution_of(request.user, pk, contribution_id)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data, partial=True))
-        return Response(serializers.ContributionSerializer(services.update_contribution(plan=plan, **fields)).data)
+        return Response(
+            serializers.ContributionSerializer(
+                services.update_contribution(plan=plan, **fields)
+            ).data
+        )
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
-        services.delete_contribution(plan=selectors.contribution_of(request.user, pk, contribution_id))
+        services.delete_contribution(
+            plan=selectors.contribution_of(request.user, pk, contribution_id)
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -164,7 +186,11 @@ NUMBERS = (
 class ProjectionView(APIView):
     @extend_schema(
         parameters=[
-            OpenApiParameter("years", int, description="1 to 100; or until_year. Default: the goal's year, else 30."),
+            OpenApiParameter(
+                "years",
+                int,
+                description="1 to 100; or until_year. Default: the goal's year, else 30.",
+            ),
             OpenApiParameter("until_year", int),
             *(OpenApiParameter(name, OpenApiTypes.DECIMAL) for name in NUMBERS),
             OpenApiParameter("account_id", OpenApiTypes.UUID),

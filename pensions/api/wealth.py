@@ -82,7 +82,10 @@ def wealth_of(request: Request) -> tuple[Report, Wealth]:
         None,
         first_on=first_known_on(pensions, balances),
         more_pairs={(one.account.currency, user.base_currency) for one in pensions},
-        more=[(one.account.pk, one.account.name, one.account.currency, one.entries) for one in pensions],
+        more=[
+            (one.account.pk, one.account.name, one.account.currency, one.entries)
+            for one in pensions
+        ],
     )
     wealth = Wealth(
         books=report.books,
@@ -98,16 +101,22 @@ def wealth_of(request: Request) -> tuple[Report, Wealth]:
 class NetWorthView(APIView):
     @extend_schema(parameters=[START, END, INTERVAL], responses=NetWorthSerializer)
     def get(self, request: Request) -> HttpResponse:
-        """Portfolios, cash, credit and pensions in the base currency, a point a day, ISO week or month."""
+        """Portfolios, cash, credit and pensions in the base currency, a point a day, ISO week or
+        month.
+        """
         interval = choice_parameter(request, "interval", INTERVALS, "day")
         report, wealth = wealth_of(request)
-        return answer_unless_known(request, report.version, lambda: net_worth(wealth, interval=interval))
+        return answer_unless_known(
+            request, report.version, lambda: net_worth(wealth, interval=interval)
+        )
 
 
 class NetWorthExplainView(APIView):
     @extend_schema(parameters=[START, END], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> HttpResponse:
-        """What net worth at `end` is made of: positions, prices, rates, balances and pension values with sources."""
+        """What net worth at `end` is made of: positions, prices, rates, balances and pension values
+        with sources.
+        """
         report, wealth = wealth_of(request)
         return answer_unless_known(request, report.version, lambda: net_worth_explained(wealth))
 

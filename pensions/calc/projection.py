@@ -1,7 +1,9 @@
-"""Where savings head, deterministic and Monte Carlo, by the month: docs/definitions.md, "Projection of pensions".
+"""Where savings head, deterministic and Monte Carlo, by the month: docs/definitions.md, "Projection
+of pensions".
 
-Money is float64 in one currency; rates are yearly fractions above -1 (0.05 is 5 %). Month 0 is the start; arrays over
-time have one entry a month, so `months + 1` with the start and `months` without it.
+Money is float64 in one currency; rates are yearly fractions above -1 (0.05 is 5 %). Month 0 is the
+start; arrays over time have one entry a month, so `months + 1` with the start and `months` without
+it.
 """
 
 import calendar
@@ -21,7 +23,9 @@ BLOCK = 2_000_000  # normal draws held at once: 16 MB, and as much again for the
 
 @dataclass(frozen=True, slots=True)
 class Pot:
-    """Money that grows at one rate. `volatility` is the yearly standard deviation of its log returns."""
+    """Money that grows at one rate. `volatility` is the yearly standard deviation of its log
+    returns.
+    """
 
     start: float
     annual_return: float
@@ -30,7 +34,9 @@ class Pot:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`amount` every `step_months` from `start` to `end` (inclusive), growing by `growth` every full year."""
+    """`amount` every `step_months` from `start` to `end` (inclusive), growing by `growth` every
+    full year.
+    """
 
     amount: float
     step_months: int
@@ -41,7 +47,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Nominal values. `percentiles`: shape (5, months + 1), in the order of PERCENTILES; `watched`: shape (paths,)."""
+    """Nominal values. `percentiles`: shape (5, months + 1), in the order of PERCENTILES; `watched`:
+    shape (paths,).
+    """
 
     percentiles: Floats
     watched: Floats
@@ -51,7 +59,7 @@ class Simulation:
         return float(np.count_nonzero(self.watched >= value) / len(self.watched))
 
 
-# --- Months -------------------------------------------------------------------------------------------------------
+# --- Months ---------------------------------------------------------------------------------------
 
 
 def add_months(day: date, months: int) -> date:
@@ -61,12 +69,14 @@ def add_months(day: date, months: int) -> date:
 
 
 def months_until(start: date, last: date) -> int:
-    """How many whole monthly steps from `start` end on or before `last`; negative before `start`."""
+    """How many whole monthly steps from `start` end on or before `last`; negative before
+    `start`.
+    """
     months = (last.year - start.year) * 12 + last.month - start.month
     return months - (add_months(start, months) > last)
 
 
-# --- Contributions ------------------------------------------------------------------------------------------------
+# --- Contributions --------------------------------------------------------------------------------
 
 
 def level_contributions(monthly: float, growth: float, months: int) -> Floats:
@@ -75,14 +85,20 @@ def level_contributions(monthly: float, growth: float, months: int) -> Floats:
 
 
 def planned_contributions(plans: Iterable[Plan], start: date, months: int) -> Floats:
-    """What the plans pay in each month m = 1 … months: the days after start + (m − 1) months up to start + m months.
+    """What the plans pay in each month m = 1 … months: the days after start + (m − 1) months up to
+    start + m months.
 
-    A payment on the day of the start belongs to the past. Days are compared before a short month cuts them off, so
-    that a monthly plan of the 31st pays once in every step.
+    A payment on the day of the start belongs to the past. Days are compared before a short month
+    cuts them off, so that a monthly plan of the 31st pays once in every step.
     """
     paid = np.zeros(months)
     for plan in plans:
-        first = (plan.start.year - start.year) * 12 + plan.start.month - start.month + (plan.start.day > start.day)
+        first = (
+            (plan.start.year - start.year) * 12
+            + plan.start.month
+            - start.month
+            + (plan.start.day > start.day)
+        )
         count = -(-max(0, 1 - first) // plan.step_months)  # payments before month 1
         while (month := first + count * plan.step_months) <= months:
             since = count * plan.step_months
@@ -93,7 +109,7 @@ def planned_contributions(plans: Iterable[Plan], start: date, months: int) -> Fl
     return paid
 
 
-# --- Deterministic ------------------------------------------------------------------------------------------------
+# --- Deterministic --------------------------------------------------------------------------------
 
 
 def monthly_rate(annual: float) -> float:
@@ -102,7 +118,8 @@ def monthly_rate(annual: float) -> float:
 
 
 def project(pots: Sequence[Pot], contributions: Floats) -> Floats:
-    """The sum of the pots at months 0 … len(contributions): value·(1 + i) + contribution, each month.
+    """The sum of the pots at months 0 … len(contributions): value·(1 + i) + contribution, each
+    month.
 
     Contributions are paid at the end of a month into the first pot.
     """
@@ -122,16 +139,21 @@ def deflator(inflation: float, months: int) -> Floats:
 
 
 def annuity(annual_return: float, growth: float, months: int) -> float:
-    """What contributions of 1 a month, `growth` more every year, are worth at the end of month `months`.
+    """What contributions of 1 a month, `growth` more every year, are worth at the end of month
+    `months`.
 
-    The closed form: within a year an ordinary annuity ((1 + i)^n − 1)/i, over the years a geometric sum
-    (Bodie, Kane & Marcus, "Investments", chapter on the time value of money).
+    The closed form: within a year an ordinary annuity ((1 + i)^n − 1)/i, over the years a geometric
+    sum (Bodie, Kane & Marcus, "Investments", chapter on the time value of money).
     """
     rate = monthly_rate(annual_return)
     years, rest = divmod(months, 12)
 
     def year_of(payments: int) -> float:
-        return math.expm1(payments * math.log1p(annual_return) / 12) / rate if rate else float(payments)
+        return (
+            math.expm1(payments * math.log1p(annual_return) / 12) / rate
+            if rate
+            else float(payments)
+        )
 
     last_years_growth = (1 + growth) ** years
     total = last_years_growth * year_of(rest)
@@ -146,7 +168,8 @@ def annuity(annual_return: float, growth: float, months: int) -> float:
 def required_monthly_contribution(
     pots: Sequence[Pot], *, goal: float, inflation: float, growth: float, months: int
 ) -> float | None:
-    """The first year's monthly contribution that makes the real value reach `goal` after `months`; 0 if none is needed.
+    """The first year's monthly contribution that makes the real value reach `goal` after `months`;
+    0 if none is needed.
 
     None if no contribution can: there is no month left to pay in, or what is paid melts away.
     """
@@ -164,7 +187,7 @@ def first_month_reaching(real_values: Floats, goal: float) -> int | None:
     return int(reached[0]) if len(reached) else None
 
 
-# --- Monte Carlo --------------------------------------------------------------------------------------------------
+# --- Monte Carlo ----------------------------------------------------------------------------------
 
 
 def simulate(
@@ -176,12 +199,14 @@ def simulate(
     shown_months: int | None = None,
     watched_month: int | None = None,
 ) -> Simulation:
-    """`paths` random paths: their percentiles at months 0 … `shown_months`, and all of them at `watched_month`.
+    """`paths` random paths: their percentiles at months 0 … `shown_months`, and all of them at
+    `watched_month`.
 
     Both default to the last month that has a contribution. A month's log return is normal with mean
-    ln(1 + annual_return)/12 − s²/2 and standard deviation s = volatility/√12, so that the expected yearly growth is
-    1 + annual_return. Pots move together: one draw a month and path serves them all, so that two pots with the same
-    rates are one. Draws are in the order of (month, path), whatever the size of a block: a seed gives the same answer.
+    ln(1 + annual_return)/12 − s²/2 and standard deviation s = volatility/√12, so that the expected
+    yearly growth is 1 + annual_return. Pots move together: one draw a month and path serves them
+    all, so that two pots with the same rates are one. Draws are in the order of (month, path),
+    whatever the size of a block: a seed gives the same answer.
     """
     shown = len(contributions) if shown_months is None else shown_months
     watched_month = len(contributions) if watched_month is None else watched_month
@@ -196,7 +221,9 @@ def simulate(
     for first in range(1, last + 1, rows):
         count = min(rows, last + 1 - first)
         block = generator.standard_normal((count, paths))
-        growths = [_growth(pot, block, reuse=number == len(pots) - 1) for number, pot in enumerate(pots)]
+        growths = [
+            _growth(pot, block, reuse=number == len(pots) - 1) for number, pot in enumerate(pots)
+        ]
         for row in range(count):
             for value, growth in zip(values, growths, strict=True):
                 value *= growth[row]
@@ -215,24 +242,32 @@ def simulate(
 def _merged(pots: Sequence[Pot]) -> list[Pot]:
     """One pot where all grow alike."""
     first = pots[0]
-    if all((pot.annual_return, pot.volatility) == (first.annual_return, first.volatility) for pot in pots):
+    if all(
+        (pot.annual_return, pot.volatility) == (first.annual_return, first.volatility)
+        for pot in pots
+    ):
         return [Pot(sum(pot.start for pot in pots), first.annual_return, first.volatility)]
     return list(pots)
 
 
 def _growth(pot: Pot, normals: Floats, *, reuse: bool) -> Floats:
-    """(1 + annual_return)^(1/12)·e^(s·z − s²/2) for normals z; into the same memory with `reuse`."""
+    """(1 + annual_return)^(1/12)·e^(s·z − s²/2) for normals z; into the same memory with
+    `reuse`.
+    """
     s = pot.volatility / math.sqrt(12)
     growth = np.multiply(normals, s, out=normals if reuse else None)
     growth -= s * s / 2
     np.exp(growth, out=growth)
-    # A factor, not a term of the exponent: without volatility this is the deterministic growth to the last bit.
+    # A factor, not a term of the exponent: without volatility this is the deterministic growth to
+    # the last bit.
     growth *= 1 + monthly_rate(pot.annual_return)
     return growth
 
 
 def _percentiles(rows: Floats) -> Floats:
-    """PERCENTILES of each row, interpolated linearly between order statistics; the rows are reordered in place."""
+    """PERCENTILES of each row, interpolated linearly between order statistics; the rows are
+    reordered in place.
+    """
     last = rows.shape[1] - 1
     places = [last * percent / 100 for percent in PERCENTILES]
     below = [int(place) for place in places]

@@ -31,7 +31,7 @@ def plans_path(account):
     return f"{ACCOUNTS}/{account.pk}/contributions"
 
 
-# --- Accounts -----------------------------------------------------------------------------------------------------
+# --- Accounts -------------------------------------------------------------------------------------
 
 
 def test_an_account_is_made_and_read_back(api):
@@ -99,7 +99,10 @@ def test_another_user_may_use_the_same_name(other_api, account):
         ({"name": "A", "currency": "ZZZ"}, ("unknown_currency", "currency")),
         ({"name": "A", "currency": "XAU"}, ("unknown_currency", "currency")),
         ({"name": "A"}, ("required", "currency")),
-        ({"name": "A", "currency": "NOK", "ynab_account_id": "../budgets"}, ("invalid", "ynab_account_id")),
+        (
+            {"name": "A", "currency": "NOK", "ynab_account_id": "../budgets"},
+            ("invalid", "ynab_account_id"),
+        ),
     ],
 )
 def test_an_account_that_does_not_hold_is_refused(api, body, expected):
@@ -118,7 +121,9 @@ def test_put_replaces_and_patch_changes_what_it_names(api, account):
 
 
 def test_renaming_to_its_own_name_in_other_letters_is_no_conflict(api, account):
-    assert api.patch(f"{ACCOUNTS}/{account.pk}", {"name": "FRIPOLISE"}).json()["name"] == "FRIPOLISE"
+    assert (
+        api.patch(f"{ACCOUNTS}/{account.pk}", {"name": "FRIPOLISE"}).json()["name"] == "FRIPOLISE"
+    )
 
 
 def test_renaming_to_a_taken_name_is_a_conflict_and_changes_nothing(api, user, account):
@@ -146,7 +151,9 @@ def test_deleting_an_account_takes_its_values_along(api, valued):
 
 
 def at_once(number, function):
-    """What `number` threads got that called `function` together: its result, or the code of its DomainError."""
+    """What `number` threads got that called `function` together: its result, or the code of its
+    DomainError.
+    """
     outcomes = []
     start = threading.Barrier(number)
 
@@ -168,7 +175,9 @@ def at_once(number, function):
 
 
 def test_requests_for_the_same_name_at_once_make_one_account(transactional_db, user):
-    outcomes = at_once(4, lambda: services.create_account(user=user, name="Race", currency="NOK").name)
+    outcomes = at_once(
+        4, lambda: services.create_account(user=user, name="Race", currency="NOK").name
+    )
     assert sorted(outcomes) == ["Race", "duplicate_name", "duplicate_name", "duplicate_name"]
     assert PensionAccount.objects.count() == 1
 
@@ -196,7 +205,7 @@ def test_a_value_whose_account_was_deleted_meanwhile_is_gone(account, valued):
         services.record_value(account=valued, on=date(2024, 5, 1), value=D(1))
 
 
-# --- Values -------------------------------------------------------------------------------------------------------
+# --- Values ---------------------------------------------------------------------------------------
 
 
 def test_values_come_oldest_first_with_their_exact_digits(api, valued):
@@ -213,7 +222,9 @@ def test_values_come_oldest_first_with_their_exact_digits(api, valued):
     ("given", "written"), [("0.1", b"0.1"), (b"123456789012.345", b"123456789012.345"), ("0", b"0")]
 )
 def test_a_value_keeps_its_digits(api, account, given, written):
-    body = b'{"date":"2024-05-01","value":%s}' % (given if isinstance(given, bytes) else f'"{given}"'.encode())
+    body = b'{"date":"2024-05-01","value":%s}' % (
+        given if isinstance(given, bytes) else f'"{given}"'.encode()
+    )
     response = api.post(values_path(account), body, content_type="application/json")
     assert response.status_code == 201
     assert b'"value":%s,' % written in response.content
@@ -241,10 +252,14 @@ def test_a_value_that_does_not_hold_is_refused_and_not_kept(api, account, body, 
 
 def test_a_value_of_tomorrow_is_refused_and_one_of_today_is_taken(api, account):
     today = timezone.localdate()
-    response = api.post(values_path(account), {"date": (today + timedelta(days=1)).isoformat(), "value": 1})
+    response = api.post(
+        values_path(account), {"date": (today + timedelta(days=1)).isoformat(), "value": 1}
+    )
     assert response.status_code == 422
     assert errors(response) == [("future_date", "date")]
-    assert api.post(values_path(account), {"date": today.isoformat(), "value": 1}).status_code == 201
+    assert (
+        api.post(values_path(account), {"date": today.isoformat(), "value": 1}).status_code == 201
+    )
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps more than 15 digits")
@@ -283,10 +298,12 @@ def test_a_fetched_value_that_is_changed_by_hand_is_manual_from_then_on(api, acc
         account=account, on=date(2024, 1, 1), value=D(1), source=PensionValueEntry.Source.YNAB
     )
     assert api.get(values_path(account)).json()[0]["source"] == "ynab"
-    assert api.patch(f"{values_path(account)}/{entry.pk}", {"value": 2}).json()["source"] == "manual"
+    assert (
+        api.patch(f"{values_path(account)}/{entry.pk}", {"value": 2}).json()["source"] == "manual"
+    )
 
 
-# --- Contributions ------------------------------------------------------------------------------------------------
+# --- Contributions --------------------------------------------------------------------------------
 
 
 def test_a_plan_is_made_with_its_defaults(api, account):
@@ -294,12 +311,24 @@ def test_a_plan_is_made_with_its_defaults(api, account):
     assert made.status_code == 201
     plan = dict(made.json())
     assert plan.pop("id")
-    assert plan == {"amount": 1500.5, "frequency": "monthly", "start": "2024-01-25", "end": None, "growth": 0}
+    assert plan == {
+        "amount": 1500.5,
+        "frequency": "monthly",
+        "start": "2024-01-25",
+        "end": None,
+        "growth": 0,
+    }
     assert api.get(plans_path(account)).json() == [made.json()]
 
 
 def test_a_plan_is_replaced_changed_and_removed(api, account):
-    body = {"amount": 900, "frequency": "quarterly", "start": "2024-01-25", "end": "2030-01-25", "growth": 0.03}
+    body = {
+        "amount": 900,
+        "frequency": "quarterly",
+        "start": "2024-01-25",
+        "end": "2030-01-25",
+        "growth": 0.03,
+    }
     path = f"{plans_path(account)}/{api.post(plans_path(account), body).json()['id']}"
     assert api.patch(path, {"amount": 1000}).json()["growth"] == 0.03
     replaced = api.put(path, {"amount": 1000, "start": "2024-01-25"}).json()
@@ -344,7 +373,7 @@ def test_a_plan_that_does_not_hold_is_refused(api, account, change, expected):
     )
 
 
-# --- Whose --------------------------------------------------------------------------------------------------------
+# --- Whose ----------------------------------------------------------------------------------------
 
 
 def test_somebody_elses_account_is_not_there(other_api, other_user, valued):
@@ -373,7 +402,10 @@ def test_somebody_elses_account_is_not_there(other_api, other_user, valued):
     ]
     for method, path, body in calls:
         response = getattr(other_api, method)(path, body)
-        assert (response.status_code, errors(response)) == (404, [("not_found", None)]), (method, path)
+        assert (response.status_code, errors(response)) == (404, [("not_found", None)]), (
+            method,
+            path,
+        )
     assert [account["name"] for account in other_api.get(ACCOUNTS).json()] == ["Own"]
     valued.refresh_from_db()
     assert (valued.name, valued.values.count(), valued.contributions.count()) == ("Fripolise", 3, 1)

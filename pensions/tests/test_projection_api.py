@@ -60,14 +60,23 @@ def saved(account):
     return account
 
 
-# --- Points -------------------------------------------------------------------------------------------------------
+# --- Points ---------------------------------------------------------------------------------------
 
 
 def test_a_lump_sum_over_a_year_by_hand(api, saved):
     body = project_with(api, years=1, annual_return="0.05", inflation="0.02")
-    assert (body["currency"], body["start_date"], body["start_value"]) == ("NOK", "2024-05-15", 100000)
+    assert (body["currency"], body["start_date"], body["start_value"]) == (
+        "NOK",
+        "2024-05-15",
+        100000,
+    )
     assert len(body["points"]) == 13
-    assert body["points"][0] == {"date": "2024-05-15", "contributions": 0, "value": 100000, "real_value": 100000}
+    assert body["points"][0] == {
+        "date": "2024-05-15",
+        "contributions": 0,
+        "value": 100000,
+        "real_value": 100000,
+    }
     last = body["points"][12]
     assert last["date"] == "2025-05-15"
     assert last["value"] == 105000
@@ -76,14 +85,20 @@ def test_a_lump_sum_over_a_year_by_hand(api, saved):
 
 
 def test_contributions_are_an_annuity_and_their_sum_is_shown(api, saved):
-    last = project_with(api, years=10, monthly_contribution="1000.10", annual_return="0.05")["points"][-1]
+    last = project_with(api, years=10, monthly_contribution="1000.10", annual_return="0.05")[
+        "points"
+    ][-1]
     i = 1.05 ** (1 / 12) - 1
-    assert last["value"] == pytest.approx(100000 * 1.05**10 + 1000.10 * (1.05**10 - 1) / i, rel=1e-12, abs=1e-8)
+    assert last["value"] == pytest.approx(
+        100000 * 1.05**10 + 1000.10 * (1.05**10 - 1) / i, rel=1e-12, abs=1e-8
+    )
     assert last["contributions"] == 120012
 
 
 def test_contributions_grow_every_twelve_months(api, account):
-    points = project_with(api, years=2, monthly_contribution=100, contribution_growth="0.1", annual_return=0)["points"]
+    points = project_with(
+        api, years=2, monthly_contribution=100, contribution_growth="0.1", annual_return=0
+    )["points"]
     assert [points[m]["contributions"] for m in (1, 12, 13, 24)] == [100, 1200, 1310, 2520]
 
 
@@ -91,7 +106,9 @@ def test_the_defaults_are_thirty_years_at_five_percent_with_two_percent_inflatio
     body = project_with(api)
     assert len(body["points"]) == 361
     assert body["points"][-1]["value"] == pytest.approx(100000 * 1.05**30, rel=1e-12, abs=1e-8)
-    assert body["points"][-1]["real_value"] == pytest.approx(100000 * (1.05 / 1.02) ** 30, rel=1e-12, abs=1e-8)
+    assert body["points"][-1]["real_value"] == pytest.approx(
+        100000 * (1.05 / 1.02) ** 30, rel=1e-12, abs=1e-8
+    )
     assert body["assumptions"] == {
         "months": 360,
         "monthly_contribution": None,
@@ -110,18 +127,23 @@ def test_the_defaults_are_thirty_years_at_five_percent_with_two_percent_inflatio
 
 
 def test_zero_return_zero_contribution_and_a_negative_real_return(api, saved):
-    assert {point["value"] for point in project_with(api, years=2, annual_return=0)["points"]} == {100000}
+    assert {point["value"] for point in project_with(api, years=2, annual_return=0)["points"]} == {
+        100000
+    }
     real = [point["real_value"] for point in project_with(api, years=2, annual_return=0)["points"]]
     assert real == sorted(real, reverse=True)
     assert real[24] == pytest.approx(100000 / 1.02**2, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("until_year", "last", "count"), [(2024, "2024-12-15", 8), (2025, "2025-12-15", 20), (2124, "2124-05-15", None)]
+    ("until_year", "last", "count"),
+    [(2024, "2024-12-15", 8), (2025, "2025-12-15", 20), (2124, "2124-05-15", None)],
 )
 def test_the_last_point_is_not_after_the_end_of_the_year(api, saved, until_year, last, count):
     if count is None:  # 7 months more than 100 years
-        assert errors(api.get(PROJECTION, {"until_year": until_year})) == [("out_of_range", "until_year")]
+        assert errors(api.get(PROJECTION, {"until_year": until_year})) == [
+            ("out_of_range", "until_year")
+        ]
     else:
         points = project_with(api, until_year=until_year)["points"]
         assert (points[-1]["date"], len(points)) == (last, count)
@@ -155,15 +177,21 @@ def test_only_one_account_is_projected_when_asked_for(api, user, saved):
     assert body["assumptions"]["account_id"] == str(other.pk)
 
 
-# --- Plans --------------------------------------------------------------------------------------------------------
+# --- Plans ----------------------------------------------------------------------------------------
 
 
 def test_the_accounts_plans_are_paid_when_no_contribution_is_given(api, user, saved):
     services.create_contribution(account=saved, amount=D(1000), start=date(2020, 1, 1))
     services.create_contribution(
-        account=saved, amount=D(300), frequency="quarterly", start=date(2024, 6, 1), end=date(2024, 12, 1)
+        account=saved,
+        amount=D(300),
+        frequency="quarterly",
+        start=date(2024, 6, 1),
+        end=date(2024, 12, 1),
     )
-    services.create_contribution(account=saved, amount=D(5000), frequency="yearly", start=date(2024, 12, 15))
+    services.create_contribution(
+        account=saved, amount=D(5000), frequency="yearly", start=date(2024, 12, 15)
+    )
     points = project_with(api, years=1, annual_return=0)["points"]
     assert points[1]["contributions"] == 1300
     assert points[12]["contributions"] == 12 * 1000 + 3 * 300 + 5000
@@ -173,7 +201,9 @@ def test_the_accounts_plans_are_paid_when_no_contribution_is_given(api, user, sa
 
 
 def test_a_growth_of_contributions_applies_to_plans_too(api, saved):
-    services.create_contribution(account=saved, amount=D(100), start=date(2024, 5, 20), growth=D("0.5"))
+    services.create_contribution(
+        account=saved, amount=D(100), start=date(2024, 5, 20), growth=D("0.5")
+    )
     points = project_with(api, years=2, contribution_growth="0.1", annual_return=0)["points"]
     assert points[13]["contributions"] == pytest.approx(1200 + 100 * 1.5 * 1.1)
 
@@ -224,7 +254,7 @@ def test_a_plan_without_a_rate_leaves_nothing_rather_than_a_zero(api, user, save
     assert len(project_with(api, years=1, monthly_contribution=5)["points"]) == 13
 
 
-# --- Portfolios ---------------------------------------------------------------------------------------------------
+# --- Portfolios -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -248,17 +278,27 @@ def test_portfolios_have_their_own_return_and_volatility(api, saved, cash):
         api, years=10, include_portfolios="true", monthly_contribution=0, portfolio_return="0.08", volatility="0.1",
         portfolio_volatility="0.2", simulations=50, seed=3,
     )  # fmt: skip
-    assert body["points"][-1]["value"] == pytest.approx(100000 * 1.05**10 + 50000 * 1.08**10, rel=1e-12, abs=1e-8)
-    same = project_with(api, years=10, include_portfolios="true", volatility="0.1", simulations=50, seed=3)
+    assert body["points"][-1]["value"] == pytest.approx(
+        100000 * 1.05**10 + 50000 * 1.08**10, rel=1e-12, abs=1e-8
+    )
+    same = project_with(
+        api, years=10, include_portfolios="true", volatility="0.1", simulations=50, seed=3
+    )
     assert same["assumptions"]["portfolio_volatility"] == 0.1
     assert body["points"][-1]["p95"] > same["points"][-1]["p95"]
 
 
-# --- Simulations --------------------------------------------------------------------------------------------------
+# --- Simulations ----------------------------------------------------------------------------------
 
 
 def test_the_same_seed_gives_the_same_bytes(api, saved):
-    query = {"years": 5, "volatility": "0.15", "simulations": 500, "seed": 42, "monthly_contribution": 100}
+    query = {
+        "years": 5,
+        "volatility": "0.15",
+        "simulations": 500,
+        "seed": 42,
+        "monthly_contribution": 100,
+    }
     first, again = api.get(PROJECTION, query), api.get(PROJECTION, query)
     assert first.content == again.content
     assert api.get(PROJECTION, query | {"seed": 43}).content != first.content
@@ -280,7 +320,9 @@ def test_percentiles_are_ordered_and_start_at_the_value(api, saved):
 
 
 def test_without_volatility_every_percentile_is_the_deterministic_value(api, saved):
-    points = project_with(api, years=5, volatility=0, simulations=20, monthly_contribution=100, seed=1)["points"]
+    points = project_with(
+        api, years=5, volatility=0, simulations=20, monthly_contribution=100, seed=1
+    )["points"]
     assert all(point["p5"] == point["p50"] == point["p95"] == point["value"] for point in points)
 
 
@@ -288,7 +330,7 @@ def test_without_simulations_there_are_no_percentiles(api, saved):
     assert "p5" not in project_with(api, years=1, volatility="0.2")["points"][1]
 
 
-# --- The goal -----------------------------------------------------------------------------------------------------
+# --- The goal -------------------------------------------------------------------------------------
 
 
 def test_the_goal_by_hand(api, user, saved):
@@ -311,7 +353,9 @@ def test_the_goal_by_hand(api, user, saved):
 def test_the_goals_numbers_do_not_depend_on_the_horizon(api, user, saved):
     set_retirement_goal(user=user, amount=D(500000), year=2034)
     query = {"volatility": "0.1", "simulations": 300, "seed": 5}
-    assert project_with(api, years=1, **query)["goal"] == project_with(api, years=40, **query)["goal"]
+    assert (
+        project_with(api, years=1, **query)["goal"] == project_with(api, years=40, **query)["goal"]
+    )
     assert (
         project_with(api, years=1, **query)["points"][12]["p50"]
         == (project_with(api, years=40, **query)["points"][12]["p50"])
@@ -330,12 +374,22 @@ def test_the_required_contribution_fed_back_reaches_the_goal(api, user, saved):
 def test_a_goal_that_is_reached_needs_nothing(api, user, saved):
     set_retirement_goal(user=user, amount=D(1000), year=2034)
     goal = project_with(api)["goal"]
-    assert (goal["on_track"], goal["shortfall"], goal["required_monthly_contribution"]) == (True, 0, 0)
+    assert (goal["on_track"], goal["shortfall"], goal["required_monthly_contribution"]) == (
+        True,
+        0,
+        0,
+    )
 
 
 def test_the_probability_is_the_share_of_paths_that_reach_it(api, user, saved):
     set_retirement_goal(user=user, amount=D(100000), year=2034)
-    query = {"annual_return": 0, "inflation": 0, "volatility": "0.2", "simulations": 4000, "seed": 1}
+    query = {
+        "annual_return": 0,
+        "inflation": 0,
+        "volatility": "0.2",
+        "simulations": 4000,
+        "seed": 1,
+    }
     # A log-normal path with mean log −σ²t/2 is above its start with probability Φ(−σ√t/2).
     expected = 0.5 * math.erfc(0.2 * math.sqrt(127 / 12) / 2 / math.sqrt(2))
     assert project_with(api, **query)["goal"]["probability"] == pytest.approx(expected, abs=0.03)
@@ -346,7 +400,12 @@ def test_the_goal_alone(api, user, saved, cash):
     goal = api.get(GOAL).json()
     assert set(goal) >= GOAL_FIELDS
     whole = project_with(
-        api, include_portfolios="true", volatility="0.15", simulations=2000, seed=1, monthly_contribution=0
+        api,
+        include_portfolios="true",
+        volatility="0.15",
+        simulations=2000,
+        seed=1,
+        monthly_contribution=0,
     )["goal"]
     assert {name: goal[name] for name in whole} == whole
     assert goal["progress"] == 0.25
@@ -377,14 +436,19 @@ def test_an_amount_without_a_year_has_progress_and_no_due_date(api, user, saved)
     set_retirement_goal(user=user, amount=D(200000), year=None)
     goal = api.get(GOAL).json()
     assert (goal["progress"], goal["projected_value"], goal["on_track"]) == (0.5, None, None)
-    assert goal["reached_in"] == 2024 + (4 + math.ceil(12 * math.log(2) / math.log(1.05 / 1.02))) // 12
+    assert (
+        goal["reached_in"] == 2024 + (4 + math.ceil(12 * math.log(2) / math.log(1.05 / 1.02))) // 12
+    )
 
 
 def test_a_goal_whose_year_is_over_or_too_far_away_says_so(api, user, saved):
     set_retirement_goal(user=user, amount=D(200000), year=2024)
     with time_machine.travel("2025-01-01T12:00:00Z"):
         goal = api.get(GOAL).json()
-        assert (goal["projected_value"], goal["reasons"]) == (None, {"goal": "The goal's year 2024 is over."})
+        assert (goal["projected_value"], goal["reasons"]) == (
+            None,
+            {"goal": "The goal's year 2024 is over."},
+        )
         assert len(project_with(api)["points"]) == 361
     set_retirement_goal(user=user, amount=D(200000), year=9999)
     goal = api.get(GOAL).json()
@@ -396,11 +460,15 @@ def test_on_its_last_day_a_missed_goal_cannot_be_saved_for(api, user, saved):
     set_retirement_goal(user=user, amount=D(200000), year=2024)
     with time_machine.travel("2024-12-31T12:00:00Z"):
         goal = api.get(GOAL).json()
-    assert (goal["projected_value"], goal["shortfall"], goal["required_monthly_contribution"]) == (100000, 100000, None)
+    assert (goal["projected_value"], goal["shortfall"], goal["required_monthly_contribution"]) == (
+        100000,
+        100000,
+        None,
+    )
     assert goal["reasons"]["required_monthly_contribution"]
 
 
-# --- Bad input ----------------------------------------------------------------------------------------------------
+# --- Bad input ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -457,13 +525,15 @@ def test_without_signing_in_nothing_is_told(anonymous):
 )
 def test_absurd_but_allowed_numbers_give_an_answer_without_infinities(api, user, saved, query):
     set_retirement_goal(user=user, amount=D(1), year=2120)
-    response = api.get(PROJECTION, {"years": 100, "contribution_growth": 10, "simulations": 5, **query})
+    response = api.get(
+        PROJECTION, {"years": 100, "contribution_growth": 10, "simulations": 5, **query}
+    )
     assert response.status_code == 200
     assert b"Infinity" not in response.content
     assert b"NaN" not in response.content
 
 
-# --- Cost ---------------------------------------------------------------------------------------------------------
+# --- Cost -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [f"{PROJECTION}?include_portfolios=true", GOAL])
@@ -485,7 +555,11 @@ def test_the_number_of_queries_does_not_grow(api, user, path):
 
 
 def test_the_closed_form_and_the_endpoint_agree_over_a_century(api, saved):
-    last = project_with(api, years=100, monthly_contribution=10, contribution_growth="0.01", annual_return="0.03")
+    last = project_with(
+        api, years=100, monthly_contribution=10, contribution_growth="0.01", annual_return="0.03"
+    )
     by_formula = 100000 * 1.03**100 + 10 * annuity(0.03, 0.01, 1200)
     assert last["points"][-1]["value"] == pytest.approx(by_formula, rel=1e-10)
-    assert project([Pot(1e5, 0.03)], level_contributions(10, 0.01, 1200))[-1] == pytest.approx(by_formula, rel=1e-10)
+    assert project([Pot(1e5, 0.03)], level_contributions(10, 0.01, 1200))[-1] == pytest.approx(
+        by_formula, rel=1e-10
+    )

@@ -40,7 +40,7 @@ def plain_loop(start, annual_return, monthly, growth, count):
     return values
 
 
-# --- Closed forms -------------------------------------------------------------------------------------------------
+# --- Closed forms ---------------------------------------------------------------------------------
 
 
 def test_a_lump_sum_grows_by_the_yearly_return_every_twelve_months():
@@ -51,7 +51,8 @@ def test_a_lump_sum_grows_by_the_yearly_return_every_twelve_months():
 
 
 def test_level_contributions_are_an_ordinary_annuity():
-    # 1 % a month is (1.01^12 − 1) a year. 1,000 a month for 24 months: 1000·(1.01^24 − 1)/0.01 = 26,973.46.
+    # 1 % a month is (1.01^12 − 1) a year. 1,000 a month for 24 months: 1000·(1.01^24 − 1)/0.01 =
+    # 26,973.46.
     values = project([Pot(0, 1.01**12 - 1)], level_contributions(1000, 0, 24))
     assert values[24] == pytest.approx(1000 * (1.01**24 - 1) / 0.01, rel=1e-12)
     assert values[24] == pytest.approx(26_973.464_85, abs=0.005)
@@ -88,10 +89,14 @@ def test_pots_grow_each_at_its_own_rate_and_the_first_is_paid_into():
 @given(start=st.floats(0, 1e9), annual=rates, monthly=st.floats(0, 1e6), growth=rates, count=months)
 def test_the_projection_is_what_a_plain_loop_gives(start, annual, monthly, growth, count):
     values = project([Pot(start, annual)], level_contributions(monthly, growth, count))
-    assert values == pytest.approx(plain_loop(start, annual, monthly, growth, count), rel=1e-9, abs=1e-6)
+    assert values == pytest.approx(
+        plain_loop(start, annual, monthly, growth, count), rel=1e-9, abs=1e-6
+    )
 
 
-@given(annual=rates | st.sampled_from([0.0, 1e-12, -1e-12]), growth=rates | st.just(0.0), count=months)
+@given(
+    annual=rates | st.sampled_from([0.0, 1e-12, -1e-12]), growth=rates | st.just(0.0), count=months
+)
 def test_the_annuity_is_the_loop_of_contributions_of_one(annual, growth, count):
     values = project([Pot(0, annual)], level_contributions(1, growth, count))
     assert annuity(annual, growth, count) == pytest.approx(values[-1], rel=1e-9)
@@ -104,7 +109,7 @@ def test_growth_equal_to_the_return_has_its_own_sum(growth):
     assert annuity(0.05, growth, 120) == pytest.approx(10 * (0.05 / i) * 1.05**9, rel=1e-9)
 
 
-# --- Required contribution ----------------------------------------------------------------------------------------
+# --- Required contribution ------------------------------------------------------------------------
 
 
 @given(
@@ -121,8 +126,13 @@ def test_the_required_contribution_fed_back_reaches_the_goal(
     start, other, annual, other_annual, inflation, growth, count, goal
 ):
     pots = [Pot(start, annual), Pot(other, other_annual)]
-    required = required_monthly_contribution(pots, goal=goal, inflation=inflation, growth=growth, months=count)
-    real = project(pots, level_contributions(required, growth, count))[-1] / deflator(inflation, count)[-1]
+    required = required_monthly_contribution(
+        pots, goal=goal, inflation=inflation, growth=growth, months=count
+    )
+    real = (
+        project(pots, level_contributions(required, growth, count))[-1]
+        / deflator(inflation, count)[-1]
+    )
     if required:
         assert real == pytest.approx(goal, abs=0.01)
     else:
@@ -130,11 +140,19 @@ def test_the_required_contribution_fed_back_reaches_the_goal(
 
 
 def test_a_goal_that_is_reached_without_contributions_needs_none():
-    assert required_monthly_contribution([Pot(1000, 0.05)], goal=1000, inflation=0.02, growth=0, months=12) == 0
+    assert (
+        required_monthly_contribution(
+            [Pot(1000, 0.05)], goal=1000, inflation=0.02, growth=0, months=12
+        )
+        == 0
+    )
 
 
 def test_with_no_month_left_no_contribution_helps():
-    assert required_monthly_contribution([Pot(1, 0.05)], goal=2, inflation=0.02, growth=0, months=0) is None
+    assert (
+        required_monthly_contribution([Pot(1, 0.05)], goal=2, inflation=0.02, growth=0, months=0)
+        is None
+    )
 
 
 def test_the_month_that_first_reaches_a_goal_is_found():
@@ -143,7 +161,7 @@ def test_the_month_that_first_reaches_a_goal_is_found():
     assert first_month_reaching(np.array([1.0]), 2.0) is None
 
 
-# --- Months and plans ---------------------------------------------------------------------------------------------
+# --- Months and plans -----------------------------------------------------------------------------
 
 
 def test_months_end_on_the_last_day_of_shorter_ones():
@@ -158,7 +176,10 @@ def test_months_end_on_the_last_day_of_shorter_ones():
     ]
 
 
-@given(start=st.dates(date(1900, 1, 1), date(2200, 1, 1)), last=st.dates(date(1900, 1, 1), date(2300, 1, 1)))
+@given(
+    start=st.dates(date(1900, 1, 1), date(2200, 1, 1)),
+    last=st.dates(date(1900, 1, 1), date(2300, 1, 1)),
+)
 def test_the_steps_until_a_day_are_as_many_as_fit(start, last):
     steps = months_until(start, last)
     assert add_months(start, steps) <= last < add_months(start, steps + 1)
@@ -179,11 +200,16 @@ def test_plans_pay_in_the_month_of_their_day():
 
 def test_a_plan_grows_on_its_own_anniversaries():
     # 1,000 from January 2022 with 10 % a year: 1,210 from January 2024, 1,331 from January 2025.
-    paid = planned_contributions([Plan(1000, 1, date(2022, 1, 10), growth=0.1)], date(2024, 10, 10), 4)
+    paid = planned_contributions(
+        [Plan(1000, 1, date(2022, 1, 10), growth=0.1)], date(2024, 10, 10), 4
+    )
     assert paid.tolist() == pytest.approx([1210, 1210, 1331, 1331], rel=1e-12)
 
 
-@given(plan_day=st.dates(date(2000, 1, 1), date(2024, 12, 31)), start=st.dates(date(2025, 1, 1), date(2026, 12, 31)))
+@given(
+    plan_day=st.dates(date(2000, 1, 1), date(2024, 12, 31)),
+    start=st.dates(date(2025, 1, 1), date(2026, 12, 31)),
+)
 def test_a_monthly_plan_pays_once_in_every_step(plan_day, start):
     assert planned_contributions([Plan(3, 1, plan_day)], start, 50).tolist() == [3] * 50
 
@@ -193,7 +219,7 @@ def test_a_plan_far_in_the_future_or_long_over_pays_nothing():
     assert not planned_contributions(plans, date(2024, 1, 1), 1200).any()
 
 
-# --- Monte Carlo --------------------------------------------------------------------------------------------------
+# --- Monte Carlo ----------------------------------------------------------------------------------
 
 PAID = level_contributions(2000, 0.02, 120)
 
@@ -203,7 +229,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
     first, again = (simulate(pots, PAID, paths=500, seed=7) for _ in range(2))
     assert first.percentiles.tobytes() == again.percentiles.tobytes()
     assert first.watched.tobytes() == again.watched.tobytes()
-    assert simulate(pots, PAID, paths=500, seed=8).percentiles.tobytes() != first.percentiles.tobytes()
+    assert (
+        simulate(pots, PAID, paths=500, seed=8).percentiles.tobytes() != first.percentiles.tobytes()
+    )
 
 
 def test_the_size_of_a_block_changes_no_byte(monkeypatch):
@@ -231,13 +259,17 @@ def test_the_mean_is_the_deterministic_value_within_four_standard_errors(annual,
 def test_the_log_returns_have_the_mean_and_the_spread_of_the_definition():
     logs = np.log(simulate([Pot(1, 0.05, 0.15)], np.zeros(120), paths=20_000, seed=3).watched)
     assert logs.std(ddof=1) == pytest.approx(0.15 * math.sqrt(10), rel=0.02)
-    assert logs.mean() == pytest.approx(10 * (math.log(1.05) - 0.15**2 / 2), abs=4 * logs.std() / math.sqrt(20_000))
+    assert logs.mean() == pytest.approx(
+        10 * (math.log(1.05) - 0.15**2 / 2), abs=4 * logs.std() / math.sqrt(20_000)
+    )
 
 
 def test_percentiles_are_ordered_and_are_numpys():
     simulated = simulate([Pot(1e5, 0.05, 0.15)], PAID, paths=777, seed=5)
     assert np.all(np.diff(simulated.percentiles, axis=0) >= 0)
-    assert simulated.percentiles[:, -1] == pytest.approx(np.percentile(simulated.watched, [5, 25, 50, 75, 95]))
+    assert simulated.percentiles[:, -1] == pytest.approx(
+        np.percentile(simulated.watched, [5, 25, 50, 75, 95])
+    )
     assert simulated.percentiles[:, 0].tolist() == [1e5] * 5
 
 
@@ -263,9 +295,16 @@ def test_pots_with_different_rates_share_their_luck():
 @pytest.mark.parametrize(("shown", "watched"), [(24, 60), (60, 24), (60, 60), (0, 12), (12, 0)])
 def test_what_is_shown_and_what_is_watched_do_not_depend_on_each_other(shown, watched):
     full = simulate([Pot(1e5, 0.05, 0.15)], PAID, paths=200, seed=9, shown_months=60)
-    part = simulate([Pot(1e5, 0.05, 0.15)], PAID, paths=200, seed=9, shown_months=shown, watched_month=watched)
-    assert part.percentiles.tobytes() == np.ascontiguousarray(full.percentiles[:, : shown + 1]).tobytes()
-    assert np.percentile(part.watched, [5, 25, 50, 75, 95]) == pytest.approx(full.percentiles[:, watched])
+    part = simulate(
+        [Pot(1e5, 0.05, 0.15)], PAID, paths=200, seed=9, shown_months=shown, watched_month=watched
+    )
+    assert (
+        part.percentiles.tobytes()
+        == np.ascontiguousarray(full.percentiles[:, : shown + 1]).tobytes()
+    )
+    assert np.percentile(part.watched, [5, 25, 50, 75, 95]) == pytest.approx(
+        full.percentiles[:, watched]
+    )
 
 
 def test_the_share_that_reaches_a_value_is_counted():
@@ -278,7 +317,9 @@ def test_the_share_that_reaches_a_value_is_counted():
 
 def test_a_hundred_thousand_paths_fit_into_400_mb():
     finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bench_monte_carlo", "memory"], capture_output=True, text=True
+        [sys.executable, "-m", "benchmarks.bench_monte_carlo", "memory"],
+        capture_output=True,
+        text=True,
     )
     assert "MB at 100,000 paths" in finished.stdout
     assert finished.returncode == 0, finished.stdout

@@ -12,7 +12,12 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_rates_of_every_foreign_account_are_asked_for_once(user, other_user, monkeypatch):
-    for owner, name, currency in ((user, "A", "EUR"), (user, "B", "EUR"), (user, "C", "NOK"), (other_user, "D", "SEK")):
+    for owner, name, currency in (
+        (user, "A", "EUR"),
+        (user, "B", "EUR"),
+        (user, "C", "NOK"),
+        (other_user, "D", "SEK"),
+    ):
         services.create_account(user=owner, name=name, currency=currency)
     assert needed_pairs() == {("EUR", "NOK"), ("SEK", "NOK")}
     asked = []

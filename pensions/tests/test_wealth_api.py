@@ -36,7 +36,10 @@ def kroner(user):
 def share(make_stock):
     stock = make_stock(price="130")
     quote(stock, "130", previous="125")
-    days = [(MONDAY + timedelta(day), D(close)) for day, close in enumerate(["100", "110", "120", "125"])]
+    days = [
+        (MONDAY + timedelta(day), D(close))
+        for day, close in enumerate(["100", "110", "120", "125"])
+    ]
     market.record_prices(stock=stock, closes=days, source="simulated")
     return stock
 
@@ -44,7 +47,9 @@ def share(make_stock):
 @pytest.fixture
 def dollars(user):
     """Rates from Monday to Thursday."""
-    found = [(MONDAY + timedelta(day), D(rate)) for day, rate in enumerate(["10", "10", "11", "12"])]
+    found = [
+        (MONDAY + timedelta(day), D(rate)) for day, rate in enumerate(["10", "10", "11", "12"])
+    ]
     market.record_rates(base="USD", target="NOK", rates=found, source="simulated")
     return services.create_portfolio(user=user, name="Dollars", currency="USD")
 
@@ -68,10 +73,17 @@ def test_net_worth_is_portfolios_cash_and_pensions_less_credit(api, user, kroner
     services.set_balance(portfolio=dollars, kind="credit", amount=D(3), on=MONDAY + timedelta(3))
     pension(user, d1="9000", d3="9100")
     body = api.get(NET_WORTH).json()
-    assert column(body, "date") == ["2024-04-29", "2024-04-30", "2024-05-01", "2024-05-02", "2024-05-03"]
+    assert column(body, "date") == [
+        "2024-04-29",
+        "2024-04-30",
+        "2024-05-01",
+        "2024-05-02",
+        "2024-05-03",
+    ]
     # A share in the dollar portfolio is worth its price in kroner again.
     assert column(body, "portfolios") == pytest.approx([1000, 1210, 1320, 1375, 1430])
-    # The first cash counts back to the first transaction, and so does the credit, at each day's rate.
+    # The first cash counts back to the first transaction, and so does the credit, at each day's
+    # rate.
     assert column(body, "cash") == [500, 500, 500, 500, 700]
     assert column(body, "credit") == [0, 30, 33, 36, 36]
     assert column(body, "pensions") == [0, 9000, 9000, 9100, 9100]
@@ -118,7 +130,11 @@ def test_a_pension_without_a_rate_makes_the_sum_unknown_and_never_zero(api, user
     assert column(body, "portfolios") == [1000, 1100, 1200, 1250, 1300]
     assert body["missing"] == ["ISK/NOK"]
     shown = api.get("/api/v1/dashboard").json()
-    assert (shown["net_worth"], shown["pensions_value"], shown["missing"]) == (None, None, ["ISK/NOK"])
+    assert (shown["net_worth"], shown["pensions_value"], shown["missing"]) == (
+        None,
+        None,
+        ["ISK/NOK"],
+    )
     assert shown["portfolios_value"] == 1300
 
 
@@ -139,7 +155,9 @@ def test_an_unchanged_net_worth_is_not_sent_again_and_a_new_value_is(api, user):
     assert api.get(NET_WORTH, headers={"if-none-match": tag}).status_code == 200
 
 
-@pytest.mark.parametrize(("query", "status"), [("start=x", 400), ("interval=hour", 400), ("start=2030-01-01", 422)])
+@pytest.mark.parametrize(
+    ("query", "status"), [("start=x", 400), ("interval=hour", 400), ("start=2030-01-01", 422)]
+)
 def test_a_period_that_cannot_be_is_refused(api, query, status):
     assert api.get(f"{NET_WORTH}?{query}").status_code == status
 
@@ -153,7 +171,9 @@ def test_nothing_of_others_counts(api, other_api, other_user, kroner, share):
 
 
 @pytest.mark.parametrize("end", ["2024-04-30", "2024-05-03"])
-def test_every_number_of_net_worth_follows_from_its_explanation(api, user, kroner, share, dollars, end):
+def test_every_number_of_net_worth_follows_from_its_explanation(
+    api, user, kroner, share, dollars, end
+):
     trade(kroner, share, "buy", "10", "100", on=MONDAY)
     trade(dollars, share, "buy", "2", "100", exchange_rate="0.1", on=MONDAY)
     services.set_balance(portfolio=kroner, kind="cash", amount=D(500), on=MONDAY + timedelta(2))
@@ -162,7 +182,9 @@ def test_every_number_of_net_worth_follows_from_its_explanation(api, user, krone
     body = json.loads(api.get(f"{NET_WORTH}/explain?end={end}").content, parse_float=D, parse_int=D)
     point = api.get(f"{NET_WORTH}?end={end}").json()["points"][-1]
     assert body["date"] == point.pop("date") == end
-    assert {name: float(one["value"]) for name, one in body["numbers"].items()} == pytest.approx(point)
+    assert {name: float(one["value"]) for name, one in body["numbers"].items()} == pytest.approx(
+        point
+    )
     found = dict.fromkeys(point, D(0))
     for one in body["inputs"]["portfolios"]:
         rate = one["rate"]["rate"]
@@ -173,13 +195,19 @@ def test_every_number_of_net_worth_follows_from_its_explanation(api, user, krone
         found["cash"] += one["cash"]["amount"] * rate
         found["credit"] += one["used_credit"]["amount"] * rate
     for one in body["inputs"]["pensions"]:
-        assert (one["source"], one["date"], one["rate"]["source"]) == ("manual", "2024-04-30", "simulated")
+        assert (one["source"], one["date"], one["rate"]["source"]) == (
+            "manual",
+            "2024-04-30",
+            "simulated",
+        )
         found["pensions"] += one["value"] * one["rate"]["rate"]
     found["net_worth"] = found["portfolios"] + found["cash"] - found["credit"] + found["pensions"]
     assert {name: float(value) for name, value in found.items()} == pytest.approx(point, rel=1e-9)
 
 
-def test_the_dashboard_is_the_first_screen_in_one_answer(api, user, kroner, share, dollars, make_stock):
+def test_the_dashboard_is_the_first_screen_in_one_answer(
+    api, user, kroner, share, dollars, make_stock
+):
     trade(kroner, share, "buy", "10", "100", on=MONDAY)
     trade(dollars, share, "buy", "2", "100", exchange_rate="0.1", on=MONDAY)
     faller = make_stock("DOWN.DEMO")
@@ -187,15 +215,29 @@ def test_the_dashboard_is_the_first_screen_in_one_answer(api, user, kroner, shar
     trade(kroner, faller, "buy", "1", "90", on=MONDAY)
     pension(user, d1="1000")
     body = api.get("/api/v1/dashboard").json()
-    assert (body["currency"], body["portfolios_value"], body["pensions_value"]) == ("NOK", 1640, 1000)
+    assert (body["currency"], body["portfolios_value"], body["pensions_value"]) == (
+        "NOK",
+        1640,
+        1000,
+    )
     assert (body["net_worth"], body["cash"], body["used_credit"]) == (2640, 0, 0)
     # 12 shares rose by 5, one fell by 20.
     assert (body["day_change"], body["day_change_pct"]) == (40, pytest.approx(0.025))
     # 10 x 30 + (260 - 20 x 12) - 10; the dollars are counted at today's rate.
     assert body["total_gain"] == pytest.approx(300 + (260 / 12 - 20) * 12 - 10)
     assert body["movers"] == [
-        {"ticker": "DOWN.DEMO", "company_name": "Down.Demo", "day_change": -20, "day_change_pct": -0.2},
-        {"ticker": "FJORD.DEMO", "company_name": "Fjord.Demo", "day_change": 60, "day_change_pct": 0.04},
+        {
+            "ticker": "DOWN.DEMO",
+            "company_name": "Down.Demo",
+            "day_change": -20,
+            "day_change_pct": -0.2,
+        },
+        {
+            "ticker": "FJORD.DEMO",
+            "company_name": "Fjord.Demo",
+            "day_change": 60,
+            "day_change_pct": 0.04,
+        },
     ]
     assert [one["name"] for one in body["portfolios"]] == ["Nordic", "Dollars"]
     assert body["portfolios"][0]["summary"]["market_value"] == 1380
@@ -219,7 +261,12 @@ def test_the_dashboard_shows_the_goal(api, user, kroner):
     user.save()
     services.set_balance(portfolio=kroner, kind="cash", amount=D(2000))
     goal = api.get("/api/v1/dashboard").json()["goal"]
-    assert (goal["amount"], goal["year"], goal["on_track"], goal["shortfall"]) == (1000, 2040, True, 0)
+    assert (goal["amount"], goal["year"], goal["on_track"], goal["shortfall"]) == (
+        1000,
+        2040,
+        True,
+        0,
+    )
 
 
 def test_the_dashboard_of_an_empty_account_is_all_zero(api):
@@ -229,7 +276,9 @@ def test_the_dashboard_of_an_empty_account_is_all_zero(api):
     assert body["freshness"] == {"oldest_price_at": None, "stale": []}
 
 
-def test_the_dashboard_takes_a_fixed_number_of_queries(api, user, kroner, share, make_stock, django_assert_num_queries):
+def test_the_dashboard_takes_a_fixed_number_of_queries(
+    api, user, kroner, share, make_stock, django_assert_num_queries
+):
     trade(kroner, share, "buy", "10", "100", on=MONDAY)
     pension(user, "SEK", d0="1")
     api.get("/api/v1/dashboard")

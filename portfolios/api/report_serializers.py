@@ -1,4 +1,6 @@
-"""The shapes of answers over time, for the schema: the answers themselves are written without serializers."""
+"""The shapes of answers over time, for the schema: the answers themselves are written without
+serializers.
+"""
 
 from rest_framework import serializers
 
@@ -22,7 +24,9 @@ class PointSerializer(serializers.Serializer):
 class PortfolioValuesSerializer(serializers.Serializer):
     portfolio_id = serializers.UUIDField()
     currency = serializers.CharField()
-    market_value = serializers.ListField(child=amount(), help_text="One a point, in the portfolio's own currency.")
+    market_value = serializers.ListField(
+        child=amount(), help_text="One a point, in the portfolio's own currency."
+    )
 
 
 class TimelineSerializer(serializers.Serializer):
@@ -31,7 +35,9 @@ class TimelineSerializer(serializers.Serializer):
     end = serializers.DateField()
     interval = serializers.ChoiceField(INTERVALS)
     points = PointSerializer(many=True)
-    portfolios = PortfolioValuesSerializer(many=True, required=False, help_text="With by=portfolio.")
+    portfolios = PortfolioValuesSerializer(
+        many=True, required=False, help_text="With by=portfolio."
+    )
     stale = serializers.BooleanField()
     missing = serializers.ListField(child=serializers.CharField())
 

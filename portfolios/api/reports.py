@@ -1,4 +1,6 @@
-"""What portfolios did over time: one portfolio in its currency, or all of the user's in the base currency."""
+"""What portfolios did over time: one portfolio in its currency, or all of the user's in the base
+currency.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +48,9 @@ START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the f
 END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default, and at most: today.")
 INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default="day")
 TOGETHER_OR_EACH = ("all", "portfolio")
-BY = OpenApiParameter("by", enum=TOGETHER_OR_EACH, default="all", description="portfolio: also the value of each.")
+BY = OpenApiParameter(
+    "by", enum=TOGETHER_OR_EACH, default="all", description="portfolio: also the value of each."
+)
 YEAR = {"type": "integer", "minimum": 1000, "maximum": 9999}
 BENCHMARK = OpenApiParameter("benchmark", description="The ticker of what to compare with.")
 
@@ -86,10 +90,11 @@ def report_of(
     more_pairs: Iterable[Pair] = (),
     more: Any = None,
 ) -> Report:
-    """Read the query, fetch what has no history yet (within the time limit), and stamp what the answer depends on.
+    """Read the query, fetch what has no history yet (within the time limit), and stamp what the
+    answer depends on.
 
-    For a caller that adds to the portfolios: `first_on` begins the period where there are no transactions,
-    `more_pairs` are converted too, and `more` belongs to the stamp.
+    For a caller that adds to the portfolios: `first_on` begins the period where there are no
+    transactions, `more_pairs` are converted too, and `more` belongs to the stamp.
     """
     start, end = date_parameter(request, "start"), date_parameter(request, "end")
     benchmark = _benchmark(request)
@@ -98,7 +103,9 @@ def report_of(
     lacking = shelf.without_history | ({benchmark.pk} if benchmark else set())
     if lacking:
         marketdata.ensure_history(stock_ids=lacking)
-        portfolios, currency = scope_of(request, pk)  # a split that came with the history moves their versions
+        portfolios, currency = scope_of(
+            request, pk
+        )  # a split that came with the history moves their versions
         shelf = shelf_of(portfolios)
     if pk is not None and not shelf.books:
         raise Http404  # deleted while this request was under way
@@ -137,45 +144,62 @@ class TimelineView(APIView):
         responses={200: shapes.TimelineSerializer, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
-        """Value, cost, flows, income and the time-weighted index, a point a day, ISO week or month."""
+        """Value, cost, flows, income and the time-weighted index, a point a day, ISO week or
+        month.
+        """
         interval = choice_parameter(request, "interval", INTERVALS, "day")
         by = choice_parameter(request, "by", TOGETHER_OR_EACH, "all")
         report = report_of(request, pk)
 
         def answer() -> dict[str, Any]:
-            timeline = answers.timeline(report.figures, interval=interval, benchmark=report.benchmark)
+            timeline = answers.timeline(
+                report.figures, interval=interval, benchmark=report.benchmark
+            )
             if by == "all" or not report.is_of_all:
                 return timeline
             parts = [figures_of(book, report.period, report.prices) for book in report.books]
-            return timeline | {"portfolios": answers.values_of_each(report.books, parts, interval=interval)}
+            return timeline | {
+                "portfolios": answers.values_of_each(report.books, parts, interval=interval)
+            }
 
         return answer_unless_known(request, report.version, answer)
 
 
 class PerformanceView(APIView):
-    @extend_schema(parameters=[START, END, BENCHMARK], responses={200: shapes.PerformanceSerializer, **THIRD_PARTY})
+    @extend_schema(
+        parameters=[START, END, BENCHMARK],
+        responses={200: shapes.PerformanceSerializer, **THIRD_PARTY},
+    )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
         """Gain, rates of return and risk of a period; `reasons` says why a figure is null."""
         report = report_of(request, pk)
         return answer_unless_known(
-            request, report.version, lambda: answers.performance(report.figures, benchmark=report.benchmark)
+            request,
+            report.version,
+            lambda: answers.performance(report.figures, benchmark=report.benchmark),
         )
 
 
 class PerformanceExplainView(APIView):
     @extend_schema(parameters=[START, END], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
-        """Where every figure of the performance comes from: inputs with sources, formulas, values in between."""
+        """Where every figure of the performance comes from: inputs with sources, formulas, values
+        in between.
+        """
         report = report_of(request, pk)
         return answer_unless_known(
-            request, report.version, lambda: performance_explained(report.books[0], report.figures, report.prices)
+            request,
+            report.version,
+            lambda: performance_explained(report.books[0], report.figures, report.prices),
         )
 
 
 class HoldingExplainView(APIView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> Response:
-        """Where every figure of the holding comes from: transactions, price, rate, formulas, values in between."""
+        """Where every figure of the holding comes from: transactions, price, rate, formulas, values
+        in between.
+        """
         holding = own(selectors.holdings_visible_to(request.user), pk)
         valued = services.valued_now([holding.portfolio])[0]
         shown = next((one for one in valued.holdings if one.id == holding.pk), None)
@@ -190,7 +214,9 @@ class BridgeView(APIView):
         """How the start value became the end value, per holding and in total."""
         report = report_of(request, pk)
         return answer_unless_known(
-            request, report.version, lambda: answers.bridge_of(report.books[0], report.period, report.prices)
+            request,
+            report.version,
+            lambda: answers.bridge_of(report.books[0], report.period, report.prices),
         )
 
 
@@ -212,7 +238,9 @@ class AllocationOfAllView(AllocationView):
         responses=shapes.PartSerializer(many=True),
     )
     def get(self, request: Request) -> Response:  # type: ignore[override]
-        """How the market value of all portfolios is spread, largest part first; the weights add up to 1."""
+        """How the market value of all portfolios is spread, largest part first; the weights add up
+        to 1.
+        """
         return super().get(request)
 
 
@@ -220,7 +248,9 @@ class RealisedGainsView(APIView):
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "year", {"type": "integer", "minimum": 1000, "maximum": 9999}, description="Default: all."
+                "year",
+                {"type": "integer", "minimum": 1000, "maximum": 9999},
+                description="Default: all.",
             ),
             OpenApiParameter("method", enum=METHODS, default="average"),
         ],
@@ -229,7 +259,9 @@ class RealisedGainsView(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         """Every sale with its gain; with `method=fifo` and the lots that it used up."""
         method = choice_parameter(request, "method", METHODS, "average")
-        return Response(realised_gains(own_portfolio(request, pk), year=_year(request), method=method))
+        return Response(
+            realised_gains(own_portfolio(request, pk), year=_year(request), method=method)
+        )
 
 
 def _year(request: Request) -> int | None:

@@ -46,10 +46,15 @@ class TransactionChangeSerializer(ApiSerializer):
     type = serializers.ChoiceField(TransactionType.choices)
     date = PastDateField()
     quantity = ExactDecimalField(minimum=0, above_minimum=True)
-    price = ExactDecimalField(required=False, minimum=0, help_text="Not needed for split and transfer_out.")
+    price = ExactDecimalField(
+        required=False, minimum=0, help_text="Not needed for split and transfer_out."
+    )
     commission = ExactDecimalField(required=False, minimum=0)
     exchange_rate = ExactDecimalField(
-        required=False, minimum=0, above_minimum=True, help_text="Looked up on the date when left out."
+        required=False,
+        minimum=0,
+        above_minimum=True,
+        help_text="Looked up on the date when left out.",
     )
     note = TextField(max_length=500, required=False, allow_blank=True)
     external_id = TextField(max_length=200, required=False, allow_blank=True)
@@ -75,7 +80,7 @@ class TransactionInputSerializer(TransactionChangeSerializer):
         return attrs
 
 
-# --- Answers, for the schema ------------------------------------------------------------------------------------------
+# --- Answers, for the schema ----------------------------------------------------------------------
 
 
 def number(**kwargs: Any) -> ExactDecimalField:

@@ -11,7 +11,12 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from financeproj.core.errors import DomainError
-from financeproj.core.query import NewestFirst, QueryFilterBackend, boolean_parameter, uuid_parameter
+from financeproj.core.query import (
+    NewestFirst,
+    QueryFilterBackend,
+    boolean_parameter,
+    uuid_parameter,
+)
 from financeproj.core.schema import refusals
 from financeproj.core.wake import wake
 from marketdata import services as marketdata
@@ -37,7 +42,9 @@ def concerns(portfolio_id: UUID) -> None:
 
 
 def own(rows: Any, pk: UUID) -> Any:
-    """The one of these portfolios, or of these rows of portfolios, that the request is about. Raises Http404."""
+    """The one of these portfolios, or of these rows of portfolios, that the request is about.
+    Raises Http404.
+    """
     row = get_object_or_404(rows, pk=pk)
     concerns(row.pk if isinstance(row, Portfolio) else row.portfolio_id)
     return row
@@ -57,10 +64,13 @@ class PortfolioViewSet(ViewSet):
         return Response(self.answer(*selectors.portfolios_of(request.user)))
 
     @extend_schema(
-        request=serializers.PortfolioInputSerializer, responses={201: serializers.PortfolioSerializer, **refusals(409)}
+        request=serializers.PortfolioInputSerializer,
+        responses={201: serializers.PortfolioSerializer, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
-        portfolio = services.create_portfolio(user=request.user, **read(serializers.PortfolioInputSerializer, request))
+        portfolio = services.create_portfolio(
+            user=request.user, **read(serializers.PortfolioInputSerializer, request)
+        )
         return Response(self.answer(portfolio)[0], status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=serializers.PortfolioSerializer)
@@ -68,7 +78,8 @@ class PortfolioViewSet(ViewSet):
         return Response(self.answer(own_portfolio(request, pk))[0])
 
     @extend_schema(
-        request=serializers.PortfolioInputSerializer, responses={200: serializers.PortfolioSerializer, **refusals(409)}
+        request=serializers.PortfolioInputSerializer,
+        responses={200: serializers.PortfolioSerializer, **refusals(409)},
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         portfolio = own_portfolio(request, pk)
@@ -76,7 +87,8 @@ class PortfolioViewSet(ViewSet):
         return Response(self.answer(services.update_portfolio(portfolio=portfolio, **changes))[0])
 
     @extend_schema(
-        request=serializers.PortfolioInputSerializer, responses={200: serializers.PortfolioSerializer, **refusals(409)}
+        request=serializers.PortfolioInputSerializer,
+        responses={200: serializers.PortfolioSerializer, **refusals(409)},
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         return self.update(request, pk, partial=True)
@@ -86,21 +98,31 @@ class PortfolioViewSet(ViewSet):
         services.delete_portfolio(portfolio=own_portfolio(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=serializers.UsedCreditSerializer, responses=serializers.PortfolioSerializer)
+    @extend_schema(
+        request=serializers.UsedCreditSerializer, responses=serializers.PortfolioSerializer
+    )
     def used_credit(self, request: Request, pk: UUID) -> Response:
-        return self._set_balance(request, pk, serializers.UsedCreditSerializer, "credit", "used_credit")
+        return self._set_balance(
+            request, pk, serializers.UsedCreditSerializer, "credit", "used_credit"
+        )
 
     @extend_schema(request=serializers.CashSerializer, responses=serializers.PortfolioSerializer)
     def cash(self, request: Request, pk: UUID) -> Response:
         return self._set_balance(request, pk, serializers.CashSerializer, "cash", "cash")
 
-    def _set_balance(self, request: Request, pk: UUID, serializer: Any, kind: str, field: str) -> Response:
+    def _set_balance(
+        self, request: Request, pk: UUID, serializer: Any, kind: str, field: str
+    ) -> Response:
         portfolio = own_portfolio(request, pk)
         body = read(serializer, request)
-        portfolio = services.set_balance(portfolio=portfolio, kind=kind, amount=body[field], on=body.get("date"))
+        portfolio = services.set_balance(
+            portfolio=portfolio, kind=kind, amount=body[field], on=body.get("date")
+        )
         return Response(self.answer(portfolio)[0])
 
-    @extend_schema(request=serializers.OrderSerializer, responses=serializers.PortfolioSerializer(many=True))
+    @extend_schema(
+        request=serializers.OrderSerializer, responses=serializers.PortfolioSerializer(many=True)
+    )
     def order(self, request: Request) -> Response:
         services.order_portfolios(user=request.user, **read(serializers.OrderSerializer, request))
         return self.list(request)
@@ -131,11 +153,15 @@ class HoldingViewSet(ViewSet):
     def retrieve(self, request: Request, pk: UUID) -> Response:
         return self.answer(self.own(request, pk))
 
-    @extend_schema(request=serializers.HoldingInputSerializer, responses=serializers.HoldingSerializer)
+    @extend_schema(
+        request=serializers.HoldingInputSerializer, responses=serializers.HoldingSerializer
+    )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         holding = self.own(request, pk)
         return self.answer(
-            services.rename_holding(holding=holding, **read(serializers.HoldingInputSerializer, request))
+            services.rename_holding(
+                holding=holding, **read(serializers.HoldingInputSerializer, request)
+            )
         )
 
     @extend_schema(responses={204: None})
@@ -145,7 +171,9 @@ class HoldingViewSet(ViewSet):
 
     @extend_schema(responses=serializers.TransactionSerializer(many=True))
     def transactions(self, request: Request, pk: UUID) -> Response:
-        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(holding=self.own(request, pk))
+        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(
+            holding=self.own(request, pk)
+        )
         return Response([transaction_json(row) for row in rows])
 
 
@@ -186,12 +214,20 @@ class TransactionViewSet(GenericViewSet):
         if holding_id is not None:
             holding = selectors.holdings_visible_to(request.user).filter(pk=holding_id).first()
             if holding is None:
-                raise DomainError("You have no such holding.", attr="holding_id", code="unknown_holding")
+                raise DomainError(
+                    "You have no such holding.", attr="holding_id", code="unknown_holding"
+                )
             concerns(holding.portfolio_id)
             if (portfolio_id or holding.portfolio_id) != holding.portfolio_id:
-                raise DomainError("The holding is in another portfolio.", attr="portfolio_id", code="holding_mismatch")
+                raise DomainError(
+                    "The holding is in another portfolio.",
+                    attr="portfolio_id",
+                    code="holding_mismatch",
+                )
             if (ticker or holding.stock.ticker).upper() != holding.stock.ticker:
-                raise DomainError("The holding is of another instrument.", attr="ticker", code="holding_mismatch")
+                raise DomainError(
+                    "The holding is of another instrument.", attr="ticker", code="holding_mismatch"
+                )
             if (currency or holding.stock.currency) != holding.stock.currency:
                 raise DomainError(
                     f"{holding.stock.ticker} is quoted in {holding.stock.currency}.",
@@ -201,10 +237,15 @@ class TransactionViewSet(GenericViewSet):
             return holding.portfolio, holding.stock
         portfolio = selectors.portfolios_of(request.user).filter(pk=portfolio_id).first()
         if portfolio is None:
-            raise DomainError("You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio")
+            raise DomainError(
+                "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
+            )
         concerns(portfolio.pk)
         stock = marketdata.instrument_for_trade(
-            user=request.user, ticker=ticker, currency=currency, company_name=body.get("company_name", "")
+            user=request.user,
+            ticker=ticker,
+            currency=currency,
+            company_name=body.get("company_name", ""),
         )
         return portfolio, stock
 
@@ -223,7 +264,9 @@ class TransactionViewSet(GenericViewSet):
         if "external_id" in changes:
             changes["external_id"] = changes["external_id"] or None
         if not partial and changes["date"] != row.date:
-            changes.setdefault("exchange_rate", None)  # the old one is of another day: it is looked up
+            changes.setdefault(
+                "exchange_rate", None
+            )  # the old one is of another day: it is looked up
         return Response(transaction_json(services.update_transaction(row=row, **changes)))
 
     @extend_schema(
@@ -234,7 +277,9 @@ class TransactionViewSet(GenericViewSet):
         return self.update(request, pk, partial=True)
 
     def _refuse_move(self, request: Request, row: Transaction) -> None:
-        """A transaction stays in its holding: a client may send back where it is, and nothing else."""
+        """A transaction stays in its holding: a client may send back where it is, and nothing
+        else.
+        """
         body = request.data if isinstance(request.data, dict) else {}
         places = {
             "holding_id": str(row.holding_id),

@@ -1,4 +1,6 @@
-"""What moved a portfolio's value over a period, per holding: prices, currencies, flows, income, costs."""
+"""What moved a portfolio's value over a period, per holding: prices, currencies, flows, income,
+costs.
+"""
 
 from dataclasses import dataclass
 
@@ -36,8 +38,8 @@ PARTS = (
 class Bridge:
     """[instrument] in the portfolio's currency: the PARTS, and which instruments `missing` lists.
 
-    Start + net flow + price effect + fx effect + income - charges - commissions = end; flows, income, charges and
-    commissions are those of priced days.
+    Start + net flow + price effect + fx effect + income - charges - commissions = end; flows,
+    income, charges and commissions are those of priced days.
     """
 
     start_value: Floats
@@ -55,13 +57,19 @@ class Bridge:
 
 
 def bridge(trades: Trades, market: Market) -> Bridge:
-    """The bridge from the end of column 0 to the end of the last column: docs/definitions.md, "The bridge"."""
+    """The bridge from the end of column 0 to the end of the last column: docs/definitions.md, "The
+    bridge".
+    """
     placed = layout(trades, market)
     start, end, carried = _values_and_currency_moves(placed, market)
 
     trades = placed.trades
     counted = np.flatnonzero(placed.is_priced & (placed.column > 0))
-    instrument, kind, column = trades.instrument[counted], trades.kind[counted], placed.column[counted]
+    instrument, kind, column = (
+        trades.instrument[counted],
+        trades.kind[counted],
+        placed.column[counted],
+    )
     rate = trades.rate[counted]
     rate_of_day = market.rates[market.currency[instrument], column]
     gross = trades.quantity[counted] * trades.price[counted]
@@ -101,7 +109,9 @@ def bridge(trades: Trades, market: Market) -> Bridge:
 
 
 def _values_and_currency_moves(placed: Layout, market: Market) -> tuple[Floats, Floats, Floats]:
-    """[instrument] first value, last value, and the sum over days of yesterday's value x the move of the rate."""
+    """[instrument] first value, last value, and the sum over days of yesterday's value x the move
+    of the rate.
+    """
     start, end, carried = np.zeros((3, len(market.currency)))
     rates = np.nan_to_num(market.rates)
     moves = np.diff(rates, axis=1)

@@ -13,9 +13,16 @@ K = TypeVar("K", bound=Hashable)
 
 
 def fingerprint(
-    ticker: str, day: date, kind: str, quantity: Decimal, price: Decimal | None, commission: Decimal | None
+    ticker: str,
+    day: date,
+    kind: str,
+    quantity: Decimal,
+    price: Decimal | None,
+    commission: Decimal | None,
 ) -> str:
-    """What two rows must share to be taken for one; at most 200 characters, whatever the notation of the numbers."""
+    """What two rows must share to be taken for one; at most 200 characters, whatever the notation
+    of the numbers.
+    """
     return f"{ticker}|{day}|{kind}|{_digits(quantity)}|{_digits(price)}|{_digits(commission or Decimal(0))}"
 
 
@@ -25,9 +32,11 @@ def _digits(value: Decimal | None) -> str:
 
 @dataclass(slots=True)
 class Matches(Generic[K]):
-    """`duplicates` are positions in the file; `adopted` gives stored rows the external id that the file has.
+    """`duplicates` are positions in the file; `adopted` gives stored rows the external id that the
+    file has.
 
-    `contradicted` are positions of rows that have the id of an earlier row of the file, but not its content.
+    `contradicted` are positions of rows that have the id of an earlier row of the file, but not its
+    content.
     """
 
     duplicates: set[int] = field(default_factory=set)
@@ -39,11 +48,13 @@ def match(
     rows: Sequence[tuple[str, str | None]],
     stored: Iterable[tuple[K, str, str | None]],
 ) -> Matches[K]:
-    """Pair the rows of a file, (fingerprint, external id), with stored ones, (key, fingerprint, external id).
+    """Pair the rows of a file, (fingerprint, external id), with stored ones, (key, fingerprint,
+    external id).
 
-    Each stored row answers for one row of the file at most, so that of two equal fills in a file and one in the
-    portfolio the second is new. First by external id; then a row with an unknown id takes an equal stored row
-    without one, and a row without an id any equal one. An id that the file repeats with equal rows is one row.
+    Each stored row answers for one row of the file at most, so that of two equal fills in a file
+    and one in the portfolio the second is new. First by external id; then a row with an unknown id
+    takes an equal stored row without one, and a row without an id any equal one. An id that the
+    file repeats with equal rows is one row.
     """
     matches: Matches[K] = Matches()
     ids = {external_id for _, external_id in rows if external_id}

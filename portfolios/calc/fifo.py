@@ -1,4 +1,6 @@
-"""Realised gains lot by lot, first in first out, as tax returns want them. docs/definitions.md, "Realised gains"."""
+"""Realised gains lot by lot, first in first out, as tax returns want them. docs/definitions.md,
+"Realised gains".
+"""
 
 from collections import deque
 from collections.abc import Iterable
@@ -13,7 +15,9 @@ from portfolios.calc.ledger import CLOSING, OPENING, E, order
 
 @dataclass(slots=True)
 class Lot:
-    """Shares bought (or transferred in) together: how many are left, in today's shares, and what they cost in `_p`."""
+    """Shares bought (or transferred in) together: how many are left, in today's shares, and what
+    they cost in `_p`.
+    """
 
     bought_on: date
     quantity: Decimal
@@ -22,7 +26,9 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Sale(Generic[E]):
-    """One sale with the lots that it used up, oldest first; amounts in the portfolio's currency, unrounded."""
+    """One sale with the lots that it used up, oldest first; amounts in the portfolio's currency,
+    unrounded.
+    """
 
     entry: E
     proceeds: Decimal
@@ -41,8 +47,8 @@ class Sale(Generic[E]):
 def sales(entries: Iterable[E]) -> list[Sale[E]]:
     """Every sale of a holding, in the order in which they took effect. `entries` come in any order.
 
-    A lot costs (quantity x price + commission) x rate of its buy; a split scales lots, a transfer in makes one, a
-    transfer out takes the oldest.
+    A lot costs (quantity x price + commission) x rate of its buy; a split scales lots, a transfer
+    in makes one, a transfer out takes the oldest.
     """
     lots: deque[Lot] = deque()
     found: list[Sale[E]] = []
@@ -51,7 +57,9 @@ def sales(entries: Iterable[E]) -> list[Sale[E]]:
             gross = entry.quantity * (entry.price or ZERO)
             rate = ONE if entry.exchange_rate is None else entry.exchange_rate
             if entry.type in OPENING:
-                lots.append(Lot(entry.effective_date, entry.quantity, (gross + entry.commission) * rate))
+                lots.append(
+                    Lot(entry.effective_date, entry.quantity, (gross + entry.commission) * rate)
+                )
             elif entry.type == "split":
                 for lot in lots:
                     lot.quantity = in_new_shares(lot.quantity, entry.quantity)

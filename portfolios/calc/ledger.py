@@ -1,6 +1,7 @@
 """The ledger of one holding, replayed in Decimal. docs/definitions.md, "The ledger of a holding".
 
-Symbols: `_c` is in the instrument's currency, `_p` in the portfolio's; `rate` turns the first into the second.
+Symbols: `_c` is in the instrument's currency, `_p` in the portfolio's; `rate` turns the first into
+  the second.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -62,7 +63,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[E]):
-    """What one entry did: the average cost that stands beside it, and the gain in `_p` if it was a sale."""
+    """What one entry did: the average cost that stands beside it, and the gain in `_p` if it was a
+    sale.
+    """
 
     entry: E
     average_c: Decimal | None
@@ -86,9 +89,11 @@ def order(entry: Entry) -> tuple[date, int, int]:
 def replay(
     entries: Iterable[E], *, leave_out: Callable[[Oversold], bool] | None = None
 ) -> tuple[Position, list[Step[E]]]:
-    """The position after all `entries` (any order), and what each did, in the order in which they took effect.
+    """The position after all `entries` (any order), and what each did, in the order in which they
+    took effect.
 
-    Raises Oversold at the first entry that takes out more than is held, unless `leave_out` says to go on without it.
+    Raises Oversold at the first entry that takes out more than is held, unless `leave_out` says to
+    go on without it.
     """
     position = Position()
     steps: list[Step[E]] = []
@@ -105,7 +110,9 @@ def replay(
 
 
 def states(entries: Iterable[E]) -> Iterator[tuple[E, Position]]:
-    """Each of `entries` (any order) in the order in which they took effect, with a copy of the position after it."""
+    """Each of `entries` (any order) in the order in which they took effect, with a copy of the
+    position after it.
+    """
     position = Position()
     for entry in sorted(entries, key=order):
         with localcontext(EXACT):
@@ -162,7 +169,9 @@ def _rate(entry: Entry) -> Decimal:
 
 
 def cash_effect(entry: Entry) -> Decimal:
-    """What `entry` does to the cash, in the portfolio's currency: a buy is negative, splits and transfers are 0."""
+    """What `entry` does to the cash, in the portfolio's currency: a buy is negative, splits and
+    transfers are 0.
+    """
     if entry.type in ("split", *(kind for kind in RANK if kind.startswith("transfer"))):
         return ZERO
     with localcontext(EXACT):

@@ -1,7 +1,9 @@
-"""Daily values, flows and cost of one portfolio from arrays; docs/definitions.md says what each number is.
+"""Daily values, flows and cost of one portfolio from arrays; docs/definitions.md says what each
+number is.
 
-Everything is float64 in the portfolio's currency. Days are columns: column 0 is the day before the period, so that
-column 1 is its first day; flows stand from column 1 on. No loop here runs over transactions or days.
+Everything is float64 in the portfolio's currency. Days are columns: column 0 is the day before the
+period, so that column 1 is its first day; flows stand from column 1 on. No loop here runs over
+transactions or days.
 """
 
 import itertools
@@ -33,7 +35,10 @@ class Kind(IntEnum):
 
 # Rows of one bincount over (row, day), so that the flows of all types are summed in one pass.
 _BOUGHT, _CHARGED, _SOLD, _EARNED, _NO_CASH = range(5)
-_ROW = np.array([_NO_CASH, _NO_CASH, _BOUGHT, _EARNED, _EARNED, _CHARGED, _CHARGED, _SOLD, _NO_CASH], dtype=np.int64)
+_ROW = np.array(
+    [_NO_CASH, _NO_CASH, _BOUGHT, _EARNED, _EARNED, _CHARGED, _CHARGED, _SOLD, _NO_CASH],
+    dtype=np.int64,
+)
 _COMMISSION_SIGN = np.array([0, 1, 1, -1, -1, 1, 1, -1, 0], dtype=np.float64)
 
 BLOCK_BYTES = 1 << 20  # holdings x days at a time: fits the second-level cache
@@ -41,12 +46,14 @@ BLOCK_BYTES = 1 << 20  # holdings x days at a time: fits the second-level cache
 
 @dataclass(frozen=True, slots=True)
 class Trades:
-    """Transactions sorted by instrument, day, kind and order of entry; one array per column, all of one length.
+    """Transactions sorted by instrument, day, kind and order of entry; one array per column, all of
+    one length.
 
-    `instrument` is a row of the market's closes, `day` a day number (1970-01-01 is 0). `quantity` in shares (the
-    ratio of a split), `price` and `commission` in the instrument's currency, `rate` units of the portfolio's currency
-    for one of the instrument's; 0 where a type has none. `held` is the quantity right after the transaction, from the
-    exact replay of the ledger: sums of floats would leave 1e-17 shares of what was sold out.
+    `instrument` is a row of the market's closes, `day` a day number (1970-01-01 is 0). `quantity`
+    in shares (the ratio of a split), `price` and `commission` in the instrument's currency, `rate`
+    units of the portfolio's currency for one of the instrument's; 0 where a type has none. `held`
+    is the quantity right after the transaction, from the exact replay of the ledger: sums of floats
+    would leave 1e-17 shares of what was sold out.
     """
 
     instrument: NDArray[np.int32]
@@ -67,11 +74,13 @@ class Trades:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Closes [instrument, day] as traded and rates [currency, day] into the portfolio's currency, on calendar days.
+    """Closes [instrument, day] as traded and rates [currency, day] into the portfolio's currency,
+    on calendar days.
 
-    Column 0 is `first_day`. NaN stands before the first known value of a row, never after it. `currency` gives the row
-    of `rates` of each instrument; instruments of one currency stand together. Before column `known_from` the whole
-    portfolio counts as unpriced (its own currency has no rate into the one reported in).
+    Column 0 is `first_day`. NaN stands before the first known value of a row, never after it.
+    `currency` gives the row of `rates` of each instrument; instruments of one currency stand
+    together. Before column `known_from` the whole portfolio counts as unpriced (its own currency
+    has no rate into the one reported in).
     """
 
     first_day: int
@@ -85,9 +94,9 @@ class Market:
 class Daily:
     """One number a day, [day]; flows, gains and charges of column 0 are 0.
 
-    `inflow` and `outflow` are both positive; `invested` marks days with a buy, a transfer in or an entry. `income`,
-    `charges` and `realised_gain` cover every holding, the others those with a price. `missing` are the instruments that
-    were held or traded on a day without one.
+    `inflow` and `outflow` are both positive; `invested` marks days with a buy, a transfer in or an
+    entry. `income`, `charges` and `realised_gain` cover every holding, the others those with a
+    price. `missing` are the instruments that were held or traded on a day without one.
     """
 
     value: Floats
@@ -117,10 +126,11 @@ AMOUNTS = ("value", "cost_basis", "inflow", "outflow", "income", "charges", "rea
 class Layout:
     """Where the transactions fall in a period of `days` columns, and what is held in between.
 
-    `column` [trade] is 0 for all that came before the period. Runs are stretches of days with an unchanged quantity:
-    `run_at` is instrument x days + column of the first, `run_length` and `run_held` go with it, `first_run` is the run
-    with which each instrument begins, and one past the end. `priced_from` [instrument] is the first column with a price
-    and a rate, `days` if there is none; `complete` says that every instrument has both from column 0 on.
+    `column` [trade] is 0 for all that came before the period. Runs are stretches of days with an
+    unchanged quantity: `run_at` is instrument x days + column of the first, `run_length` and
+    `run_held` go with it, `first_run` is the run with which each instrument begins, and one past
+    the end. `priced_from` [instrument] is the first column with a price and a rate, `days` if there
+    is none; `complete` says that every instrument has both from column 0 on.
     """
 
     days: int
@@ -180,19 +190,28 @@ def layout(trades: Trades, market: Market) -> Layout:
 
 
 def first_priced_column(market: Market) -> Ints:
-    """[instrument] the first column with a close and a rate; the number of columns where there is none."""
+    """[instrument] the first column with a close and a rate; the number of columns where there is
+    none.
+    """
     instruments, days = market.close.shape
     first = np.full(instruments, min(market.known_from, days), dtype=np.int64)
     if not days:
         return first
     without_close = np.flatnonzero(np.isnan(market.close[:, 0]))
-    first[without_close] = np.maximum(first[without_close], _first_known(market.close, without_close))
+    first[without_close] = np.maximum(
+        first[without_close], _first_known(market.close, without_close)
+    )
     return np.maximum(first, np.isnan(market.rates).sum(axis=1)[market.currency])
 
 
 def _first_known(rows: Floats, chosen: Ints) -> Ints:
-    """[chosen] the first column of each row that is not NaN: bisection in all of them at once, NaN comes first."""
-    low, high = np.zeros(len(chosen), dtype=np.int64), np.full(len(chosen), rows.shape[1], dtype=np.int64)
+    """[chosen] the first column of each row that is not NaN: bisection in all of them at once, NaN
+    comes first.
+    """
+    low, high = (
+        np.zeros(len(chosen), dtype=np.int64),
+        np.full(len(chosen), rows.shape[1], dtype=np.int64),
+    )
     for _ in range(rows.shape[1].bit_length()):
         middle = (low + high) // 2
         unknown = (low < high) & np.isnan(rows[chosen, np.minimum(middle, rows.shape[1] - 1)])
@@ -210,7 +229,8 @@ def blocks(placed: Layout, market: Market) -> list[tuple[int, int]]:
 
 
 def block_values(placed: Layout, market: Market, start: int, stop: int) -> Floats | None:
-    """Quantity x close of instruments `start` to `stop` [instrument, day] in their currency, 0 on unpriced days.
+    """Quantity x close of instruments `start` to `stop` [instrument, day] in their currency, 0 on
+    unpriced days.
 
     None when none of them was ever held.
     """
@@ -238,8 +258,9 @@ def values(placed: Layout, market: Market) -> Floats:
 def running_cost(placed: Layout, paid: Floats) -> Floats:
     """[trade] the cost basis of the instrument right after each transaction, at average cost.
 
-    `paid` [trade] is the cost that a buy or transfer in adds. Cost after = cost before x share kept + cost added is a
-    linear recurrence, solved by doubling (Hillis and Steele 1986): log2 passes over all holdings at once.
+    `paid` [trade] is the cost that a buy or transfer in adds. Cost after = cost before x share kept
+    + cost added is a linear recurrence, solved by doubling (Hillis and Steele 1986): log2 passes
+    over all holdings at once.
     """
     trades = placed.trades
     adds = (trades.kind == Kind.TRANSFER_IN) | (trades.kind == Kind.BUY)
@@ -247,7 +268,12 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
     moves = np.flatnonzero(adds | leaves)
     if not len(moves):
         return np.zeros(len(trades))
-    instrument, leaves, held, before = trades.instrument[moves], leaves[moves], trades.held[moves], placed.before[moves]
+    instrument, leaves, held, before = (
+        trades.instrument[moves],
+        leaves[moves],
+        trades.held[moves],
+        placed.before[moves],
+    )
     kept = np.ones(len(moves))
     np.divide(held, before, out=kept, where=leaves & (before > 0))
     kept[before == 0] = 0.0  # what was sold out begins anew, and so does the next instrument
@@ -329,7 +355,9 @@ def _sum_by_day(row: Ints, column: Ints, amounts: Floats, days: int) -> Floats:
 
 
 def worth_at(placed: Layout, market: Market, chosen: Ints) -> Floats:
-    """[chosen trade] quantity x that day's close, in the instrument's currency: what a transfer counts as."""
+    """[chosen trade] quantity x that day's close, in the instrument's currency: what a transfer
+    counts as.
+    """
     trades = placed.trades
     return trades.quantity[chosen] * market.close[trades.instrument[chosen], placed.column[chosen]]
 
@@ -350,7 +378,8 @@ def _add_transfers(
 
 
 def entries(placed: Layout, market: Market) -> tuple[Ints, Ints, Floats]:
-    """What enters on its first priced day: (instruments, their columns, worth in the instrument's currency).
+    """What enters on its first priced day: (instruments, their columns, worth in the instrument's
+    currency).
 
     It is what was held before that day's trades, in the shares that a split of the day made of it.
     """
@@ -381,10 +410,15 @@ def unpriced_instruments(placed: Layout) -> Ints:
 
 
 def combined(parts: Sequence[Daily], days: int) -> Daily:
-    """The sum of several portfolios, each already `converted`; `missing` is left to the caller, who knows the names."""
+    """The sum of several portfolios, each already `converted`; `missing` is left to the caller, who
+    knows the names.
+    """
 
     sums = {
-        name: np.sum([getattr(part, name) for part in parts], axis=0) if parts else np.zeros(days) for name in AMOUNTS
+        name: np.sum([getattr(part, name) for part in parts], axis=0) if parts else np.zeros(days)
+        for name in AMOUNTS
     }
-    invested = np.any([part.invested for part in parts], axis=0) if parts else np.zeros(days, dtype=bool)
+    invested = (
+        np.any([part.invested for part in parts], axis=0) if parts else np.zeros(days, dtype=bool)
+    )
     return Daily(**sums, invested=invested, missing=np.zeros(0, dtype=np.int64))

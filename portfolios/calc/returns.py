@@ -8,12 +8,15 @@ from portfolios.calc.performance import Daily, Flags, Floats
 from portfolios.calc.xirr import InternalRate, internal_rate
 
 TRADING_DAYS_A_YEAR = 252
-# Two index values closer than this are the same peak: the last digits of a product of thousands of floats are noise.
+# Two index values closer than this are the same peak: the last digits of a product of thousands of
+# floats are noise.
 _SAME = 1e-12
 
 
 def daily_returns(daily: Daily) -> Floats:
-    """[day] return of each day as a fraction; inflows count from its start, outflows until its end. Column 0 is 0."""
+    """[day] return of each day as a fraction; inflows count from its start, outflows until its end.
+    Column 0 is 0.
+    """
     value, result = daily.value, np.zeros(len(daily.value))
     start = value[:-1] + daily.inflow[1:]
     at_work = (start > 0) & ((value[:-1] > 0) | daily.invested[1:])
@@ -30,12 +33,18 @@ def twr_index(returns: Floats) -> Floats:
 
 
 def annualised(total_return: float, days: int) -> float | None:
-    """A return over `days` as a yearly one; None under 365 days, or when more than everything was lost."""
-    return None if days < 365 or total_return < -1 else float((1 + total_return) ** (365 / days) - 1)
+    """A return over `days` as a yearly one; None under 365 days, or when more than everything was
+    lost.
+    """
+    return (
+        None if days < 365 or total_return < -1 else float((1 + total_return) ** (365 / days) - 1)
+    )
 
 
 def dated_amounts(daily: Daily) -> Floats:
-    """[day] what the investor gets: the value before the period and each net flow are paid, the end value is got."""
+    """[day] what the investor gets: the value before the period and each net flow are paid, the end
+    value is got.
+    """
     amounts = -daily.net_flow
     amounts[:1] -= daily.value[:1]
     amounts[-1:] += daily.value[-1:]
@@ -57,7 +66,9 @@ def invested_weekdays(daily: Daily, first_day: int) -> Flags:
 
 
 def volatility(daily: Daily, returns: Floats, first_day: int) -> float | None:
-    """Yearly standard deviation of the logarithmic daily returns; None with fewer than 2 days or a total loss."""
+    """Yearly standard deviation of the logarithmic daily returns; None with fewer than 2 days or a
+    total loss.
+    """
     chosen = returns[invested_weekdays(daily, first_day)]
     if len(chosen) < 2 or (chosen <= -1).any():
         return None
@@ -66,7 +77,9 @@ def volatility(daily: Daily, returns: Floats, first_day: int) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Drawdown:
-    """The largest fall as a negative fraction, with the columns of its peak and trough; 0 and None if it never fell."""
+    """The largest fall as a negative fraction, with the columns of its peak and trough; 0 and None
+    if it never fell.
+    """
 
     value: float
     peak: int | None

@@ -1,4 +1,6 @@
-"""A period's daily numbers as they are shown: sampled by week or month, without the noise of floats."""
+"""A period's daily numbers as they are shown: sampled by week or month, without the noise of
+floats.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +14,9 @@ INTERVALS = ("day", "week", "month")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Which columns of a period stand in an answer: `last` [point] ends each interval, `first` begins it."""
+    """Which columns of a period stand in an answer: `last` [point] ends each interval, `first`
+    begins it.
+    """
 
     first: NDArray[np.integer]
     last: NDArray[np.integer]
@@ -23,17 +27,25 @@ class Sample:
 
     def sums(self, flows: Floats) -> Floats:
         """[point] the sum over the days of each interval."""
-        return flows[self.last] if len(self.last) == len(flows) - 1 else np.add.reduceat(flows, self.first)
+        return (
+            flows[self.last]
+            if len(self.last) == len(flows) - 1
+            else np.add.reduceat(flows, self.first)
+        )
 
 
 def sample(first_day: int, columns: int, interval: str) -> Sample:
-    """The last days of ISO weeks or of months, and the last column; `first_day` is the day of column 0, not sampled."""
+    """The last days of ISO weeks or of months, and the last column; `first_day` is the day of
+    column 0, not sampled.
+    """
     day = np.arange(first_day + 1, first_day + columns)
     ends: Flags
     if interval == "week":
         ends = (day + 3) % 7 == 6
     elif interval == "month":
-        ends = np.diff(np.append(day, day[-1:] + 1).astype("datetime64[D]").astype("datetime64[M]")).astype(bool)
+        ends = np.diff(
+            np.append(day, day[-1:] + 1).astype("datetime64[D]").astype("datetime64[M]")
+        ).astype(bool)
     else:
         ends = np.ones(len(day), dtype=bool)
     ends[-1:] = True
@@ -42,7 +54,9 @@ def sample(first_day: int, columns: int, interval: str) -> Sample:
 
 
 def tidy(series: Floats, scale: float | None = None) -> Floats:
-    """`series` without the last digits that floats make up: 13 digits are kept of the largest (or of `scale`)."""
+    """`series` without the last digits that floats make up: 13 digits are kept of the largest (or
+    of `scale`).
+    """
     largest = float(np.abs(series).max(initial=0.0)) if scale is None else scale
     if not 0 < largest < np.inf:
         return series
@@ -50,7 +64,9 @@ def tidy(series: Floats, scale: float | None = None) -> Floats:
 
 
 def tidy_index(index: Floats) -> Floats:
-    """`index` with 13 digits of each value: a product is as exact where it is small as where it is large."""
+    """`index` with 13 digits of each value: a product is as exact where it is small as where it is
+    large.
+    """
     with np.errstate(divide="ignore"):
         size = np.where(index != 0, np.floor(np.log10(np.abs(index))), 0.0)
     scale = 10.0 ** (12 - np.clip(size, -200, 200))

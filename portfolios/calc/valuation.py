@@ -1,4 +1,6 @@
-"""What a holding and a portfolio are worth now. docs/definitions.md, "A holding today". Plain Decimal."""
+"""What a holding and a portfolio are worth now. docs/definitions.md, "A holding today". Plain
+Decimal.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,13 +9,16 @@ from decimal import Decimal, localcontext
 
 from financeproj.core.money import EXACT, ZERO, shown
 
-# Cost and average are stored with 15 digits: their quotient differs from the rate that was paid by no more than this.
+# Cost and average are stored with 15 digits: their quotient differs from the rate that was paid by
+# no more than this.
 ROUNDING = Decimal("1e-13")
 
 
 @dataclass(slots=True)
 class Valuation:
-    """The priced numbers of a holding in the portfolio's currency; all None where price or rate is unknown."""
+    """The priced numbers of a holding in the portfolio's currency; all None where price or rate is
+    unknown.
+    """
 
     market_value: Decimal | None = None
     unrealised_gain: Decimal | None = None
@@ -49,9 +54,10 @@ def value_holding(
 ) -> Valuation:
     """Value one holding.
 
-    `average_cost`, `price` and `previous_close` are in the instrument's currency, `rate` turns that into the
-    portfolio's, the rest is in the portfolio's. A closed holding is worth 0 and needs no price. To be called within
-    the context `money.EXACT`, which costs as much as the arithmetic to enter.
+    `average_cost`, `price` and `previous_close` are in the instrument's currency, `rate` turns that
+    into the portfolio's, the rest is in the portfolio's. A closed holding is worth 0 and needs no
+    price. To be called within the context `money.EXACT`, which costs as much as the arithmetic to
+    enter.
     """
     booked = realised_gain + income - charges
     if not quantity:
@@ -78,11 +84,15 @@ def value_holding(
         market_value=exact(market_value),
         unrealised_gain=exact(gain),
         unrealised_gain_pct=exact(fraction(gain, cost_basis)),
-        price_effect=exact(gain - fx_effect),  # q·(P − average)·paid rate, so that the two always make the gain
+        price_effect=exact(
+            gain - fx_effect
+        ),  # q·(P − average)·paid rate, so that the two always make the gain
         fx_effect=exact(fx_effect),
         total_gain=exact(gain + booked),
         day_change=exact(day_change),
-        day_change_pct=None if day_change is None else exact(fraction(day_change, market_value - day_change)),
+        day_change_pct=None
+        if day_change is None
+        else exact(fraction(day_change, market_value - day_change)),
     )
 
 
@@ -127,8 +137,10 @@ def _sum(values: Iterable[Decimal | None]) -> Decimal:
 
 
 def summarise(lines: Sequence[Line], *, cash: Decimal, used_credit: Decimal) -> Summary:
-    """Add up holdings. Cost, realised gain, income and charges cover all; what needs a price covers the priced ones,
-    and `missing` names the rest, and those whose quantity is in doubt. `as_of` is the oldest price in the sum."""
+    """Add up holdings. Cost, realised gain, income and charges cover all; what needs a price covers
+    the priced ones, and `missing` names the rest, and those whose quantity is in doubt. `as_of` is
+    the oldest price in the sum.
+    """
     with localcontext(EXACT):
         priced = [line for line in lines if line.valuation.market_value is not None]
         market_value = _sum(line.valuation.market_value for line in priced)
@@ -149,5 +161,9 @@ def summarise(lines: Sequence[Line], *, cash: Decimal, used_credit: Decimal) -> 
             day_change_pct=exact(fraction(day_change, market_value - day_change)),
             as_of=min(seen, default=None),
             stale=any(line.is_stale for line in priced if not line.is_closed),
-            missing=sorted(line.ticker for line in lines if line.valuation.market_value is None or line.is_doubtful),
+            missing=sorted(
+                line.ticker
+                for line in lines
+                if line.valuation.market_value is None or line.is_doubtful
+            ),
         )

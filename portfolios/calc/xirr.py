@@ -15,8 +15,9 @@ _LARGEST_LOG = 690.0  # growth over the whole span is looked for between e^-690 
 class InternalRate:
     """`annual` by Actual/365 and `period` over the whole span, as fractions.
 
-    Both are None where there is none; `reason` is then `no_flows` (nothing but zeros) or `no_root` (all of one sign,
-    or no rate balances them). `annual` alone is None where it is more than a float can hold.
+    Both are None where there is none; `reason` is then `no_flows` (nothing but zeros) or `no_root`
+    (all of one sign, or no rate balances them). `annual` alone is None where it is more than a
+    float can hold.
     """
 
     annual: float | None = None
@@ -27,11 +28,11 @@ class InternalRate:
 def internal_rate(days: NDArray[np.int64], amounts: Floats) -> InternalRate:
     """The rate at which `amounts` are worth nothing together.
 
-    `days` [flow] is ascending and has each day once; `amounts` [flow] are what the investor gets (positive) and pays
-    (negative). Solved for y, the logarithm of growth over the whole span: sum of amount x e^(y x share of the span
-    left) = 0. Newton finds a root; it is the only one if the investment, grown at that rate, never changes sign
-    (Teichroew, Robichek and Montalbano 1965). Else all are separated and the one whose annual rate is nearest 0 is
-    taken.
+    `days` [flow] is ascending and has each day once; `amounts` [flow] are what the investor gets
+    (positive) and pays (negative). Solved for y, the logarithm of growth over the whole span: sum
+    of amount x e^(y x share of the span left) = 0. Newton finds a root; it is the only one if the
+    investment, grown at that rate, never changes sign (Teichroew, Robichek and Montalbano 1965).
+    Else all are separated and the one whose annual rate is nearest 0 is taken.
     """
     chosen = np.flatnonzero(amounts)
     if not len(chosen):
@@ -57,7 +58,9 @@ def _expm1(exponent: float) -> float | None:
 
 
 def _newton(left: Floats, amounts: Floats) -> float | None:
-    """A root of sum(amount x e^(y x left)), from the return on average capital (modified Dietz), or None."""
+    """A root of sum(amount x e^(y x left)), from the return on average capital (modified Dietz), or
+    None.
+    """
     capital = -float(amounts @ left)
     dietz = float(amounts.sum()) / capital if capital > 0 else 0.0
     growth = float(np.log1p(max(dietz, -0.9)))
@@ -77,7 +80,9 @@ def _newton(left: Floats, amounts: Floats) -> float | None:
 
 
 def _only_root(left: Floats, amounts: Floats, growth: float) -> bool:
-    """Whether what is invested, grown at the root, is never on the other side of 0 before the end."""
+    """Whether what is invested, grown at the root, is never on the other side of 0 before the
+    end.
+    """
     # Discounted from the end and rescaled by the largest, so that no exponent overflows.
     exponent = left * growth
     balance = np.cumsum(amounts * np.exp(exponent - exponent.max()))[:-1]
@@ -88,16 +93,22 @@ def _only_root(left: Floats, amounts: Floats, growth: float) -> bool:
 def _nearest_root(left: Floats, amounts: Floats, years: float) -> float | None:
     """The root whose annual rate is nearest 0, by branch and bound; None if there is none.
 
-    With the gains and the payments apart, value = gains(y) - payments(y), both rising in y, so on [a, b] the value
-    lies between gains(a) - payments(b) and gains(b) - payments(a): an interval that cannot reach 0 is dropped, one on
-    which the slope keeps its sign holds at most one root, any other is halved. Nearest intervals come first.
+    With the gains and the payments apart, value = gains(y) - payments(y), both rising in y, so on
+    [a, b] the value lies between gains(a) - payments(b) and gains(b) - payments(a): an interval
+    that cannot reach 0 is dropped, one on which the slope keeps its sign holds at most one root,
+    any other is halved. Nearest intervals come first.
     """
     gain, paid = np.maximum(amounts, 0.0), np.maximum(-amounts, 0.0)
 
     def sums(growth: float) -> tuple[float, float, float, float]:
         grown = np.exp(left * growth)
         weighted = left * grown
-        return float(gain @ grown), float(paid @ grown), float(gain @ weighted), float(paid @ weighted)
+        return (
+            float(gain @ grown),
+            float(paid @ grown),
+            float(gain @ weighted),
+            float(paid @ weighted),
+        )
 
     def distance(growth: float) -> float:
         return abs(float(np.expm1(min(growth / years, 700.0))))
@@ -136,7 +147,9 @@ def _nearest_root(left: Floats, amounts: Floats, years: float) -> float | None:
 
 
 def _bisected(left: Floats, amounts: Floats, low: float, high: float) -> float:
-    """The root between `low` and `high`, where the value has different signs: Newton kept inside by bisection."""
+    """The root between `low` and `high`, where the value has different signs: Newton kept inside by
+    bisection.
+    """
 
     def value(growth: float) -> tuple[float, float]:
         grown = amounts * np.exp(left * growth)
@@ -151,7 +164,8 @@ def _bisected(left: Floats, amounts: Floats, low: float, high: float) -> float:
         else:
             low = growth
         step = at / slope if slope else np.inf
-        # Where Newton does not at least halve its step (far out it goes 1 at a time), the interval is halved.
+        # Where Newton does not at least halve its step (far out it goes 1 at a time), the interval
+        # is halved.
         if not low <= growth - step <= high or abs(step) > abs(last_step) / 2:
             step = growth - (low + high) / 2
         growth, last_step = growth - step, step

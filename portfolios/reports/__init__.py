@@ -1,1 +1,3 @@
-"""What portfolios did over time: read from vectors, computed afresh at each request, never stored."""
+"""What portfolios did over time: read from vectors, computed afresh at each request, never
+stored.
+"""

@@ -28,10 +28,16 @@ PARTS: dict[str, Callable[[ValuedHolding, StockMetadata, ValuedPortfolio], Part]
     "holding": lambda holding, stock, portfolio: (str(holding.id), stock.ticker),
     "currency": lambda holding, stock, portfolio: (stock.currency, _currency_name(stock.currency)),
     "exchange": _by_text("exchange"),
-    "asset_type": lambda holding, stock, portfolio: (stock.asset_type, AssetType(stock.asset_type).label),
+    "asset_type": lambda holding, stock, portfolio: (
+        stock.asset_type,
+        AssetType(stock.asset_type).label,
+    ),
     "sector": _by_text("sector"),
     "country": _by_text("country"),
-    "portfolio": lambda holding, stock, portfolio: (str(portfolio.portfolio.pk), portfolio.portfolio.name),
+    "portfolio": lambda holding, stock, portfolio: (
+        str(portfolio.portfolio.pk),
+        portfolio.portfolio.name,
+    ),
 }
 OF_ONE = ("holding", "currency", "exchange", "asset_type", "sector", "country")
 OF_ALL = (*OF_ONE, "portfolio")
@@ -42,21 +48,37 @@ def _currency_name(code: str) -> str:
     return known.name if known else code
 
 
-def allocation(portfolios: Sequence[ValuedPortfolio], *, by: str, currency: str) -> list[dict[str, Any]]:
+def allocation(
+    portfolios: Sequence[ValuedPortfolio], *, by: str, currency: str
+) -> list[dict[str, Any]]:
     """The priced holdings by `by`, largest first, in `currency`; the weights add up to exactly 1.
 
     What has no price or no rate into `currency` is left out.
     """
-    rates = rates_now((one.portfolio.currency, currency) for one in portfolios if one.portfolio.currency != currency)
-    held = [(one, holding) for one in portfolios for holding in one.holdings if holding.current_quantity]
-    rows = Holding.objects.filter(pk__in=[holding.id for _, holding in held]).select_related("stock")
+    rates = rates_now(
+        (one.portfolio.currency, currency)
+        for one in portfolios
+        if one.portfolio.currency != currency
+    )
+    held = [
+        (one, holding) for one in portfolios for holding in one.holdings if holding.current_quantity
+    ]
+    rows = Holding.objects.filter(pk__in=[holding.id for _, holding in held]).select_related(
+        "stock"
+    )
     stocks = {row.pk: row.stock for row in rows}
     worth: dict[str, Decimal] = defaultdict(Decimal)
     labels: dict[str, str] = {}
     with localcontext(EXACT):
         for portfolio, holding in held:
             own = portfolio.portfolio.currency
-            rate = ONE if own == currency else rates[own, currency].rate if (own, currency) in rates else None
+            rate = (
+                ONE
+                if own == currency
+                else rates[own, currency].rate
+                if (own, currency) in rates
+                else None
+            )
             if holding.market_value is None or rate is None or holding.id not in stocks:
                 continue  # the last: deleted while this request is under way
             key, label = PARTS[by](holding, stocks[holding.id], portfolio)
@@ -70,8 +92,15 @@ def _weighed(worth: dict[str, Decimal], labels: dict[str, str]) -> list[dict[str
     ordered = sorted(worth, key=lambda key: (-worth[key], labels[key], key))
     weights = {key: stored(worth[key] / total) if total else ZERO for key in ordered}
     if total:
-        weights[ordered[0]] += ONE - sum(weights.values(), ZERO)  # the rounding goes where it shows least
+        weights[ordered[0]] += ONE - sum(
+            weights.values(), ZERO
+        )  # the rounding goes where it shows least
     return [
-        {"key": key, "label": labels[key], "market_value": plain(stored(worth[key])), "weight": plain(weights[key])}
+        {
+            "key": key,
+            "label": labels[key],
+            "market_value": plain(stored(worth[key])),
+            "weight": plain(weights[key]),
+        }
         for key in ordered
     ]

@@ -19,7 +19,9 @@ from portfolios.reports.vectors import day_of
 
 
 class Point(msgspec.Struct):
-    """One point of a timeline: amounts in the answer's currency, flows and income of the whole interval."""
+    """One point of a timeline: amounts in the answer's currency, flows and income of the whole
+    interval.
+    """
 
     date: str
     market_value: float
@@ -34,7 +36,9 @@ class BenchmarkedPoint(Point):
 
 
 def timeline(figures: Figures, *, interval: str, benchmark: StockMetadata | None) -> dict[str, Any]:
-    """The points of `figures`; `benchmark_index` is None where the benchmark has no price or rate."""
+    """The points of `figures`; `benchmark_index` is None where the benchmark has no price or
+    rate.
+    """
     numbers, period = figures.daily, figures.period
     chosen = sample(period.first_day, period.columns, interval)
     index = returns.twr_index(returns.daily_returns(numbers))
@@ -62,13 +66,23 @@ def timeline(figures: Figures, *, interval: str, benchmark: StockMetadata | None
     }
 
 
-def values_of_each(books: Sequence[Book], parts: Sequence[Figures], *, interval: str) -> list[dict[str, Any]]:
-    """The market value of each portfolio at the points of the timeline over all, in its own currency."""
+def values_of_each(
+    books: Sequence[Book], parts: Sequence[Figures], *, interval: str
+) -> list[dict[str, Any]]:
+    """The market value of each portfolio at the points of the timeline over all, in its own
+    currency.
+    """
     found = []
     for book, figures in zip(books, parts, strict=True):
         chosen = sample(figures.period.first_day, figures.period.columns, interval)
         values = tidy(chosen.levels(figures.daily.value)).tolist()
-        found.append({"portfolio_id": book.portfolio.pk, "currency": figures.currency, "market_value": values})
+        found.append(
+            {
+                "portfolio_id": book.portfolio.pk,
+                "currency": figures.currency,
+                "market_value": values,
+            }
+        )
     return found
 
 
@@ -125,9 +139,13 @@ def scale_of(figures: Figures) -> float:
 SHORT = "short_period"
 
 
-def _rates(figures: Figures, daily_returns: Floats, index: Floats) -> tuple[dict[str, float | None], dict[str, str]]:
+def _rates(
+    figures: Figures, daily_returns: Floats, index: Floats
+) -> tuple[dict[str, float | None], dict[str, str]]:
     numbers, period = figures.daily, figures.period
-    rates: dict[str, float | None] = dict.fromkeys(("twr", "twr_annualised", "mwr", "mwr_period", "volatility"), None)
+    rates: dict[str, float | None] = dict.fromkeys(
+        ("twr", "twr_annualised", "mwr", "mwr_period", "volatility"), None
+    )
     if figures.missing and not numbers.value.any() and not numbers.invested.any():
         # Everything that was held is without a price: a return of 0 would be a guess.
         return rates, dict.fromkeys(rates, f"missing_prices: [{', '.join(figures.missing)}]")
@@ -154,10 +172,14 @@ def _rates(figures: Figures, daily_returns: Floats, index: Floats) -> tuple[dict
 
 
 def bridge_of(book: Book, period: Period, prices: Mapping[UUID, PriceNow]) -> dict[str, Any]:
-    """What moved the value, per holding and in total; holdings to which nothing happened are left out."""
+    """What moved the value, per holding and in total; holdings to which nothing happened are left
+    out.
+    """
     shorter, _ = cut_to_history(book, period)
     parts = bridge(book.vector.trades, market_of(book, shorter, prices)[0])
-    scale = max((float(np.abs(getattr(parts, name)).max(initial=0.0)) for name in PARTS), default=0.0)
+    scale = max(
+        (float(np.abs(getattr(parts, name)).max(initial=0.0)) for name in PARTS), default=0.0
+    )
     columns = [tidy(getattr(parts, name), scale).tolist() for name in PARTS]
     holdings = [
         {"holding_id": one.holding_id, "ticker": one.ticker, **dict(zip(PARTS, row, strict=True))}

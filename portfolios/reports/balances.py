@@ -27,14 +27,20 @@ class Balances:
 def balances_of(portfolios: Iterable[Portfolio]) -> dict[UUID, Balances]:
     """One query."""
     rows = PortfolioBalance.objects.filter(portfolio__in=list(portfolios)).order_by("date")
-    found: dict[UUID, dict[str, list[tuple[date, Decimal]]]] = defaultdict(lambda: {"cash": [], "credit": []})
+    found: dict[UUID, dict[str, list[tuple[date, Decimal]]]] = defaultdict(
+        lambda: {"cash": [], "credit": []}
+    )
     for row in rows:
         found[row.portfolio_id][row.kind].append((row.date, row.amount))
     return {portfolio.pk: Balances(**found[portfolio.pk]) for portfolio in portfolios}
 
 
-def entry_on(entries: Entries, day: date, *, counts_back: bool = False) -> tuple[date, Decimal] | None:
-    """The last of `entries` (by day) on or before `day`; with `counts_back` the first one stands before it too."""
+def entry_on(
+    entries: Entries, day: date, *, counts_back: bool = False
+) -> tuple[date, Decimal] | None:
+    """The last of `entries` (by day) on or before `day`; with `counts_back` the first one stands
+    before it too.
+    """
     earlier = [entry for entry in entries if entry[0] <= day]
     if earlier:
         return earlier[-1]

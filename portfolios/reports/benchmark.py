@@ -9,7 +9,8 @@ from portfolios.reports.figures import Period
 
 
 def benchmark_index(stock: StockMetadata, currency: str, period: Period) -> Floats:
-    """[column] 100 the day before the period, then the price in `currency` with its splits undone, without dividends.
+    """[column] 100 the day before the period, then the price in `currency` with its splits undone,
+    without dividends.
 
     NaN throughout when there is no price or rate on that day.
     """

@@ -1,6 +1,7 @@
 """Where numbers come from: inputs with their sources, formulas in words, values in between.
 
-Whoever has one of these answers can work out the reported numbers without anything else; a test does.
+Whoever has one of these answers can work out the reported numbers without anything else; a test
+does.
 """
 
 from collections import defaultdict
@@ -28,12 +29,24 @@ from portfolios.selectors import ValuedHolding
 
 def rate_shown(base: str, target: str, rate: RateNow | None, day: date) -> dict[str, Any]:
     """A rate with where it comes from; all None when none is known."""
-    shown = {"base": base, "target": target, "rate": None, "date": None, "source": None, "stale": None}
+    shown = {
+        "base": base,
+        "target": target,
+        "rate": None,
+        "date": None,
+        "source": None,
+        "stale": None,
+    }
     if base == target:
         return shown | {"rate": ONE, "date": day, "source": "identity", "stale": False}
     if rate is None:
         return shown
-    return shown | {"rate": plain(rate.rate), "date": rate.date, "source": rate.source, "stale": rate.stale}
+    return shown | {
+        "rate": plain(rate.rate),
+        "date": rate.date,
+        "source": rate.source,
+        "stale": rate.stale,
+    }
 
 
 def transaction_shown(row: Transaction) -> dict[str, Any]:
@@ -64,11 +77,17 @@ class PriceOn:
 def prices_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, PriceOn]:
     """The price that counts on `day`: the latest known for today, else the last close by then."""
     if day >= timezone.localdate():
-        return {pk: PriceOn(now.price, now.day, now.source, now.as_of) for pk, now in prices_now(stock_ids).items()}
-    return {pk: PriceOn(close.price, close.date, close.source) for pk, close in closes_on(stock_ids, day).items()}
+        return {
+            pk: PriceOn(now.price, now.day, now.source, now.as_of)
+            for pk, now in prices_now(stock_ids).items()
+        }
+    return {
+        pk: PriceOn(close.price, close.date, close.source)
+        for pk, close in closes_on(stock_ids, day).items()
+    }
 
 
-# --- One holding, now ---------------------------------------------------------------------------------------------
+# --- One holding, now -----------------------------------------------------------------------------
 
 _FORMULAS = {
     "market_value": "quantity × price × rate",
@@ -91,13 +110,21 @@ _LEDGER_FORMULAS = {
 }
 
 
-def holding_explained(holding: ValuedHolding, portfolio: Portfolio, market_value: Decimal) -> dict[str, Any]:
-    """Every number of a holding's answer; `market_value` is that of its whole portfolio. Two queries."""
+def holding_explained(
+    holding: ValuedHolding, portfolio: Portfolio, market_value: Decimal
+) -> dict[str, Any]:
+    """Every number of a holding's answer; `market_value` is that of its whole portfolio. Two
+    queries.
+    """
     rows = list(Transaction.objects.filter(holding=holding.id).select_related("holding__stock"))
     steps = [_step(row, position) for row, position in states(rows)]
     rates = rates_on([(holding.currency, portfolio.currency)], timezone.localdate())
     rate = rates.get((holding.currency, portfolio.currency))
-    cost = ZERO if holding.average_cost_per_share is None else holding.average_cost_per_share * holding.current_quantity
+    cost = (
+        ZERO
+        if holding.average_cost_per_share is None
+        else holding.average_cost_per_share * holding.current_quantity
+    )
     paid = stored(holding.cost_basis / cost) if cost else holding.exchange_rate
     formulas = _LEDGER_FORMULAS | _FORMULAS
     return {
@@ -119,7 +146,10 @@ def holding_explained(holding: ValuedHolding, portfolio: Portfolio, market_value
         },
         "steps": steps,
         "intermediate": {"average_rate_paid": paid},
-        "numbers": {name: {"value": getattr(holding, name), "formula": formula} for name, formula in formulas.items()},
+        "numbers": {
+            name: {"value": getattr(holding, name), "formula": formula}
+            for name, formula in formulas.items()
+        },
     }
 
 
@@ -137,7 +167,7 @@ def _step(row: Transaction, position: Position) -> dict[str, Any]:
     }
 
 
-# --- The performance of a portfolio -------------------------------------------------------------------------------
+# --- The performance of a portfolio ---------------------------------------------------------------
 
 _DAILY = "of each day: (value + outflow) ÷ (value of the day before + inflow) − 1"
 _PERFORMANCE_FORMULAS = {
@@ -159,13 +189,18 @@ _PERFORMANCE_FORMULAS = {
 }
 
 
-def performance_explained(book: Book, figures: Figures, prices: Mapping[UUID, PriceNow]) -> dict[str, Any]:
+def performance_explained(
+    book: Book, figures: Figures, prices: Mapping[UUID, PriceNow]
+) -> dict[str, Any]:
     """Every number of a performance answer."""
     period = figures.period
     answer = performance(figures, benchmark=None)
     by_holding = ledgers_until(book, period.end)
     rows = [row for ledger in by_holding.values() for row in ledger]
-    before = {pk: [row for row in ledger if row.effective_date < period.start] for pk, ledger in by_holding.items()}
+    before = {
+        pk: [row for row in ledger if row.effective_date < period.start]
+        for pk, ledger in by_holding.items()
+    }
     ordered = sorted(rows, key=lambda row: (row.effective_date, row.sequence))
     return {
         "currency": figures.currency,
@@ -181,7 +216,11 @@ def performance_explained(book: Book, figures: Figures, prices: Mapping[UUID, Pr
             "days": _days(figures),
             "cash_flows": _cash_flows(figures),
             "realised_gains": [
-                {"transaction_id": row.pk, "date": row.effective_date, "realised_gain": plain(row.realised_gain)}
+                {
+                    "transaction_id": row.pk,
+                    "date": row.effective_date,
+                    "realised_gain": plain(row.realised_gain),
+                }
                 for row in ordered
                 if row.realised_gain is not None and row.effective_date >= period.start
             ],
@@ -204,8 +243,12 @@ def ledgers_until(book: Book, day: date) -> dict[UUID, list[Transaction]]:
     return ledgers
 
 
-def positions_shown(book: Book, ledgers: dict[UUID, list[Transaction]], day: date) -> list[dict[str, Any]]:
-    """What was held at the end of `day` with its price and rate; `value` is None where one is unknown."""
+def positions_shown(
+    book: Book, ledgers: dict[UUID, list[Transaction]], day: date
+) -> list[dict[str, Any]]:
+    """What was held at the end of `day` with its price and rate; `value` is None where one is
+    unknown.
+    """
     held: list[tuple[Any, Position]] = []
     for one in book.instruments:
         position, _ = replay(ledgers.get(one.holding_id, []))
@@ -217,7 +260,10 @@ def positions_shown(book: Book, ledgers: dict[UUID, list[Transaction]], day: dat
     for one, position in held:
         price = prices.get(one.stock_id)
         rate = rate_shown(
-            one.currency, book.portfolio.currency, rates.get((one.currency, book.portfolio.currency)), day
+            one.currency,
+            book.portfolio.currency,
+            rates.get((one.currency, book.portfolio.currency)),
+            day,
         )
         value = None
         if price is not None and rate["rate"] is not None:
@@ -248,14 +294,21 @@ def _flows(
     rows: Sequence[Transaction],
     ledgers: dict[UUID, list[Transaction]],
 ) -> list[dict[str, Any]]:
-    """What went in and out: of each transaction on a priced day, and what entered on its first priced day.
+    """What went in and out: of each transaction on a priced day, and what entered on its first
+    priced day.
 
     Transfers and entries count at the day's price and rate, which stand beside them.
     """
     period = figures.period
     late = _first_priced_days(book, figures, latest)
-    at_market = [row for row in rows if row.type.startswith("transfer") and row.effective_date >= period.start]
-    days = {row.effective_date for row in at_market} | {day for day in late.values() if day is not None}
+    at_market = [
+        row
+        for row in rows
+        if row.type.startswith("transfer") and row.effective_date >= period.start
+    ]
+    days = {row.effective_date for row in at_market} | {
+        day for day in late.values() if day is not None
+    }
     prices = {day: prices_on({one.stock_id for one in book.instruments}, day) for day in days}
     rates = {day: rates_on(book.pairs, day) for day in days}
     instruments = {one.holding_id: one for one in book.instruments}
@@ -264,10 +317,18 @@ def _flows(
         one = instruments[holding_id]
         price = prices[day][one.stock_id]
         rate = rate_shown(
-            one.currency, book.portfolio.currency, rates[day].get((one.currency, book.portfolio.currency)), day
+            one.currency,
+            book.portfolio.currency,
+            rates[day].get((one.currency, book.portfolio.currency)),
+            day,
         )
         worth = plain(stored(quantity * price.price * rate["rate"]))
-        return {"quantity": plain(stored(quantity)), "price": _price_shown(price), "rate": rate, "amount": worth}
+        return {
+            "quantity": plain(stored(quantity)),
+            "price": _price_shown(price),
+            "rate": rate,
+            "amount": worth,
+        }
 
     flows: list[dict[str, Any]] = []
     for row in rows:
@@ -276,7 +337,11 @@ def _flows(
         first = late.get(row.holding_id, period.start)
         if first is None or row.effective_date < first:
             continue  # without a price: no flow
-        shown: dict[str, Any] = {"date": row.effective_date, "transaction_id": row.pk, "holding_id": row.holding_id}
+        shown: dict[str, Any] = {
+            "date": row.effective_date,
+            "transaction_id": row.pk,
+            "holding_id": row.holding_id,
+        }
         if row.type in (TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT):
             shown |= market(row.holding_id, row.effective_date, row.quantity)
             paid_in = row.type == TransactionType.TRANSFER_IN
@@ -288,13 +353,22 @@ def _flows(
     for holding_id, day in late.items():
         held = _held_when_day_began(ledgers.get(holding_id, []), day) if day is not None else ZERO
         if day is not None and held:
-            entry = {"date": day, "transaction_id": None, "holding_id": holding_id, "direction": "in"}
+            entry = {
+                "date": day,
+                "transaction_id": None,
+                "holding_id": holding_id,
+                "direction": "in",
+            }
             flows.append(entry | market(holding_id, day, held))
     return sorted(flows, key=lambda flow: flow["date"])
 
 
-def _first_priced_days(book: Book, figures: Figures, prices: Mapping[UUID, PriceNow]) -> dict[UUID, date | None]:
-    """By holding that was unpriced when the period began: its first day with a price and a rate, None if none."""
+def _first_priced_days(
+    book: Book, figures: Figures, prices: Mapping[UUID, PriceNow]
+) -> dict[UUID, date | None]:
+    """By holding that was unpriced when the period began: its first day with a price and a rate,
+    None if none.
+    """
     unpriced = [one for one in book.instruments if one.ticker in figures.missing]
     if not unpriced:
         return {}
@@ -302,7 +376,9 @@ def _first_priced_days(book: Book, figures: Figures, prices: Mapping[UUID, Price
     market, _ = market_of(book, period, prices)
     columns = dict(zip(book.instruments, first_priced_column(market).tolist(), strict=True))
     return {
-        one.holding_id: day_of(period.first_day + columns[one]) if columns[one] < period.columns else None
+        one.holding_id: day_of(period.first_day + columns[one])
+        if columns[one] < period.columns
+        else None
         for one in unpriced
         if columns[one] > 0
     }
@@ -321,7 +397,9 @@ def _days(figures: Figures) -> list[dict[str, Any]]:
     numbers, period = figures.daily, figures.period
     daily_returns = returns.daily_returns(numbers)
     columns = (
-        np.datetime_as_string(np.arange(period.first_day, period.first_day + period.columns).astype("datetime64[D]")),
+        np.datetime_as_string(
+            np.arange(period.first_day, period.first_day + period.columns).astype("datetime64[D]")
+        ),
         numbers.value,
         numbers.inflow,
         numbers.outflow,
@@ -330,7 +408,10 @@ def _days(figures: Figures) -> list[dict[str, Any]]:
         returns.invested_weekdays(numbers, period.first_day),
     )
     names = ("date", "value", "inflow", "outflow", "daily_return", "twr_index", "counted")
-    return [dict(zip(names, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return [
+        dict(zip(names, row, strict=True))
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]
 
 
 def _cash_flows(figures: Figures) -> list[dict[str, Any]]:

@@ -1,4 +1,6 @@
-"""The daily numbers of a period: of one portfolio in its currency, or of all in the user's base currency."""
+"""The daily numbers of a period: of one portfolio in its currency, or of all in the user's base
+currency.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +48,8 @@ class Period:
 
 
 def period_of(*, start: date | None, end: date | None, first_on: date | None) -> Period:
-    """The period asked for: from the first transaction and until today unless said otherwise, never beyond today.
+    """The period asked for: from the first transaction and until today unless said otherwise, never
+    beyond today.
 
     Raises DomainError when `start` is after `end`, or before the earliest day that is kept.
     """
@@ -55,9 +58,13 @@ def period_of(*, start: date | None, end: date | None, first_on: date | None) ->
     if start is None:
         start = min(first_on or end, end)
     if start > end:
-        raise DomainError(f"start ({start}) is after end ({end}).", attr="start", code="start_after_end")
+        raise DomainError(
+            f"start ({start}) is after end ({end}).", attr="start", code="start_after_end"
+        )
     if start < EARLIEST_DATE:
-        raise DomainError(f"Days before {EARLIEST_DATE} are not kept.", attr="start", code="out_of_range")
+        raise DomainError(
+            f"Days before {EARLIEST_DATE} are not kept.", attr="start", code="out_of_range"
+        )
     return Period(start, end)
 
 
@@ -77,7 +84,9 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A portfolio with its transactions; `instruments` stand in the order of `vector.holding_ids`."""
+    """A portfolio with its transactions; `instruments` stand in the order of
+    `vector.holding_ids`.
+    """
 
     portfolio: Portfolio
     vector: TradeVector
@@ -86,12 +95,17 @@ class Book:
     @property
     def pairs(self) -> list[Pair]:
         """From each instrument's currency to the portfolio's, by currency."""
-        return [(code, self.portfolio.currency) for code in sorted({one.currency for one in self.instruments})]
+        return [
+            (code, self.portfolio.currency)
+            for code in sorted({one.currency for one in self.instruments})
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Books with the latest prices of what is in them; `stamp` changes whenever their answers may."""
+    """Books with the latest prices of what is in them; `stamp` changes whenever their answers
+    may.
+    """
 
     books: Sequence[Book]
     prices: Mapping[UUID, PriceNow]
@@ -100,11 +114,15 @@ class Shelf:
     @property
     def without_history(self) -> set[UUID]:
         """Instruments that a source prices and whose history was never fetched."""
-        return {one.stock_id for book in self.books for one in book.instruments if not one.has_history}
+        return {
+            one.stock_id for book in self.books for one in book.instruments if not one.has_history
+        }
 
 
 def shelf_of(portfolios: Sequence[Portfolio]) -> Shelf:
-    """One query for what this process has read before, else also what changed since; without deleted portfolios."""
+    """One query for what this process has read before, else also what changed since; without
+    deleted portfolios.
+    """
     inputs = inputs_of(portfolios)
     if empty := [portfolio.pk for portfolio in portfolios if portfolio.pk not in inputs.holdings]:
         there = set(Portfolio.objects.filter(pk__in=empty).values_list("pk", flat=True))
@@ -114,7 +132,13 @@ def shelf_of(portfolios: Sequence[Portfolio]) -> Shelf:
     for portfolio in portfolios:
         known = {holding.pk: holding for holding in inputs.holdings.get(portfolio.pk, ())}
         vector = vectors[portfolio.pk]
-        books.append(Book(portfolio, vector, [_instrument(known[pk], inputs.prices) for pk in vector.holding_ids]))
+        books.append(
+            Book(
+                portfolio,
+                vector,
+                [_instrument(known[pk], inputs.prices) for pk in vector.holding_ids],
+            )
+        )
     return Shelf(books, inputs.prices, inputs.stamp)
 
 
@@ -138,7 +162,9 @@ def first_transaction_on(books: Iterable[Book]) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The daily numbers of `period` in `currency`; `missing` are the tickers without a price or rate on some day."""
+    """The daily numbers of `period` in `currency`; `missing` are the tickers without a price or
+    rate on some day.
+    """
 
     period: Period
     currency: str
@@ -148,13 +174,19 @@ class Figures:
 
 
 def cut_to_history(book: Book, period: Period) -> tuple[Period, int]:
-    """`period` without the days before the first transaction, and how many those are: decades may be asked for."""
+    """`period` without the days before the first transaction, and how many those are: decades may
+    be asked for.
+    """
     begin = min(max(period.start, book.vector.first_on or period.end), period.end)
     return Period(begin, period.end), (begin - period.start).days
 
 
-def market_of(book: Book, period: Period, prices: Mapping[UUID, PriceNow], known_from: int = 0) -> tuple[Market, bool]:
-    """Closes and rates of the book's instruments on the columns of `period`, and whether a rate at its end is old."""
+def market_of(
+    book: Book, period: Period, prices: Mapping[UUID, PriceNow], known_from: int = 0
+) -> tuple[Market, bool]:
+    """Closes and rates of the book's instruments on the columns of `period`, and whether a rate at
+    its end is old.
+    """
     pairs = book.pairs
     row = {base: index for index, (base, _) in enumerate(pairs)}
     rates, ages = series.rates_with_age(pairs, period.day_before, period.end)
@@ -180,7 +212,9 @@ def _is_old(ages: series.Ages) -> bool:
     return bool(((last > FRESH_DAYS) & (last < series.NEVER)).any())
 
 
-def figures_of(book: Book, period: Period, prices: Mapping[UUID, PriceNow], known_from: int = 0) -> Figures:
+def figures_of(
+    book: Book, period: Period, prices: Mapping[UUID, PriceNow], known_from: int = 0
+) -> Figures:
     """One portfolio, in its currency. Before column `known_from` it counts as unpriced."""
     shorter, skipped = cut_to_history(book, period)
     market, old_rates = market_of(book, shorter, prices, max(0, known_from - skipped))
@@ -197,15 +231,24 @@ def figures_of(book: Book, period: Period, prices: Mapping[UUID, PriceNow], know
 def names_of(book: Book, unpriced: Ints, period: Period) -> list[str]:
     """The tickers of what has no price on some day, and of what a split makes doubtful."""
     unpriced_tickers = {book.instruments[index].ticker for index in unpriced.tolist()}
-    doubtful = {one.ticker for one in book.instruments if one.doubtful_from and one.doubtful_from <= period.end}
+    doubtful = {
+        one.ticker
+        for one in book.instruments
+        if one.doubtful_from and one.doubtful_from <= period.end
+    }
     return sorted(unpriced_tickers | doubtful)
 
 
 def _has_stale(book: Book, period: Period, prices: Mapping[UUID, PriceNow]) -> bool:
-    """Whether something that is still held was not priced lately; of no concern to a period in the past."""
+    """Whether something that is still held was not priced lately; of no concern to a period in the
+    past.
+    """
     if period.end < timezone.localdate():
         return False
-    return any(one.is_held and one.stock_id in prices and prices[one.stock_id].stale for one in book.instruments)
+    return any(
+        one.is_held and one.stock_id in prices and prices[one.stock_id].stale
+        for one in book.instruments
+    )
 
 
 def _padded(numbers: Daily, days: int) -> Daily:
@@ -213,10 +256,14 @@ def _padded(numbers: Daily, days: int) -> Daily:
     if not days:
         return numbers
     padded = {name: np.concatenate((np.zeros(days), getattr(numbers, name))) for name in AMOUNTS}
-    return replace(numbers, **padded, invested=np.concatenate((np.zeros(days, dtype=bool), numbers.invested)))
+    return replace(
+        numbers, **padded, invested=np.concatenate((np.zeros(days, dtype=bool), numbers.invested))
+    )
 
 
-def figures_of_all(books: Sequence[Book], currency: str, period: Period, prices: Mapping[UUID, PriceNow]) -> Figures:
+def figures_of_all(
+    books: Sequence[Book], currency: str, period: Period, prices: Mapping[UUID, PriceNow]
+) -> Figures:
     """All portfolios together in `currency`: each converted day by day from its own."""
     rates, stale = rates_into(currency, [book.portfolio.currency for book in books], period)
     parts: list[Daily] = []
@@ -230,8 +277,14 @@ def figures_of_all(books: Sequence[Book], currency: str, period: Period, prices:
     return Figures(period, currency, combined(parts, period.columns), sorted(missing), stale)
 
 
-def rates_into(currency: str, others: Iterable[str], period: Period) -> tuple[dict[str, Floats], bool]:
-    """[column] units of `currency` for one of each of the others, NaN before the first known; whether one is old."""
+def rates_into(
+    currency: str, others: Iterable[str], period: Period
+) -> tuple[dict[str, Floats], bool]:
+    """[column] units of `currency` for one of each of the others, NaN before the first known;
+    whether one is old.
+    """
     codes = sorted(set(others))
-    rates, ages = series.rates_with_age([(code, currency) for code in codes], period.day_before, period.end)
+    rates, ages = series.rates_with_age(
+        [(code, currency) for code in codes], period.day_before, period.end
+    )
     return dict(zip(codes, rates, strict=True)), _is_old(ages)

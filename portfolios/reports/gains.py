@@ -23,7 +23,11 @@ def realised_gains(portfolio: Portfolio, *, year: int | None, method: str) -> li
     rows = Transaction.objects.filter(portfolio=portfolio).select_related("holding__stock")
     for row in rows:
         by_holding[row.holding_id].append(row)
-    sales = [sale for ledger in by_holding.values() for sale in (_by_lots if method == "fifo" else _average)(ledger)]
+    sales = [
+        sale
+        for ledger in by_holding.values()
+        for sale in (_by_lots if method == "fifo" else _average)(ledger)
+    ]
     sales = [sale for sale in sales if year is None or sale[0].date.year == year]
     sales.sort(key=lambda sale: (sale[0].date, sale[0].sequence))
     return [_shown(*sale) for sale in sales]
@@ -38,11 +42,17 @@ def _by_lots(ledger: list[Transaction]) -> list[Sale]:
 
 def _average(ledger: list[Transaction]) -> list[Sale]:
     _, steps = replay(ledger)
-    sales = [(step.entry, cash_effect(step.entry), step.realised_p) for step in steps if step.realised_p is not None]
+    sales = [
+        (step.entry, cash_effect(step.entry), step.realised_p)
+        for step in steps
+        if step.realised_p is not None
+    ]
     return [(row, proceeds, EXACT.subtract(proceeds, gain), ()) for row, proceeds, gain in sales]
 
 
-def _shown(row: Transaction, proceeds: Decimal, cost: Decimal, lots: Sequence[fifo.Lot]) -> dict[str, Any]:
+def _shown(
+    row: Transaction, proceeds: Decimal, cost: Decimal, lots: Sequence[fifo.Lot]
+) -> dict[str, Any]:
     return {
         "transaction_id": row.pk,
         "ticker": row.holding.stock.ticker,
@@ -52,7 +62,11 @@ def _shown(row: Transaction, proceeds: Decimal, cost: Decimal, lots: Sequence[fi
         "cost": plain(stored(cost)),
         "gain": plain(stored(EXACT.subtract(proceeds, cost))),
         "lots": [
-            {"bought_on": lot.bought_on, "quantity": plain(stored(lot.quantity)), "cost": plain(stored(lot.cost))}
+            {
+                "bought_on": lot.bought_on,
+                "quantity": plain(stored(lot.quantity)),
+                "cost": plain(stored(lot.cost)),
+            }
             for lot in lots
         ],
     }

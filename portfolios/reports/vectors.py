@@ -1,7 +1,8 @@
 """A portfolio's transactions as arrays, kept in the database and in the process.
 
-The rows stay the truth. Whatever changes a holding's transactions moves its `version` in the same database transaction:
-the parts of the vector of which the version differs are read anew, the others are taken over.
+The rows stay the truth. Whatever changes a holding's transactions moves its `version` in the same
+database transaction: the parts of the vector of which the version differs are read anew, the others
+are taken over.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -28,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 EPOCH = date(1970, 1, 1)
 MOST_BYTES_KEPT = 64 << 20
-# A vector of which less than this part was read anew is not stored again: the next reader does the same little work.
+# A vector of which less than this part was read anew is not stored again: the next reader does the
+# same little work.
 WORTH_STORING = 0.1
 
 
@@ -44,7 +46,8 @@ def day_of(number: int) -> date:
 class TradeVector:
     """`trades.instrument` counts in `holding_ids`, every holding that has transactions.
 
-    `versions` has all holdings, each with the version that it had, or was about to leave, when its rows were read.
+    `versions` has all holdings, each with the version that it had, or was about to leave, when its
+    rows were read.
     """
 
     holding_ids: Sequence[UUID]
@@ -64,10 +67,14 @@ class TradeVector:
 kept = Kept(MOST_BYTES_KEPT)
 
 
-def trades_of(portfolios: Sequence[Portfolio], holdings: Mapping[UUID, Sequence[Holding]]) -> dict[UUID, TradeVector]:
-    """The transactions of each portfolio as arrays. `holdings` are all of each, with their `stock`, read just before.
+def trades_of(
+    portfolios: Sequence[Portfolio], holdings: Mapping[UUID, Sequence[Holding]]
+) -> dict[UUID, TradeVector]:
+    """The transactions of each portfolio as arrays. `holdings` are all of each, with their `stock`,
+    read just before.
 
-    One query for the portfolios that this process does not know, and one for each of which something changed.
+    One query for the portfolios that this process does not know, and one for each of which
+    something changed.
     """
     before = {portfolio.pk: kept.get(portfolio.pk, None) for portfolio in portfolios}
     unknown = [pk for pk, vector in before.items() if vector is None]
@@ -86,7 +93,9 @@ def trades_of(portfolios: Sequence[Portfolio], holdings: Mapping[UUID, Sequence[
 
 
 def _store(portfolio: Portfolio, vector: TradeVector) -> None:
-    """Keep the vector in the database, unless somebody else is writing: a read never waits for that."""
+    """Keep the vector in the database, unless somebody else is writing: a read never waits for
+    that.
+    """
     try:
         with write_of_a_read():
             TransactionVector.objects.update_or_create(
@@ -97,10 +106,13 @@ def _store(portfolio: Portfolio, vector: TradeVector) -> None:
 
 
 def faulty_vectors() -> Iterator[tuple[TransactionVector, str]]:
-    """Stored vectors that would give wrong figures, and why, as `marketdata.series.faulty_vectors`. One is in memory
-    at a time."""
+    """Stored vectors that would give wrong figures, and why, as `marketdata.series.faulty_vectors`.
+    One is in memory at a time.
+    """
     for pk in list(TransactionVector.objects.order_by("pk").values_list("pk", flat=True)):
-        if _fault_of(pk) and (found := _fault_of(pk)):  # twice: somebody may have written between our reads
+        if _fault_of(pk) and (
+            found := _fault_of(pk)
+        ):  # twice: somebody may have written between our reads
             yield found
 
 
@@ -129,7 +141,10 @@ def discard_vector(vector: TransactionVector) -> None:
 
 
 def packed(vector: TradeVector) -> bytes:
-    arrays = {name: np.ascontiguousarray(getattr(vector.trades, name)).tobytes() for name in Trades.__slots__}
+    arrays = {
+        name: np.ascontiguousarray(getattr(vector.trades, name)).tobytes()
+        for name in Trades.__slots__
+    }
     versions = [(pk.bytes, version) for pk, version in vector.versions.items()]
     holdings = [one.bytes for one in vector.holding_ids]
     return msgspec.msgpack.encode({"holdings": holdings, "versions": versions, **arrays})
@@ -142,7 +157,9 @@ def _unpacked(data: bytes) -> TradeVector | None:
         return None
     versions = {UUID(bytes=pk): version for pk, version in parts.pop("versions")}
     holding_ids = [UUID(bytes=one) for one in parts.pop("holdings")]
-    trades = Trades(**{name: np.frombuffer(part, _DTYPES.get(name, np.float64)) for name, part in parts.items()})
+    trades = Trades(
+        **{name: np.frombuffer(part, _DTYPES.get(name, np.float64)) for name, part in parts.items()}
+    )
     return TradeVector(holding_ids, trades, versions)
 
 
@@ -151,7 +168,9 @@ _DTYPES: Mapping[str, Any] = {"instrument": np.int32, "day": np.int32, "kind": n
 
 
 def brought_up(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple[TradeVector, int]:
-    """`old` with the changed ones among `holdings` read anew, and how many rows that were; `old` itself if none is."""
+    """`old` with the changed ones among `holdings` read anew, and how many rows that were; `old`
+    itself if none is.
+    """
     versions = {holding.pk: holding.version for holding in holdings}
     if old is not None and old.versions == versions:
         return old, 0
@@ -221,7 +240,9 @@ def _read(pks: Collection[UUID], *, is_all: bool, holdings: Sequence[Holding]) -
     return TradeVector(list(place), trades, {})
 
 
-def _held(holding_ids: Sequence[UUID], kinds: Sequence[str], quantities: Sequence[Decimal]) -> list[float]:
+def _held(
+    holding_ids: Sequence[UUID], kinds: Sequence[str], quantities: Sequence[Decimal]
+) -> list[float]:
     """The exact quantity after each transaction, as a float; all in the order of the ledger."""
     held, of, result = ZERO, None, []
     with localcontext(EXACT):

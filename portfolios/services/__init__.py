@@ -22,7 +22,11 @@ from portfolios.services.replay import (
 )
 from portfolios.services.splits import book_splits
 from portfolios.services.taking_over import take_over_portfolios
-from portfolios.services.transactions import delete_transaction, record_transaction, update_transaction
+from portfolios.services.transactions import (
+    delete_transaction,
+    record_transaction,
+    update_transaction,
+)
 from portfolios.services.undoing import undo_import
 
 __all__ = [

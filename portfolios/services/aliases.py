@@ -20,7 +20,9 @@ def remember_aliases(*, user: User, tickers: Mapping[str, str]) -> None:
 
 
 def save_alias(row: InstrumentAlias) -> None:
-    """Store one as a person entered it, new or changed. Raises DomainError for what is no ticker, ValidationError."""
+    """Store one as a person entered it, new or changed. Raises DomainError for what is no ticker,
+    ValidationError.
+    """
     isin = row.key.strip().upper()
     row.key = isin if marketdata.is_isin(isin) else name_key(row.key)
     row.ticker = row.ticker.strip().upper()

@@ -20,7 +20,15 @@ from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockSplit
 from portfolios.calc.duplicates import fingerprint, match
 from portfolios.calc.ledger import CLOSING, Oversold, Position, Step, order, quantities, replay
-from portfolios.models import DismissedSplit, Holding, Import, PendingImport, Portfolio, Transaction, TransactionSource
+from portfolios.models import (
+    DismissedSplit,
+    Holding,
+    Import,
+    PendingImport,
+    Portfolio,
+    Transaction,
+    TransactionSource,
+)
 from portfolios.services.replay import (
     DERIVED,
     InsufficientQuantity,
@@ -67,7 +75,9 @@ class ImportRow(Protocol):
 
 
 class Checkpoint(NamedTuple):
-    """What the broker says was held of `ticker` when `day` ended; `row` is the line that says so."""
+    """What the broker says was held of `ticker` when `day` ended; `row` is the line that says
+    so.
+    """
 
     ticker: str
     day: date
@@ -79,8 +89,8 @@ class Checkpoint(NamedTuple):
 class Outcome:
     """What became of a statement, or would become of it in a dry run.
 
-    `statement` is saved only if transactions were created. `preview` has the first of these. `without_history` are
-    the instruments whose past prices nobody has asked for yet.
+    `statement` is saved only if transactions were created. `preview` has the first of these.
+    `without_history` are the instruments whose past prices nobody has asked for yet.
     """
 
     statement: Import
@@ -98,7 +108,13 @@ def row_error(row: int, column: str | None, value: Any, code: str, detail: str) 
     """One entry of `Import.errors`."""
     # A null character is text to Python and JSON, but not to PostgreSQL.
     shown = None if value is None else str(value)[:VALUE_SHOWN].replace("\x00", "\ufffd")
-    return {"row": row, "column": column, "value": shown, "code": code, "detail": detail.replace("\x00", "\ufffd")}
+    return {
+        "row": row,
+        "column": column,
+        "value": shown,
+        "code": code,
+        "detail": detail.replace("\x00", "\ufffd"),
+    }
 
 
 def import_rows(
@@ -110,15 +126,17 @@ def import_rows(
     checkpoints: Sequence[Checkpoint] = (),
     on_progress: Callable[[float], None] = lambda done: None,
 ) -> Outcome:
-    """Record the new ones among `rows` in the statement's portfolio, all in one database transaction.
+    """Record the new ones among `rows` in the statement's portfolio, all in one database
+    transaction.
 
-    `statement` names the portfolio and the file, and holds the `failed` and `ignored` counts and the `errors` of rows
-    that could not be read. It is not saved yet, unless a worker does it: then what became of it is saved in any case,
-    in the same transaction, and AlreadyDone is raised if another worker was first.
-    Rows that the portfolio has already are left out (`match` says which). With `on_error` "abort" nothing is written
-    if any row fails, and the state is "failed"; with "skip" the others are recorded. Instruments, rates and splits are
-    asked for before the database transaction begins. `on_progress` is told which fraction of the work is done.
-    `checkpoints` are compared with what is held after all; the first that differs becomes `first_divergence` unless
+    `statement` names the portfolio and the file, and holds the `failed` and `ignored` counts and
+    the `errors` of rows that could not be read. It is not saved yet, unless a worker does it: then
+    what became of it is saved in any case, in the same transaction, and AlreadyDone is raised if
+    another worker was first. Rows that the portfolio has already are left out (`match` says which).
+    With `on_error` "abort" nothing is written if any row fails, and the state is "failed"; with
+    "skip" the others are recorded. Instruments, rates and splits are asked for before the database
+    transaction begins. `on_progress` is told which fraction of the work is done. `checkpoints` are
+    compared with what is held after all; the first that differs becomes `first_divergence` unless
     there is an earlier one.
     """
     portfolio = statement.portfolio
@@ -129,22 +147,34 @@ def import_rows(
         plan = _Plan(statement, rows, stocks, rates, checkpoints, on_progress)
         with transaction.atomic():
             locked = lock_portfolio(portfolio)
-            if not statement._state.adding and not Import.objects.filter(pk=statement.pk, state=RUNNING).exists():
+            if (
+                not statement._state.adding
+                and not Import.objects.filter(pk=statement.pk, state=RUNNING).exists()
+            ):
                 raise AlreadyDone
             plan.make(locked)
-            short = [stock for stock in plan.short_of_shares if not stock.is_manual and not stock._state.adding]
+            short = [
+                stock
+                for stock in plan.short_of_shares
+                if not stock.is_manual and not stock._state.adding
+            ]
             if asked_for_splits or not short:
                 return plan.carry_out(on_error=on_error, dry_run=dry_run)
-        # Before a sale is refused for want of shares the sources are asked for splits; outside the transaction.
+        # Before a sale is refused for want of shares the sources are asked for splits; outside the
+        # transaction.
         asked_for_splits = True
         marketdata.refresh_stocks(short, full=True)
 
 
-# --- What has to be known before the database transaction begins ------------------------------------------------------
+# --- What has to be known before the database transaction begins ----------------------------------
 
 
-def _instruments(user: User, rows: Iterable[ImportRow], *, dry_run: bool) -> dict[str, StockMetadata | DomainError]:
-    """Ticker → its instrument, or why there is none. May ask the sources; new ones are stored but in a dry run."""
+def _instruments(
+    user: User, rows: Iterable[ImportRow], *, dry_run: bool
+) -> dict[str, StockMetadata | DomainError]:
+    """Ticker → its instrument, or why there is none. May ask the sources; new ones are stored but
+    in a dry run.
+    """
     currencies: dict[str, str | None] = {}
     names: dict[str, str] = {}
     for row in rows:
@@ -152,9 +182,16 @@ def _instruments(user: User, rows: Iterable[ImportRow], *, dry_run: bool) -> dic
         names[row.ticker] = names.get(row.ticker) or row.company_name
     wanted = [(ticker, currency, names[ticker]) for ticker, currency in currencies.items()]
     found = marketdata.instruments_for_import(user=user, wanted=wanted, dry_run=dry_run)
-    # The first currency in the file is wrong: the instrument is what it is without it, and each row is judged alone.
-    wanted = [(ticker, None, names[ticker]) for ticker, stock in found.items() if _is_mismatch(stock)]
-    return found | (marketdata.instruments_for_import(user=user, wanted=wanted, dry_run=dry_run) if wanted else {})
+    # The first currency in the file is wrong: the instrument is what it is without it, and each row
+    # is judged alone.
+    wanted = [
+        (ticker, None, names[ticker]) for ticker, stock in found.items() if _is_mismatch(stock)
+    ]
+    return found | (
+        marketdata.instruments_for_import(user=user, wanted=wanted, dry_run=dry_run)
+        if wanted
+        else {}
+    )
 
 
 def _is_mismatch(stock: StockMetadata | DomainError) -> bool:
@@ -168,14 +205,20 @@ def _rates(
     wanted = set()
     for row in rows:
         stock = stocks[row.ticker]
-        if row.exchange_rate is None and row.type not in Transaction.PRICELESS and isinstance(stock, StockMetadata):
+        if (
+            row.exchange_rate is None
+            and row.type not in Transaction.PRICELESS
+            and isinstance(stock, StockMetadata)
+        ):
             wanted.add((stock.currency, portfolio.currency, row.date))
     wanted = {pair for pair in wanted if pair[0] != pair[1]}
-    found: dict[tuple[str, str, date], Decimal | None] = marketdata.exchange_rates_for_import(wanted) if wanted else {}
+    found: dict[tuple[str, str, date], Decimal | None] = (
+        marketdata.exchange_rates_for_import(wanted) if wanted else {}
+    )
     return found
 
 
-# --- What would be written --------------------------------------------------------------------------------------------
+# --- What would be written ------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -190,7 +233,9 @@ class _Change:
 
 
 class _Plan:
-    """Everything that an import would write, worked out under the portfolio's lock before any of it is written."""
+    """Everything that an import would write, worked out under the portfolio's lock before any of it
+    is written.
+    """
 
     def __init__(
         self,
@@ -216,23 +261,33 @@ class _Plan:
     def make(self, portfolio: Portfolio) -> None:
         self.portfolio = portfolio
         self.sequence = next_sequence(portfolio) - 1
-        self.holdings = {holding.stock_id: holding for holding in Holding.objects.filter(portfolio=portfolio)}
+        self.holdings = {
+            holding.stock_id: holding for holding in Holding.objects.filter(portfolio=portfolio)
+        }
         by_holding: dict[UUID, list[Transaction]] = defaultdict(list)
         for row, print_ in self._new_rows(list(self._usable_rows())):
             if (made := self._transaction(row, print_)) is not None:
                 by_holding[made.holding_id].append(made)
         touched = [holding for holding in self.holdings.values() if holding.pk in by_holding]
         known: dict[UUID, list[StockSplit]] = defaultdict(list)
-        for split in StockSplit.objects.filter(stock__in=[holding.stock_id for holding in touched]).order_by("date"):
+        for split in StockSplit.objects.filter(
+            stock__in=[holding.stock_id for holding in touched]
+        ).order_by("date"):
             known[split.stock_id].append(split)
         dismissed: dict[UUID, set[date]] = defaultdict(set)
-        for holding_id, day in DismissedSplit.objects.filter(holding__in=touched).values_list("holding_id", "date"):
+        for holding_id, day in DismissedSplit.objects.filter(holding__in=touched).values_list(
+            "holding_id", "date"
+        ):
             dismissed[holding_id].add(day)
         stored = stored_rows(touched)
         for done, holding in enumerate(touched):
             self.on_progress(PLANNED * done / len(touched))
             self._replay(
-                holding, stored[holding.pk], by_holding[holding.pk], known[holding.stock_id], dismissed[holding.pk]
+                holding,
+                stored[holding.pk],
+                by_holding[holding.pk],
+                known[holding.stock_id],
+                dismissed[holding.pk],
             )
 
     def _fail(self, row: ImportRow, column: str | None, value: Any, code: str, detail: str) -> None:
@@ -252,7 +307,10 @@ class _Plan:
 
     def _new_rows(self, rows: list[ImportRow]) -> Iterator[tuple[ImportRow, str]]:
         """The rows that the portfolio does not have yet, with their fingerprints."""
-        prints = [fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission) for row in rows]
+        prints = [
+            fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission)
+            for row in rows
+        ]
         ids = [row.external_id for row in rows]
         days = [row.date for row in rows]
         stored = _stored_prints(self.portfolio, min(days), max(days)) if rows else ()
@@ -279,7 +337,8 @@ class _Plan:
                 return None
         self.sequence += 1
         made = Transaction(
-            # Ids, not objects: Django's bookkeeping of three relations costs as much as the rest of the row.
+            # Ids, not objects: Django's bookkeeping of three relations costs as much as the rest of
+            # the row.
             holding_id=self._holding(stock, row.company_name).pk,
             portfolio_id=self.portfolio.pk,
             type=row.type,
@@ -305,7 +364,12 @@ class _Plan:
             holding = self.holdings[stock.pk] = Holding(portfolio=self.portfolio, stock=stock)
         elif "stock" not in holding._state.fields_cache:
             holding.portfolio, holding.stock = self.portfolio, stock
-        if company_name and holding._state.adding and not holding.company_name and company_name != stock.company_name:
+        if (
+            company_name
+            and holding._state.adding
+            and not holding.company_name
+            and company_name != stock.company_name
+        ):
             holding.company_name = company_name
         return holding
 
@@ -324,7 +388,9 @@ class _Plan:
             rows, gone = settle_splits(holding, [*old, *made], known=known, dismissed=dismissed)
             refused: dict[UUID, InsufficientQuantity] = {}
 
-            def leave_out(error: Oversold, refused: dict[UUID, InsufficientQuantity] = refused) -> bool:
+            def leave_out(
+                error: Oversold, refused: dict[UUID, InsufficientQuantity] = refused
+            ) -> bool:
                 entry: Any = error.entry
                 if _is_new(entry):
                     refused[entry.pk] = InsufficientQuantity(error, ticker=ticker, cause=entry)
@@ -333,10 +399,13 @@ class _Plan:
             try:
                 position, steps = replay(rows, leave_out=leave_out)
             except Oversold as error:
-                # A sale that was there before lacks shares now: the last of the new rows that took some have to go.
-                # Twice as many each time, so that no history takes more than some twenty replays.
+                # A sale that was there before lacks shares now: the last of the new rows that took
+                # some have to go. Twice as many each time, so that no history takes more than some
+                # twenty replays.
                 problem = InsufficientQuantity(error, ticker=ticker)
-                before = [row for row in made if row.type in TAKING and order(row) < order(error.entry)]
+                before = [
+                    row for row in made if row.type in TAKING and order(row) < order(error.entry)
+                ]
                 if not before:
                     raise problem from error
                 refused = {row.pk: problem for row in sorted(before, key=order)[-taken_back:]}
@@ -344,16 +413,22 @@ class _Plan:
             if not refused:
                 try:
                     self._keep(holding, position, steps, rows, gone)
-                except DomainError as fault:  # figures out of range: which row's fault it is nobody can tell
+                except (
+                    DomainError
+                ) as fault:  # figures out of range: which row's fault it is nobody can tell
                     for row in made:
-                        self._fail(row.file_row, fault.attr, plain(row.quantity), fault.code, fault.detail)
+                        self._fail(
+                            row.file_row, fault.attr, plain(row.quantity), fault.code, fault.detail
+                        )
                 return
             if holding.stock not in self.short_of_shares:
                 self.short_of_shares.append(holding.stock)
             for row in made:
                 if row.pk in refused:
                     problem = refused[row.pk]
-                    self._fail(row.file_row, "quantity", plain(row.quantity), problem.code, problem.detail)
+                    self._fail(
+                        row.file_row, "quantity", plain(row.quantity), problem.code, problem.detail
+                    )
             made = [row for row in made if row.pk not in refused]
 
     def _keep(
@@ -384,7 +459,9 @@ class _Plan:
                 continue
             if point.ticker not in held:
                 holding = self.holdings.get(stock.pk)
-                rows = replayed.get(stock.pk) or (list(holding.transactions.all()) if holding else [])
+                rows = replayed.get(stock.pk) or (
+                    list(holding.transactions.all()) if holding else []
+                )
                 held[point.ticker] = quantities(rows)
             so_far = [quantity for day, quantity in held[point.ticker] if day <= point.day]
             ours = so_far[-1] if so_far else ZERO
@@ -399,8 +476,12 @@ class _Plan:
         statement.created = len(imported)
         statement.duplicates = self.duplicates
         statement.failed += len(self.errors)
-        statement.rows = statement.created + statement.duplicates + statement.ignored + statement.failed
-        statement.errors = sorted([*statement.errors, *self.errors], key=lambda error: error["row"])[:ERRORS_LISTED]
+        statement.rows = (
+            statement.created + statement.duplicates + statement.ignored + statement.failed
+        )
+        statement.errors = sorted(
+            [*statement.errors, *self.errors], key=lambda error: error["row"]
+        )[:ERRORS_LISTED]
         statement.instruments = self._instruments()
         if statement.reconciled is not None and statement.first_divergence is None:
             statement.first_divergence = self._first_divergence()
@@ -430,12 +511,15 @@ class _Plan:
             without_history=[
                 change.holding.stock_id
                 for change in self.changes
-                if change.holding.stock.history_fetched_at is None and not change.holding.stock.is_manual
+                if change.holding.stock.history_fetched_at is None
+                and not change.holding.stock.is_manual
             ],
         )
 
     def _write(self, created: list[Transaction]) -> None:
-        adopting = [Transaction(pk=pk, external_id=external_id) for pk, external_id in self.adopted.items()]
+        adopting = [
+            Transaction(pk=pk, external_id=external_id) for pk, external_id in self.adopted.items()
+        ]
         update_rows(Transaction, adopting, ["external_id"])
         if not created:
             return
@@ -453,15 +537,24 @@ class _Plan:
         for start in range(0, len(created), BATCH):
             self.on_progress(PLANNED + (1 - PLANNED) * start / len(created))
             Transaction.objects.bulk_create(created[start : start + BATCH])
-        update_rows(Transaction, [row for change in self.changes for row in change.changed], DERIVED)
+        update_rows(
+            Transaction, [row for change in self.changes for row in change.changed], DERIVED
+        )
         touch(self.portfolio)
 
     def _instruments(self) -> list[dict[str, Any]]:
-        """What the statement's instruments were taken for: as whoever resolved them says, else by their ticker."""
+        """What the statement's instruments were taken for: as whoever resolved them says, else by
+        their ticker.
+        """
         resolved = self.statement.instruments
         tickers = {one["ticker"] for one in resolved}
         listed = [
-            {"name": stock.company_name, "isin": stock.isin or None, "ticker": ticker, "resolved_by": "ticker"}
+            {
+                "name": stock.company_name,
+                "isin": stock.isin or None,
+                "ticker": ticker,
+                "resolved_by": "ticker",
+            }
             for ticker, stock in self.stocks.items()
             if isinstance(stock, StockMetadata) and ticker not in tickers
         ]
@@ -481,13 +574,19 @@ def _is_new(row: Row) -> bool:
     return isinstance(row, Transaction) and row.source == TransactionSource.IMPORT
 
 
-def _stored_prints(portfolio: Portfolio, first: date, last: date) -> Iterator[tuple[UUID, str, str | None]]:
+def _stored_prints(
+    portfolio: Portfolio, first: date, last: date
+) -> Iterator[tuple[UUID, str, str | None]]:
     """Key, fingerprint and external id of what the portfolio has: as imported, else as it is now.
 
     Those of other days than `first` to `last` are left out where neither can match.
     """
-    rows = Transaction.objects.filter(portfolio=portfolio).exclude(source=TransactionSource.MARKET_DATA)
-    yield from rows.exclude(imported_as="").values_list("pk", "imported_as", "external_id").iterator(BATCH)
+    rows = Transaction.objects.filter(portfolio=portfolio).exclude(
+        source=TransactionSource.MARKET_DATA
+    )
+    yield from (
+        rows.exclude(imported_as="").values_list("pk", "imported_as", "external_id").iterator(BATCH)
+    )
     values = ("holding__stock__ticker", "date", "type", "quantity", "price", "commission")
     for pk, external_id, *fields in (
         rows.filter(Q(date__range=(first, last)) | Q(external_id__isnull=False), imported_as="")

@@ -29,14 +29,18 @@ def _save(portfolio: Portfolio) -> Portfolio:
     except (ValidationError, IntegrityError) as error:
         if isinstance(error, IntegrityError) or _is_duplicate(error):
             raise Conflict(
-                f"You have a portfolio called {portfolio.name} already.", attr="name", code="duplicate_name"
+                f"You have a portfolio called {portfolio.name} already.",
+                attr="name",
+                code="duplicate_name",
             ) from error
         raise
     return portfolio
 
 
 def _is_duplicate(error: ValidationError) -> bool:
-    return any(one.code == "duplicate_name" for errors in error.error_dict.values() for one in errors)
+    return any(
+        one.code == "duplicate_name" for errors in error.error_dict.values() for one in errors
+    )
 
 
 @transaction.atomic
@@ -49,7 +53,9 @@ def create_portfolio(
     used_credit: Decimal | None = None,
     cash: Decimal | None = None,
 ) -> Portfolio:
-    """A new, empty portfolio, last in the user's order. Raises Conflict (`duplicate_name`), ValidationError."""
+    """A new, empty portfolio, last in the user's order. Raises Conflict (`duplicate_name`),
+    ValidationError.
+    """
     User.objects.select_for_update().get(pk=user.pk)  # positions are given out one at a time
     last = Portfolio.objects.filter(user=user).aggregate(last=Max("position"))["last"]
     portfolio = _save(
@@ -73,7 +79,8 @@ def create_portfolio(
 def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
     """Change `name`, `brokerage_firm`, `currency`, `used_credit` or `cash`.
 
-    Raises Conflict when the name is taken, or when the currency would change under existing transactions.
+    Raises Conflict when the name is taken, or when the currency would change under existing
+    transactions.
     """
     portfolio = lock_portfolio(portfolio)
     changes = {field: value for field, value in changes.items() if value is not None}
@@ -81,7 +88,9 @@ def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
     currency = changes.get("currency", portfolio.currency)
     if currency != portfolio.currency and Transaction.objects.filter(portfolio=portfolio).exists():
         raise Conflict(
-            f"The currency of {portfolio.name} is fixed: it has transactions.", attr="currency", code="currency_fixed"
+            f"The currency of {portfolio.name} is fixed: it has transactions.",
+            attr="currency",
+            code="currency_fixed",
         )
     for field, value in changes.items():
         setattr(portfolio, field, value)
@@ -93,7 +102,9 @@ def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
 
 
 @transaction.atomic
-def set_balance(*, portfolio: Portfolio, kind: str, amount: Decimal, on: date | None = None) -> Portfolio:
+def set_balance(
+    *, portfolio: Portfolio, kind: str, amount: Decimal, on: date | None = None
+) -> Portfolio:
     """Cash or used credit of `portfolio` from the day `on` (today by default), in its currency.
 
     A second value on one day replaces the first. Raises ValidationError.
@@ -131,7 +142,9 @@ def order_portfolios(*, user: User, ids: Sequence[UUID]) -> None:
     User.objects.select_for_update().get(pk=user.pk)
     portfolios = {portfolio.pk: portfolio for portfolio in Portfolio.objects.filter(user=user)}
     if len(ids) != len(set(ids)) or set(ids) != set(portfolios):
-        raise DomainError("Name every one of your portfolios once.", attr="ids", code="invalid_order")
+        raise DomainError(
+            "Name every one of your portfolios once.", attr="ids", code="invalid_order"
+        )
     for position, pk in enumerate(ids):
         portfolios[pk].position = position
     Portfolio.objects.bulk_update(portfolios.values(), ["position"])
@@ -149,12 +162,17 @@ def delete_portfolio(*, portfolio: Portfolio) -> None:
 
 @transaction.atomic
 def delete_users(*, users: QuerySet[User]) -> None:
-    """Delete users with all that is theirs. Raises Conflict (`in_use`) while others hold an instrument of theirs."""
-    # First the portfolios: they hold the instruments, and by a cascade 100,000 transactions would take half a minute.
+    """Delete users with all that is theirs. Raises Conflict (`in_use`) while others hold an
+    instrument of theirs.
+    """
+    # First the portfolios: they hold the instruments, and by a cascade 100,000 transactions would
+    # take half a minute.
     for portfolio in Portfolio.objects.filter(user__in=users).order_by("pk"):
         delete_portfolio(portfolio=portfolio)
     try:
         users.delete()
     except ProtectedError as error:
         kept = ", ".join(sorted(str(row) for row in error.protected_objects))
-        raise Conflict(f"Nothing was deleted: others need something of theirs ({kept}).", code="in_use") from error
+        raise Conflict(
+            f"Nothing was deleted: others need something of theirs ({kept}).", code="in_use"
+        ) from error

@@ -8,12 +8,16 @@ from portfolios.selectors import Reading, ValuedPortfolio, reading_of, value_all
 
 
 def ensure_priced(portfolios: Iterable[Portfolio]) -> None:
-    """Fetch, within the time limit, what the open holdings lack altogether; a source that fails is no error here."""
+    """Fetch, within the time limit, what the open holdings lack altogether; a source that fails is
+    no error here.
+    """
     _fetch_lacking(reading_of(portfolios))
 
 
 def valued_now(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
-    """Each portfolio with every holding it ever had, valued after what lacks altogether was fetched."""
+    """Each portfolio with every holding it ever had, valued after what lacks altogether was
+    fetched.
+    """
     reading = reading_of(portfolios)
     if _fetch_lacking(reading):
         reading = reading_of(reading.portfolios, reading.inputs)

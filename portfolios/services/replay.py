@@ -16,7 +16,14 @@ from financeproj.core.money import ZERO, in_new_shares, plain, stored
 from financeproj.core.rows import update_rows
 from marketdata.models import StockSplit
 from portfolios.calc.ledger import Oversold, Position, Step, order, replay
-from portfolios.models import DismissedSplit, Holding, Portfolio, Transaction, TransactionSource, TransactionType
+from portfolios.models import (
+    DismissedSplit,
+    Holding,
+    Portfolio,
+    Transaction,
+    TransactionSource,
+    TransactionType,
+)
 
 # Brokers book a split up to a week from the day on which it took effect.
 SAME_SPLIT = timedelta(days=7)
@@ -42,7 +49,8 @@ FARTHEST = 60  # power of ten; quantity, price and rate of one row make 45
 
 @dataclass(slots=True)
 class LedgerRow:
-    """A stored transaction as a replay reads it and changes it: a model's instance takes ten times as long to make.
+    """A stored transaction as a replay reads it and changes it: a model's instance takes ten times
+    as long to make.
 
     Among the rows of a replay an instance of Transaction is one that is not stored yet.
     """
@@ -74,7 +82,9 @@ class InsufficientQuantity(DomainError):
 
     def __init__(self, error: Oversold, *, ticker: str, cause: Transaction | None = None) -> None:
         entry: Any = error.entry
-        asked = f"{plain(entry.quantity)} requested, {plain(error.held)} held on {entry.effective_date}"
+        asked = (
+            f"{plain(entry.quantity)} requested, {plain(error.held)} held on {entry.effective_date}"
+        )
         if cause is not None and entry.pk == cause.pk:
             super().__init__(f"{ticker}: {asked}.", attr="quantity")
         else:
@@ -96,13 +106,19 @@ def lock_portfolio(portfolio: Portfolio) -> Portfolio:
 
 def touch(portfolio: Portfolio) -> None:
     """Move the version that vectors of the portfolio's transactions carry."""
-    Portfolio.objects.filter(pk=portfolio.pk).update(version=F("version") + 1, updated_at=timezone.now())
+    Portfolio.objects.filter(pk=portfolio.pk).update(
+        version=F("version") + 1, updated_at=timezone.now()
+    )
 
 
 def stored_rows(holdings: Collection[Holding]) -> dict[UUID, list[LedgerRow]]:
     """The transactions of each of `holdings`, in no order."""
     found: dict[UUID, list[LedgerRow]] = {holding.pk: [] for holding in holdings}
-    for values in Transaction.objects.filter(holding__in=list(found)).values_list(*_READ).iterator(READ_AT_ONCE):
+    for values in (
+        Transaction.objects.filter(holding__in=list(found))
+        .values_list(*_READ)
+        .iterator(READ_AT_ONCE)
+    ):
         row = LedgerRow(*values)
         found[row.holding_id].append(row)
     return found
@@ -111,8 +127,8 @@ def stored_rows(holdings: Collection[Holding]) -> dict[UUID, list[LedgerRow]]:
 def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> None:
     """Replay `holding` from its first transaction and store the derived columns that changed.
 
-    Books and removes the source's splits on the way. Raises InsufficientQuantity; the caller's transaction must then
-    be rolled back. `cause` is the transaction whose change is the reason.
+    Books and removes the source's splits on the way. Raises InsufficientQuantity; the caller's
+    transaction must then be rolled back. `cause` is the transaction whose change is the reason.
     """
     rows, gone = settle_splits(
         holding,
@@ -147,10 +163,14 @@ def derive(step: Step[Row]) -> bool:
     return changed or getattr(row, "is_shifted", False)
 
 
-def contradicted_holdings(holdings: "QuerySet[Holding] | None" = None) -> Iterator[tuple[Holding, str]]:
-    """Those of `holdings` (all by default) whose stored numbers a replay of their transactions contradicts, and how.
+def contradicted_holdings(
+    holdings: "QuerySet[Holding] | None" = None,
+) -> Iterator[tuple[Holding, str]]:
+    """Those of `holdings` (all by default) whose stored numbers a replay of their transactions
+    contradicts, and how.
 
-    Writes nothing. A query for every CHECKED_AT_ONCE holdings, whose transactions are in memory together.
+    Writes nothing. A query for every CHECKED_AT_ONCE holdings, whose transactions are in memory
+    together.
     """
     holdings = Holding.objects.all() if holdings is None else holdings
     rows = holdings.select_related("portfolio", "stock").prefetch_related("transactions")
@@ -169,7 +189,9 @@ def ledger_faults(holdings: "QuerySet[Holding] | None" = None) -> list[str]:
 
 @transaction.atomic
 def repair_holding(pk: UUID) -> None:
-    """Replay a holding anew and store the result. Raises InsufficientQuantity where its history is impossible."""
+    """Replay a holding anew and store the result. Raises InsufficientQuantity where its history is
+    impossible.
+    """
     lock_portfolio(Portfolio.objects.get(holdings=pk))
     replay_holding(Holding.objects.select_related("portfolio", "stock").get(pk=pk))
 
@@ -198,11 +220,17 @@ def _ledger_fault(holding: Holding) -> str | None:
 def store_position(holding: Holding, position: Position, rows: Iterable[Row]) -> None:
     """Put the rounded `position` into the columns of `holding` (not saved).
 
-    Raises DomainError (`out_of_range`) for figures that no holding has: splits upon splits can multiply a quantity to
-    where a float64, and so SQLite, ends.
+    Raises DomainError (`out_of_range`) for figures that no holding has: splits upon splits can
+    multiply a quantity to where a float64, and so SQLite, ends.
     """
     average = position.average_c
-    figures = (position.quantity, position.cost_p, position.realised_p, position.income_p, position.charges_p)
+    figures = (
+        position.quantity,
+        position.cost_p,
+        position.realised_p,
+        position.income_p,
+        position.charges_p,
+    )
     if any(figure and abs(figure.adjusted()) > FARTHEST for figure in (*figures, average or ZERO)):
         raise DomainError(
             f"{holding.stock.ticker} would have a quantity or cost above 10^{FARTHEST} or below 10^-{FARTHEST}.",
@@ -221,19 +249,21 @@ def store_position(holding: Holding, position: Position, rows: Iterable[Row]) ->
     holding.last_transaction_on = max(days, default=None)
 
 
-# --- Splits the source knows ------------------------------------------------------------------------------------------
+# --- Splits the source knows ----------------------------------------------------------------------
 
 
 def settle_splits(
     holding: Holding, rows: list[Row], *, known: Iterable[StockSplit], dismissed: Collection[date]
 ) -> tuple[list[Row], list[Row]]:
-    """`rows` with the source's splits booked where they belong, and the booked ones that do not. Stores nothing.
+    """`rows` with the source's splits booked where they belong, and the booked ones that do not.
+    Stores nothing.
 
-    A split of the source gives way to one of the same ratio that the user booked within a week, which then counts on
-    the source's day, unless a sale in between needs it on its own; it is not booked where nothing is held, where the
-    user deleted it (`dismissed`), or where it would make a later sale exceed the holding. Nor does a corrected ratio
-    replace the booked one that a sale needs. `unbooked_split_on` then says so, and also of which day a split is that
-    the prices of an instrument priced by hand know nothing of. `known` is in the order of dates.
+    A split of the source gives way to one of the same ratio that the user booked within a week,
+    which then counts on the source's day, unless a sale in between needs it on its own; it is not
+    booked where nothing is held, where the user deleted it (`dismissed`), or where it would make a
+    later sale exceed the holding. Nor does a corrected ratio replace the booked one that a sale
+    needs. `unbooked_split_on` then says so, and also of which day a split is that the prices of an
+    instrument priced by hand know nothing of. `known` is in the order of dates.
     """
     booked = {row.date: row for row in rows if _is_booked(row)}
     own = [row for row in rows if not _is_booked(row)]
@@ -269,8 +299,12 @@ def _match(row: Row, known: Iterable[StockSplit]) -> StockSplit | None:
     return min(same, key=lambda split: abs(split.date - row.date), default=None)
 
 
-def _bookings(holding: Holding, own: list[Row], booked: dict[date, Row], splits: Iterable[StockSplit]) -> Iterator[Row]:
-    """The rows of the source's `splits` that belong to the user's `own`. Sets `unbooked_split_on`."""
+def _bookings(
+    holding: Holding, own: list[Row], booked: dict[date, Row], splits: Iterable[StockSplit]
+) -> Iterator[Row]:
+    """The rows of the source's `splits` that belong to the user's `own`. Sets
+    `unbooked_split_on`.
+    """
     holding.unbooked_split_on = None
     rows = list(own)
     for split in splits:
@@ -334,10 +368,16 @@ def _oversells(rows: list[Row]) -> bool:
 
 def next_sequence(portfolio: Portfolio) -> int:
     """The next number in the portfolio's order of entry; only under its lock."""
-    last = Transaction.objects.filter(portfolio=portfolio).order_by("-sequence").values_list("sequence", flat=True)[:1]
+    last = (
+        Transaction.objects.filter(portfolio=portfolio)
+        .order_by("-sequence")
+        .values_list("sequence", flat=True)[:1]
+    )
     return (last[0] if last else 0) + 1
 
 
 def dismiss(row: Transaction) -> None:
     """Remember that the user does not want this split of the source."""
-    DismissedSplit.objects.update_or_create(holding=row.holding, date=row.date, defaults={"ratio": row.quantity})
+    DismissedSplit.objects.update_or_create(
+        holding=row.holding, date=row.date, defaults={"ratio": row.quantity}
+    )

@@ -35,9 +35,10 @@ def take_over_portfolios(
 ) -> None:
     """Store the rows of a user who has none yet, as they are, and replay every holding.
 
-    Raises DomainError (`ledger_differs`) where the numbers that came along are not those of the replay; the caller's
-    transaction must then be rolled back. The holdings of instruments in `known_before`, of which this installation
-    may know other splits, are replayed with these afterwards.
+    Raises DomainError (`ledger_differs`) where the numbers that came along are not those of the
+    replay; the caller's transaction must then be rolled back. The holdings of instruments in
+    `known_before`, of which this installation may know other splits, are replayed with these
+    afterwards.
     """
     User.objects.select_for_update().get(pk=user.pk)
     insert_as_they_are(Portfolio, portfolios)
@@ -52,5 +53,7 @@ def take_over_portfolios(
     own = Holding.objects.filter(portfolio__user=user)
     if faults := ledger_faults(own):
         raise DomainError(f"Replayed, {faults[0]}.", code="ledger_differs")
-    for holding in own.filter(stock__in=known_before).select_related("portfolio", "stock").order_by("pk"):
+    for holding in (
+        own.filter(stock__in=known_before).select_related("portfolio", "stock").order_by("pk")
+    ):
         replay_holding(holding)

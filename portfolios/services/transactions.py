@@ -37,12 +37,14 @@ def record_transaction(
     external_id: str | None = None,
     company_name: str = "",
 ) -> Transaction:
-    """Add one transaction to the portfolio's holding of `stock`, which is made if it is new, and replay it.
+    """Add one transaction to the portfolio's holding of `stock`, which is made if it is new, and
+    replay it.
 
-    `quantity` in shares (for a split: new shares per old one), `price` and `commission` in the instrument's currency,
-    `exchange_rate` its price in the portfolio's; left out it is looked up, outside of the database transaction.
-    Raises InsufficientQuantity naming the transaction and date if any sale would exceed what is held, Conflict on a
-    repeated external id, DomainError or ValidationError otherwise; nothing is written then.
+    `quantity` in shares (for a split: new shares per old one), `price` and `commission` in the
+    instrument's currency, `exchange_rate` its price in the portfolio's; left out it is looked up,
+    outside of the database transaction. Raises InsufficientQuantity naming the transaction and date
+    if any sale would exceed what is held, Conflict on a repeated external id, DomainError or
+    ValidationError otherwise; nothing is written then.
     """
     row = Transaction(
         type=type,
@@ -73,7 +75,8 @@ def record_transaction(
 
 
 def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
-    """Change fields of one transaction and replay its holding; an `exchange_rate` of None is looked up again.
+    """Change fields of one transaction and replay its holding; an `exchange_rate` of None is looked
+    up again.
 
     Raises as record_transaction does; nothing is written then.
     """
@@ -88,7 +91,8 @@ def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
         current = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
         current.portfolio = current.holding.portfolio = portfolio
         if current.source == TransactionSource.MARKET_DATA:
-            # An edited split of the source is the user's from now on; the source's own must not come back beside it.
+            # An edited split of the source is the user's from now on; the source's own must not
+            # come back beside it.
             dismiss(current)
             current.source = TransactionSource.MANUAL
         _change(current, changes)
@@ -110,10 +114,15 @@ def _change(row: Transaction, changes: dict[str, Any]) -> None:
 
 
 def _locked_as_read(portfolio: Portfolio) -> Portfolio:
-    """The portfolio's locked row. Raises Conflict if its currency, into which rates were looked up, has changed."""
+    """The portfolio's locked row. Raises Conflict if its currency, into which rates were looked up,
+    has changed.
+    """
     locked = lock_portfolio(portfolio)
     if locked.currency != portfolio.currency:
-        raise Conflict("The portfolio's currency was changed at this moment. Try again.", code="currency_changed")
+        raise Conflict(
+            "The portfolio's currency was changed at this moment. Try again.",
+            code="currency_changed",
+        )
     return locked
 
 
@@ -121,8 +130,8 @@ def _locked_as_read(portfolio: Portfolio) -> Portfolio:
 def delete_transaction(*, row: Transaction) -> None:
     """Delete one transaction and replay its holding.
 
-    Raises Conflict (`insufficient_quantity`) if a later sale needs it. A deleted split of the source is not booked
-    again.
+    Raises Conflict (`insufficient_quantity`) if a later sale needs it. A deleted split of the
+    source is not booked again.
     """
     portfolio = lock_portfolio(row.portfolio)
     row = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
@@ -138,7 +147,9 @@ def delete_transaction(*, row: Transaction) -> None:
 
 
 def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) -> None:
-    """Check what needs no lock, and look up what was left out. Raises DomainError. May ask the sources."""
+    """Check what needs no lock, and look up what was left out. Raises DomainError. May ask the
+    sources.
+    """
     if row.date > timezone.localdate():
         raise DomainError(f"The date {row.date} is in the future.", attr="date", code="future_date")
     row.effective_date = row.date
@@ -154,7 +165,9 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
         row.exchange_rate = (
             ONE
             if stock.currency == portfolio.currency
-            else marketdata.exchange_rate_for_trade(base=stock.currency, target=portfolio.currency, day=row.date)
+            else marketdata.exchange_rate_for_trade(
+                base=stock.currency, target=portfolio.currency, day=row.date
+            )
         )
     if row.exchange_rate is None:
         raise DomainError(
@@ -188,7 +201,9 @@ def _fresh(row: Transaction) -> Transaction:
 
 
 def _with_source_splits(write: Any, stock: StockMetadata) -> Transaction:
-    """Write; before a sale is refused for want of shares, ask the source whether it knows of a split."""
+    """Write; before a sale is refused for want of shares, ask the source whether it knows of a
+    split.
+    """
     is_new = stock._state.adding
     try:
         return write()

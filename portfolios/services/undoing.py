@@ -9,18 +9,23 @@ from portfolios.services.replay import InsufficientQuantity, lock_portfolio, rep
 
 @transaction.atomic
 def undo_import(*, statement: Import) -> Import:
-    """Delete the transactions of one import and replay their holdings; those that it made and that are empty go too.
+    """Delete the transactions of one import and replay their holdings; those that it made and that
+    are empty go too.
 
-    The record stays, with the state "undone". Raises Conflict when it was undone before, or (`insufficient_quantity`)
-    when a later sale needs its rows.
+    The record stays, with the state "undone". Raises Conflict when it was undone before, or
+    (`insufficient_quantity`) when a later sale needs its rows.
     """
     portfolio = lock_portfolio(statement.portfolio)
     statement = Import.objects.select_for_update().get(pk=statement.pk)
     if statement.state != Import.State.DONE:
-        raise Conflict(f"The import is {statement.state}: there is nothing to undo.", code="not_undoable")
+        raise Conflict(
+            f"The import is {statement.state}: there is nothing to undo.", code="not_undoable"
+        )
     rows = Transaction.objects.filter(statement=statement)
     holdings = list(
-        Holding.objects.filter(pk__in=rows.values("holding").distinct()).select_related("stock").order_by("pk")
+        Holding.objects.filter(pk__in=rows.values("holding").distinct())
+        .select_related("stock")
+        .order_by("pk")
     )
     rows.delete()
     for pk, external_id in statement.adopted.items():

@@ -1,4 +1,6 @@
-"""Portfolios to test with. Instruments here are shared ones of the simulated source: nothing is asked outside."""
+"""Portfolios to test with. Instruments here are shared ones of the simulated source: nothing is
+asked outside.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -49,7 +51,9 @@ def make_stock(db: None) -> Callable[..., StockMetadata]:
     return make
 
 
-def quote(stock: StockMetadata, price: str, *, previous: str | None = None, on: date | None = None) -> None:
+def quote(
+    stock: StockMetadata, price: str, *, previous: str | None = None, on: date | None = None
+) -> None:
     now = timezone.now()
     StockQuote.objects.update_or_create(
         stock=stock,
@@ -70,17 +74,26 @@ def stock(make_stock: Callable[..., StockMetadata]) -> StockMetadata:
 
 
 def rate(base: str, target: str, value: str, on: date | None = None) -> None:
-    pair, _ = CurrencyPair.objects.get_or_create(base=base, target=target, defaults={"fetched_at": timezone.now()})
+    pair, _ = CurrencyPair.objects.get_or_create(
+        base=base, target=target, defaults={"fetched_at": timezone.now()}
+    )
     HistoricalExchangeRate.objects.as_service().update_or_create(
         pair=pair, date=on or timezone.localdate(), defaults={"rate": D(value), "source": "test"}
     )
 
 
 def trade(
-    portfolio: Portfolio, stock: StockMetadata, kind: str, quantity: str, price: str | None = None, **fields: Any
+    portfolio: Portfolio,
+    stock: StockMetadata,
+    kind: str,
+    quantity: str,
+    price: str | None = None,
+    **fields: Any,
 ) -> Transaction:
     on = fields.pop("on", date(2024, 5, 2))
-    decimals = {name: D(fields.pop(name)) for name in ("commission", "exchange_rate") if name in fields}
+    decimals = {
+        name: D(fields.pop(name)) for name in ("commission", "exchange_rate") if name in fields
+    }
     return services.record_transaction(
         portfolio=portfolio,
         stock=stock,

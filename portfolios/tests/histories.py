@@ -17,7 +17,9 @@ def number(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
 
 @st.composite
 def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int = 24) -> History:
-    """All types, four currencies (0 is the portfolio's own), gaps, splits, days before the first price or rate."""
+    """All types, four currencies (0 is the portfolio's own), gaps, splits, days before the first
+    price or rate.
+    """
     count = draw(st.integers(1, instruments))
     currency = sorted(draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)))
     own = dict.fromkeys(range(FIRST_DAY, FIRST_DAY + days), Decimal(1))
@@ -41,7 +43,9 @@ def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int
         )
     )
     ledgers = [Ledger() for _ in range(count)]
-    for instrument, offset, kind, quantity, price, fee, rate, share in sorted(drawn, key=lambda row: row[:3]):
+    for instrument, offset, kind, quantity, price, fee, rate, share in sorted(
+        drawn, key=lambda row: row[:3]
+    ):
         held = ledgers[instrument].quantity
         if kind in (Kind.SELL, Kind.TRANSFER_OUT):
             quantity = held * share
@@ -50,7 +54,9 @@ def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int
         if quantity == 0 or (kind is Kind.SPLIT and not held):
             continue
         own = currency[instrument] == 0
-        trade = Trade(instrument, FIRST_DAY + offset, kind, quantity, price, fee, Decimal(1) if own else rate)
+        trade = Trade(
+            instrument, FIRST_DAY + offset, kind, quantity, price, fee, Decimal(1) if own else rate
+        )
         if kind is Kind.TRANSFER_OUT:
             trade.commission = Decimal(0)
         ledgers[instrument].apply(trade)
@@ -58,9 +64,13 @@ def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int
     return history
 
 
-def _filled(draw: st.DrawFn, days: int, value: st.SearchStrategy[Decimal]) -> dict[int, Decimal | None]:
+def _filled(
+    draw: st.DrawFn, days: int, value: st.SearchStrategy[Decimal]
+) -> dict[int, Decimal | None]:
     """A value on some days, the last one until the next, none before the first."""
-    known = draw(st.dictionaries(st.one_of(st.just(0), st.integers(0, days - 1)), value, max_size=12))
+    known = draw(
+        st.dictionaries(st.one_of(st.just(0), st.integers(0, days - 1)), value, max_size=12)
+    )
     result: dict[int, Decimal | None] = {}
     latest = None
     for offset in range(days):
@@ -94,7 +104,10 @@ def arrays(history: History, start: int, end: int) -> tuple[Trades, Market]:
     def matrix(series: list[dict[int, Decimal | None]]) -> np.ndarray:
         return np.array(
             [
-                [np.nan if (value := one.get(day)) is None else float(value) for day in range(start - 1, end + 1)]
+                [
+                    np.nan if (value := one.get(day)) is None else float(value)
+                    for day in range(start - 1, end + 1)
+                ]
                 for one in series
             ]
         ).reshape(len(series), end - start + 2)

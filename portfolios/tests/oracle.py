@@ -1,6 +1,8 @@
-"""docs/definitions.md, "Performance of a period", worked out the slow way: Decimal, day by day, sentence by sentence.
+"""docs/definitions.md, "Performance of a period", worked out the slow way: Decimal, day by day,
+sentence by sentence.
 
-Days are numbers from 1970-01-01, as in portfolios.calc. Nothing here is shared with the code under test.
+Days are numbers from 1970-01-01, as in portfolios.calc. Nothing here is shared with the code under
+test.
 """
 
 import itertools
@@ -25,7 +27,9 @@ class Trade:
 
 @dataclass
 class History:
-    """`closes[instrument][day]` and `rates[currency][day]` as known on each day, None where unknown."""
+    """`closes[instrument][day]` and `rates[currency][day]` as known on each day, None where
+    unknown.
+    """
 
     currency: list[int]
     closes: list[dict[int, Decimal | None]]
@@ -47,7 +51,9 @@ class History:
         )
 
     def of_day(self, instrument: int, day: int) -> list[Trade]:
-        """Split, transfer in, buy, income and charges, sell, transfer out; within a type the order of entry."""
+        """Split, transfer in, buy, income and charges, sell, transfer out; within a type the order
+        of entry.
+        """
         return sorted(
             (trade for trade in self.trades if trade.instrument == instrument and trade.day == day),
             key=lambda trade: trade.kind,

@@ -26,18 +26,34 @@ def _today():
 
 @pytest.fixture
 def eventful(portfolio, make_stock):
-    """Two years of one dollar share, one share at home, and one that has a price only from March 2024."""
+    """Two years of one dollar share, one share at home, and one that has a price only from March
+    2024.
+    """
     dollar = make_stock("USA.DEMO", currency="USD")
     home = make_stock("HOME.DEMO")
     late = make_stock("LATE.DEMO")
     closes(dollar, *[str(100 + day % 37) for day in range(440)], start=START - timedelta(1))
     closes(home, *[str(50 - day % 11) for day in range(430)], start=START - timedelta(1))
     closes(late, "20", "21", start=date(2024, 3, 1))
-    rates("USD", "NOK", *[str(D(10) + D(day % 23) / 10) for day in range(480)], start=START - timedelta(1))
+    rates(
+        "USD",
+        "NOK",
+        *[str(D(10) + D(day % 23) / 10) for day in range(480)],
+        start=START - timedelta(1),
+    )
     quote(dollar, "123.5", previous="120")
     trade(portfolio, dollar, "buy", "10", "101", commission="9", exchange_rate="10.1", on=START)
     trade(portfolio, home, "buy", "100", "49", commission="29", on=START + timedelta(3))
-    trade(portfolio, dollar, "dividend", "10", "1.5", commission="2", exchange_rate="10.3", on=date(2023, 6, 1))
+    trade(
+        portfolio,
+        dollar,
+        "dividend",
+        "10",
+        "1.5",
+        commission="2",
+        exchange_rate="10.3",
+        on=date(2023, 6, 1),
+    )
     trade(portfolio, home, "sell", "40", "48.5", commission="29", on=date(2023, 9, 1))
     trade(portfolio, home, "fee", "1", "15", on=date(2023, 9, 2))
     trade(portfolio, dollar, "split", "2", on=date(2023, 10, 2))
@@ -87,7 +103,11 @@ def test_every_number_of_a_holding_follows_from_its_explanation(api, eventful, t
 
     inputs = body["inputs"]
     position = replayed(inputs["transactions"])
-    quantity, price, previous = position.quantity, inputs["price"]["price"], inputs["price"]["previous_close"]
+    quantity, price, previous = (
+        position.quantity,
+        inputs["price"]["price"],
+        inputs["price"]["previous_close"],
+    )
     rate, average = inputs["rate"]["rate"], position.cost_c / position.quantity
     paid, value = position.cost_p / position.cost_c, quantity * price * rate
     assert (inputs["price"]["source"], inputs["rate"]["base"], inputs["rate"]["target"]) == (
@@ -120,18 +140,23 @@ def test_every_number_of_a_holding_follows_from_its_explanation(api, eventful, t
     last = body["steps"][-1]
     same(last["quantity"], quantity)
     same(last["cost_in_portfolio_currency"], position.cost_p)
-    assert [step["transaction_id"] for step in body["steps"]] == [row["id"] for row in inputs["transactions"]]
+    assert [step["transaction_id"] for step in body["steps"]] == [
+        row["id"] for row in inputs["transactions"]
+    ]
 
 
 @pytest.mark.parametrize(
-    "query", ["", "start=2023-08-01", "start=2024-02-15&end=2024-04-30", "start=2023-02-01&end=2024-03-15"]
+    "query",
+    ["", "start=2023-08-01", "start=2024-02-15&end=2024-04-30", "start=2023-02-01&end=2024-03-15"],
 )
 def test_every_number_of_a_performance_follows_from_its_explanation(api, eventful, query):
     reported = explained(api, url(eventful, f"performance?{query}"))
     body = explained(api, url(eventful, f"performance/explain?{query}"))
     numbers = {name: one["value"] for name, one in body["numbers"].items()}
     assert {name: reported[name] for name in numbers} == numbers
-    assert {name: one["reason"] for name, one in body["numbers"].items() if one["reason"]} == reported["reasons"]
+    assert {
+        name: one["reason"] for name, one in body["numbers"].items() if one["reason"]
+    } == reported["reasons"]
     inputs, between = body["inputs"], body["intermediate"]
     start, end, days = body["start"], body["end"], between["days"][1:]
 
@@ -176,7 +201,9 @@ def test_every_number_of_a_performance_follows_from_its_explanation(api, eventfu
     assert between["number_of_days"] == count
     same(numbers["twr"], twr)
     same(numbers["max_drawdown"]["value"], fall)
-    paid = [(date.fromisoformat(flow["date"]), float(flow["amount"])) for flow in between["cash_flows"]]
+    paid = [
+        (date.fromisoformat(flow["date"]), float(flow["amount"])) for flow in between["cash_flows"]
+    ]
     mwr = pyxirr.xirr(paid)
     same(numbers["mwr_period"], (1 + mwr) ** (count / 365) - 1)
     if count >= 365:
@@ -184,10 +211,16 @@ def test_every_number_of_a_performance_follows_from_its_explanation(api, eventfu
         same(numbers["twr_annualised"], (1 + twr) ** (365 / count) - 1)
     logs = [math.log1p(day["daily_return"]) for day in days if day["counted"]]
     mean = sum(logs) / len(logs)
-    same(numbers["volatility"], math.sqrt(sum((one - mean) ** 2 for one in logs) / (len(logs) - 1) * 252))
+    same(
+        numbers["volatility"],
+        math.sqrt(sum((one - mean) ** 2 for one in logs) / (len(logs) - 1) * 252),
+    )
 
     within = [row for row in inputs["transactions"] if row["date"] >= start]
-    same(numbers["income"], sum(amount(row) for row in within if row["type"] in ("dividend", "interest")))
+    same(
+        numbers["income"],
+        sum(amount(row) for row in within if row["type"] in ("dividend", "interest")),
+    )
     same(numbers["charges"], sum(amount(row) for row in within if row["type"] in ("fee", "tax")))
     same(numbers["realised_gain"], sum(one["realised_gain"] for one in between["realised_gains"]))
     cost = sum(one["cost_basis"] for one in inputs["end_positions"] if one["value"] is not None)

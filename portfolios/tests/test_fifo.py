@@ -46,7 +46,9 @@ def test_the_oldest_shares_leave_first_with_their_part_of_the_commission_at_thei
 
 
 def test_a_split_scales_lots_and_leaves_their_cost():
-    (sale,) = sales([entry("buy", 0, "3", "100"), entry("split", 1, "4"), entry("sell", 2, "6", "30")])
+    (sale,) = sales(
+        [entry("buy", 0, "3", "100"), entry("split", 1, "4"), entry("sell", 2, "6", "30")]
+    )
     assert shown(sale) == [(1, D(6), D(150))]
     assert sale.gain == 30
 
@@ -64,7 +66,9 @@ def test_a_transfer_in_makes_a_lot_and_a_transfer_out_takes_the_oldest():
 
 
 def test_entries_of_one_day_count_in_the_order_of_the_ledger():
-    (sale,) = sales([entry("sell", 0, "8", "30"), entry("split", 0, "4"), entry("transfer_in", 0, "8", "20")])
+    (sale,) = sales(
+        [entry("sell", 0, "8", "30"), entry("split", 0, "4"), entry("transfer_in", 0, "8", "20")]
+    )
     assert shown(sale) == [(1, D(8), D(160))]
 
 
@@ -76,7 +80,11 @@ def test_without_sales_there_is_nothing_to_report():
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["buy", "transfer_in", "sell", "split"]), st.integers(1, 900), st.integers(0, 500)),
+        st.tuples(
+            st.sampled_from(["buy", "transfer_in", "sell", "split"]),
+            st.integers(1, 900),
+            st.integers(0, 500),
+        ),
         max_size=15,
     )
 )
@@ -90,7 +98,13 @@ def test_once_all_is_sold_both_methods_have_realised_the_same(drawn):
             amount = D(4) if quantity % 2 else D("0.5")
         if amount:
             entries.append(entry(kind, day, str(amount), str(price), "3", "1.1"))
-            held = held * amount if kind == "split" else held + amount if kind != "sell" else held - amount
+            held = (
+                held * amount
+                if kind == "split"
+                else held + amount
+                if kind != "sell"
+                else held - amount
+            )
     entries.append(entry("sell", 100, str(held), "50", "3", "1.1"))
     position, _ = replay([one for one in entries if one.quantity])
     found = sales([one for one in entries if one.quantity])

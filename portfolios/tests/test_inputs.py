@@ -31,7 +31,9 @@ def show(api, portfolio):
     """The portfolio's one holding as the API shows it, the second time from what is kept."""
 
     def shown():
-        (holding,) = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings?include_closed=true").json()
+        (holding,) = api.get(
+            f"/api/v1/portfolios/{portfolio.pk}/holdings?include_closed=true"
+        ).json()
         return holding
 
     return shown
@@ -48,18 +50,26 @@ def changes(held, portfolio):
     yesterday = timezone.localdate() - timedelta(1)
     pair_day = [(timezone.localdate(), D(11))]
     return {
-        "a transaction": (lambda: trade(portfolio, held, "dividend", "1", "5", exchange_rate="10"), "income"),
+        "a transaction": (
+            lambda: trade(portfolio, held, "dividend", "1", "5", exchange_rate="10"),
+            "income",
+        ),
         "an edit": (
             lambda: services.update_transaction(row=portfolio.transactions.get(), quantity=D(20)),
             "current_quantity",
         ),
-        "a quote": (lambda: market.record_quote(stock=held, quote=quoted("151"), source="simulated"), "price"),
+        "a quote": (
+            lambda: market.record_quote(stock=held, quote=quoted("151"), source="simulated"),
+            "price",
+        ),
         "the time of a quote": (
             lambda: market.record_quote(stock=held, quote=quoted("150"), source="simulated"),
             "price_as_of",
         ),
         "a close": (
-            lambda: market.record_prices(stock=held, closes=[(yesterday, D(140))], source="simulated"),
+            lambda: market.record_prices(
+                stock=held, closes=[(yesterday, D(140))], source="simulated"
+            ),
             "previous_close",
         ),
         "a split": (
@@ -72,7 +82,10 @@ def changes(held, portfolio):
             lambda: market.record_rates(base="USD", target="NOK", rates=pair_day, source="test"),
             "exchange_rate",
         ),
-        "a name": (lambda: services.rename_holding(holding=holding, company_name="America"), "company_name"),
+        "a name": (
+            lambda: services.rename_holding(holding=holding, company_name="America"),
+            "company_name",
+        ),
         "the instrument": (lambda: _save(held, asset_type="etf"), "asset_type"),
     }
 

@@ -1,4 +1,6 @@
-"""The replay of one holding: a worked example for every type, and the identities that hold for any history."""
+"""The replay of one holding: a worked example for every type, and the identities that hold for any
+history.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -69,7 +71,9 @@ def test_a_sale_realises_proceeds_less_average_cost():
 
 
 def test_selling_everything_leaves_exactly_nothing():
-    state = position(entry("buy", "3", "10"), entry("buy", "4", "10.01", day=1), entry("sell", "7", "11", day=2))
+    state = position(
+        entry("buy", "3", "10"), entry("buy", "4", "10.01", day=1), entry("sell", "7", "11", day=2)
+    )
     assert (state.quantity, state.cost_c, state.cost_p) == (0, 0, 0)
     assert state.average_c is None
 
@@ -88,7 +92,9 @@ def test_a_charge_adds_its_commission(kind):
     assert state.cost_p == D(1000)
 
 
-@pytest.mark.parametrize(("ratio", "quantity", "average"), [("4", "40", "25"), ("0.1", "1", "1000")])
+@pytest.mark.parametrize(
+    ("ratio", "quantity", "average"), [("4", "40", "25"), ("0.1", "1", "1000")]
+)
 def test_a_split_changes_the_number_of_shares_and_not_their_cost(ratio, quantity, average):
     state = position(entry("buy", "10", "100", rate="2"), entry("split", ratio, rate="1", day=1))
     assert (state.quantity, state.cost_c, state.cost_p) == (D(quantity), D(1000), D(2000))
@@ -155,7 +161,13 @@ def test_the_average_beside_each_transaction_is_the_one_the_definitions_name():
 
 def test_a_sale_above_the_holding_names_what_was_held_on_its_day():
     with pytest.raises(Oversold, match="10 requested, 4 held on 2024-05-03"):
-        replay([entry("buy", "4", "100"), entry("sell", "10", "100", day=1), entry("buy", "9", "1", day=2)])
+        replay(
+            [
+                entry("buy", "4", "100"),
+                entry("sell", "10", "100", day=1),
+                entry("buy", "9", "1", day=2),
+            ]
+        )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +188,7 @@ def test_the_cash_effect_of_each_type(kind, expected):
     assert cash_effect(entry(kind, "10", "20", fee="3", rate="10")) == D(expected)
 
 
-# --- Any history ------------------------------------------------------------------------------------------------------
+# --- Any history ----------------------------------------------------------------------------------
 
 amounts = st.decimals(min_value="0.0001", max_value="99999", places=4)
 small = st.decimals(min_value="0", max_value="50", places=2)
@@ -204,7 +216,15 @@ def histories(draw):
             quantity = draw(amounts)
             held += quantity if kind in ("buy", "transfer_in") else 0
         entries.append(
-            Entry(kind, quantity, draw(amounts), draw(small), draw(rates), DAY + timedelta(days=day), len(entries))
+            Entry(
+                kind,
+                quantity,
+                draw(amounts),
+                draw(small),
+                draw(rates),
+                DAY + timedelta(days=day),
+                len(entries),
+            )
         )
         if kind in ("sell", "transfer_out", "split"):
             day += 1
@@ -218,7 +238,9 @@ def close(a, b, scale):
 @pytest.mark.untraced
 @given(histories())
 def test_what_was_paid_is_cost_left_plus_cost_gone(entries):
-    """Quantity: in, times splits, less out. Cost: what went in is what is left plus what left with the shares."""
+    """Quantity: in, times splits, less out. Cost: what went in is what is left plus what left with
+    the shares.
+    """
     state, steps = replay(entries)
     quantity = paid_c = paid_p = gone_c = D(0)
     for step in steps:
@@ -253,7 +275,9 @@ def test_gain_is_proceeds_plus_cost_left_less_what_was_paid(entries):
                 paid += (e.quantity * e.price + e.commission) * rate
             elif e.type == "sell":
                 proceeds += (e.quantity * e.price - e.commission) * rate
-        realised, left = (state.realised_p, state.cost_p) if in_p else (state.realised_c, state.cost_c)
+        realised, left = (
+            (state.realised_p, state.cost_p) if in_p else (state.realised_c, state.cost_c)
+        )
         assert close(realised + paid, proceeds + left, paid + abs(proceeds))
 
 
@@ -269,7 +293,9 @@ def test_the_order_in_which_entries_are_given_does_not_matter(entries, random):
 @pytest.mark.untraced
 @given(histories(), st.data())
 def test_an_edit_in_the_middle_replays_to_what_that_history_gives_or_is_refused(entries, data):
-    """Deleting any entry either oversells, naming a sale that is still there, or leaves a valid ledger."""
+    """Deleting any entry either oversells, naming a sale that is still there, or leaves a valid
+    ledger.
+    """
     index = data.draw(st.integers(0, len(entries) - 1))
     left = entries[:index] + entries[index + 1 :]
     try:

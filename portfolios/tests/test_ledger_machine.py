@@ -1,4 +1,6 @@
-"""Any sequence of writes leaves every holding equal to the rounded replay of its rows; a refusal changes nothing."""
+"""Any sequence of writes leaves every holding equal to the rounded replay of its rows; a refusal
+changes nothing.
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,7 +11,13 @@ from django.db import transaction
 from django.utils import timezone
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from financeproj.core.errors import DomainError
 from financeproj.core.money import stored
@@ -26,7 +34,19 @@ quantities = st.sampled_from([D(1), D(2), D("2.5"), D(5), D(10)])
 prices = st.decimals(min_value="0.01", max_value="500", places=2)
 fees = st.decimals(min_value=0, max_value=30, places=2)
 kinds = st.sampled_from(
-    ["buy", "buy", "buy", "sell", "sell", "dividend", "fee", "tax", "interest", "transfer_in", "transfer_out"]
+    [
+        "buy",
+        "buy",
+        "buy",
+        "sell",
+        "sell",
+        "dividend",
+        "fee",
+        "tax",
+        "interest",
+        "transfer_in",
+        "transfer_out",
+    ]
 )
 pick = st.integers(0, 1000)
 
@@ -59,7 +79,10 @@ class Ledger(RuleBasedStateMachine):
         self.portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
         self.stocks = [
             StockMetadata.objects.create(
-                ticker=f"{name}.DEMO", currency="NOK", source="simulated", history_fetched_at=timezone.now()
+                ticker=f"{name}.DEMO",
+                currency="NOK",
+                source="simulated",
+                history_fetched_at=timezone.now(),
             )
             for name in "AB"
         ]
@@ -84,7 +107,9 @@ class Ledger(RuleBasedStateMachine):
             assert self.dump() == before
 
     def any_row(self, index):
-        rows = list(Transaction.objects.select_related("holding__stock", "portfolio").order_by("sequence"))
+        rows = list(
+            Transaction.objects.select_related("holding__stock", "portfolio").order_by("sequence")
+        )
         return rows[index % len(rows)] if rows else None
 
     @rule(stock=st.integers(0, 1), kind=kinds, on=days, quantity=quantities, price=prices, fee=fees)
@@ -105,7 +130,11 @@ class Ledger(RuleBasedStateMachine):
     def split(self, stock, on, ratio):
         self.attempt(
             lambda: services.record_transaction(
-                portfolio=self.portfolio, stock=self.stocks[stock], type="split", date=on, quantity=ratio
+                portfolio=self.portfolio,
+                stock=self.stocks[stock],
+                type="split",
+                date=on,
+                quantity=ratio,
             )
         )
 
@@ -116,7 +145,11 @@ class Ledger(RuleBasedStateMachine):
         if row.type == "split":
             self.attempt(lambda: services.update_transaction(row=row, date=on))
         else:
-            self.attempt(lambda: services.update_transaction(row=row, date=on, quantity=quantity, price=price))
+            self.attempt(
+                lambda: services.update_transaction(
+                    row=row, date=on, quantity=quantity, price=price
+                )
+            )
 
     @precondition(lambda self: Transaction.objects.exists())
     @rule(index=pick)
@@ -125,7 +158,9 @@ class Ledger(RuleBasedStateMachine):
         self.attempt(lambda: services.delete_transaction(row=row))
 
     @rule(
-        rows=st.lists(st.tuples(st.integers(0, 1), kinds, days, quantities, prices), min_size=1, max_size=4),
+        rows=st.lists(
+            st.tuples(st.integers(0, 1), kinds, days, quantities, prices), min_size=1, max_size=4
+        ),
         skip=st.booleans(),
     )
     def import_(self, rows, skip):
@@ -139,7 +174,11 @@ class Ledger(RuleBasedStateMachine):
             ],
             on_error="skip" if skip else "abort",
         )
-        assert statement.rows == len(rows) == statement.created + statement.duplicates + statement.failed
+        assert (
+            statement.rows
+            == len(rows)
+            == statement.created + statement.duplicates + statement.failed
+        )
         if not outcome.is_saved:
             assert self.dump() == before
 

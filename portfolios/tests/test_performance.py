@@ -25,8 +25,12 @@ SERIES = ("value", "cost_basis", "inflow", "outflow", "income", "charges", "real
 
 
 def tolerance(history, expected):
-    """A billionth of all that was turned over, commissions too: a dividend of 0 may have cost 19.72."""
-    turnover = sum(float((one.quantity * one.price + one.commission) * one.rate) for one in history.trades)
+    """A billionth of all that was turned over, commissions too: a dividend of 0 may have cost
+    19.72.
+    """
+    turnover = sum(
+        float((one.quantity * one.price + one.commission) * one.rate) for one in history.trades
+    )
     return 1e-9 * max(float(expected.scale), turnover)
 
 
@@ -63,7 +67,9 @@ def test_the_bridge_equals_the_oracle_and_closes_per_holding_and_in_total(histor
     assert np.abs(got.start_value + got.net_flow + effects - got.end_value).max() <= close_enough
     total = got.total()
     assert abs(total["start_value"] - float(expected.days[0].value)) <= close_enough
-    assert abs(total["net_flow"] - float(sum(day.net_flow for day in expected.days))) <= close_enough
+    assert (
+        abs(total["net_flow"] - float(sum(day.net_flow for day in expected.days))) <= close_enough
+    )
 
 
 @pytest.mark.untraced
@@ -72,7 +78,8 @@ def test_the_bridge_equals_the_oracle_and_closes_per_holding_and_in_total(histor
 def test_the_ledger_equals_the_oracle_to_every_digit_that_is_stored(history):
     for instrument in range(len(history.currency)):
         trades = sorted(
-            (one for one in history.trades if one.instrument == instrument), key=lambda one: (one.day, one.kind)
+            (one for one in history.trades if one.instrument == instrument),
+            key=lambda one: (one.day, one.kind),
         )
         expected, realised, income, charges = oracle.Ledger(), D(0), D(0), D(0)
         with localcontext(prec=50):

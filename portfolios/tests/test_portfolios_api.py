@@ -57,7 +57,9 @@ def test_a_name_of_letters_that_grow_when_folded_is_kept(api, character):
     """In the database that keeps to lengths: SQLite does not, so the column's is compared too."""
     made = api.post(URL, {"name": character * 100, "currency": "NOK"})
     assert (made.status_code, made.json()["name"]) == (201, character * 100)
-    assert codes(api.post(URL, {"name": character * 100, "currency": "NOK"})) == [("duplicate_name", "name")]
+    assert codes(api.post(URL, {"name": character * 100, "currency": "NOK"})) == [
+        ("duplicate_name", "name")
+    ]
     key = Portfolio.objects.get().name_key
     assert key == character.casefold() * 100
     assert len(key) <= Portfolio._meta.get_field("name_key").max_length == 300
@@ -84,8 +86,14 @@ def test_two_users_may_use_the_same_name(api, other_api):
         ({"name": "A", "currency": "NOK", "used_credit": -1}, ("too_small", "used_credit")),
         ({"name": "A", "currency": "NOK", "used_credit": "NaN"}, ("invalid", "used_credit")),
         ({"name": "A", "currency": "NOK", "used_credit": "1e400"}, ("out_of_range", "used_credit")),
-        ({"name": "A", "currency": "NOK", "used_credit": 10**30 // 9}, ("out_of_range", "used_credit")),
-        ({"name": "A", "currency": "NOK", "used_credit": "0." + "1" * 30}, ("too_precise", "used_credit")),
+        (
+            {"name": "A", "currency": "NOK", "used_credit": 10**30 // 9},
+            ("out_of_range", "used_credit"),
+        ),
+        (
+            {"name": "A", "currency": "NOK", "used_credit": "0." + "1" * 30},
+            ("too_precise", "used_credit"),
+        ),
         ({"name": "A", "currency": "NOK", "used_credit": True}, ("invalid", "used_credit")),
         ({"name": "A", "currency": "NOK", "used_credit": [1]}, ("invalid", "used_credit")),
         ({"name": {"a": 1}, "currency": "NOK"}, ("invalid", "name")),
@@ -107,7 +115,9 @@ def test_unreadable_json_is_400(api, body):
 
 
 def test_a_json_body_above_two_and_a_half_megabytes_is_413(api):
-    response = api.generic("POST", URL, b'{"name":"' + b"x" * 2_500_001 + b'"}', content_type="application/json")
+    response = api.generic(
+        "POST", URL, b'{"name":"' + b"x" * 2_500_001 + b'"}', content_type="application/json"
+    )
     assert response.status_code == 413
 
 
@@ -118,7 +128,9 @@ def test_a_body_that_is_no_object_is_422_and_another_media_type_415(api):
 
 
 def test_null_for_an_optional_field_counts_as_left_out(api):
-    response = api.post(URL, {"name": "A", "currency": "NOK", "brokerage_firm": None, "used_credit": None})
+    response = api.post(
+        URL, {"name": "A", "currency": "NOK", "brokerage_firm": None, "used_credit": None}
+    )
     assert response.status_code == 201
     assert response.json()["brokerage_firm"] == ""
 
@@ -136,7 +148,10 @@ def test_the_list_is_in_the_users_order(api):
 def test_patch_changes_what_is_given_and_put_needs_the_whole(api, portfolio):
     url = f"{URL}/{portfolio.pk}"
     assert api.patch(url, {"brokerage_firm": "DNB"}).json()["brokerage_firm"] == "DNB"
-    assert codes(api.put(url, {"brokerage_firm": "X"})) == [("required", "name"), ("required", "currency")]
+    assert codes(api.put(url, {"brokerage_firm": "X"})) == [
+        ("required", "name"),
+        ("required", "currency"),
+    ]
     body = api.put(url, {"name": "Norden", "currency": "SEK"}).json()
     assert (body["name"], body["currency"]) == ("Norden", "SEK")
 
@@ -152,8 +167,18 @@ def test_the_currency_is_fixed_once_there_are_transactions(api, portfolio, stock
 
 def test_credit_and_cash_are_kept_by_date_and_the_latest_counts(api, portfolio):
     url = f"{URL}/{portfolio.pk}"
-    assert api.put(f"{url}/used-credit", {"used_credit": 500.5, "date": "2024-03-01"}).json()["used_credit"] == 500.5
-    assert api.put(f"{url}/used-credit", {"used_credit": "100", "date": "2024-01-01"}).json()["used_credit"] == 500.5
+    assert (
+        api.put(f"{url}/used-credit", {"used_credit": 500.5, "date": "2024-03-01"}).json()[
+            "used_credit"
+        ]
+        == 500.5
+    )
+    assert (
+        api.put(f"{url}/used-credit", {"used_credit": "100", "date": "2024-01-01"}).json()[
+            "used_credit"
+        ]
+        == 500.5
+    )
     assert api.put(f"{url}/cash", {"cash": 1000}).json()["cash"] == 1000
     body = api.put(f"{url}/cash", {"cash": 900}).json()
     assert body["summary"]["net_value"] == 399.5
@@ -218,12 +243,18 @@ def test_the_sums_in_two_currencies(api, portfolio, make_stock):
     assert summary["total_gain"] == 830
     assert summary["day_change"] == 20 - 22
     assert summary["unrealised_gain_pct"] == D("0.402985074626866")
-    usd = next(h for h in api.get(f"{URL}/{portfolio.pk}/holdings").json(parse_float=D) if h["currency"] == "USD")
+    usd = next(
+        h
+        for h in api.get(f"{URL}/{portfolio.pk}/holdings").json(parse_float=D)
+        if h["currency"] == "USD"
+    )
     assert (usd["price_effect"], usd["fx_effect"]) == (200, 120)  # 2 x 10 x 10; 2 x 60 x 1
     assert usd["market_value"] == 1320
 
 
-def test_without_a_price_the_priced_numbers_are_null_and_the_ticker_is_named(api, portfolio, make_stock):
+def test_without_a_price_the_priced_numbers_are_null_and_the_ticker_is_named(
+    api, portfolio, make_stock
+):
     priced, unpriced = make_stock(price="150"), make_stock("SILENT.DEMO")
     unpriced.source, unpriced.owner = "manual", portfolio.user
     unpriced.save()
@@ -231,11 +262,23 @@ def test_without_a_price_the_priced_numbers_are_null_and_the_ticker_is_named(api
     trade(portfolio, unpriced, "buy", "1", "70")
     summary = api.get(f"{URL}/{portfolio.pk}").json()["summary"]
     assert summary["missing"] == ["SILENT.DEMO"]
-    assert (summary["market_value"], summary["cost_basis"], summary["unrealised_gain"]) == (150, 170, 50)
+    assert (summary["market_value"], summary["cost_basis"], summary["unrealised_gain"]) == (
+        150,
+        170,
+        50,
+    )
     assert summary["unrealised_gain_pct"] == 0.5
     silent = api.get(f"{URL}/{portfolio.pk}/holdings").json()[-1]
     assert silent["ticker"] == "SILENT.DEMO"
-    for field in ("price", "market_value", "unrealised_gain", "price_effect", "total_gain", "day_change", "weight"):
+    for field in (
+        "price",
+        "market_value",
+        "unrealised_gain",
+        "price_effect",
+        "total_gain",
+        "day_change",
+        "weight",
+    ):
         assert silent[field] is None, field
 
 
@@ -246,14 +289,20 @@ def test_closed_holdings_are_shown_when_asked_for(api, portfolio, stock):
     assert api.get(url).json() == []
     (closed,) = api.get(f"{url}?include_closed=true").json()
     assert (closed["current_quantity"], closed["market_value"], closed["cost_basis"]) == (0, 0, 0)
-    assert (closed["average_cost_per_share"], closed["realised_gain"], closed["total_gain"]) == (None, 60, 60)
+    assert (closed["average_cost_per_share"], closed["realised_gain"], closed["total_gain"]) == (
+        None,
+        60,
+        60,
+    )
     response = api.get(f"{url}?include_closed=maybe")
     assert response.status_code == 400
     assert codes(response) == [("invalid", "include_closed")]
 
 
 @pytest.mark.untraced
-def test_the_number_of_queries_does_not_grow_with_holdings_or_transactions(api, portfolio, make_stock):
+def test_the_number_of_queries_does_not_grow_with_holdings_or_transactions(
+    api, portfolio, make_stock
+):
     def queries(url):
         with CaptureQueriesContext(connection) as captured:
             assert api.get(url).status_code == 200

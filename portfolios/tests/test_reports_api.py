@@ -1,4 +1,6 @@
-"""Timeline, performance, bridge, allocation and realised gains over REST, exact to the last digit that matters."""
+"""Timeline, performance, bridge, allocation and realised gains over REST, exact to the last digit
+that matters.
+"""
 
 from datetime import date, timedelta
 from decimal import Decimal as D
@@ -23,7 +25,9 @@ def _today():
 
 def closes(stock, *values, start=MONDAY):
     """One close a day from `start`; None leaves a day out."""
-    days = [(start + timedelta(day), D(value)) for day, value in enumerate(values) if value is not None]
+    days = [
+        (start + timedelta(day), D(value)) for day, value in enumerate(values) if value is not None
+    ]
     market.record_prices(stock=stock, closes=days, source="simulated")
 
 
@@ -49,7 +53,9 @@ def held(portfolio, make_stock):
     return stock
 
 
-def test_a_timeline_has_every_calendar_day_from_the_first_transaction_to_today(api, portfolio, held):
+def test_a_timeline_has_every_calendar_day_from_the_first_transaction_to_today(
+    api, portfolio, held
+):
     body = api.get(url(portfolio, "timeline")).json()
     assert (body["currency"], body["start"], body["end"], body["interval"]) == (
         "NOK",
@@ -57,7 +63,17 @@ def test_a_timeline_has_every_calendar_day_from_the_first_transaction_to_today(a
         "2024-05-08",
         "day",
     )
-    assert [point["market_value"] for point in body["points"]] == [1000, 1050, 1100, 1100, 1100, 1100, 1100, 1100, 1100]
+    assert [point["market_value"] for point in body["points"]] == [
+        1000,
+        1050,
+        1100,
+        1100,
+        1100,
+        1100,
+        1100,
+        1100,
+        1100,
+    ]
     assert body["points"][0] == {
         "date": "2024-04-30",
         "market_value": 1000,
@@ -71,10 +87,15 @@ def test_a_timeline_has_every_calendar_day_from_the_first_transaction_to_today(a
 
 
 def values(api, portfolio, query=""):
-    return [point["market_value"] for point in api.get(url(portfolio, f"timeline?{query}")).json()["points"]]
+    return [
+        point["market_value"]
+        for point in api.get(url(portfolio, f"timeline?{query}")).json()["points"]
+    ]
 
 
-def test_weeks_and_months_show_their_last_day_with_the_flows_of_all_their_days(api, portfolio, held):
+def test_weeks_and_months_show_their_last_day_with_the_flows_of_all_their_days(
+    api, portfolio, held
+):
     trade(portfolio, held, "dividend", "10", "2", on=MONDAY + timedelta(3))
     body = api.get(url(portfolio, "timeline?interval=week")).json()
     assert [(point["date"], point["net_flow"], point["income"]) for point in body["points"]] == [
@@ -86,7 +107,9 @@ def test_weeks_and_months_show_their_last_day_with_the_flows_of_all_their_days(a
         ("2024-04-30", 1020),
         ("2024-05-08", -20),
     ]
-    assert body["points"][-1]["twr_index"] == pytest.approx(100 * 1000 / 1020 * 1.05 * 1120 / 1050, abs=1e-9)
+    assert body["points"][-1]["twr_index"] == pytest.approx(
+        100 * 1000 / 1020 * 1.05 * 1120 / 1050, abs=1e-9
+    )
 
 
 def test_the_last_point_of_a_timeline_is_what_the_summary_says(api, portfolio, held):
@@ -108,7 +131,12 @@ def test_a_split_moves_the_value_only_by_the_market(api, portfolio, make_stock):
 
 def test_the_performance_of_a_week(api, portfolio, held):
     body = api.get(url(portfolio, "performance")).json()
-    assert (body["start_value"], body["end_value"], body["net_flow"], body["gain"]) == (0, 1100, 1020, 80)
+    assert (body["start_value"], body["end_value"], body["net_flow"], body["gain"]) == (
+        0,
+        1100,
+        1020,
+        80,
+    )
     assert body["twr"] == pytest.approx(1100 / 1020 - 1, abs=1e-12)
     assert body["mwr_period"] == pytest.approx((1100 / 1020) ** (9 / 8) - 1, abs=1e-9)
     assert (body["mwr"], body["twr_annualised"]) == (None, None)
@@ -118,7 +146,12 @@ def test_the_performance_of_a_week(api, portfolio, held):
         "peak": "2024-04-29",
         "trough": "2024-04-30",
     }
-    assert (body["unrealised_gain"], body["realised_gain"], body["income"], body["charges"]) == (80, 0, 0, 0)
+    assert (body["unrealised_gain"], body["realised_gain"], body["income"], body["charges"]) == (
+        80,
+        0,
+        0,
+        0,
+    )
     assert body["missing"] == []
 
 
@@ -148,7 +181,12 @@ def test_an_empty_portfolio_has_one_day_without_flows(api, portfolio):
 def test_a_portfolio_without_prices_has_no_returns_and_says_why(api, portfolio, make_stock):
     trade(portfolio, make_stock(), "buy", "10", "100", on=MONDAY)
     body = api.get(url(portfolio, "performance")).json()
-    assert (body["twr"], body["mwr"], body["mwr_period"], body["volatility"]) == (None, None, None, None)
+    assert (body["twr"], body["mwr"], body["mwr_period"], body["volatility"]) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert set(body["reasons"].values()) == {"missing_prices: [FJORD.DEMO]"}
     assert body["missing"] == ["FJORD.DEMO"]
 
@@ -171,11 +209,15 @@ def test_a_total_loss_has_no_internal_rate(api, portfolio, make_stock):
     assert body["reasons"]["volatility"] == "total_loss"
 
 
-def test_a_period_that_begins_long_before_the_first_transaction_is_empty_until_then(api, portfolio, held):
+def test_a_period_that_begins_long_before_the_first_transaction_is_empty_until_then(
+    api, portfolio, held
+):
     body = api.get(url(portfolio, "timeline?start=1900-01-01&interval=month")).json()
     assert len(body["points"]) == 124 * 12 + 5
     assert [point["market_value"] for point in body["points"][-3:]] == [0, 1000, 1100]
-    assert api.get(url(portfolio, "performance?start=1900-01-01")).json()["twr"] == pytest.approx(1100 / 1020 - 1)
+    assert api.get(url(portfolio, "performance?start=1900-01-01")).json()["twr"] == pytest.approx(
+        1100 / 1020 - 1
+    )
 
 
 def test_a_period_that_ended_before_the_first_transaction_is_empty(api, portfolio, held):
@@ -230,12 +272,14 @@ def test_reports_are_the_owner_s_alone(anonymous, other_api, portfolio, what):
     assert other_api.get(url(portfolio, what)).status_code == 404
 
 
-@pytest.mark.parametrize("what", ["timeline", "performance", "allocation", "net-worth", "dashboard"])
+@pytest.mark.parametrize(
+    "what", ["timeline", "performance", "allocation", "net-worth", "dashboard"]
+)
 def test_reports_over_all_portfolios_need_a_user(anonymous, what):
     assert anonymous.get(f"/api/v1/{what}").status_code == 401
 
 
-# --- The benchmark ----------------------------------------------------------------------------------------------------
+# --- The benchmark --------------------------------------------------------------------------------
 
 
 def test_a_benchmark_is_converted_and_its_splits_are_undone(api, portfolio, held, make_stock):
@@ -270,10 +314,12 @@ def test_a_benchmark_that_nobody_knows_is_refused(api, portfolio, held):
     assert response.json()["errors"][0]["attr"] == "benchmark"
 
 
-# --- All portfolios together ------------------------------------------------------------------------------------------
+# --- All portfolios together ----------------------------------------------------------------------
 
 
-def test_over_all_portfolios_each_is_converted_from_its_own_currency_at_each_day_s_rate(api, user, portfolio, held):
+def test_over_all_portfolios_each_is_converted_from_its_own_currency_at_each_day_s_rate(
+    api, user, portfolio, held
+):
     dollars = services.create_portfolio(user=user, name="Dollars", currency="USD")
     trade(dollars, held, "buy", "1", "100", exchange_rate="0.1", on=MONDAY + timedelta(2))
     rates("USD", "NOK", "10", "10", "10", "11")
@@ -286,14 +332,19 @@ def test_over_all_portfolios_each_is_converted_from_its_own_currency_at_each_day
     assert api.get("/api/v1/performance").json()["end_value"] == 1210
 
 
-def test_a_timeline_over_all_can_tell_the_value_of_each_portfolio_in_its_own_currency(api, user, portfolio, held):
+def test_a_timeline_over_all_can_tell_the_value_of_each_portfolio_in_its_own_currency(
+    api, user, portfolio, held
+):
     dollars = services.create_portfolio(user=user, name="Dollars", currency="USD")
     empty = services.create_portfolio(user=user, name="Empty", currency="SEK")
     trade(dollars, held, "buy", "1", "100", exchange_rate="0.1", on=MONDAY + timedelta(2))
     rates("USD", "NOK", "10", "10", "10", "11")
     body = api.get("/api/v1/timeline?by=portfolio").json()
     assert [len(one["market_value"]) for one in body["portfolios"]] == [len(body["points"])] * 3
-    assert [(one["portfolio_id"], one["currency"], one["market_value"][:3]) for one in body["portfolios"]] == [
+    assert [
+        (one["portfolio_id"], one["currency"], one["market_value"][:3])
+        for one in body["portfolios"]
+    ] == [
         (str(portfolio.pk), "NOK", [1000, 1050, 1100]),
         (str(dollars.pk), "USD", [0, 10.5, 10]),
         (str(empty.pk), "SEK", [0, 0, 0]),
@@ -313,21 +364,35 @@ def test_a_portfolio_without_a_rate_into_the_base_currency_is_left_out_and_named
     assert body["missing"] == ["ICE.DEMO"]
 
 
-# --- Allocation -------------------------------------------------------------------------------------------------------
+# --- Allocation -----------------------------------------------------------------------------------
 
 
 def test_an_allocation_adds_up_to_one(api, user, portfolio, make_stock):
-    for ticker, price, sector in (("ONE.DEMO", "10", "Energy"), ("TWO.DEMO", "20", "Energy"), ("SIX.DEMO", "60", "")):
+    for ticker, price, sector in (
+        ("ONE.DEMO", "10", "Energy"),
+        ("TWO.DEMO", "20", "Energy"),
+        ("SIX.DEMO", "60", ""),
+    ):
         trade(portfolio, make_stock(ticker, price=price, sector=sector), "buy", "1", "5")
     body = api.get(url(portfolio, "allocation")).json()
     assert [(part["label"], part["market_value"]) for part in body] == [
         ("SIX.DEMO", 60), ("TWO.DEMO", 20), ("ONE.DEMO", 10)
     ]  # fmt: skip
-    assert [part["weight"] for part in body] == [0.666666666666667, 0.222222222222222, 0.111111111111111]
+    assert [part["weight"] for part in body] == [
+        0.666666666666667,
+        0.222222222222222,
+        0.111111111111111,
+    ]
     by_sector = api.get(url(portfolio, "allocation?by=sector")).json()
-    assert [(part["key"], part["market_value"]) for part in by_sector] == [("unknown", 60), ("Energy", 30)]
+    assert [(part["key"], part["market_value"]) for part in by_sector] == [
+        ("unknown", 60),
+        ("Energy", 30),
+    ]
     for by in ("currency", "exchange", "asset_type", "country"):
-        assert sum(part["weight"] for part in api.get(url(portfolio, f"allocation?by={by}")).json()) == 1
+        assert (
+            sum(part["weight"] for part in api.get(url(portfolio, f"allocation?by={by}")).json())
+            == 1
+        )
 
 
 def test_an_allocation_over_all_portfolios_can_be_by_portfolio(api, user, portfolio, held):
@@ -337,7 +402,7 @@ def test_an_allocation_over_all_portfolios_can_be_by_portfolio(api, user, portfo
     assert [(part["label"], part["weight"]) for part in body] == [("Other", 0.75), ("Nordic", 0.25)]
 
 
-# --- Realised gains ---------------------------------------------------------------------------------------------------
+# --- Realised gains -------------------------------------------------------------------------------
 
 
 def test_a_sale_uses_up_the_oldest_lots_or_the_average(api, portfolio, make_stock):

@@ -1,4 +1,6 @@
-"""Reports over REST: what is sent again, how large, from how many queries, and what happens meanwhile."""
+"""Reports over REST: what is sent again, how large, from how many queries, and what happens
+meanwhile.
+"""
 
 import gzip
 from datetime import date, timedelta
@@ -21,7 +23,17 @@ from portfolios.models import Portfolio, TransactionVector
 from portfolios.reports import vectors
 from portfolios.reports.figures import shelf_of
 from portfolios.tests.conftest import trade
-from portfolios.tests.test_reports_api import MONDAY, PATHS, TODAY, _today, closes, held, rates, url, values
+from portfolios.tests.test_reports_api import (
+    MONDAY,
+    PATHS,
+    TODAY,
+    _today,
+    closes,
+    held,
+    rates,
+    url,
+    values,
+)
 
 __all__ = ["_today", "held"]
 
@@ -34,12 +46,17 @@ def test_an_unchanged_timeline_is_not_sent_again(api, portfolio, held):
     assert (again.status_code, again.content) == (304, b"")
     assert again["ETag"] == first["ETag"]
     assert (
-        api.get(url(portfolio, "timeline?interval=week"), headers={"if-none-match": first["ETag"]}).status_code == 200
+        api.get(
+            url(portfolio, "timeline?interval=week"), headers={"if-none-match": first["ETag"]}
+        ).status_code
+        == 200
     )
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("change", ["price", "quote", "transaction", "edit", "split", "rate", "day", "base", "stale"])
+@pytest.mark.parametrize(
+    "change", ["price", "quote", "transaction", "edit", "split", "rate", "day", "base", "stale"]
+)
 def test_whatever_changes_a_timeline_changes_its_tag(api, user, portfolio, held, change):
     trade(portfolio, held, "sell", "1", "100")
     before = api.get("/api/v1/timeline")["ETag"]
@@ -103,7 +120,9 @@ def test_an_edit_shows_at_once(api, portfolio, held):
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("what", PATHS)
-def test_reports_take_a_fixed_number_of_queries(api, portfolio, make_stock, what, django_assert_max_num_queries):
+def test_reports_take_a_fixed_number_of_queries(
+    api, portfolio, make_stock, what, django_assert_max_num_queries
+):
     def queries():
         with CaptureQueriesContext(connection) as queried:
             assert api.get(url(portfolio, what)).status_code == 200
@@ -164,7 +183,8 @@ def test_after_a_write_only_its_holding_is_read_again(api, portfolio, held, make
     (read,) = [query["sql"] for query in queried if 'FROM "portfolios_transaction"' in query["sql"]]
     is_read = {one.stock: one.pk.hex in read.replace("-", "") for one in portfolio.holdings.all()}
     assert is_read == {held: True, other: False}
-    # So little was read that the stored vector was left as it is; a process that begins with it says the same.
+    # So little was read that the stored vector was left as it is; a process that begins with it
+    # says the same.
     assert bytes(TransactionVector.objects.get().data) == stored
     vectors.kept.clear()
     assert values(api, portfolio)[-1] == 1230
@@ -180,15 +200,22 @@ def test_a_vector_of_an_earlier_release_is_made_anew(api, portfolio, held):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_split_that_comes_with_the_history_counts_in_the_first_answer(api, portfolio, make_stock):
-    stock = make_stock("SPLITFJELL.DEMO")  # the simulated source splits it 4 for 1 in the autumn of 2022
+    stock = make_stock(
+        "SPLITFJELL.DEMO"
+    )  # the simulated source splits it 4 for 1 in the autumn of 2022
     StockMetadata.objects.update(history_fetched_at=None)
     trade(portfolio, stock, "buy", "10", "100", on=date(2022, 1, 3))
     first = api.get(url(portfolio, "timeline?start=2022-06-01&end=2023-02-01"))
-    moves = [after["market_value"] / before["market_value"] for before, after in pairwise(first.json()["points"])]
+    moves = [
+        after["market_value"] / before["market_value"]
+        for before, after in pairwise(first.json()["points"])
+    ]
     assert len(moves) == 245
     assert 0.8 < min(moves) <= max(moves) < 1.25
     assert portfolio.transactions.filter(type="split").count() == 1
-    assert api.get(url(portfolio, "timeline?start=2022-06-01&end=2023-02-01")).content == first.content
+    assert (
+        api.get(url(portfolio, "timeline?start=2022-06-01&end=2023-02-01")).content == first.content
+    )
 
 
 def test_a_split_that_could_not_be_booked_is_named_as_missing(api, portfolio, held):
@@ -214,7 +241,9 @@ def test_a_holding_that_is_deleted_between_two_reads_is_no_error(portfolio, held
 
 @pytest.mark.parametrize("price", [D("37.5"), None])
 @time_machine.travel("2026-03-03 22:00Z", tick=False)
-def test_a_split_of_a_day_that_has_begun_elsewhere_alone_changes_no_value(api, portfolio, make_stock, price):
+def test_a_split_of_a_day_that_has_begun_elsewhere_alone_changes_no_value(
+    api, portfolio, make_stock, price
+):
     stock = make_stock("FJORD.DEMO")
     trade(portfolio, stock, "buy", "10", "100", on=date(2026, 2, 26))
     tomorrow = date(2026, 3, 4)
@@ -232,12 +261,18 @@ def test_a_split_of_a_day_that_has_begun_elsewhere_alone_changes_no_value(api, p
     assert (summary["market_value"], summary["day_change"]) == (1500, 0)
     assert values(api, portfolio)[-2:] == [1500, 1500]
     [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
-    assert (holding["current_quantity"], holding["price"], holding["market_value"]) == (40, 37.5, 1500)
+    assert (holding["current_quantity"], holding["price"], holding["market_value"]) == (
+        40,
+        37.5,
+        1500,
+    )
     with time_machine.travel("2026-03-04 08:00Z", tick=False):
         assert values(api, portfolio)[-2:] == [1500, 1500]
 
 
-def test_an_allocation_leaves_out_what_is_deleted_while_it_is_made(api, portfolio, held, monkeypatch):
+def test_an_allocation_leaves_out_what_is_deleted_while_it_is_made(
+    api, portfolio, held, monkeypatch
+):
     assert len(api.get(url(portfolio, "allocation")).json()) == 1
 
     def rates_after_the_deletion(pairs):
@@ -249,7 +284,9 @@ def test_an_allocation_leaves_out_what_is_deleted_while_it_is_made(api, portfoli
     assert (answer.status_code, answer.json()) == (200, [])
 
 
-def test_the_explanation_of_a_holding_that_is_deleted_meanwhile_is_404(api, portfolio, held, monkeypatch):
+def test_the_explanation_of_a_holding_that_is_deleted_meanwhile_is_404(
+    api, portfolio, held, monkeypatch
+):
     address = f"/api/v1/holdings/{portfolio.holdings.get().pk}/explain"
     assert api.get(address).status_code == 200
     valued_now = services.valued_now

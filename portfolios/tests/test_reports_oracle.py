@@ -1,4 +1,6 @@
-"""The answers of the API against the slow oracle: random histories, stored and read back through everything."""
+"""The answers of the API against the slow oracle: random histories, stored and read back through
+everything.
+"""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +35,9 @@ def stored(history, user, name, today):
     series.kept.clear()  # the last example was rolled back, and its ids and versions come again
     portfolio = services.create_portfolio(user=user, name=name, currency="NOK")
     for code, rates in zip(CURRENCIES[1:], history.rates[1:], strict=True):
-        known = [(day_of(day), rate) for day, rate in rates.items() if rate is not None and day <= today]
+        known = [
+            (day_of(day), rate) for day, rate in rates.items() if rate is not None and day <= today
+        ]
         market.record_rates(base=code, target="NOK", rates=known, source="test")
     stocks = []
     for index, (currency, closes) in enumerate(zip(history.currency, history.closes, strict=True)):
@@ -43,7 +47,11 @@ def stored(history, user, name, today):
             source="simulated",
             history_fetched_at=datetime(2030, 1, 1, tzinfo=UTC),
         )
-        known = [(day_of(day), close) for day, close in closes.items() if close is not None and day <= today]
+        known = [
+            (day_of(day), close)
+            for day, close in closes.items()
+            if close is not None and day <= today
+        ]
         market.record_prices(stock=stock, closes=known, source="test")
         stocks.append(stock)
     for number, trade in enumerate(history.trades):
@@ -80,8 +88,16 @@ def scale_of(history, expected):
 quick = settings(
     max_examples=12,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example takes half a second: no shrinking
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
+    phases=[
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ],  # an example takes half a second: no shrinking
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.filter_too_much,
+    ],
 )
 
 
@@ -107,7 +123,10 @@ def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history
     expected = oracle.answer(history, start, end)
     scale = scale_of(history, expected)
     query = f"start={day_of(start)}&end={day_of(end)}"
-    with transaction.atomic(), time_machine.travel(datetime.combine(day_of(end), datetime.min.time(), UTC)):
+    with (
+        transaction.atomic(),
+        time_machine.travel(datetime.combine(day_of(end), datetime.min.time(), UTC)),
+    ):
         history.trades = [trade for trade in history.trades if trade.day <= end]
         user = User.objects.create(username="oracle", base_currency="NOK")
         portfolio = stored(history, user, "A", end)
@@ -132,7 +151,9 @@ def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history
     assert performance["gain"] == close_to(last.value - first.value - flow, scale)
     assert performance["unrealised_gain"] == close_to(last.value - last.cost_basis, scale)
     for name in ("income", "charges", "realised_gain"):
-        assert performance[name] == close_to(sum((getattr(day, name) for day in expected.days), D(0)), scale)
+        assert performance[name] == close_to(
+            sum((getattr(day, name) for day in expected.days), D(0)), scale
+        )
     if performance["twr"] is not None:
         assert performance["twr"] == pytest.approx(float(last.index / 100 - 1), rel=1e-9, abs=1e-9)
     for name in oracle.BRIDGE:
@@ -140,7 +161,9 @@ def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history
     shown = {row["ticker"]: row for row in bridge["holdings"]}
     for index, row in enumerate(expected.bridge):
         for name in oracle.BRIDGE:
-            assert shown.get(f"A{index}", dict.fromkeys(oracle.BRIDGE, 0))[name] == close_to(row[name], scale)
+            assert shown.get(f"A{index}", dict.fromkeys(oracle.BRIDGE, 0))[name] == close_to(
+                row[name], scale
+            )
 
 
 @pytest.mark.untraced
@@ -149,7 +172,9 @@ def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history
 @quick
 @given(histories(instruments=2, days=DAYS, trades=8).filter(is_storable), st.integers(0, DAYS - 1))
 def test_all_portfolios_together_are_the_sum_of_each_converted_day_by_day(history, offset):
-    """One portfolio in NOK, reported in USD: fx(NOK to USD) is the inverse of the stored USD/NOK."""
+    """One portfolio in NOK, reported in USD: fx(NOK to USD) is the inverse of the stored
+    USD/NOK.
+    """
     from django.db import transaction
 
     start, end = FIRST_DAY + offset, FIRST_DAY + DAYS - 1
@@ -161,7 +186,10 @@ def test_all_portfolios_together_are_the_sum_of_each_converted_day_by_day(histor
         for name in ("value", "cost_basis", "inflow", "outflow", "income"):
             setattr(day, name, getattr(day, name) * into_usd.get(number, D(0)))
     oracle.grow(expected.days)
-    with transaction.atomic(), time_machine.travel(datetime.combine(day_of(end), datetime.min.time(), UTC)):
+    with (
+        transaction.atomic(),
+        time_machine.travel(datetime.combine(day_of(end), datetime.min.time(), UTC)),
+    ):
         user = User.objects.create(username="oracle", base_currency="USD")
         stored(history, user, "A", end)
         timeline = get(user, f"timeline?start={day_of(start)}&end={day_of(end)}")

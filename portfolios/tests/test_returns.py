@@ -23,26 +23,41 @@ SATURDAY = date(2024, 1, 6).toordinal() - EPOCH
 
 
 def one_instrument(closes, trades, rates=None, first_day=MONDAY):
-    """A history of one instrument: a close (or None) a day, and (day offset, kind, quantity, price, fee, rate)."""
+    """A history of one instrument: a close (or None) a day, and (day offset, kind, quantity, price,
+    fee, rate).
+    """
     listed = [
         Trade(0, first_day + day, kind, D(str(quantity)), *(D(str(number)) for number in rest))
         for day, kind, quantity, *rest in trades
     ]
     return History(
         currency=[0],
-        closes=[{first_day + day: None if close is None else D(str(close)) for day, close in enumerate(closes)}],
-        rates=[{first_day + day: D(str(rate)) for day, rate in enumerate(rates or [1] * len(closes))}],
+        closes=[
+            {
+                first_day + day: None if close is None else D(str(close))
+                for day, close in enumerate(closes)
+            }
+        ],
+        rates=[
+            {first_day + day: D(str(rate)) for day, rate in enumerate(rates or [1] * len(closes))}
+        ],
         trades=listed,
     )
 
 
 def period(history, start=0, end=None, first_day=MONDAY):
-    """The daily numbers of days `start` to `end` of `history`, checked against the oracle on the way."""
+    """The daily numbers of days `start` to `end` of `history`, checked against the oracle on the
+    way.
+    """
     end = len(history.closes[0]) - 1 if end is None else end
     got = daily(*arrays(history, first_day + start, first_day + end))
     expected = oracle.answer(history, first_day + start, first_day + end)
-    assert got.value.tolist() == pytest.approx([float(day.value) for day in expected.days], abs=1e-9)
-    assert got.net_flow.tolist() == pytest.approx([float(day.net_flow) for day in expected.days], abs=1e-9)
+    assert got.value.tolist() == pytest.approx(
+        [float(day.value) for day in expected.days], abs=1e-9
+    )
+    assert got.net_flow.tolist() == pytest.approx(
+        [float(day.net_flow) for day in expected.days], abs=1e-9
+    )
     return got
 
 
@@ -57,7 +72,12 @@ def twr(numbers):
 def test_partial_sales_do_not_break_the_accounting_identity():
     history = one_instrument(
         [100, 120, 200, 150],
-        [(0, Kind.BUY, 10, 100), (1, Kind.SELL, 5, 120), (2, Kind.BUY, 5, 200), (3, Kind.SELL, 5, 150)],
+        [
+            (0, Kind.BUY, 10, 100),
+            (1, Kind.SELL, 5, 120),
+            (2, Kind.BUY, 5, 200),
+            (3, Kind.SELL, 5, 150),
+        ],
     )
     numbers = period(history)
     # Paid 1000 + 1000, got 600 + 750, left 5 x 150.
@@ -86,7 +106,10 @@ def test_a_sale_on_the_day_of_a_split_is_of_new_shares():
 
 def test_a_dividend_after_the_last_share_was_sold_is_income_and_no_return():
     numbers = period(
-        one_instrument([100, 110, 110, 110], [(0, Kind.BUY, 1, 100), (1, Kind.SELL, 1, 110), (3, Kind.DIVIDEND, 1, 5)])
+        one_instrument(
+            [100, 110, 110, 110],
+            [(0, Kind.BUY, 1, 100), (1, Kind.SELL, 1, 110), (3, Kind.DIVIDEND, 1, 5)],
+        )
     )
     assert gain(numbers) == 15
     assert numbers.income.tolist() == [0, 0, 0, 0, 5]
@@ -95,7 +118,9 @@ def test_a_dividend_after_the_last_share_was_sold_is_income_and_no_return():
 
 def test_a_late_fee_on_a_sold_out_portfolio_is_no_total_loss():
     numbers = period(
-        one_instrument([100, 110, 110], [(0, Kind.BUY, 1, 100), (1, Kind.SELL, 1, 110), (2, Kind.FEE, 1, 3)])
+        one_instrument(
+            [100, 110, 110], [(0, Kind.BUY, 1, 100), (1, Kind.SELL, 1, 110), (2, Kind.FEE, 1, 3)]
+        )
     )
     assert gain(numbers) == 7
     assert twr(numbers) == pytest.approx(0.1, abs=1e-15)
@@ -120,7 +145,8 @@ def test_a_portfolio_opened_on_a_saturday_has_a_value_on_it():
 
 
 def test_one_close_missing_in_the_middle_stands_at_the_last_one():
-    # The series fills it forward before it comes here; so the day has no return and the next has both days'.
+    # The series fills it forward before it comes here; so the day has no return and the next has
+    # both days'.
     numbers = period(one_instrument([100, 100, 121], [(0, Kind.BUY, 1, 100)]))
     assert returns.daily_returns(numbers).tolist() == pytest.approx([0, 0, 0, 0.21], abs=1e-15)
 
@@ -134,7 +160,9 @@ def test_a_first_purchase_today_is_measured_from_its_price_to_the_close():
 
 
 def test_a_holding_without_a_price_enters_at_market_value_on_its_first_priced_day():
-    numbers = period(one_instrument([None, None, 120, 132], [(0, Kind.BUY, 10, 100), (2, Kind.SELL, 5, 121)]))
+    numbers = period(
+        one_instrument([None, None, 120, 132], [(0, Kind.BUY, 10, 100), (2, Kind.SELL, 5, 121)])
+    )
     assert numbers.value.tolist() == [0, 0, 0, 600, 660]
     assert numbers.inflow.tolist() == [0, 0, 0, 1200, 0]
     assert numbers.outflow.tolist() == [0, 0, 0, 605, 0]
@@ -144,7 +172,9 @@ def test_a_holding_without_a_price_enters_at_market_value_on_its_first_priced_da
 
 
 def test_a_holding_that_splits_on_its_first_priced_day_enters_in_new_shares():
-    numbers = period(one_instrument([None, 25, 30], [(0, Kind.BUY, 10, 100), (1, Kind.SPLIT, 4, 0, 0, 0)]))
+    numbers = period(
+        one_instrument([None, 25, 30], [(0, Kind.BUY, 10, 100), (1, Kind.SPLIT, 4, 0, 0, 0)])
+    )
     assert numbers.inflow.tolist() == [0, 0, 1000, 0]
     assert twr(numbers) == pytest.approx(0.2, abs=1e-15)
 
@@ -164,7 +194,8 @@ def test_transfers_count_at_market_value_and_not_at_the_cost_they_carry():
 def test_a_portfolio_sold_out_and_bought_again_chains_over_the_gap():
     numbers = period(
         one_instrument(
-            [100, 150, 300, 300, 330], [(0, Kind.BUY, 1, 100), (1, Kind.SELL, 1, 150), (3, Kind.BUY, 1, 300)]
+            [100, 150, 300, 300, 330],
+            [(0, Kind.BUY, 1, 100), (1, Kind.SELL, 1, 150), (3, Kind.BUY, 1, 300)],
         )
     )
     assert twr(numbers) == pytest.approx(1.5 * 1.1 - 1, abs=1e-15)
@@ -173,7 +204,9 @@ def test_a_portfolio_sold_out_and_bought_again_chains_over_the_gap():
 
 def test_thirds_of_a_share_sold_leave_nothing_behind():
     history = one_instrument(
-        [10] * 5, [(0, Kind.BUY, "0.1", 10), (1, Kind.BUY, "0.2", 10), (2, Kind.SELL, "0.3", 10)], first_day=MONDAY
+        [10] * 5,
+        [(0, Kind.BUY, "0.1", 10), (1, Kind.BUY, "0.2", 10), (2, Kind.SELL, "0.3", 10)],
+        first_day=MONDAY,
     )
     numbers = period(history)
     assert numbers.value.tolist()[-3:] == [0, 0, 0]
@@ -225,12 +258,16 @@ def test_a_year_is_annualised_from_365_days_on():
 
 
 def test_volatility_is_the_yearly_deviation_of_logarithms_over_invested_weekdays():
-    history = one_instrument([100, 110, 99, 99, 108.9, 108.9, 108.9, 98.01], [(0, Kind.BUY, 1, 100)])
+    history = one_instrument(
+        [100, 110, 99, 99, 108.9, 108.9, 108.9, 98.01], [(0, Kind.BUY, 1, 100)]
+    )
     numbers = period(history)  # Monday to Monday: Saturday and Sunday do not count
     logs = [0, math.log(1.1), math.log(0.9), 0, math.log(1.1), math.log(0.9)]
     mean = sum(logs) / 6
     expected = math.sqrt(sum((one - mean) ** 2 for one in logs) / 5 * 252)
-    assert returns.volatility(numbers, returns.daily_returns(numbers), MONDAY - 1) == pytest.approx(expected, rel=1e-12)
+    assert returns.volatility(numbers, returns.daily_returns(numbers), MONDAY - 1) == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,12 +306,17 @@ DAYS = 30
 @settings(max_examples=100, deadline=None)
 @given(histories(instruments=1, days=DAYS), st.integers(FIRST_DAY + 1, FIRST_DAY + DAYS - 1))
 def test_a_sale_at_the_close_and_a_buy_at_the_previous_close_leave_the_return_alone(history, day):
-    """In a portfolio of one instrument, on a day without other trades: flows in at the start, out at the end."""
+    """In a portfolio of one instrument, on a day without other trades: flows in at the start, out
+    at the end.
+    """
     history = replace(
         history,
         closes=[{on: close or D(10) for on, close in history.closes[0].items()}],
         rates=[{on: rate or D(2) for on, rate in rates.items()} for rates in history.rates],
-        trades=[Trade(0, FIRST_DAY, Kind.BUY, D(1), D(9)), *(one for one in history.trades if one.day < day)],
+        trades=[
+            Trade(0, FIRST_DAY, Kind.BUY, D(1), D(9)),
+            *(one for one in history.trades if one.day < day),
+        ],
         known_from=FIRST_DAY,
     )
     held = oracle.Ledger()
@@ -282,8 +324,12 @@ def test_a_sale_at_the_close_and_a_buy_at_the_previous_close_leave_the_return_al
         held.apply(trade)
     assume(held.quantity)
     before = returns.daily_returns(daily(*arrays(history, FIRST_DAY, day)))
-    sale = Trade(0, day, Kind.SELL, held.quantity / 4, history.close(0, day), D(0), history.rate(0, day))
-    purchase = Trade(0, day, Kind.BUY, D("7.5"), history.close(0, day - 1), D(0), history.rate(0, day - 1))
+    sale = Trade(
+        0, day, Kind.SELL, held.quantity / 4, history.close(0, day), D(0), history.rate(0, day)
+    )
+    purchase = Trade(
+        0, day, Kind.BUY, D("7.5"), history.close(0, day - 1), D(0), history.rate(0, day - 1)
+    )
     for trade in (sale, purchase):
         changed = replace(history, trades=[*history.trades, trade])
         after = returns.daily_returns(daily(*arrays(changed, FIRST_DAY, day)))

@@ -1,4 +1,6 @@
-"""Splits that the source knows: booked once, giving way to the user's own, remembered when deleted."""
+"""Splits that the source knows: booked once, giving way to the user's own, remembered when
+deleted.
+"""
 
 from datetime import date
 from decimal import Decimal as D
@@ -39,7 +41,11 @@ def test_a_split_of_the_source_is_booked_once_however_often_it_is_reported(portf
     services.book_splits(stock=stock)
     assert splits() == [(SPLIT_DAY, SPLIT_DAY, 4, "market_data")]
     holding = Holding.objects.get()
-    assert (holding.current_quantity, holding.average_cost_per_share, holding.cost_basis) == (40, 25, 1000)
+    assert (holding.current_quantity, holding.average_cost_per_share, holding.cost_basis) == (
+        40,
+        25,
+        1000,
+    )
 
 
 def test_a_holding_that_was_sold_before_the_split_is_untouched(portfolio, stock):
@@ -58,7 +64,9 @@ def test_a_purchase_that_is_entered_later_for_before_the_split_gets_it(portfolio
     assert Holding.objects.get().current_quantity == 14
 
 
-def test_the_users_own_split_takes_effect_on_the_sources_day_and_replaces_the_booked_one(portfolio, stock):
+def test_the_users_own_split_takes_effect_on_the_sources_day_and_replaces_the_booked_one(
+    portfolio, stock
+):
     trade(portfolio, stock, "buy", "10", "100")
     learn(stock)
     trade(portfolio, stock, "split", "4", on=date(2024, 6, 13))
@@ -78,7 +86,9 @@ THIRD = D(repr(1 / 3))
 
 
 @pytest.mark.parametrize("written", ["0.333333333333333", "0.3333333", "0.333"])
-def test_a_third_is_the_same_split_however_many_of_its_digits_the_broker_writes(portfolio, stock, written):
+def test_a_third_is_the_same_split_however_many_of_its_digits_the_broker_writes(
+    portfolio, stock, written
+):
     trade(portfolio, stock, "buy", "30", "100")
     learn(stock, (SPLIT_DAY, THIRD))
     assert Holding.objects.get().current_quantity == 10
@@ -86,7 +96,9 @@ def test_a_third_is_the_same_split_however_many_of_its_digits_the_broker_writes(
     assert splits() == [(date(2024, 6, 11), SPLIT_DAY, D(written), "manual")]
 
 
-def test_after_a_reverse_split_of_three_for_one_all_shares_can_be_sold_and_the_holding_closes(portfolio, stock):
+def test_after_a_reverse_split_of_three_for_one_all_shares_can_be_sold_and_the_holding_closes(
+    portfolio, stock
+):
     trade(portfolio, stock, "buy", "30", "100")
     learn(stock, (SPLIT_DAY, THIRD))
     assert splits() == [(SPLIT_DAY, SPLIT_DAY, D("0.333333333333333"), "market_data")]
@@ -95,7 +107,9 @@ def test_after_a_reverse_split_of_three_for_one_all_shares_can_be_sold_and_the_h
     assert (holding.current_quantity, holding.cost_basis, holding.realised_gain) == (0, 0, 100)
 
 
-def test_ratios_that_were_stored_with_more_digits_are_rounded_by_the_migrations(portfolio, stock, monkeypatch):
+def test_ratios_that_were_stored_with_more_digits_are_rounded_by_the_migrations(
+    portfolio, stock, monkeypatch
+):
     trade(portfolio, stock, "buy", "30", "100")
     monkeypatch.setattr("marketdata.services.prices.stored", lambda ratio: ratio)
     learn(stock, (SPLIT_DAY, THIRD))
@@ -118,7 +132,9 @@ def test_a_ratio_that_is_one_at_fifteen_digits_is_no_split(portfolio, stock):
 
 
 @pytest.mark.parametrize(("ratio", "day"), [("4", date(2024, 6, 18)), ("3", SPLIT_DAY)])
-def test_a_split_of_another_ratio_or_more_than_a_week_away_is_another_split(portfolio, stock, ratio, day):
+def test_a_split_of_another_ratio_or_more_than_a_week_away_is_another_split(
+    portfolio, stock, ratio, day
+):
     trade(portfolio, stock, "buy", "10", "100")
     trade(portfolio, stock, "split", ratio, on=day)
     learn(stock)
@@ -151,16 +167,22 @@ def test_a_booked_split_with_nothing_left_to_split_goes(portfolio, stock):
     assert Holding.objects.get().current_quantity == 0
 
 
-def test_a_split_that_would_make_a_later_sale_impossible_is_not_booked_and_the_holding_is_named(api, portfolio, stock):
+def test_a_split_that_would_make_a_later_sale_impossible_is_not_booked_and_the_holding_is_named(
+    api, portfolio, stock
+):
     trade(portfolio, stock, "buy", "10", "100")
     trade(portfolio, stock, "sell", "5", "100", on=date(2024, 7, 1))
     learn(stock, (SPLIT_DAY, D("0.1")))
     assert splits() == []
     assert Holding.objects.get().current_quantity == 5
-    assert api.get(f"/api/v1/portfolios/{portfolio.pk}").json()["summary"]["missing"] == [stock.ticker]
+    assert api.get(f"/api/v1/portfolios/{portfolio.pk}").json()["summary"]["missing"] == [
+        stock.ticker
+    ]
 
 
-def test_a_split_of_the_users_keeps_its_day_where_a_sale_before_the_sources_day_needs_it(portfolio, stock):
+def test_a_split_of_the_users_keeps_its_day_where_a_sale_before_the_sources_day_needs_it(
+    portfolio, stock
+):
     trade(portfolio, stock, "buy", "10", "100")
     trade(portfolio, stock, "split", "4", on=date(2024, 6, 7))
     trade(portfolio, stock, "sell", "20", "26", on=date(2024, 6, 7))
@@ -169,7 +191,9 @@ def test_a_split_of_the_users_keeps_its_day_where_a_sale_before_the_sources_day_
     assert Holding.objects.get().current_quantity == 20
 
 
-def test_a_split_of_the_users_keeps_its_day_where_a_sale_after_the_sources_day_was_of_old_shares(portfolio, stock):
+def test_a_split_of_the_users_keeps_its_day_where_a_sale_after_the_sources_day_was_of_old_shares(
+    portfolio, stock
+):
     trade(portfolio, stock, "buy", "40", "100")
     trade(portfolio, stock, "split", "0.1", on=date(2024, 6, 13))
     sold = trade(portfolio, stock, "sell", "20", "100", on=date(2024, 6, 11))
@@ -212,7 +236,9 @@ def test_a_holding_that_cannot_take_a_split_keeps_no_other_from_it(portfolio, st
     assert StockSplit.objects.get().date == SPLIT_DAY
 
 
-def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_price_in_new_shares(api, portfolio):
+def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_price_in_new_shares(
+    api, portfolio
+):
     fund = StockMetadata.objects.create(
         ticker="MYFUND", currency="NOK", source=StockMetadata.MANUAL, owner=portfolio.user
     )
@@ -222,7 +248,10 @@ def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_pric
 
     def named():
         summary = api.get(address).json()["summary"]
-        assert api.get(f"{address}/performance?start=2024-01-02").json()["missing"] == summary["missing"]
+        assert (
+            api.get(f"{address}/performance?start=2024-01-02").json()["missing"]
+            == summary["missing"]
+        )
         return summary["missing"], summary["market_value"]
 
     assert named() == ([], 1000)
@@ -233,5 +262,8 @@ def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_pric
     api.delete(f"/api/v1/transactions/{row}")
     assert named() == ([], 1000)
     api.post("/api/v1/transactions", split)
-    assert api.post("/api/v1/stocks/MYFUND/prices", {"date": "2024-03-04", "close": 25}).status_code == 201
+    assert (
+        api.post("/api/v1/stocks/MYFUND/prices", {"date": "2024-03-04", "close": 25}).status_code
+        == 201
+    )
     assert named() == ([], 1000)

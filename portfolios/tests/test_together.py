@@ -15,7 +15,10 @@ pytestmark = pytest.mark.django_db
 
 def test_two_edits_of_different_fields_both_last(portfolio, stock):
     row = trade(portfolio, stock, "buy", "10", "100")
-    one, other = (Transaction.objects.select_related("holding__stock", "portfolio").get(pk=row.pk) for _ in range(2))
+    one, other = (
+        Transaction.objects.select_related("holding__stock", "portfolio").get(pk=row.pk)
+        for _ in range(2)
+    )
     services.update_transaction(row=one, note="first")
     services.update_transaction(row=other, commission=5)
     row.refresh_from_db()
@@ -45,10 +48,15 @@ def test_what_was_deleted_meanwhile_is_not_found(api, portfolio, stock, monkeypa
 
 def test_a_refused_sale_of_something_new_leaves_nothing_of_the_users(api, portfolio, yahoo):
     body = {"portfolio_id": str(portfolio.pk), "ticker": "CABIN", "currency": "NOK", "type": "sell"}
-    response = api.post("/api/v1/transactions", {**body, "date": "2024-05-02", "quantity": 1, "price": 1})
+    response = api.post(
+        "/api/v1/transactions", {**body, "date": "2024-05-02", "quantity": 1, "price": 1}
+    )
     assert response.status_code == 422
     assert not portfolio.user.instruments.exists()
-    bought = api.post("/api/v1/transactions", {**body, "type": "buy", "date": "2024-05-02", "quantity": 1, "price": 1})
+    bought = api.post(
+        "/api/v1/transactions",
+        {**body, "type": "buy", "date": "2024-05-02", "quantity": 1, "price": 1},
+    )
     assert bought.status_code == 201
     assert portfolio.user.instruments.get().ticker == "CABIN"
 
@@ -63,7 +71,12 @@ def test_a_new_portfolio_is_last_also_after_others_went(user):
 
 @pytest.mark.parametrize("tiny", ["1e-1000000000", "1e-21", "0.000000000000000000001"])
 def test_a_number_too_close_to_zero_is_refused_and_not_rounded(api, portfolio, stock, tiny):
-    body = {"portfolio_id": str(portfolio.pk), "ticker": stock.ticker, "type": "buy", "date": "2024-05-02"}
+    body = {
+        "portfolio_id": str(portfolio.pk),
+        "ticker": stock.ticker,
+        "type": "buy",
+        "date": "2024-05-02",
+    }
     response = api.post("/api/v1/transactions", {**body, "quantity": tiny, "price": 1})
     assert response.status_code == 422
     assert response.json()["errors"][0]["code"] == "too_precise"
@@ -86,14 +99,22 @@ NO_CURSORS = [
 ]
 
 
-@pytest.mark.parametrize("cursor", ["x", *(b64encode(text.encode()).decode() for text in NO_CURSORS)])
+@pytest.mark.parametrize(
+    "cursor", ["x", *(b64encode(text.encode()).decode() for text in NO_CURSORS)]
+)
 def test_a_cursor_made_by_hand_is_400(api, cursor):
     assert api.get("/api/v1/transactions", {"cursor": cursor}).status_code == 400
 
 
 @pytest.mark.parametrize("day", ["20240301", "2024-W09-5", "01.03.2024", "2024-3-1"])
 def test_a_date_is_year_month_day_and_nothing_else(api, portfolio, stock, day):
-    body = {"portfolio_id": str(portfolio.pk), "ticker": stock.ticker, "type": "buy", "quantity": 1, "price": 1}
+    body = {
+        "portfolio_id": str(portfolio.pk),
+        "ticker": stock.ticker,
+        "type": "buy",
+        "quantity": 1,
+        "price": 1,
+    }
     assert api.post("/api/v1/transactions", {**body, "date": day}).status_code == 422
     if day != "2024-3-1":
         assert api.get(f"/api/v1/transactions?start={day}").status_code == 400
@@ -111,7 +132,9 @@ def test_the_day_change_of_a_portfolio_is_against_all_that_is_priced(api, portfo
     assert (summary["day_change"], summary["day_change_pct"]) == (10, 0.05)
 
 
-def test_a_holding_in_the_portfolios_own_currency_has_no_currency_effect(api, portfolio, make_stock):
+def test_a_holding_in_the_portfolios_own_currency_has_no_currency_effect(
+    api, portfolio, make_stock
+):
     stock = make_stock(price="101.37")
     trade(portfolio, stock, "buy", "7", "33.33", commission="1.01", on=date(2024, 1, 2))
     trade(portfolio, stock, "sell", "3", "40", on=date(2024, 1, 3))

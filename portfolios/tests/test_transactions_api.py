@@ -40,7 +40,11 @@ def buy(portfolio, **changes):
 
 def state():
     return (
-        list(Transaction.objects.order_by("pk").values_list("pk", "date", "quantity", "price", "realised_gain")),
+        list(
+            Transaction.objects.order_by("pk").values_list(
+                "pk", "date", "quantity", "price", "realised_gain"
+            )
+        ),
         list(Holding.objects.order_by("pk").values_list("pk", "current_quantity", "cost_basis")),
     )
 
@@ -59,10 +63,13 @@ def test_a_buy_makes_its_holding_and_answers_with_exact_digits(api, portfolio, s
 
 
 def test_numbers_come_back_with_the_digits_they_came_with(api, portfolio, stock):
-    text = b'{"portfolio_id":"%s","ticker":"FJORD.DEMO","type":"buy","date":"2024-05-02","quantity":0.1,' % (
-        str(portfolio.pk).encode()
+    text = (
+        b'{"portfolio_id":"%s","ticker":"FJORD.DEMO","type":"buy","date":"2024-05-02","quantity":0.1,'
+        % (str(portfolio.pk).encode())
     )
-    response = api.generic("POST", URL, text + b'"price":1234567.12345678}', content_type="application/json")
+    response = api.generic(
+        "POST", URL, text + b'"price":1234567.12345678}', content_type="application/json"
+    )
     assert response.status_code == 201
     assert b'"quantity":0.1,' in response.content
     assert b'"price":1234567.12345678,' in response.content
@@ -73,16 +80,26 @@ def test_the_rate_is_one_in_the_same_currency_else_the_days(api, portfolio, make
     rate("USD", "NOK", "10.5", date(2024, 5, 1))
     body = api.post(URL, buy(portfolio, ticker="acme.usd.demo")).json(parse_float=D)
     assert (body["exchange_rate"], body["currency"]) == (D("10.5"), "USD")
-    given = api.post(URL, buy(portfolio, ticker="ACME.USD.DEMO", exchange_rate="10.75")).json(parse_float=D)
+    given = api.post(URL, buy(portfolio, ticker="ACME.USD.DEMO", exchange_rate="10.75")).json(
+        parse_float=D
+    )
     assert given["exchange_rate"] == D("10.75")
 
 
 def test_types_without_a_price_need_none(api, portfolio, stock):
     api.post(URL, buy(portfolio))
-    split = api.post(URL, buy(portfolio, type="split", quantity=4, price=None, commission=None, date="2024-06-01"))
+    split = api.post(
+        URL,
+        buy(portfolio, type="split", quantity=4, price=None, commission=None, date="2024-06-01"),
+    )
     assert split.status_code == 201
-    assert (split.json()["amount"], split.json()["average_cost_per_share_at_transaction"]) == (0, 25.8)
-    out = api.post(URL, buy(portfolio, type="transfer_out", quantity=40, price=None, date="2024-06-02"))
+    assert (split.json()["amount"], split.json()["average_cost_per_share_at_transaction"]) == (
+        0,
+        25.8,
+    )
+    out = api.post(
+        URL, buy(portfolio, type="transfer_out", quantity=40, price=None, date="2024-06-02")
+    )
     assert out.status_code == 201
     assert out.json()["exchange_rate"] is None
 
@@ -111,13 +128,18 @@ def test_types_without_a_price_need_none(api, portfolio, stock):
         ({"ticker": None}, ("required", "ticker")),
         ({"note": "x" * 501}, ("max_length", "note")),
         ({"note": "\u0000"}, ("null_characters_not_allowed", "note")),
-        ({"portfolio_id": "00000000-0000-0000-0000-000000000000"}, ("unknown_portfolio", "portfolio_id")),
+        (
+            {"portfolio_id": "00000000-0000-0000-0000-000000000000"},
+            ("unknown_portfolio", "portfolio_id"),
+        ),
         ({"holding_id": "00000000-0000-0000-0000-000000000000"}, ("unknown_holding", "holding_id")),
         ({"type": "sell"}, ("insufficient_quantity", "quantity")),
         ({"type": "split", "quantity": 1}, ("invalid", "quantity")),
     ],
 )
-def test_what_does_not_hold_is_refused_and_nothing_is_written(api, portfolio, stock, changes, expected):
+def test_what_does_not_hold_is_refused_and_nothing_is_written(
+    api, portfolio, stock, changes, expected
+):
     response = api.post(URL, buy(portfolio, **changes))
     assert response.status_code == 422
     assert expected in codes(response)
@@ -165,7 +187,9 @@ def test_put_on_another_day_looks_the_rate_up_again_unless_it_says_one(api, port
     make_stock("ACME.USD.DEMO", "USD")
     for day, value in ((date(2024, 5, 2), "10.5"), (date(2023, 5, 2), "9.5")):
         rate("USD", "NOK", value, on=day)
-    made = api.post(URL, buy(portfolio, ticker="ACME.USD.DEMO", date="2024-05-02", exchange_rate="10.75")).json()
+    made = api.post(
+        URL, buy(portfolio, ticker="ACME.USD.DEMO", date="2024-05-02", exchange_rate="10.75")
+    ).json()
 
     def put(**fields):
         body = {"type": "buy", "date": "2024-05-02", "quantity": 4, "price": 100} | fields
@@ -183,7 +207,9 @@ def test_selling_more_than_held_is_refused_and_writes_nothing(api, portfolio, st
     before = state()
     response = api.post(URL, buy(portfolio, type="sell", quantity=10, date="2024-05-03"))
     assert response.status_code == 422
-    assert response.json()["errors"][0]["detail"] == "FJORD.DEMO: 10 requested, 4 held on 2024-05-03."
+    assert (
+        response.json()["errors"][0]["detail"] == "FJORD.DEMO: 10 requested, 4 held on 2024-05-03."
+    )
     assert state() == before
 
 
@@ -198,7 +224,9 @@ def test_an_earlier_sale_that_a_later_one_cannot_bear_names_the_later(api, portf
     assert state() == before
 
 
-def test_editing_an_earlier_buy_below_what_was_sold_is_422_and_deleting_it_409(api, portfolio, stock):
+def test_editing_an_earlier_buy_below_what_was_sold_is_422_and_deleting_it_409(
+    api, portfolio, stock
+):
     first = trade(portfolio, stock, "buy", "4", "100", on=date(2024, 1, 2))
     trade(portfolio, stock, "sell", "4", "120", on=date(2024, 6, 3))
     before = state()
@@ -248,7 +276,9 @@ def test_deleting_replays_the_holding(api, portfolio, stock):
     assert (holding.current_quantity, holding.average_cost_per_share) == (10, 100)
 
 
-def test_put_needs_the_whole_and_a_transaction_stays_in_its_holding(api, user, portfolio, stock, make_stock):
+def test_put_needs_the_whole_and_a_transaction_stays_in_its_holding(
+    api, user, portfolio, stock, make_stock
+):
     row = trade(portfolio, stock, "buy", "10", "100")
     url = f"{URL}/{row.pk}"
     assert codes(api.put(url, {"quantity": 1}))[0][0] == "required"
@@ -266,7 +296,10 @@ def test_a_repeated_external_id_is_a_conflict(api, portfolio, stock):
     assert api.post(URL, buy(portfolio, external_id="N-1")).status_code == 201
     before = state()
     response = api.post(URL, buy(portfolio, external_id="N-1", quantity=3))
-    assert (response.status_code, codes(response)) == (409, [("duplicate_external_id", "external_id")])
+    assert (response.status_code, codes(response)) == (
+        409,
+        [("duplicate_external_id", "external_id")],
+    )
     assert state() == before
     assert api.post(URL, buy(portfolio, external_id="")).status_code == 201
     assert api.post(URL, buy(portfolio, external_id=None)).status_code == 201
@@ -274,7 +307,9 @@ def test_a_repeated_external_id_is_a_conflict(api, portfolio, stock):
 
 def entered(portfolio, days, *, sequence=1):
     """Rows of the portfolio on these days of January, in this order of entry."""
-    holding, _ = Holding.objects.get_or_create(portfolio=portfolio, stock=StockMetadata.objects.get())
+    holding, _ = Holding.objects.get_or_create(
+        portfolio=portfolio, stock=StockMetadata.objects.get()
+    )
     rows = [
         Transaction(
             holding=holding,
@@ -304,7 +339,9 @@ def pages(api, link, url, between=lambda: None):
     return found, page
 
 
-def test_pages_follow_each_other_newest_first_and_back_where_one_day_has_them_all(api, portfolio, stock):
+def test_pages_follow_each_other_newest_first_and_back_where_one_day_has_them_all(
+    api, portfolio, stock
+):
     rows = entered(portfolio, [2] * 250)
     there, last = pages(api, "next", URL)
     assert there == [rows[249:149:-1], rows[149:49:-1], rows[49::-1]]
@@ -317,8 +354,12 @@ def test_pages_follow_each_other_newest_first_and_back_where_one_day_has_them_al
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(3))
-def test_every_row_is_shown_once_either_way_also_while_rows_are_entered(api, user, portfolio, stock, monkeypatch, seed):
-    """Two portfolios, whose rows share days and numbers in the order of entry, and a row more after each page."""
+def test_every_row_is_shown_once_either_way_also_while_rows_are_entered(
+    api, user, portfolio, stock, monkeypatch, seed
+):
+    """Two portfolios, whose rows share days and numbers in the order of entry, and a row more after
+    each page.
+    """
     chance = Random(seed)
     monkeypatch.setattr(NewestFirst, "page_size", chance.randint(1, 4))
     other = services.create_portfolio(user=user, name="Other", currency="NOK")
@@ -364,7 +405,9 @@ def test_what_a_row_has_to_fulfil_is_one_question_until_it_fails(portfolio, stoc
     row = trade(portfolio, stock, "buy", "10", "100")
     with CaptureQueriesContext(connection) as asked:
         row.validate_constraints()
-    assert len([one for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]]) == 2  # and its place in order
+    assert (
+        len([one for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]]) == 2
+    )  # and its place in order
     row.quantity, row.source = D(-1), "nowhere"
     with pytest.raises(ValidationError) as refused:
         row.validate_constraints()
@@ -384,7 +427,11 @@ def test_the_list_is_filtered(api, portfolio, stock, make_stock):
     assert found("start=2024-02-02&end=2024-02-28") == [("2024-02-02", "sell")]
     assert len(found(f"portfolio_id={portfolio.pk}")) == 3
     assert found("portfolio_id=00000000-0000-0000-0000-000000000000") == []
-    for query, name in [("start=yesterday", "start"), ("type=gift", "type"), ("holding_id=1", "holding_id")]:
+    for query, name in [
+        ("start=yesterday", "start"),
+        ("type=gift", "type"),
+        ("holding_id=1", "holding_id"),
+    ]:
         response = api.get(f"{URL}?{query}")
         assert (response.status_code, codes(response)[0][1]) == (400, name)
     backwards = api.get(f"{URL}?start=2024-02-02&end=2024-01-01")
@@ -405,8 +452,12 @@ def test_the_answer_has_the_fields_that_the_schema_names(api, portfolio, stock):
     from portfolios.api import serializers
 
     row = trade(portfolio, stock, "buy", "5", "1")
-    assert list(api.get(f"{URL}/{row.pk}").json()) == list(serializers.TransactionSerializer().fields)
-    assert list(api.get(f"/api/v1/holdings/{row.holding_id}").json()) == list(serializers.HoldingSerializer().fields)
+    assert list(api.get(f"{URL}/{row.pk}").json()) == list(
+        serializers.TransactionSerializer().fields
+    )
+    assert list(api.get(f"/api/v1/holdings/{row.holding_id}").json()) == list(
+        serializers.HoldingSerializer().fields
+    )
     shown = api.get(f"/api/v1/portfolios/{portfolio.pk}").json()
     assert list(shown) == list(serializers.PortfolioSerializer().fields)
     assert list(shown["summary"]) == list(serializers.SummarySerializer().fields)

@@ -19,7 +19,13 @@ def rate(*flows):
 
 def test_the_spreadsheet_example_gives_the_documented_rate():
     # The example in the documentation of Excel's XIRR function: 37.336 %.
-    dates = [date(2008, 1, 1), date(2008, 3, 1), date(2008, 10, 30), date(2009, 2, 15), date(2009, 4, 1)]
+    dates = [
+        date(2008, 1, 1),
+        date(2008, 3, 1),
+        date(2008, 10, 30),
+        date(2009, 2, 15),
+        date(2009, 4, 1),
+    ]
     amounts = [-10000, 2750, 4250, 3250, 2750]
     found = rate(*[(day.toordinal(), amount) for day, amount in zip(dates, amounts, strict=True)])
     assert found.annual == pytest.approx(0.373362535, abs=1e-8)  # it iterates to 1e-8
@@ -94,7 +100,9 @@ amounts = st.integers(-100_000, 100_000).map(lambda cents: cents / 100)
 
 
 def balance(days, paid, growth):
-    """What is left over at a growth of e^growth over the whole span, as a share of all that went in and out."""
+    """What is left over at a growth of e^growth over the whole span, as a share of all that went in
+    and out.
+    """
     left = (days[-1] - np.array(days)) / max(1, days[-1] - days[0])
     grown = np.array(paid) * np.exp(np.outer(np.atleast_1d(growth), left))
     return grown.sum(axis=1) / np.maximum(np.abs(grown).sum(axis=1), 1e-300)
@@ -116,7 +124,9 @@ def test_whatever_the_flows_a_rate_found_balances_them_and_none_is_nearer(flows)
     growth = np.log1p(found.period)
     assert abs(balance(days, paid, growth)[0]) < 1e-9
     distance = np.expm1(min(700, abs(growth) / years)) if growth > 0 else -np.expm1(growth / years)
-    nearer = np.linspace(np.log1p(-min(distance, 0.999)) * years, np.log1p(distance) * years, 200)[1:-1]
+    nearer = np.linspace(np.log1p(-min(distance, 0.999)) * years, np.log1p(distance) * years, 200)[
+        1:-1
+    ]
     left_over = balance(days, paid, nearer)
     assert len(set(np.sign(left_over[np.abs(left_over) > 1e-9]))) <= 1
 

@@ -1,4 +1,6 @@
-"""A real browser for the pages: Debian's Chromium through Playwright, against Django's live server."""
+"""A real browser for the pages: Debian's Chromium through Playwright, against Django's live
+server.
+"""
 
 import os
 import sqlite3
@@ -16,8 +18,11 @@ from django.test import Client
 from playwright.sync_api import expect, sync_playwright
 
 # The shell without a window takes half the processor time; either is Chromium.
-CHROMIUM = next(filter(Path.exists, (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))), None)
-# Playwright's synchronous API keeps an event loop in this thread, in which Django would refuse to ask its database.
+CHROMIUM = next(
+    filter(Path.exists, (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))), None
+)
+# Playwright's synchronous API keeps an event loop in this thread, in which Django would refuse to
+# ask its database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 SIZES = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 375, "height": 740}}
 
@@ -36,7 +41,9 @@ def browser():
 
 
 class Visitor:
-    """A page with what went wrong on it: errors in the console (also breaches of the policy), other hosts asked."""
+    """A page with what went wrong on it: errors in the console (also breaches of the policy), other
+    hosts asked.
+    """
 
     def __init__(self, page, origin):
         self.page, self.origin = page, origin
@@ -52,7 +59,10 @@ class Visitor:
 
     def _request(self, request):
         address = urlsplit(request.url)
-        if address.scheme not in ("data", "blob") and f"{address.scheme}://{address.netloc}" != self.origin:
+        if (
+            address.scheme not in ("data", "blob")
+            and f"{address.scheme}://{address.netloc}" != self.origin
+        ):
             self.problems.append(f"another host: {request.url}")
         if address.path.startswith("/api/"):
             self.calls.append(request.url.removeprefix(self.origin))
@@ -70,7 +80,9 @@ class Visitor:
         client = Client()
         client.force_login(user)
         name = settings.SESSION_COOKIE_NAME
-        self.page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.origin}])
+        self.page.context.add_cookies(
+            [{"name": name, "value": client.cookies[name].value, "url": self.origin}]
+        )
 
     def open(self, path):
         self.page.goto(self.origin + path)
@@ -84,12 +96,16 @@ class Visitor:
 
     def api(self, path):
         """What the API answers, asked by the page itself."""
-        return self.page.evaluate("path => fetch('/api/v1' + path).then(answer => answer.json())", path)
+        return self.page.evaluate(
+            "path => fetch('/api/v1' + path).then(answer => answer.json())", path
+        )
 
 
 @pytest.fixture
 def requests_under_way():
-    """The thread of each request that the server is answering; one that ended met a client who had left."""
+    """The thread of each request that the server is answering; one that ended met a client who had
+    left.
+    """
     under_way = []
 
     def started(**kwargs):
@@ -107,14 +123,17 @@ def requests_under_way():
 
 @pytest.fixture
 def visit(browser, live_server, requests_under_way):
-    """Opens a browser of its own: visit(size, theme, locale). Nothing may have gone wrong in it at the end.
+    """Opens a browser of its own: visit(size, theme, locale). Nothing may have gone wrong in it at
+    the end.
 
     `origin` is the site to look at, if not the test's own process.
     """
     opened = []
 
     def visit(size="wide", theme="light", locale="en-GB", origin=live_server.url):
-        context = browser.new_context(viewport=SIZES[size], color_scheme=theme, locale=locale, timezone_id="UTC")
+        context = browser.new_context(
+            viewport=SIZES[size], color_scheme=theme, locale=locale, timezone_id="UTC"
+        )
         context.set_default_timeout(15_000)
         visitor = Visitor(context.new_page(), origin)
         opened.append((context, visitor))
@@ -125,9 +144,12 @@ def visit(browser, live_server, requests_under_way):
     for context, visitor in opened:
         visitor.page.goto("about:blank")
         context.close()
-    # A request that its page has left goes on in the server: emptying the database meanwhile ends in a deadlock.
+    # A request that its page has left goes on in the server: emptying the database meanwhile ends
+    # in a deadlock.
     until = time.monotonic() + 60  # SQLite itself may wait for 30
-    while (answering := [one for one in requests_under_way if one.is_alive()]) and time.monotonic() < until:
+    while (
+        answering := [one for one in requests_under_way if one.is_alive()]
+    ) and time.monotonic() < until:
         time.sleep(0.02)
     assert answering == []
     assert problems == []

@@ -1,4 +1,6 @@
-"""What the dialog of an import asks where a file leaves something open, and how it tells of a long one."""
+"""What the dialog of an import asks where a file leaves something open, and how it tells of a long
+one.
+"""
 
 import re
 
@@ -39,14 +41,23 @@ def refusals(visitor):
 
 def test_a_file_of_no_known_format_is_read_by_saying_which_column_is_which(visitor):
     page = visitor.page
-    choose(page, "own.csv", "Tag;Art;Papier;Stück;Kurs\n04.03.2024;buy;FJORD.DEMO;10;100,50\n".encode())
+    choose(
+        page, "own.csv", "Tag;Art;Papier;Stück;Kurs\n04.03.2024;buy;FJORD.DEMO;10;100,50\n".encode()
+    )
     page.get_by_role("heading", name="Which column is which?").wait_for()
     assert refusals(visitor) == 1
     page.get_by_label("Date *").select_option("Tag")
-    assert "04.03.2024" in page.locator("dialog .field", has=page.get_by_label("Date *")).inner_text()
+    assert (
+        "04.03.2024" in page.locator("dialog .field", has=page.get_by_label("Date *")).inner_text()
+    )
     page.get_by_role("button", name="Read it so").click()
     expect(page.get_by_label("Type *")).to_have_attribute("aria-invalid", "true")
-    for ours, theirs in (("Type *", "Art"), ("Ticker *", "Papier"), ("Quantity *", "Stück"), ("Price *", "Kurs")):
+    for ours, theirs in (
+        ("Type *", "Art"),
+        ("Ticker *", "Papier"),
+        ("Quantity *", "Stück"),
+        ("Price *", "Kurs"),
+    ):
         page.get_by_label(ours).select_option(theirs)
     page.get_by_role("button", name="Read it so").click()
     page.get_by_role("button", name="Import 1 transaction", exact=True).click()
@@ -134,7 +145,9 @@ def test_a_big_file_is_followed_until_a_worker_has_done_it(visit, installation):
     bar = page.locator("dialog progress")
     expect(bar).to_have_attribute("value", "0")
     expect(bar).to_have_attribute("value", re.compile(r"^0\.\d+$"), timeout=60_000)
-    page.get_by_role("button", name="Close").click()  # it goes on, and the list of imports tells of it
+    page.get_by_role(
+        "button", name="Close"
+    ).click()  # it goes on, and the list of imports tells of it
     page.locator("#imports progress").wait_for()
     page.get_by_role("button", name="Undo: big.csv").wait_for(timeout=120_000)
     expect(page.locator("#holdings-table tbody tr")).to_have_count(20, timeout=60_000)

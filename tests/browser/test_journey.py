@@ -107,7 +107,9 @@ def test_portfolio_import_undo_and_transactions(visitor, tmp_path):
     page.get_by_label("Price").fill("1")
     page.locator("dialog").last.get_by_role("button", name="Add", exact=True).click()
     page.locator("dialog").last.locator(".field-error, .alert").first.wait_for()
-    visitor.problems = [one for one in visitor.problems if "422" not in one]  # the browser reports the refusal itself
+    visitor.problems = [
+        one for one in visitor.problems if "422" not in one
+    ]  # the browser reports the refusal itself
     page.locator("dialog").last.get_by_role("button", name="Close").click()
     page.get_by_role("button", name=re.compile("^Delete: Buy")).click()
     save(page, "Delete")
@@ -150,7 +152,9 @@ def test_pension_values_and_projection(visitor):
     save(page, "Save")
     visitor.settle()
     assert page.locator("#accounts [data-value]").get_attribute("data-value") == "250000.5"
-    expected = page.locator("#outcome dt", has_text="Expected").locator("xpath=../dd/*[@data-value]")
+    expected = page.locator("#outcome dt", has_text="Expected").locator(
+        "xpath=../dd/*[@data-value]"
+    )
     before = float(expected.get_attribute("data-value"))
     with page.expect_response(lambda answer: "monthly_contribution=" in answer.url):
         page.get_by_label("Paid in a month").focus()
@@ -181,7 +185,9 @@ def test_language_theme_and_hidden_amounts_stay(visitor):
     visitor.open("/dashboard")
     assert page.evaluate(ground) == dark
     assert page.locator("html").get_attribute("data-amounts") == "hidden"
-    assert page.evaluate("getComputedStyle(document.querySelector('.big .amount')).fontSize") == "0px"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.big .amount')).fontSize") == "0px"
+    )
     page.get_by_role("button", name="Logg ut").click()
     page.wait_for_url("**/login")
     assert page.get_by_role("heading", name="Logg inn").is_visible()
@@ -225,7 +231,11 @@ def test_settings_are_saved(visitor):
     with page.expect_response("**/users/me"):
         page.locator("#me").get_by_role("button", name="Save").click()
     me = visitor.api("/users/me")
-    assert (me["retirement_goal_amount"], me["retirement_goal_year"], me["base_currency"]) == (5_000_000, 2050, "EUR")
+    assert (me["retirement_goal_amount"], me["retirement_goal_year"], me["base_currency"]) == (
+        5_000_000,
+        2050,
+        "EUR",
+    )
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill("another good password 7")
     page.get_by_role("button", name="Change the password").click()

@@ -1,4 +1,6 @@
-"""What the pages must keep: the API's numbers, weight and speed, accessibility, and the pictures in the README."""
+"""What the pages must keep: the API's numbers, weight and speed, accessibility, and the pictures in
+the README.
+"""
 
 import logging
 import os
@@ -38,12 +40,20 @@ def numbers_in(answer):
         answer = list(answer.values())
     if isinstance(answer, list):
         return {number for one in answer for number in numbers_in(one)}
-    return {float(answer)} if isinstance(answer, (int, float)) and not isinstance(answer, bool) else set()
+    return (
+        {float(answer)}
+        if isinstance(answer, (int, float)) and not isinstance(answer, bool)
+        else set()
+    )
 
 
 def read(text, kind, language):
     """The number that a person reads, without looking at how it was made."""
-    text = re.sub(r"[▲▼\s\u00a0\u202f]|[A-Z]{3}|US\$|kr|%|\$|€", "", text).replace("−", "-").replace("+", "")
+    text = (
+        re.sub(r"[▲▼\s\u00a0\u202f]|[A-Z]{3}|US\$|kr|%|\$|€", "", text)
+        .replace("−", "-")
+        .replace("+", "")
+    )
     text = text.replace(",", ".") if language == "nb" else text.replace(",", "")
     return Decimal(text), len(text.partition(".")[2])
 
@@ -55,7 +65,10 @@ def test_every_number_on_a_page_is_the_apis_formatted(visit, demo, language, loc
     answers = []
     paths = pages_of(visitor)
     # Only kept here: what a handler of an event raises, or waits for, is lost to the test.
-    visitor.page.on("response", lambda response: answers.append(response) if "/api/v1/" in response.url else None)
+    visitor.page.on(
+        "response",
+        lambda response: answers.append(response) if "/api/v1/" in response.url else None,
+    )
     seen = 0
     for path in paths.values():
         answers.clear()
@@ -102,7 +115,12 @@ def test_the_dashboard_is_light_and_quick(visit, demo):
     visitor.open("/dashboard")
     visitor.page.wait_for_timeout(300)
     ratio = paints["/dashboard"] / paints["/login"]
-    log.info("dashboard: %.0f kB, %d calls, largest paints %s", sum(sizes) / 1000, len(visitor.calls), paints)
+    log.info(
+        "dashboard: %.0f kB, %d calls, largest paints %s",
+        sum(sizes) / 1000,
+        len(visitor.calls),
+        paints,
+    )
     assert 100_000 < sum(sizes) < 500_000
     assert 4 <= len(visitor.calls) <= 6, visitor.calls
     assert paints["/login"] > 0
@@ -202,7 +220,11 @@ def test_axe_finds_nothing_serious_on_any_page(visit, demo, make_user, size, the
             visitor.page.keyboard.press("Escape")
             visitor.page.click("#import")
             check("import dialog")
-            file = {"name": "own.csv", "mimeType": "text/csv", "buffer": b"day,what\n2024-03-04,FJORD.DEMO\n"}
+            file = {
+                "name": "own.csv",
+                "mimeType": "text/csv",
+                "buffer": b"day,what\n2024-03-04,FJORD.DEMO\n",
+            }
             visitor.page.set_input_files("#import-file", file)
             visitor.page.get_by_label("Date *").wait_for()
             check("columns of a file")
@@ -225,13 +247,16 @@ def test_no_page_is_wider_than_a_phone(visit, demo):
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 375, name
 
 
-@pytest.mark.parametrize(("path", "sign"), [("/api/docs", ".swagger-ui .opblock"), ("/api/redoc", "redoc h1")])
+@pytest.mark.parametrize(
+    ("path", "sign"), [("/api/docs", ".swagger-ui .opblock"), ("/api/redoc", "redoc h1")]
+)
 def test_the_documentation_works_under_its_policy(visit, path, sign):
     visitor = visit()
     visitor.page.goto(visitor.origin + path)
     visitor.page.locator(sign).first.wait_for()
     visitor.page.wait_for_load_state("networkidle")
-    # Redoc asks for fonts and a logo elsewhere, which the policy refuses: that is what the console says, and no more.
+    # Redoc asks for fonts and a logo elsewhere, which the policy refuses: that is what the console
+    # says, and no more.
     assert visitor.hosts <= {urlsplit(visitor.origin).netloc, ""}
     assert not [one for one in visitor.problems if one.startswith("uncaught")]
     visitor.problems.clear()
@@ -244,7 +269,10 @@ def test_the_pictures_in_the_readme_are_there_and_small():
         assert 5_000 < (Path(settings.BASE_DIR) / name).stat().st_size < 300_000, name
 
 
-@pytest.mark.skipif(os.environ.get("UPDATE_PICTURES") != "1", reason="only draws docs/img anew, with UPDATE_PICTURES=1")
+@pytest.mark.skipif(
+    os.environ.get("UPDATE_PICTURES") != "1",
+    reason="only draws docs/img anew, with UPDATE_PICTURES=1",
+)
 def test_draw_the_pictures(visit, demo):
     drawn = [
         ("wide", "light", ("dashboard", "portfolio")),

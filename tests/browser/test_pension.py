@@ -33,7 +33,9 @@ def plans(visitor, account):
     return visitor.api(f"/pension/accounts/{account.pk}/contributions")
 
 
-def test_a_contribution_plan_is_added_changed_ended_and_deleted_and_the_projection_follows(visitor, account):
+def test_a_contribution_plan_is_added_changed_ended_and_deleted_and_the_projection_follows(
+    visitor, account
+):
     page = visitor.page
     paid = page.locator("#outcome dt", has_text="Paid in").locator("xpath=../dd/*[@data-value]")
     assert float(paid.get_attribute("data-value")) == 0

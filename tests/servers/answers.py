@@ -1,7 +1,7 @@
 """What an installation answers: every GET of the schema, asked for everything that a user has.
 
-Run in a process of the installation: `python -m tests.servers.answers USERNAME NOW` writes, for each URL, its
-template, status and body.
+Run in a process of the installation: `python -m tests.servers.answers USERNAME NOW` writes, for
+each URL, its template, status and body.
 """
 
 import json
@@ -38,7 +38,14 @@ def walk(user):
     def each(template, ids, name="id", **query):
         return [get(template, template.replace(f"{{{name}}}", str(pk)), **query) for pk in ids]
 
-    for path in ("/users/me", "/currencies", "/dashboard", "/goal", "/settings/ynab", "/ynab/accounts"):
+    for path in (
+        "/users/me",
+        "/currencies",
+        "/dashboard",
+        "/goal",
+        "/settings/ynab",
+        "/ynab/accounts",
+    ):
         get(path)
     get("/pension/projection", include_portfolios="true", simulations=50, seed=7, years=3)
     get("/transactions/export.csv")
@@ -60,7 +67,9 @@ def walk(user):
     for by in BY:
         each("/portfolios/{id}/allocation", portfolios, by=by)
     holdings = [
-        one["id"] for rows in each("/portfolios/{id}/holdings", portfolios, include_closed="true") for one in rows
+        one["id"]
+        for rows in each("/portfolios/{id}/holdings", portfolios, include_closed="true")
+        for one in rows
     ]
     for path in ("", "/explain"):
         each(f"/holdings/{{id}}{path}", holdings)
@@ -68,7 +77,10 @@ def walk(user):
     get("/transactions")
     for portfolio in portfolios:
         get("/transactions", portfolio_id=portfolio, type="sell")
-    each("/transactions/{id}", [row["id"] for row in rows if row["note"] or row["source"] != "import"])
+    each(
+        "/transactions/{id}",
+        [row["id"] for row in rows if row["note"] or row["source"] != "import"],
+    )
     each("/imports/{id}", [one["id"] for one in get("/imports")])
 
     accounts = [one["id"] for one in get("/pension/accounts")]
@@ -90,7 +102,9 @@ def walk(user):
             get(template, template.replace("{from}", base).replace("{to}", target))
 
     schema = SchemaGenerator().get_schema(request=None, public=True)
-    readable = {path.removeprefix("/api/v1") for path, calls in schema["paths"].items() if "get" in calls}
+    readable = {
+        path.removeprefix("/api/v1") for path, calls in schema["paths"].items() if "get" in calls
+    }
     walked = {template for template, status, _ in found.values() if status == 200}
     # The export itself is compared file by file.
     assert readable - walked == {"/export"}, readable ^ walked

@@ -1,8 +1,10 @@
-"""Writes several times a second, in a process of an installation: `python -m tests.servers.hammer FILE`.
+"""Writes several times a second, in a process of an installation: `python -m tests.servers.hammer
+FILE`.
 
-Each database transaction moves 1 of cash from one portfolio to the other and buys a share in each, so that at every
-moment the cash is 0 in all and both hold as many shares as they have transactions. FILE has, line by line, when a
-write was done and how many seconds it took. It ends when it is killed.
+Each database transaction moves 1 of cash from one portfolio to the other and buys a share in each,
+so that at every moment the cash is 0 in all and both hold as many shares as they have transactions.
+FILE has, line by line, when a write was done and how many seconds it took. It ends when it is
+killed.
 """
 
 import sys
@@ -23,7 +25,10 @@ def main():
 
     user = User.objects.create_user(username="hammer")
     stock = marketdata.instrument_for_trade(user=user, ticker="HAMMER.DEMO", currency="NOK")
-    first, second = (services.create_portfolio(user=user, name=name, currency="NOK") for name in ("First", "Second"))
+    first, second = (
+        services.create_portfolio(user=user, name=name, currency="NOK")
+        for name in ("First", "Second")
+    )
     with open(sys.argv[1], "a", buffering=1) as log:
         for count in range(1, 1_000_000):
             began = time.time()
@@ -39,7 +44,9 @@ def main():
                         price=D(1),
                     )
             log.write(f"{time.time()} {time.time() - began}\n")
-            time.sleep(0.1)  # SQLite lets whoever waits look only now and then; and others need the processor too
+            time.sleep(
+                0.1
+            )  # SQLite lets whoever waits look only now and then; and others need the processor too
             if count % 200 == 0:  # a holding of thousands would make each write slow
                 for portfolio in (first, second):
                     services.delete_holding(holding=portfolio.holdings.get())

@@ -1,7 +1,9 @@
-"""Runs each Celery task in children that kill themselves (SIGKILL) at one statement or commit, and then to its end.
+"""Runs each Celery task in children that kill themselves (SIGKILL) at one statement or commit, and
+then to its end.
 
-A program for an installation's environment: budget, account, points, task names. Its last line is JSON: by task how
-many statements it has, how often it was killed, what the database holds after that, and what after a run undisturbed.
+A program for an installation's environment: budget, account, points, task names. Its last line is
+JSON: by task how many statements it has, how often it was killed, what the database holds after
+that, and what after a run undisturbed.
 """
 
 import hashlib
@@ -31,7 +33,12 @@ from integrations import background, ecb  # noqa: E402
 from integrations.services import Wish, read_file  # noqa: E402
 from integrations.ynab.services import choose_budget  # noqa: E402
 from marketdata import series  # noqa: E402
-from marketdata.models import HistoricalExchangeRate, HistoricalStockPrice, StockMetadata, StockQuote  # noqa: E402
+from marketdata.models import (  # noqa: E402
+    HistoricalExchangeRate,
+    HistoricalStockPrice,
+    StockMetadata,
+    StockQuote,
+)
 from pensions.models import PensionAccount, PensionValueEntry  # noqa: E402
 from portfolios import services  # noqa: E402
 from portfolios.models import Holding, Import, PendingImport, Transaction  # noqa: E402
@@ -56,7 +63,9 @@ def prepare(budget, account):
         exchange_rate=Decimal(10),
     )
     choose_budget(user=user, budget_id=budget)
-    PensionAccount.objects.create(user=user, name="Pension", currency="NOK", ynab_account_id=account)
+    PensionAccount.objects.create(
+        user=user, name="Pension", currency="NOK", ynab_account_id=account
+    )
     PensionAccount.objects.create(user=user, name="Abroad", currency="USD")
     RefreshToken.for_user(user)
     OutstandingToken.objects.update(expires_at=timezone.now() - timedelta(days=1))
@@ -176,24 +185,37 @@ def run(name, arguments, at=None):
 
 
 def facts():
-    """What has to be the same whether a task was killed or not: everything but times, versions and records of runs."""
+    """What has to be the same whether a task was killed or not: everything but times, versions and
+    records of runs.
+    """
     rows = {
         "prices": HistoricalStockPrice.objects.values_list("stock__ticker", "date", "close"),
-        "rates": HistoricalExchangeRate.objects.values_list("pair__base", "pair__target", "date", "rate"),
+        "rates": HistoricalExchangeRate.objects.values_list(
+            "pair__base", "pair__target", "date", "rate"
+        ),
         "quotes": StockQuote.objects.values_list("stock__ticker", "day", "price"),
         "holdings": Holding.objects.values_list("stock__ticker", "current_quantity", "cost_basis"),
-        "transactions": Transaction.objects.values_list("holding__stock__ticker", "date", "type", "quantity", "price"),
+        "transactions": Transaction.objects.values_list(
+            "holding__stock__ticker", "date", "type", "quantity", "price"
+        ),
         "imports": Import.objects.values_list("file_name", "state", "created"),
         "waiting": PendingImport.objects.values_list("statement__file_name"),
         "pensions": PensionValueEntry.objects.values_list("account__name", "date", "value"),
         "tokens": OutstandingToken.objects.values_list("jti"),
     }
     lines = {name: sorted(map(repr, found.order_by())) for name, found in rows.items()}
-    return {name: [len(one), hashlib.sha256("".join(one).encode()).hexdigest()[:12]] for name, one in lines.items()}
+    return {
+        name: [len(one), hashlib.sha256("".join(one).encode()).hexdigest()[:12]]
+        for name, one in lines.items()
+    }
 
 
 def faults():
-    found = [*ledger_faults(), *(fault for _, fault in series.faulty_vectors()), *(one.says for one in orphans())]
+    found = [
+        *ledger_faults(),
+        *(fault for _, fault in series.faulty_vectors()),
+        *(one.says for one in orphans()),
+    ]
     return found
 
 
@@ -207,9 +229,14 @@ def main(budget, account, points, *names):
         come_back("before")
         _, statements = run(name, arguments[name])
         undisturbed, kills, after, wrong = facts(), 0, None, []
-        # Not the very last: a run may have a few statements less than the first, which has warmed things up.
+        # Not the very last: a run may have a few statements less than the first, which has warmed
+        # things up.
         far, spread = int(0.9 * statements), int(points) - 1
-        for at in sorted({1 + max(far - 1, 0) * step // spread for step in range(int(points))} if statements else ()):
+        for at in sorted(
+            {1 + max(far - 1, 0) * step // spread for step in range(int(points))}
+            if statements
+            else ()
+        ):
             come_back("before")
             ended, _ = run(name, arguments[name], at)
             kills += not ended
@@ -217,7 +244,9 @@ def main(budget, account, points, *names):
             end_leases()
             run(name, arguments[name])
             after = facts()
-            if after != undisturbed:  # a message of a dead task is lost; what it was for is asked for by the night
+            if (
+                after != undisturbed
+            ):  # a message of a dead task is lost; what it was for is asked for by the night
                 run(NIGHTLY, ())
                 after = facts()
                 come_back("before")

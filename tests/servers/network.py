@@ -20,7 +20,9 @@ def send_yahoo_to(url: str | None) -> None:
 
 
 def close_the_network() -> None:
-    """Refuse every host but this machine's, in Python's sockets and in libcurl. Safe to call twice."""
+    """Refuse every host but this machine's, in Python's sockets and in libcurl. Safe to call
+    twice.
+    """
     if _real:
         return
     from curl_cffi import requests
@@ -32,7 +34,9 @@ def close_the_network() -> None:
         if parts.hostname in LOCAL:
             return _real["request"](self, method, url, *args, **kwargs)
         if not _target["url"] or not (parts.hostname or "").endswith("yahoo.com"):
-            raise requests.exceptions.ConnectionError(f"{parts.hostname} refused the connection (a test).")
+            raise requests.exceptions.ConnectionError(
+                f"{parts.hostname} refused the connection (a test)."
+            )
         local = _target["url"] + parts.path + (f"?{parts.query}" if parts.query else "")
         headers = {**(kwargs.pop("headers", None) or {}), "X-Yahoo-Host": parts.hostname}
         return _real["request"](self, method, local, *args, headers=headers, **kwargs)

@@ -1,4 +1,6 @@
-"""What rarely occurs, added to a user's data through the services: run in a process of the installation."""
+"""What rarely occurs, added to a user's data through the services: run in a process of the
+installation.
+"""
 
 from datetime import date, timedelta
 from decimal import Decimal as D
@@ -57,27 +59,38 @@ def fill(username, *, more_digits=False):
     trade(odd, "MYCO", "tax", "2021-06-02", "1", "3", note='\'@home\r\nnext "line",\t…')
     trade(odd, "MYCO", "sell", "2022-01-04", "234.5", "1.5", commission=D("9"), external_id="-17")
     myco = odd.holdings.get().stock
-    for day, close in ((date(2021, 1, 4), "0.000001"), (date(2022, 1, 4), "1.5"), (date(2024, 1, 4), "2.25")):
+    for day, close in (
+        (date(2021, 1, 4), "0.000001"),
+        (date(2022, 1, 4), "1.5"),
+        (date(2024, 1, 4), "2.25"),
+    ):
         marketdata.enter_price(stock=myco, day=day, close=D(close))
     trade(odd, "NOPRICE", "buy", "2023-01-03", "3", "7", currency="DKK", exchange_rate=D("1.51"))
 
     # Splits of the source: one is booked, one was deleted and stays away.
     trade(odd, "SPLITVIK.DEMO", "buy", "2020-01-07", "10", "100", exchange_rate=D("1.02"))
     trade(odd, "SPLITPEAK.USD.DEMO", "buy", "2020-01-07", "10", "100", exchange_rate=D("9.3"))
-    booked = Transaction.objects.get(portfolio=odd, holding__stock__ticker="SPLITPEAK.USD.DEMO", type="split")
+    booked = Transaction.objects.get(
+        portfolio=odd, holding__stock__ticker="SPLITPEAK.USD.DEMO", type="split"
+    )
     services.delete_transaction(row=booked)
     assert DismissedSplit.objects.count() == 1
     assert odd.holdings.get(stock__ticker="SPLITVIK.DEMO").current_quantity == 40
     trade(odd, "SPLITVIK.DEMO", "transfer_in", "2023-02-01", "5", "90", exchange_rate=D("0.98"))
     trade(odd, "SPLITVIK.DEMO", "transfer_out", "2023-02-02", "45")  # closed again
     trade(odd, "SPLITVIK.DEMO", "interest", "2023-03-01", "1", "4.25", exchange_rate=D("1"))
-    marketdata.save_price(_close(odd.holdings.get(stock__ticker="SPLITVIK.DEMO").stock, date(2023, 1, 3), "123.4"))
+    marketdata.save_price(
+        _close(odd.holdings.get(stock__ticker="SPLITVIK.DEMO").stock, date(2023, 1, 3), "123.4")
+    )
 
     # Of the source over the network.
     trade(odd, "ODDS", "buy", "2024-01-02", "2", "10.5", exchange_rate=D("10.4"))
-    services.remember_aliases(user=user, tickers={"NO0010096985": "FJORD.DEMO", "+ødd näme": "ODDS"})
+    services.remember_aliases(
+        user=user, tickers={"NO0010096985": "FJORD.DEMO", "+ødd näme": "ODDS"}
+    )
 
-    # Imports: one with rows that failed, one undone, one whose ids were adopted by a row that was there before.
+    # Imports: one with rows that failed, one undone, one whose ids were adopted by a row that was
+    # there before.
     trade(odd, "FJORD.DEMO", "buy", "2024-02-01", "1", "100", exchange_rate=D("1"))
     adopting = statement(
         odd,
@@ -87,22 +100,41 @@ def fill(username, *, more_digits=False):
     )
     assert adopting.adopted
     failed = statement(
-        odd, "half.csv", "2024-02-05,buy,FJORD.DEMO,1,-1,,,,,", "2024-02-06,buy,FJORD.DEMO,1,5,,,1,,", on_error="skip"
+        odd,
+        "half.csv",
+        "2024-02-05,buy,FJORD.DEMO,1,-1,,,,,",
+        "2024-02-06,buy,FJORD.DEMO,1,5,,,1,,",
+        on_error="skip",
     )
     assert (failed.created, failed.failed) == (1, 1)
-    undone = statement(odd, "undone.csv", "2024-03-01,buy,GONE.DEMO,1,100,,,1,,", "2024-03-02,buy,FJORD.DEMO,1,9,,,1,,")
+    undone = statement(
+        odd,
+        "undone.csv",
+        "2024-03-01,buy,GONE.DEMO,1,100,,,1,,",
+        "2024-03-02,buy,FJORD.DEMO,1,9,,,1,,",
+    )
     services.undo_import(statement=undone)
     if more_digits:
         trade(odd, "MYCO", "fee", "2024-06-02", "1", "1.23456789012345678901")
 
     account = pensions.create_account(user=user, name="@Old scheme", currency="EUR")
     for days, value in ((900, "0"), (400, "10000.01"), (3, "12345.67")):
-        pensions.record_value(account=account, on=timezone.localdate() - timedelta(days=days), value=D(value))
+        pensions.record_value(
+            account=account, on=timezone.localdate() - timedelta(days=days), value=D(value)
+        )
     pensions.create_contribution(
-        account=account, amount=D("250.5"), frequency="quarterly", start=date(2020, 1, 1), growth=D("0.015")
+        account=account,
+        amount=D("250.5"),
+        frequency="quarterly",
+        start=date(2020, 1, 1),
+        growth=D("0.015"),
     )
     pensions.create_contribution(
-        account=account, amount=D("1"), frequency="yearly", start=date(2019, 1, 1), end=date(2030, 1, 1)
+        account=account,
+        amount=D("1"),
+        frequency="yearly",
+        start=date(2019, 1, 1),
+        end=date(2030, 1, 1),
     )
     pensions.create_account(user=user, name="Without a value", currency="NOK")
 

@@ -1,4 +1,6 @@
-"""The project as real processes for a test: web, worker, commands, with a database and a place of their own."""
+"""The project as real processes for a test: web, worker, commands, with a database and a place of
+their own.
+"""
 
 import contextlib
 import json
@@ -29,7 +31,11 @@ class Installation:
     def __init__(self, place: Path, database_url: str, **environment: str) -> None:
         self.place = place
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("COV_", "PYTEST_"))
+            },
             "DJANGO_SETTINGS_MODULE": "tests.servers.settings",
             "TEST_PLACE": str(place),
             "DATABASE_URL": database_url,
@@ -47,11 +53,15 @@ class Installation:
         self._shell: subprocess.Popen[str] | None = None
         self._shell_environment: dict[str, str] = {}
 
-    def manage(self, *args: str, check: bool = True, environment: dict[str, str] | None = None) -> str:
+    def manage(
+        self, *args: str, check: bool = True, environment: dict[str, str] | None = None
+    ) -> str:
         """Run a management command to its end; what it wrote."""
         return self.python("manage.py", *args, check=check, environment=environment)
 
-    def python(self, *args: str, check: bool = True, environment: dict[str, str] | None = None) -> str:
+    def python(
+        self, *args: str, check: bool = True, environment: dict[str, str] | None = None
+    ) -> str:
         """Run a Python program to its end; what it wrote."""
         done = subprocess.run(
             [sys.executable, *args],
@@ -65,7 +75,9 @@ class Installation:
         return done.stdout
 
     def shell(self, code: str) -> str:
-        """Run a piece of Python in the project; what it printed. One process runs them all (see shell.py)."""
+        """Run a piece of Python in the project; what it printed. One process runs them all (see
+        shell.py).
+        """
         if self._shell is None or self._shell_environment != self.environment:
             self._end_shell()
             self._shell_environment = dict(self.environment)
@@ -147,7 +159,9 @@ class Installation:
     def sign_in(self, username: str = "kari") -> requests.Session:
         """A client with a token of a user, who is made."""
         account = f"{username!r}, {username + '@example.org'!r}, {PASSWORD!r}"
-        self.shell(f"from financeproj.users.models import User; User.objects.create_superuser({account})")
+        self.shell(
+            f"from financeproj.users.models import User; User.objects.create_superuser({account})"
+        )
         session = requests.Session()
         body = {"username": username, "password": PASSWORD}
         answer = session.post(f"{self.url}/api/v1/auth/login", json=body, timeout=30)
@@ -170,7 +184,9 @@ class Installation:
 
 @contextlib.contextmanager
 def database_like(template: str, place: Path) -> Iterator[str]:
-    """The URL of a new database of the engine that is tested, as `template` is: a file, or a database's name."""
+    """The URL of a new database of the engine that is tested, as `template` is: a file, or a
+    database's name.
+    """
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         shutil.copy(template, place / "db.sqlite3")
         yield f"sqlite:///{place / 'db.sqlite3'}"
@@ -194,7 +210,9 @@ def database_like(template: str, place: Path) -> Iterator[str]:
 def django_db_setup(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The test database, and a copy that nobody uses, its file or name: every installation begins as its copy."""
+    """The test database, and a copy that nobody uses, its file or name: every installation begins
+    as its copy.
+    """
     from django.db import connection, connections
 
     if connection.vendor == "sqlite":
@@ -216,13 +234,18 @@ def django_db_setup(
         connections.close_all()
         with connection._nodb_cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
-            # A thread of the last live server may still hold the test database, which is dropped next.
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            # A thread of the last live server may still hold the test database, which is dropped
+            # next.
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
 
 
 @contextlib.contextmanager
 def filled(place: Path, empty: str, code: str) -> Iterator[str]:
-    """A copy of the database `empty` in which a piece of Python was run, to begin installations with."""
+    """A copy of the database `empty` in which a piece of Python was run, to begin installations
+    with.
+    """
     with database_like(empty, place) as url:
         made = Installation(place, url)
         try:
@@ -243,7 +266,11 @@ def installation(tmp_path: Path, yahoo: Any, first_database: str) -> Iterator[In
     """An installation whose processes reach the test's Yahoo and nobody else."""
     with database_like(first_database, tmp_path) as url:
         made = Installation(
-            tmp_path, url, TEST_YAHOO_URL=yahoo.url, MARKET_DATA_TIMEOUT_SECONDS="2", WEB_CONCURRENCY="1"
+            tmp_path,
+            url,
+            TEST_YAHOO_URL=yahoo.url,
+            MARKET_DATA_TIMEOUT_SECONDS="2",
+            WEB_CONCURRENCY="1",
         )
         yield made
         made.stop()

@@ -1,4 +1,6 @@
-"""A PostgreSQL and a Redis of a test's own, on free ports, to be stopped, killed and made to hang."""
+"""A PostgreSQL and a Redis of a test's own, on free ports, to be stopped, killed and made to
+hang.
+"""
 
 import os
 import shutil
@@ -19,7 +21,9 @@ import redis
 WITHIN_SECONDS = 30
 SERVICES = os.environ.get("TEST_SERVICES") == "1"
 # What needs servers anyway is not run a second time beside the embedded stand-ins.
-with_services = pytest.mark.skipif(not SERVICES, reason="on PostgreSQL and Redis: TEST_SERVICES=1 make test")
+with_services = pytest.mark.skipif(
+    not SERVICES, reason="on PostgreSQL and Redis: TEST_SERVICES=1 make test"
+)
 
 
 def free_port() -> int:
@@ -63,7 +67,11 @@ class Server:
         with (self.place / "server.log").open("ab") as log:
             owner = self.place.stat().st_uid
             self.process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, user=owner if os.getuid() == 0 else None, cwd=self.place
+                self.command(),
+                stdout=log,
+                stderr=log,
+                user=owner if os.getuid() == 0 else None,
+                cwd=self.place,
             )
         until = time.monotonic() + WITHIN_SECONDS
         while True:
@@ -98,7 +106,17 @@ class OwnRedis(Server):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
-        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        return [
+            "redis-server",
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
 
     def client(self) -> Any:
         return redis.Redis.from_url(self.url, socket_timeout=1, retry=None)
@@ -112,7 +130,9 @@ class OwnRedis(Server):
 
 
 class OwnPostgres(Server):
-    """The cluster belongs to the user postgres where the tests run as root, which PostgreSQL refuses to."""
+    """The cluster belongs to the user postgres where the tests run as root, which PostgreSQL
+    refuses to.
+    """
 
     def __init__(self, place: Path, programs: Path) -> None:
         super().__init__(place)
@@ -120,8 +140,19 @@ class OwnPostgres(Server):
         user = "postgres" if os.getuid() == 0 else None
         if user:
             shutil.chown(place, user)
-        arguments = [str(programs / "initdb"), "-D", str(place / "data"), "-U", "postgres", "-A", "trust", "--no-sync"]
-        subprocess.run([*arguments, "-E", "UTF8"], check=True, capture_output=True, user=user, cwd=place)
+        arguments = [
+            str(programs / "initdb"),
+            "-D",
+            str(place / "data"),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--no-sync",
+        ]
+        subprocess.run(
+            [*arguments, "-E", "UTF8"], check=True, capture_output=True, user=user, cwd=place
+        )
 
     @property
     def server(self) -> str:
@@ -132,15 +163,29 @@ class OwnPostgres(Server):
         return f"{self.server}/postgres"
 
     def command(self) -> list[str]:
-        settings = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.place}"]
-        return [str(self.programs / "postgres"), "-D", str(self.place / "data"), "-p", str(self.port), *settings]
+        settings = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            f"unix_socket_directories={self.place}",
+        ]
+        return [
+            str(self.programs / "postgres"),
+            "-D",
+            str(self.place / "data"),
+            "-p",
+            str(self.port),
+            *settings,
+        ]
 
     def ask(self) -> Any:
         with psycopg.connect(self.url, connect_timeout=2) as connection:
             return connection.execute("SELECT 1").fetchone()
 
     def stop(self, how: int = signal.SIGQUIT) -> None:
-        """By default at once, without a word to the clients: what it has promised has to come back from its log."""
+        """By default at once, without a word to the clients: what it has promised has to come back
+        from its log.
+        """
         super().stop(how)
 
 
@@ -160,7 +205,9 @@ def own_postgres() -> Iterator[OwnPostgres]:
         programs = postgresql_programs()
     except FileNotFoundError as error:
         lacking(str(error))
-    with TemporaryDirectory(prefix="pg-") as place:  # pytest's folders are closed to the user postgres
+    with TemporaryDirectory(
+        prefix="pg-"
+    ) as place:  # pytest's folders are closed to the user postgres
         made = OwnPostgres(Path(place), programs)
         made.start()
         yield made

@@ -1,6 +1,8 @@
-"""Runs pieces of Python in an installation's environment: one process for all, since each would import for seconds.
+"""Runs pieces of Python in an installation's environment: one process for all, since each would
+import for seconds.
 
-A line of standard input is a piece of code in JSON; the line that answers it has what it printed and its traceback.
+A line of standard input is a piece of code in JSON; the line that answers it has what it printed
+and its traceback.
 """
 
 import contextlib

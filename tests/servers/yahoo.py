@@ -1,7 +1,8 @@
-"""A local server that plays Yahoo Finance: the chart, search, cookie and crumb paths, and its ways to fail.
+"""A local server that plays Yahoo Finance: the chart, search, cookie and crumb paths, and its ways
+to fail.
 
-It keeps closes as traded and answers as Yahoo does: closes and dividends restated by the later splits, in single
-precision, a bar's time being the opening of its day.
+It keeps closes as traded and answers as Yahoo does: closes and dividends restated by the later
+splits, in single precision, a bar's time being the opening of its day.
 """
 
 import json
@@ -40,7 +41,9 @@ def weekdays(start: date, end: date) -> Iterator[date]:
 
 @dataclass
 class Listed:
-    """An instrument as its exchange knows it. `closes` are as traded; None is a hole (a row of nulls)."""
+    """An instrument as its exchange knows it. `closes` are as traded; None is a hole (a row of
+    nulls).
+    """
 
     symbol: str
     closes: dict[date, float | None]
@@ -88,7 +91,9 @@ class FakeYahoo:
         handler = type("Handler", (_Handler,), {"yahoo": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
 
     @property
@@ -105,19 +110,32 @@ class FakeYahoo:
         closing, self._closing = self._closing, threading.Event()
         closing.set()
 
-    def list(self, symbol: str, closes: dict[date, float | None] | Iterable[float], **about: Any) -> Listed:
-        """Put an instrument on the market: closes by day, or the last ones, one a weekday, ending today."""
+    def list(
+        self, symbol: str, closes: dict[date, float | None] | Iterable[float], **about: Any
+    ) -> Listed:
+        """Put an instrument on the market: closes by day, or the last ones, one a weekday, ending
+        today.
+        """
         if not isinstance(closes, dict):
             values = list(closes)
             zone = ZoneInfo(about.get("zone", "America/New_York"))
             today = datetime.now(zone).date()
-            days = list(weekdays(today - timedelta(days=2 * len(values) + 7), today))[-len(values) :]
+            days = list(weekdays(today - timedelta(days=2 * len(values) + 7), today))[
+                -len(values) :
+            ]
             closes = dict(zip(days, values, strict=True))
         self.listed[symbol] = Listed(symbol, closes, **about)
         return self.listed[symbol]
 
-    def list_rate(self, base: str, target: str, rates: dict[date, float | None] | Iterable[float]) -> Listed:
-        about = {"currency": target, "zone": "Europe/London", "opens": clock(0), "shuts": clock(23, 59)}
+    def list_rate(
+        self, base: str, target: str, rates: dict[date, float | None] | Iterable[float]
+    ) -> Listed:
+        about = {
+            "currency": target,
+            "zone": "Europe/London",
+            "opens": clock(0),
+            "shuts": clock(23, 59),
+        }
         return self.list(f"{base}{target}=X", rates, kind="CURRENCY", **about)
 
     def asked(self, kind: str = "chart", symbol: str | None = None) -> int:
@@ -143,12 +161,20 @@ class FakeYahoo:
         if self.fault_of(symbol) == "empty":
             return 200, {"chart": {"result": [], "error": None}}
         now = datetime.now(UTC).timestamp()
-        first = float(query.get("period1", now - 86400)) if "range" not in query else now - 6 * 86400
+        first = (
+            float(query.get("period1", now - 86400)) if "range" not in query else now - 6 * 86400
+        )
         last = min(float(query.get("period2", now)), now)
-        days = [day for day in sorted(listed.closes) if first <= listed.moment(day, listed.opens).timestamp() <= last]
+        days = [
+            day
+            for day in sorted(listed.closes)
+            if first <= listed.moment(day, listed.opens).timestamp() <= last
+        ]
         nulls = self.fault_of(symbol) == "nulls"
         closes = [
-            None if nulls or (close := listed.closes[day]) is None else single(close / listed.later_factor(day))
+            None
+            if nulls or (close := listed.closes[day]) is None
+            else single(close / listed.later_factor(day))
             for day in days
         ]
         known = [day for day in sorted(listed.closes) if listed.closes[day] is not None]
@@ -170,7 +196,9 @@ class FakeYahoo:
         if known and not nulls and listed.quoted:
             day = known[-1]
             at = listed.at or min(listed.moment(day, listed.shuts), datetime.now(UTC))
-            meta["regularMarketPrice"] = listed.closes[day] if listed.price is None else listed.price
+            meta["regularMarketPrice"] = (
+                listed.closes[day] if listed.price is None else listed.price
+            )
             meta["regularMarketTime"] = int(at.timestamp())
         today = datetime.now(ZoneInfo(listed.zone)).date()
         session = {
@@ -182,10 +210,15 @@ class FakeYahoo:
         meta["currentTradingPeriod"] = {name: dict(session) for name in ("pre", "regular", "post")}
         result: dict[str, Any] = {"meta": meta, "indicators": {"quote": [{}], "adjclose": [{}]}}
         if days:
-            result["timestamp"] = [int(listed.moment(day, listed.opens).timestamp()) for day in days]
+            result["timestamp"] = [
+                int(listed.moment(day, listed.opens).timestamp()) for day in days
+            ]
             bars = dict.fromkeys(("open", "high", "low", "close"), closes)
             volume = [None if close is None else 1000 for close in closes]
-            result["indicators"] = {"quote": [{**bars, "volume": volume}], "adjclose": [{"adjclose": closes}]}
+            result["indicators"] = {
+                "quote": [{**bars, "volume": volume}],
+                "adjclose": [{"adjclose": closes}],
+            }
         if events := self._events(listed, first, last):
             result["events"] = events
         return 200, {"chart": {"result": [result], "error": None}}
@@ -196,7 +229,11 @@ class FakeYahoo:
         for day, (new, old) in listed.splits.items():
             at = int(listed.moment(day, listed.opens).timestamp())
             if first <= at <= last:
-                ratio = {"numerator": float(new), "denominator": float(old), "splitRatio": f"{new}:{old}"}
+                ratio = {
+                    "numerator": float(new),
+                    "denominator": float(old),
+                    "splitRatio": f"{new}:{old}",
+                }
                 events["splits"][str(at)] = {"date": at, **ratio}
         for day, amount in listed.dividends.items():
             at = int(listed.moment(day, listed.opens).timestamp())
@@ -268,7 +305,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _matches(self, text: str) -> list[dict[str, Any]]:
         wanted = text.casefold()
         listed = [
-            {"symbol": one.symbol, "longname": one.name, "quoteType": one.kind, "exchDisp": one.exchange}
+            {
+                "symbol": one.symbol,
+                "longname": one.name,
+                "quoteType": one.kind,
+                "exchDisp": one.exchange,
+            }
             for one in self.yahoo.listed.values()
             if wanted in one.symbol.casefold() or wanted in one.name.casefold()
         ]
@@ -285,7 +327,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_json(self, status: int, body: Any) -> None:
         self._send(status, json.dumps(body).encode(), "application/json")
 
-    def _send(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+    def _send(
+        self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None
+    ) -> None:
         with suppress(OSError):
             self.send_response(status)
             self.send_header("Content-Type", kind)

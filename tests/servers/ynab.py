@@ -89,9 +89,10 @@ class Plan:
 class YnabServer:
     """State and behaviour of the server; `mode` says how it answers.
 
-    Modes: ok, a status of ERRORS, `html`, `truncated` (less than Content-Length), `cut` (half a JSON), `no_data`,
-    `list`, `slow` (`delay` seconds), `drip` (a byte at a time), `redirect`, `echo` (a 401 that repeats the header).
-    `roots` are the names under which plans are found.
+    Modes: ok, a status of ERRORS, `html`, `truncated` (less than Content-Length), `cut` (half a
+      JSON), `no_data`,
+    `list`, `slow` (`delay` seconds), `drip` (a byte at a time), `redirect`, `echo` (a 401 that
+    repeats the header). `roots` are the names under which plans are found.
     """
 
     def __init__(self) -> None:
@@ -126,19 +127,34 @@ class YnabServer:
             return error(404)
         if len(parts) == 1:
             rows = [{"id": plan.id, "name": plan.name} for plan in self.plans.values()]
-            return 200, {"data": {parts[0]: rows, "default_plan" if parts[0] == "plans" else "default_budget": None}}
+            return 200, {
+                "data": {
+                    parts[0]: rows,
+                    "default_plan" if parts[0] == "plans" else "default_budget": None,
+                }
+            }
         plan = self.plans.get(parts[1])
         if plan is None:
             return error(404)
         if parts[2:] == ["settings"]:
             money = currency_format(plan.currency) if plan.currency else None
-            return 200, {"data": {"settings": {"date_format": {"format": "DD.MM.YYYY"}, "currency_format": money}}}
+            return 200, {
+                "data": {
+                    "settings": {"date_format": {"format": "DD.MM.YYYY"}, "currency_format": money}
+                }
+            }
         if parts[2:] == ["accounts"]:
             known = query.get("last_knowledge_of_server")
             accounts = plan.since(int(known[0]) if known else None)
             return 200, {"data": {"accounts": accounts, "server_knowledge": plan.knowledge}}
-        account = plan.accounts.get(parts[3]) if len(parts) == 4 and parts[2] == "accounts" else None
-        return (200, {"data": {"account": account}}) if account and not account["deleted"] else error(404)
+        account = (
+            plan.accounts.get(parts[3]) if len(parts) == 4 and parts[2] == "accounts" else None
+        )
+        return (
+            (200, {"data": {"account": account}})
+            if account and not account["deleted"]
+            else error(404)
+        )
 
 
 def error(status: int, detail: str = "Our fault or yours.") -> tuple[int, dict[str, Any]]:
@@ -198,7 +214,12 @@ class Handler(BaseHTTPRequestHandler):
             self.write(status, body)
 
     def write(
-        self, status: int, body: bytes, kind: str = "application/json", length: int | None = None, location: str = ""
+        self,
+        status: int,
+        body: bytes,
+        kind: str = "application/json",
+        length: int | None = None,
+        location: str = "",
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -229,7 +250,9 @@ def ynab_server() -> Iterator[YnabServer]:
     handler = type("BoundHandler", (Handler,), {"ynab": ynab})
     server = ynab.server = _Server(("127.0.0.1", 0), handler)
     ynab.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield ynab

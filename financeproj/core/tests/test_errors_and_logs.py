@@ -1,4 +1,6 @@
-"""The error envelope outside of serializers, the request id, and what the log says and does not say."""
+"""The error envelope outside of serializers, the request id, and what the log says and does not
+say.
+"""
 
 import json
 import logging
@@ -23,7 +25,9 @@ def test_an_unknown_path_of_the_api_is_404_in_the_envelope(api):
     assert response.status_code == 404
     assert response.json() == {
         "type": "client_error",
-        "errors": [{"code": "not_found", "detail": "There is nothing at this address.", "attr": None}],
+        "errors": [
+            {"code": "not_found", "detail": "There is nothing at this address.", "attr": None}
+        ],
         "request_id": response["X-Request-ID"],
     }
 
@@ -72,7 +76,9 @@ def test_a_third_party_that_fails_says_when_to_come_back(api, monkeypatch):
 def test_a_page_posted_without_csrf_token_is_403(user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(user)
-    response = client.patch("/api/v1/users/me", {"email": "a@example.org"}, content_type="application/json")
+    response = client.patch(
+        "/api/v1/users/me", {"email": "a@example.org"}, content_type="application/json"
+    )
     assert response.status_code == 403
     user.refresh_from_db()
     assert user.email == ""
@@ -97,7 +103,9 @@ def lines():
     formatter = logging_config(log_format="json", level="INFO")["formatters"]["line"]
     from structlog.stdlib import ProcessorFormatter
 
-    made = ProcessorFormatter(foreign_pre_chain=formatter["foreign_pre_chain"], processors=formatter["processors"])
+    made = ProcessorFormatter(
+        foreign_pre_chain=formatter["foreign_pre_chain"], processors=formatter["processors"]
+    )
     written = []
 
     class Collect(logging.Handler):
@@ -140,14 +148,24 @@ def test_every_line_of_a_request_to_the_api_says_who_asked(client, user, lines, 
 
 def test_the_line_of_a_portfolio_names_it(client, user, lines):
     client.force_login(user)
-    made = client.post("/api/v1/portfolios", {"name": "A", "currency": "NOK"}, content_type="application/json").json()
+    made = client.post(
+        "/api/v1/portfolios", {"name": "A", "currency": "NOK"}, content_type="application/json"
+    ).json()
     client.get(f"/api/v1/portfolios/{made['id']}")
-    assert [line for line in lines if line["event"] == "request_finished"][-1]["portfolio_id"] == made["id"]
+    assert [line for line in lines if line["event"] == "request_finished"][-1][
+        "portfolio_id"
+    ] == made["id"]
 
 
 def test_passwords_tokens_and_keys_never_reach_the_log(client, user, lines, monkeypatch):
     log = structlog.get_logger("test")
-    log.warning("careless", password="hunter2", api_key="k3y", header="Bearer abc.def.ghi", refresh="r3fresh")
+    log.warning(
+        "careless",
+        password="hunter2",
+        api_key="k3y",
+        header="Bearer abc.def.ghi",
+        refresh="r3fresh",
+    )
 
     def fail(*args, **kwargs):
         local_password = "hunter2"
@@ -155,7 +173,11 @@ def test_passwords_tokens_and_keys_never_reach_the_log(client, user, lines, monk
 
     monkeypatch.setattr(views, "authenticate", fail)
     client.raise_request_exception = False
-    client.post("/api/v1/auth/login", {"username": "kari", "password": "hunter2"}, content_type="application/json")
+    client.post(
+        "/api/v1/auth/login",
+        {"username": "kari", "password": "hunter2"},
+        content_type="application/json",
+    )
     text = json.dumps(lines)
     assert "failed with 7 characters" in text
     for secret in ("hunter2", "k3y", "abc.def.ghi", "r3fresh"):
@@ -180,7 +202,9 @@ def test_readyz_says_which_part_failed(client, monkeypatch):
     assert response.json()["database"] == "ok"
 
 
-@pytest.mark.parametrize("path", ["portfolios/", "portfolios/x", "nothing/at/all", "stocks/a%2Fb/price"])
+@pytest.mark.parametrize(
+    "path", ["portfolios/", "portfolios/x", "nothing/at/all", "stocks/a%2Fb/price"]
+)
 def test_an_unknown_path_is_json_also_while_developing(api, anonymous, settings, path):
     settings.DEBUG = True
     for client in (api, anonymous):
@@ -198,4 +222,6 @@ def test_a_bad_token_is_one_error_without_a_field(anonymous, header):
 
 def test_too_many_fields_are_400(api):
     fields = {f"field{number}": "x" for number in range(1500)}
-    assert api.post("/api/v1/transactions/import-csv", fields, format="multipart").status_code == 400
+    assert (
+        api.post("/api/v1/transactions/import-csv", fields, format="multipart").status_code == 400
+    )

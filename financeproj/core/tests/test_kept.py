@@ -76,7 +76,9 @@ def test_whoever_collects_garbage_waits_for_no_other_thread_that_waits_for_it():
                 pass
             refused.set()
             may_wait.wait(30)
-            with transaction.atomic():  # waits for the lock in SQLite, which holds this connection meanwhile
+            with (
+                transaction.atomic()
+            ):  # waits for the lock in SQLite, which holds this connection meanwhile
                 return User.objects.count()
         finally:
             connection.close()

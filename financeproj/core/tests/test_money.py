@@ -8,7 +8,8 @@ from financeproj.core.money import in_new_shares, plain, shown
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [("0.10", "0.1"), ("1E+2", "100"), ("0", "0"), ("1E+51", "1" + 51 * "0"), ("1E-60", "1E-60")]
+    ("value", "written"),
+    [("0.10", "0.1"), ("1E+2", "100"), ("0", "0"), ("1E+51", "1" + 51 * "0"), ("1E-60", "1E-60")],
 )
 def test_a_number_is_written_without_trailing_zeros_however_large_it_is(value, written):
     assert str(plain(D(value))) == str(shown(D(value))) == written

@@ -32,7 +32,15 @@ def test_within_a_transaction_it_is_that_transactions_own_view(user):
 @pytest.mark.django_db
 def test_rows_are_inserted_with_their_own_keys_and_times(user):
     pk, then = uuid4(), datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
-    row = Portfolio(id=pk, user=user, name="Old", name_key="old", currency="NOK", created_at=then, updated_at=then)
+    row = Portfolio(
+        id=pk,
+        user=user,
+        name="Old",
+        name_key="old",
+        currency="NOK",
+        created_at=then,
+        updated_at=then,
+    )
     assert insert_as_they_are(Portfolio, iter([row])) == 1
     stored = Portfolio.objects.get()
     assert (stored.pk, stored.created_at, stored.updated_at, stored.cash) == (pk, then, then, 0)

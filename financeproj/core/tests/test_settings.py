@@ -15,7 +15,12 @@ KEY = "mJ2vW8kQ0z" * 6
 def run(*command, **variables):
     environment = {"PATH": os.environ["PATH"], "SECRET_KEY": KEY, "DEBUG": "false", **variables}
     return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
@@ -55,13 +60,24 @@ def run(*command, **variables):
             "PORT": "99999",
             "WEB_CONCURRENCY": "0",
         },
-        {"DATABASE_URL": "postgres://[bad/x", "REDIS_URL": "redis://localhost/first", "ALLOWED_HOSTS": ","},
-        {"DATABASE_URL": "sqlite://", "REDIS_URL": "unix:///run/redis.sock"},  # Celery has no such broker
+        {
+            "DATABASE_URL": "postgres://[bad/x",
+            "REDIS_URL": "redis://localhost/first",
+            "ALLOWED_HOSTS": ",",
+        },
+        {
+            "DATABASE_URL": "sqlite://",
+            "REDIS_URL": "unix:///run/redis.sock",
+        },  # Celery has no such broker
         {"DATABASE_URL": "sqlite://var/db.sqlite3"},
     ],
 )
 def test_wrong_variables_are_named_in_a_sentence_each(wrong):
-    told = run("-c", "from financeproj.settings import CONFIGURATION_PROBLEMS as p; print(*p, sep='\\n')", **wrong)
+    told = run(
+        "-c",
+        "from financeproj.settings import CONFIGURATION_PROBLEMS as p; print(*p, sep='\\n')",
+        **wrong,
+    )
     assert [name for name in wrong if f"{name} must be" not in told.stdout] == []
     assert told.stdout.count("must be") == len(told.stdout.splitlines()) == len(wrong)
     assert told.returncode == 0, told.stderr
@@ -129,6 +145,10 @@ def test_what_the_address_of_the_database_asks_of_the_connection_is_kept():
 
 def test_the_table_of_the_readme_and_the_example_name_the_same_variables():
     table = (ROOT / "README.md").read_text().split("## Environment")[1].split("\n## ")[0]
-    told = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    told = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
     example = set(re.findall(r"^(?:# )?(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert told == example

@@ -39,7 +39,9 @@ def test_an_address_without_sign_in_has_a_rate_of_its_own(anonymous, api, monkey
         (1, "not an address", "9.9.9.9"),
     ],
 )
-def test_forwarded_addresses_are_believed_for_as_many_proxies_as_there_are(settings, proxies, forwarded, expected):
+def test_forwarded_addresses_are_believed_for_as_many_proxies_as_there_are(
+    settings, proxies, forwarded, expected
+):
     settings.TRUSTED_PROXIES = proxies
     request = RequestFactory().get("/", REMOTE_ADDR="9.9.9.9", HTTP_X_FORWARDED_FOR=forwarded)
     assert client_address(request) == expected
@@ -47,5 +49,8 @@ def test_forwarded_addresses_are_believed_for_as_many_proxies_as_there_are(setti
 
 def test_whoever_sends_bad_tokens_counts_as_not_signed_in(anonymous, monkeypatch):
     monkeypatch.setattr(AnonThrottle, "rate", "2/min", raising=False)
-    codes = [anonymous.get("/api/v1/users/me", headers={"Authorization": "Bearer x.y.z"}).status_code for _ in range(3)]
+    codes = [
+        anonymous.get("/api/v1/users/me", headers={"Authorization": "Bearer x.y.z"}).status_code
+        for _ in range(3)
+    ]
     assert codes == [401, 401, 429]

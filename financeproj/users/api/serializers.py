@@ -1,6 +1,11 @@
 from rest_framework import serializers
 
-from financeproj.core.serializers import ApiSerializer, CurrencyCodeField, ExactDecimalField, TextField
+from financeproj.core.serializers import (
+    ApiSerializer,
+    CurrencyCodeField,
+    ExactDecimalField,
+    TextField,
+)
 
 
 class LoginSerializer(ApiSerializer):

@@ -48,8 +48,11 @@ class LoginView(OpenView):
         if user is None:
             if seconds := seconds_locked(request._request, username):
                 raise locked_out(seconds)
-            raise AuthenticationFailed("The user name or the password is wrong.", code="invalid_credentials")
-        # Django's own for a sign-in: the time of the last one is kept, and failed ones no longer count.
+            raise AuthenticationFailed(
+                "The user name or the password is wrong.", code="invalid_credentials"
+            )
+        # Django's own for a sign-in: the time of the last one is kept, and failed ones no longer
+        # count.
         user_logged_in.send(sender=type(user), request=request._request, user=user)
         return Response(_tokens(RefreshToken.for_user(user)))
 
@@ -61,7 +64,9 @@ class RefreshView(OpenView):
         form = serializers.RefreshSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            return Response(_tokens(services.rotate_refresh_token(token=form.validated_data["refresh"])))
+            return Response(
+                _tokens(services.rotate_refresh_token(token=form.validated_data["refresh"]))
+            )
         except TokenError as error:
             raise InvalidToken(str(error)) from error
 
@@ -93,7 +98,9 @@ class MeView(APIView):
 
 
 class RetirementGoalView(APIView):
-    @extend_schema(request=serializers.RetirementGoalSerializer, responses=serializers.UserSerializer)
+    @extend_schema(
+        request=serializers.RetirementGoalSerializer, responses=serializers.UserSerializer
+    )
     def put(self, request: Request) -> Response:
         form = serializers.RetirementGoalSerializer(data=request.data)
         form.is_valid(raise_exception=True)

@@ -31,8 +31,14 @@ def test_a_new_user_reports_in_the_default_currency_and_has_no_goal(api, user):
 
 
 def test_email_and_base_currency_change_and_nothing_else_does(api):
-    body = api.patch(URL, {"email": "k@example.org", "base_currency": "sek", "username": "root"}).json()
-    assert (body["email"], body["base_currency"], body["username"]) == ("k@example.org", "SEK", "kari")
+    body = api.patch(
+        URL, {"email": "k@example.org", "base_currency": "sek", "username": "root"}
+    ).json()
+    assert (body["email"], body["base_currency"], body["username"]) == (
+        "k@example.org",
+        "SEK",
+        "kari",
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,9 @@ def test_what_does_not_hold_changes_nothing(api, user, body, expected):
 
 def test_a_goal_is_set_and_cleared(api):
     year = timezone.localdate().year
-    body = api.put(GOAL, {"retirement_goal_amount": "12000000.5", "retirement_goal_year": year}).json(parse_float=D)
+    body = api.put(
+        GOAL, {"retirement_goal_amount": "12000000.5", "retirement_goal_year": year}
+    ).json(parse_float=D)
     assert (body["retirement_goal_amount"], body["retirement_goal_year"]) == (D("12000000.5"), year)
     body = api.put(GOAL, {"retirement_goal_amount": None, "retirement_goal_year": None}).json()
     assert body["retirement_goal_amount"] is body["retirement_goal_year"] is None
@@ -64,11 +72,26 @@ def test_a_goal_is_set_and_cleared(api):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"retirement_goal_amount": 0, "retirement_goal_year": 2050}, ("not_above", "retirement_goal_amount")),
-        ({"retirement_goal_amount": -5, "retirement_goal_year": 2050}, ("too_small", "retirement_goal_amount")),
-        ({"retirement_goal_amount": 1, "retirement_goal_year": 2020}, ("past_year", "retirement_goal_year")),
-        ({"retirement_goal_amount": 1, "retirement_goal_year": "soon"}, ("invalid", "retirement_goal_year")),
-        ({"retirement_goal_amount": 1, "retirement_goal_year": 10000}, ("max_value", "retirement_goal_year")),
+        (
+            {"retirement_goal_amount": 0, "retirement_goal_year": 2050},
+            ("not_above", "retirement_goal_amount"),
+        ),
+        (
+            {"retirement_goal_amount": -5, "retirement_goal_year": 2050},
+            ("too_small", "retirement_goal_amount"),
+        ),
+        (
+            {"retirement_goal_amount": 1, "retirement_goal_year": 2020},
+            ("past_year", "retirement_goal_year"),
+        ),
+        (
+            {"retirement_goal_amount": 1, "retirement_goal_year": "soon"},
+            ("invalid", "retirement_goal_year"),
+        ),
+        (
+            {"retirement_goal_amount": 1, "retirement_goal_year": 10000},
+            ("max_value", "retirement_goal_year"),
+        ),
         ({"retirement_goal_year": 2050}, ("required", "retirement_goal_amount")),
     ],
 )

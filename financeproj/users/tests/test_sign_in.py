@@ -46,7 +46,9 @@ def test_five_failures_lock_the_name_for_that_address_only(user, anonymous):
     assert sign_in(elsewhere).status_code == 200
 
 
-def test_a_sign_in_forgets_the_failures_before_it_of_that_name_from_that_address(user, other_user, anonymous):
+def test_a_sign_in_forgets_the_failures_before_it_of_that_name_from_that_address(
+    user, other_user, anonymous
+):
     elsewhere = APIClient(REMOTE_ADDR="10.1.2.3")
     for _ in range(4):
         for client, name in ((anonymous, "kari"), (anonymous, "ola"), (elsewhere, "kari")):
@@ -73,7 +75,10 @@ def test_a_refresh_token_works_once(user, anonymous):
     again = anonymous.post("/api/v1/auth/refresh", {"refresh": first})
     assert again.status_code == 401
     assert errors(again)[0][0] == "token_not_valid"
-    assert anonymous.post("/api/v1/auth/refresh", {"refresh": rotated.json()["refresh"]}).status_code == 200
+    assert (
+        anonymous.post("/api/v1/auth/refresh", {"refresh": rotated.json()["refresh"]}).status_code
+        == 200
+    )
 
 
 def test_signing_out_kills_the_refresh_token(user, anonymous):
@@ -103,8 +108,14 @@ def test_a_new_password_kills_every_refresh_token(user, anonymous, api):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"current_password": "wrong", "new_password": "another long phrase"}, ("wrong_password", "current_password")),
-        ({"current_password": PASSWORD, "new_password": "short"}, ("password_too_short", "new_password")),
+        (
+            {"current_password": "wrong", "new_password": "another long phrase"},
+            ("wrong_password", "current_password"),
+        ),
+        (
+            {"current_password": PASSWORD, "new_password": "short"},
+            ("password_too_short", "new_password"),
+        ),
         ({"current_password": PASSWORD}, ("required", "new_password")),
     ],
 )
@@ -125,9 +136,14 @@ def test_a_token_whose_user_id_is_none_of_ours_is_a_bad_token(user, anonymous, u
     refreshed = anonymous.post("/api/v1/auth/refresh", {"refresh": str(tokens)})
     anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {access}")
     asked = anonymous.get("/api/v1/users/me")
-    assert [(one.status_code, one.json()["type"]) for one in (refreshed, asked)] == [(401, "client_error")] * 2
+    assert [(one.status_code, one.json()["type"]) for one in (refreshed, asked)] == [
+        (401, "client_error")
+    ] * 2
     assert asked["WWW-Authenticate"].startswith("Bearer")
-    assert {code for code, _ in errors(refreshed) + errors(asked)} <= {"token_not_valid", "user_not_found"}
+    assert {code for code, _ in errors(refreshed) + errors(asked)} <= {
+        "token_not_valid",
+        "user_not_found",
+    }
 
 
 @pytest.mark.parametrize("path", ["users/me", "users/me/password", "users/me/retirement-goal"])

@@ -20,7 +20,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--to", metavar="DIR", help="the folder; BACKUP_DIR by default")
         parser.add_argument(
-            "--keep", type=positive, metavar="N", help="delete older backups of this installation but for N"
+            "--keep",
+            type=positive,
+            metavar="N",
+            help="delete older backups of this installation but for N",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,5 +32,7 @@ class Command(BaseCommand):
             raise CommandError("Say where with --to, or set BACKUP_DIR.")
         row = make_backup(folder=Path(folder), keep=options["keep"])
         if not row.proved:
-            raise CommandError(f"The backup is not proved{f' ({row.path})' if row.path else ''}: {row.detail}")
+            raise CommandError(
+                f"The backup is not proved{f' ({row.path})' if row.path else ''}: {row.detail}"
+            )
         self.stdout.write(f"{row.path}: {row.rows:,} rows, {row.size:,} bytes, proved.")

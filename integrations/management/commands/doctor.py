@@ -15,7 +15,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # what they find is told with the rest
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--fix", action="store_true", help="do what is safe to do, then look again")
+        parser.add_argument(
+            "--fix", action="store_true", help="do what is safe to do, then look again"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = examine()
@@ -35,6 +37,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{finding.about}: {finding.says} Fixing.")
         try:
             finding.fix()
-        except Exception as error:  # the others are fixed all the same, and the second look tells of this one
+        except (
+            Exception
+        ) as error:  # the others are fixed all the same, and the second look tells of this one
             log.warning("fix_failed", about=finding.about, exc_info=True)
             self.stdout.write(f"    That failed: {error}")

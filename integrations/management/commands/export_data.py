@@ -34,4 +34,8 @@ class Command(BaseCommand):
                     raise
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
-        self.stdout.write("\n".join([*(f"{count:>12,} {name}" for name, count in rows.items() if count), str(path)]))
+        self.stdout.write(
+            "\n".join(
+                [*(f"{count:>12,} {name}" for name, count in rows.items() if count), str(path)]
+            )
+        )

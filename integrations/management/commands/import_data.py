@@ -15,7 +15,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="the ZIP")
-        parser.add_argument("--user", help="whose it is to be; by default the name in the file. Made if there is none")
+        parser.add_argument(
+            "--user",
+            help="whose it is to be; by default the name in the file. Made if there is none",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -23,7 +26,9 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(f"Nothing was taken in. {error.detail}") from error
         lines = [f"{count:>12,} {name}" for name, count in done.rows.items() if count]
-        lines.append(f"Everything is there for {done.user.username}, and a replay gives the same figures.")
+        lines.append(
+            f"Everything is there for {done.user.username}, and a replay gives the same figures."
+        )
         if done.is_new:
             lines.append(f"Set a password: manage.py changepassword {done.user.username}")
         self.stdout.write("\n".join(lines))

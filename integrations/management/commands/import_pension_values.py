@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("file", help="the CSV file, - for standard input")
         parser.add_argument("--user", required=True, help="whose account it is")
         parser.add_argument("--account", required=True, help="the pension account's name")
-        parser.add_argument("--replace", action="store_true", help="overwrite other values on the same dates")
+        parser.add_argument(
+            "--replace", action="store_true", help="overwrite other values on the same dates"
+        )
         parser.add_argument("--date-format", choices=["dmy", "mdy"], help="what 02/03/2024 is")
         parser.add_argument("--decimal", choices=["point", "comma"], help="what 1,234 is")
 
@@ -34,19 +36,32 @@ class Command(BaseCommand):
         name = options["file"]
         data = content_of(name)
         try:
-            rows, errors = read_pension_values(data, reading_options(options["date_format"], options["decimal"]))
+            rows, errors = read_pension_values(
+                data, reading_options(options["date_format"], options["decimal"])
+            )
         except FileProblem as problem:
             raise CommandError(problem.detail) from problem
         if errors:
-            shown = [f"line {error.row}, {error.column}: {error.detail} ({error.value})" for error in errors]
-            more = [f"… and {len(shown) - ERRORS_SHOWN:,} more."] if len(shown) > ERRORS_SHOWN else []
+            shown = [
+                f"line {error.row}, {error.column}: {error.detail} ({error.value})"
+                for error in errors
+            ]
+            more = (
+                [f"… and {len(shown) - ERRORS_SHOWN:,} more."] if len(shown) > ERRORS_SHOWN else []
+            )
             raise CommandError("\n".join(["Nothing was recorded:", *shown[:ERRORS_SHOWN], *more]))
         try:
             done = import_values(
-                account=account, values=[(day, value) for _, day, value in rows], replace=options["replace"]
+                account=account,
+                values=[(day, value) for _, day, value in rows],
+                replace=options["replace"],
             )
         except DomainError as error:
-            raise CommandError(f"Nothing was recorded: {error.detail} Use --replace to overwrite.") from error
+            raise CommandError(
+                f"Nothing was recorded: {error.detail} Use --replace to overwrite."
+            ) from error
         except ValidationError as error:
             raise CommandError(f"Nothing was recorded: {' '.join(error.messages)}") from error
-        self.stdout.write(f"{done.created} values recorded, {done.replaced} replaced, {done.unchanged} known already.")
+        self.stdout.write(
+            f"{done.created} values recorded, {done.replaced} replaced, {done.unchanged} known already."
+        )

@@ -27,9 +27,15 @@ class Command(BaseCommand):
         parser.add_argument("file", help="the CSV file, - for standard input")
         parser.add_argument("--user", required=True, help="whose portfolio it is")
         parser.add_argument("--portfolio", required=True, help="the portfolio's name")
-        parser.add_argument("--format", default=AUTO, choices=[AUTO, *(one.name for one in formats())])
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen and record nothing")
-        parser.add_argument("--skip-bad", action="store_true", help="record the good rows although others are bad")
+        parser.add_argument(
+            "--format", default=AUTO, choices=[AUTO, *(one.name for one in formats())]
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would happen and record nothing"
+        )
+        parser.add_argument(
+            "--skip-bad", action="store_true", help="record the good rows although others are bad"
+        )
         parser.add_argument("--date-format", choices=["dmy", "mdy"], help="what 02/03/2024 is")
         parser.add_argument("--decimal", choices=["point", "comma"], help="what 1,234 is")
         parser.add_argument(
@@ -40,12 +46,17 @@ class Command(BaseCommand):
             help="what the file calls an instrument (an ISIN or a name), and its ticker; remembered",
         )
         parser.add_argument(
-            "--json", action="store_true", dest="as_json", help="the answer of the API instead of a table"
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help="the answer of the API instead of a table",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = user_named(options["user"])
-        portfolio = one_named(selectors.portfolios_of(user), options["portfolio"], of=user, what="portfolio")
+        portfolio = one_named(
+            selectors.portfolios_of(user), options["portfolio"], of=user, what="portfolio"
+        )
         instruments = dict(choice.partition("=")[::2] for choice in options["instrument"])
         name = options["file"]
         data = content_of(name)
@@ -80,7 +91,9 @@ class Command(BaseCommand):
 
         def show(done: float) -> None:
             bar = "#" * round(width * done)
-            self.stderr.write(f"\r[{bar:<{width}}] {done:4.0%}", style_func=str, ending="\n" if done == 1 else "")
+            self.stderr.write(
+                f"\r[{bar:<{width}}] {done:4.0%}", style_func=str, ending="\n" if done == 1 else ""
+            )
             self.stderr.flush()
 
         return show if sys.stderr.isatty() else lambda done: None
@@ -95,12 +108,19 @@ class Command(BaseCommand):
         lines = [
             told,
             f"{answer['file_name']}: {answer['format']}, {answer['encoding']}",
-            *(f"{name:>12} {answer[name]:,}" for name in ("rows", "created", "duplicates", "ignored", "failed")),
+            *(
+                f"{name:>12} {answer[name]:,}"
+                for name in ("rows", "created", "duplicates", "ignored", "failed")
+            ),
         ]
         lines += [f"Warning: {warning}" for warning in answer["warnings"]]
         if answer["reconciled"] is not None:
             first = answer["first_divergence"]
-            told = f"no: line {first['row']} says {first['expected']}, we have {first['got']}" if first else "yes"
+            told = (
+                f"no: line {first['row']} says {first['expected']}, we have {first['got']}"
+                if first
+                else "yes"
+            )
             lines.append(f"Agrees with the broker's own figures: {told}")
         shown = answer["errors"][:ERRORS_SHOWN]
         for error in shown:

@@ -39,13 +39,17 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(says))
 
     def demo_user(self) -> tuple[User, str]:
-        """The demo user and the password, which is made once and kept in a file that only its owner reads."""
+        """The demo user and the password, which is made once and kept in a file that only its owner
+        reads.
+        """
         path = settings.VAR_DIR / "demo_password"
         user = User.objects.filter(username="demo").first()
         if user and path.exists():
             return user, path.read_text()
         password = secrets.token_urlsafe(12)
-        user = user or User(username="demo", email="demo@example.org", is_staff=True, is_superuser=True)
+        user = user or User(
+            username="demo", email="demo@example.org", is_staff=True, is_superuser=True
+        )
         user.set_password(password)
         user.save()
         with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
@@ -55,13 +59,19 @@ class Command(BaseCommand):
     def import_portfolio(self, user: User, name: str, currency: str, today: date) -> None:
         path = settings.VAR_DIR / f"demo {name}.csv".lower().replace(" ", "-")
         path.write_text(demo.statement(name, today))
-        portfolio = selectors.portfolios_of(user).filter(name=name).first() or services.create_portfolio(
+        portfolio = selectors.portfolios_of(user).filter(
+            name=name
+        ).first() or services.create_portfolio(
             user=user, name=name, currency=currency, brokerage_firm="Demo broker"
         )
-        services.set_balance(portfolio=portfolio, kind=PortfolioBalance.Kind.CASH, amount=Decimal(12_500))
+        services.set_balance(
+            portfolio=portfolio, kind=PortfolioBalance.Kind.CASH, amount=Decimal(12_500)
+        )
         outcome = import_statement(portfolio=portfolio, data=path.read_bytes(), file_name=path.name)
         marketdata.ensure_history(stock_ids=portfolio.holdings.values_list("stock_id", flat=True))
-        self.stdout.write(f"{name}: {outcome.statement.created} transactions imported from {path.name}")
+        self.stdout.write(
+            f"{name}: {outcome.statement.created} transactions imported from {path.name}"
+        )
 
     def pensions(self, user: User, today: date) -> None:
         for name, start, growth, paid in (
@@ -73,9 +83,17 @@ class Command(BaseCommand):
                     user=user, name=name, defaults={"currency": user.base_currency}
                 )
                 if made:
-                    months = [today.replace(day=1) - timedelta(days=30 * month) for month in range(48, 0, -1)]
+                    months = [
+                        today.replace(day=1) - timedelta(days=30 * month)
+                        for month in range(48, 0, -1)
+                    ]
                     PensionValueEntry.objects.bulk_create(
                         PensionValueEntry(account=account, date=day, value=start + growth * index)
                         for index, day in enumerate(months)
                     )
-                    create_contribution(account=account, amount=Decimal(paid), start=months[0], growth=Decimal("0.03"))
+                    create_contribution(
+                        account=account,
+                        amount=Decimal(paid),
+                        start=months[0],
+                        growth=Decimal("0.03"),
+                    )

@@ -15,7 +15,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="the file that `backup` wrote")
-        parser.add_argument("--replace", action="store_true", help="delete everything that the database has")
+        parser.add_argument(
+            "--replace", action="store_true", help="delete everything that the database has"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -24,4 +26,6 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was changed. {error.detail}") from error
         for fault in done.ledger_faults:
             self.stderr.write(f"As it was in the backup: {fault}")
-        self.stdout.write(f"{done.rows:,} rows restored; counts and totals are those of the backup.")
+        self.stdout.write(
+            f"{done.rows:,} rows restored; counts and totals are those of the backup."
+        )

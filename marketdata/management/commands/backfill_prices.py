@@ -14,7 +14,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("ticker", nargs="*", help="only these")
         parser.add_argument(
-            "--since", type=date.fromisoformat, help="ask for every day from this one on again (2020-01-31)"
+            "--since",
+            type=date.fromisoformat,
+            help="ask for every day from this one on again (2020-01-31)",
         )
 
     def handle(self, *args: Any, ticker: list[str], since: date | None, **options: Any) -> None:

@@ -46,8 +46,14 @@ class Command(BaseCommand):
             except ValueError as error:
                 problems.append(f"line {line}: {error}")
         if problems:
-            more = [f"… and {len(problems) - PROBLEMS_SHOWN} more"] if len(problems) > PROBLEMS_SHOWN else []
-            raise CommandError("\n".join(["Nothing was stored.", *problems[:PROBLEMS_SHOWN], *more]))
+            more = (
+                [f"… and {len(problems) - PROBLEMS_SHOWN} more"]
+                if len(problems) > PROBLEMS_SHOWN
+                else []
+            )
+            raise CommandError(
+                "\n".join(["Nothing was stored.", *problems[:PROBLEMS_SHOWN], *more])
+            )
         changed = 0
         with transaction.atomic():
             for ticker in progress(sorted(closes), out=self.stderr):
@@ -69,7 +75,9 @@ class Command(BaseCommand):
         reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restval="")
         names = [(name or "").strip().lower() for name in reader.fieldnames or []]
         if missing := [name for name in COLUMNS if name not in names]:
-            raise CommandError(f"{file} lacks the column {missing[0]}; its header is {header.strip()!r}.")
+            raise CommandError(
+                f"{file} lacks the column {missing[0]}; its header is {header.strip()!r}."
+            )
         reader.fieldnames = names
         return [(reader.line_num, row) for row in reader if any(value for value in row.values())]
 

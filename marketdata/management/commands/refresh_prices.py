@@ -24,6 +24,8 @@ class Command(BaseCommand):
             if fault is not None:
                 failures.append(f"{stock.ticker}: {fault}")
             series.prepare([stock.pk])
-        self.stdout.write(f"{len(stocks) - len(failures)} of {len(stocks)} instruments are up to date.")
+        self.stdout.write(
+            f"{len(stocks) - len(failures)} of {len(stocks)} instruments are up to date."
+        )
         if failures:
             raise CommandError("\n".join(["Not refreshed:", *failures]))

@@ -1,4 +1,6 @@
-"""On the PYTHONPATH of processes that tests start: they reach the test's Yahoo and nothing else, at the test's time."""
+"""On the PYTHONPATH of processes that tests start: they reach the test's Yahoo and nothing else, at
+the test's time.
+"""
 
 import os
 
