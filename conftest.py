@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from rest_framework.test import APIClient
 
-from financeproj.core import locks
+from financeproj.core.shared import locks
 from financeproj.users.models import User
 from marketdata import series
 from marketdata.selectors import forget_legs

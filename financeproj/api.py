@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from financeproj.core.errors import NothingHere
+from financeproj.core.api.errors import ApiNotFoundView
 from financeproj.users.api import views as users
 from integrations.api import views as integrations
 from integrations.ynab import api as ynab
@@ -84,5 +84,5 @@ urlpatterns = [
         pensions.ContributionView.as_view(),
     ),
     # Also with DEBUG an unknown path is answered in JSON.
-    re_path(r"", NothingHere.as_view()),
+    re_path(r"", ApiNotFoundView.as_view()),
 ]

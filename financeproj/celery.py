@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from django_structlog.celery import signals as structlog_signals
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-from financeproj.core.checks import refuse_wrong_configuration
+from financeproj.core.ops.checks import refuse_wrong_configuration
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 

@@ -1,6 +1,6 @@
 """Variables of the environment, each converted and checked.
 
-A wrong one never raises here: it is noted in CONFIGURATION_PROBLEMS, and `financeproj.core.checks`
+A wrong one never raises here: it is noted in CONFIGURATION_PROBLEMS, and `financeproj.core.ops.checks`
 turns each note into a system check.
 """
 

@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from kombu import Exchange, Queue
 
-from financeproj.core.logging import logging_config
+from financeproj.core.ops.logging import logging_config
 from financeproj.environment import (
     CONFIGURATION_PROBLEMS,
     ROOT,
@@ -124,7 +124,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "financeproj.core.logging.RequestLogMiddleware",
+    "financeproj.core.ops.logging.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -196,7 +196,7 @@ DATABASES = {
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["NAME"] = str(BASE_DIR / DATABASES["default"]["NAME"])
     DATABASES["default"].update(
-        ENGINE="financeproj.core.sqlite3", CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS
+        ENGINE="financeproj.core.db.sqlite3", CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS
     )
     # A file, not memory: the tests' threads must be real writers that shut each other out.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
@@ -207,7 +207,7 @@ else:
         "OPTIONS", {}
     )  # of the URL: ?sslmode=require
     DATABASES["default"].update(
-        ENGINE="financeproj.core.postgresql",
+        ENGINE="financeproj.core.db.postgresql",
         CONN_HEALTH_CHECKS=True,
         CONN_MAX_AGE=60,
         OPTIONS=options,
@@ -231,7 +231,7 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 if REDIS_URL:
-    from financeproj.core.outage import ANSWER_SECONDS, one_more_attempt
+    from financeproj.core.shared.redis_outage import ANSWER_SECONDS, one_more_attempt
 
     CACHES = {
         "default": {
@@ -240,7 +240,7 @@ if REDIS_URL:
             "KEY_PREFIX": "financeproj",
             # IGNORE_EXCEPTIONS: a cache that is down means no cache, not no answer.
             "OPTIONS": {
-                "REDIS_CLIENT_CLASS": "financeproj.core.outage.GuardedRedis",
+                "REDIS_CLIENT_CLASS": "financeproj.core.shared.redis_outage.GuardedRedis",
                 "SOCKET_CONNECT_TIMEOUT": ANSWER_SECONDS,
                 "SOCKET_TIMEOUT": ANSWER_SECONDS,
                 "CONNECTION_POOL_KWARGS": {"retry": one_more_attempt()},
@@ -258,7 +258,7 @@ if REDIS_URL:
     }
 else:
     DATABASES["cache"] = {
-        "ENGINE": "financeproj.core.sqlite3",
+        "ENGINE": "financeproj.core.db.sqlite3",
         "NAME": str(VAR_DIR / "cache.sqlite3"),
         "CONN_MAX_AGE": None,
         "OPTIONS": SQLITE_OPTIONS
@@ -273,10 +273,10 @@ else:
         },
         "TEST": {"NAME": str(VAR_DIR / "test-cache.sqlite3")},
     }
-    DATABASE_ROUTERS = ["financeproj.core.cache.EmbeddedCacheRouter"]
+    DATABASE_ROUTERS = ["financeproj.core.shared.embedded_cache.EmbeddedCacheRouter"]
     CACHES = {
         "default": {
-            "BACKEND": "financeproj.core.cache.EmbeddedCache",
+            "BACKEND": "financeproj.core.shared.embedded_cache.EmbeddedCache",
             "LOCATION": CACHE_TABLE,
             "OPTIONS": {"MAX_ENTRIES": 50_000},
         }
@@ -376,7 +376,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "financeproj.core.proxies.client_address"
+AXES_CLIENT_IP_CALLABLE = "financeproj.core.ops.proxies.client_address"
 AXES_LOCKOUT_CALLABLE = "financeproj.users.lockout.lockout_response"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
@@ -424,12 +424,12 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-CSRF_FAILURE_VIEW = "financeproj.core.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "financeproj.core.api.error_pages.csrf_failure"
 
 # What one upload may be: JSON 2.5 MB; files 20 MB, counted while they stream in.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_HANDLERS = [
-    "financeproj.core.uploads.BoundedUploadHandler",
+    "financeproj.core.ops.uploads.BoundedUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 MAX_UPLOAD_BYTES = 20_000_000
@@ -442,18 +442,18 @@ REST_FRAMEWORK = {
         "financeproj.users.api.authentication.BySession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["financeproj.core.renderers.ExactJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["financeproj.core.renderers.ExactJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "financeproj.core.renderers.AlwaysJSON",
+    "DEFAULT_RENDERER_CLASSES": ["financeproj.core.api.renderers.ExactJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["financeproj.core.api.renderers.ExactJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "financeproj.core.api.renderers.AlwaysJSON",
     "DEFAULT_THROTTLE_CLASSES": [
-        "financeproj.core.throttling.UserThrottle",
-        "financeproj.core.throttling.AnonThrottle",
+        "financeproj.core.api.throttling.UserThrottle",
+        "financeproj.core.api.throttling.AnonThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "user": read("THROTTLE_USER", "600/min", throttle_rate, "a rate such as 600/min"),
         "anon": read("THROTTLE_ANON", "60/min", throttle_rate, "a rate such as 60/min"),
     },
-    "DEFAULT_SCHEMA_CLASS": "financeproj.core.schema.ApiSchema",
+    "DEFAULT_SCHEMA_CLASS": "financeproj.core.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "DATETIME_FORMAT": None,  # the renderer writes them, in UTC with a Z
     "DATE_FORMAT": None,
@@ -463,8 +463,8 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 DRF_STANDARDIZED_ERRORS = {
-    "EXCEPTION_HANDLER_CLASS": "financeproj.core.errors.ApiExceptionHandler",
-    "EXCEPTION_FORMATTER_CLASS": "financeproj.core.errors.ApiExceptionFormatter",
+    "EXCEPTION_HANDLER_CLASS": "financeproj.core.api.errors.ApiExceptionHandler",
+    "EXCEPTION_FORMATTER_CLASS": "financeproj.core.api.errors.ApiExceptionFormatter",
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
 }
 SPECTACULAR_SETTINGS = {
@@ -483,12 +483,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "financeproj.core.schema.add_refusals",
+        "financeproj.core.api.schema.add_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {
         "TransactionTypeEnum": "portfolios.models.TransactionType",
         "TransactionSourceEnum": "portfolios.models.TransactionSource",
-        "ErrorTypeEnum": "financeproj.core.schema.ERROR_TYPES",
+        "ErrorTypeEnum": "financeproj.core.api.schema.ERROR_TYPES",
     },
 }
 

@@ -14,7 +14,7 @@ from django.views.i18n import JavaScriptCatalog, set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from financeproj import pages
-from financeproj.core import health
+from financeproj.core.ops import health
 
 # Swagger UI and Redoc set styles and start by an inline script; Redoc searches in a worker made
 # from a blob.
@@ -67,7 +67,7 @@ urlpatterns = [
     path("i18n/texts.js", cache_control(private=True, max_age=3600)(texts), name="texts"),
 ]
 
-handler400 = "financeproj.core.errors.bad_request"
-handler403 = "financeproj.core.errors.permission_denied"
-handler404 = "financeproj.core.errors.not_found"
-handler500 = "financeproj.core.errors.server_error"
+handler400 = "financeproj.core.api.error_pages.bad_request"
+handler403 = "financeproj.core.api.error_pages.permission_denied"
+handler404 = "financeproj.core.api.error_pages.not_found"
+handler500 = "financeproj.core.api.error_pages.server_error"

@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from financeproj.core.checks import refuse_wrong_configuration
+from financeproj.core.ops.checks import refuse_wrong_configuration
 
 if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
     # Requests hand a connection on to each other. Not in the settings: a worker's one thread needs

@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from financeproj.core.drawing import line_chart
-from financeproj.core.errors import DomainError, TooLarge
+from financeproj.core.errors import DomainError
 from integrations.background import progress_of
 from integrations.services import Wish
 from integrations.statements.registry import AUTO, formats
@@ -111,7 +111,7 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
                 wish=wish,
                 dry_run=fields["preview"],
             )
-        except (DomainError, TooLarge) as error:
+        except DomainError as error:
             form.add_error("file", str(error.detail))
             return {}
         if isinstance(outcome, Import):

@@ -16,8 +16,8 @@ import structlog
 from django.core.cache import cache
 from django.db import transaction
 
-from financeproj.core.errors import DomainError, TooLarge
-from financeproj.core.locks import change
+from financeproj.core.errors import DomainError
+from financeproj.core.shared.locks import change
 from integrations.services import Wish, carry_out, new_import, read_file
 from integrations.statements.base import Statement
 from portfolios.models import Import, PendingImport, Portfolio
@@ -108,7 +108,7 @@ def run_import(pk: UUID) -> Outcome | None:
                 wish=wish,
                 on_progress=lambda done: _note_progress(pk, token, done),
             )
-        except (DomainError, TooLarge) as problem:
+        except DomainError as problem:
             _give_up(pending, getattr(problem, "code", "too_large"), str(problem.detail))
         except (AlreadyDone, Portfolio.DoesNotExist):
             log.info("import_was_done_elsewhere", import_id=str(pk))

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from financeproj.core import doctor as ground
-from financeproj.core.doctor import Finding
-from financeproj.core.rows import snapshot
+from financeproj.core.db.rows import snapshot
+from financeproj.core.ops import doctor as ground
+from financeproj.core.ops.doctor import Finding
 from financeproj.users.models import User
 from integrations import background
 from integrations.backups.services import make_backup, newest_backup

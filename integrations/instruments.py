@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
+from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
-from financeproj.core.names import name_key
 from financeproj.users.models import User
 from integrations.statements.base import RowError, StatementRow
 from marketdata import services as marketdata

@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from financeproj.core.currencies import is_currency
+from financeproj.core.db.fields import POSTGRESQL_DIGITS, check_number
 from financeproj.core.errors import DomainError, TooLarge
-from financeproj.core.fields import POSTGRESQL_DIGITS, check_number
 from financeproj.core.money import EXACT, ONE, SIGNIFICANT_DIGITS, plain, stored
 from financeproj.users.models import User
 from integrations.instruments import Resolution, resolve

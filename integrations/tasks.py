@@ -12,8 +12,8 @@ from celery.signals import after_task_publish, beat_init, worker_ready, worker_s
 from django.conf import settings
 from django.db import connections
 
-from financeproj.core.locks import lease
-from financeproj.core.wake import wake
+from financeproj.core.shared.locks import lease
+from financeproj.core.shared.wake_up import wake
 from integrations import background, services
 from integrations.backups.services import NIGHTLY_KEPT, make_backup
 from marketdata.tasks import fetch_history

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, VectorAdmin, number_column
 from financeproj.core.errors import DomainError
-from financeproj.core.wake import wake
+from financeproj.core.shared.wake_up import wake
 from marketdata import gateway, series, services, tasks
 from marketdata.models import (
     CurrencyPair,

@@ -6,7 +6,7 @@ class MarketdataConfig(AppConfig):
     verbose_name = "Market data"
 
     def ready(self) -> None:
-        from financeproj.core import health
+        from financeproj.core.ops import health
         from marketdata import gateway
 
         health.INFORMATION["third_parties"] = gateway.state

@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from financeproj.core.locks import change, lease, release
+from financeproj.core.shared.locks import change, lease, release
 from marketdata import sources
 from marketdata.limits import (
     ABANDONED_SECONDS,

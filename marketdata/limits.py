@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from financeproj.core.locks import change
+from financeproj.core.shared.locks import change
 from marketdata.sources import RateLimited, SourceError, SourceUnavailable
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from financeproj.core.fields import (
+from financeproj.core.db.fields import (
     CurrencyField,
     ErrorsAtFields,
     ExactDecimalField,

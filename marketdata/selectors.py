@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 
-from financeproj.core.fields import latest_day
+from financeproj.core.db.fields import latest_day
 from financeproj.core.money import EXACT, ONE, stored
 from marketdata.calc.rates import FoundRate as RateNow
 from marketdata.calc.rates import Leg, Pair, find_rate, pairs_needed

@@ -8,14 +8,14 @@ from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from financeproj.core.fields import (
+from financeproj.core.db.fields import (
     CurrencyField,
     ErrorsAtFields,
     ExactDecimalField,
     currency_constraint,
     not_in_future,
 )
-from financeproj.core.names import FOLDED, Named
+from financeproj.core.db.names import FOLDED, Named
 
 
 class PensionAccounts(models.QuerySet["PensionAccount"]):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from financeproj.core.errors import NotKnown
+from financeproj.core.errors import NotFound
 from financeproj.core.money import EXACT, ONE, ZERO, plain
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
@@ -23,26 +23,26 @@ def linked_accounts_of(user: User) -> PensionAccounts:
 
 
 def account_of(user: User, pk: uuid.UUID) -> PensionAccount:
-    """One account of the user with its current value. Raises NotKnown."""
+    """One account of the user with its current value. Raises NotFound."""
     account = accounts_of(user).filter(pk=pk).first()
     if account is None:
-        raise NotKnown("There is no such pension account.")
+        raise NotFound("There is no such pension account.")
     return account
 
 
 def value_of(user: User, account_pk: uuid.UUID, pk: uuid.UUID) -> PensionValueEntry:
-    """One value of an account of the user. Raises NotKnown."""
+    """One value of an account of the user. Raises NotFound."""
     value = PensionValueEntry.objects.filter(account__user=user, account=account_pk, pk=pk).first()
     if value is None:
-        raise NotKnown("There is no such pension value.")
+        raise NotFound("There is no such pension value.")
     return value
 
 
 def contribution_of(user: User, account_pk: uuid.UUID, pk: uuid.UUID) -> ContributionPlan:
-    """One contribution plan of an account of the user. Raises NotKnown."""
+    """One contribution plan of an account of the user. Raises NotFound."""
     plan = ContributionPlan.objects.filter(account__user=user, account=account_pk, pk=pk).first()
     if plan is None:
-        raise NotKnown("There is no such contribution plan.")
+        raise NotFound("There is no such contribution plan.")
     return plan
 
 

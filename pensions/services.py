@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from financeproj.core.errors import Conflict, NotKnown
+from financeproj.core.db.names import name_key
+from financeproj.core.db.rows import insert_as_they_are
+from financeproj.core.errors import Conflict, NotFound
 from financeproj.core.money import plain
-from financeproj.core.names import name_key
-from financeproj.core.rows import insert_as_they_are
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -245,18 +245,18 @@ def delete_value(*, entry: PensionValueEntry) -> None:
 
 
 def _locked_account(pk: Any) -> PensionAccount:
-    """One writer of an account and its rows at a time. Raises NotKnown if somebody has just deleted
+    """One writer of an account and its rows at a time. Raises NotFound if somebody has just deleted
     it.
     """
     account = PensionAccount.objects.select_for_update().filter(pk=pk).first()
     if account is None:
-        raise NotKnown("There is no such pension account.")
+        raise NotFound("There is no such pension account.")
     return account
 
 
 def _still_there(row: Row | None) -> Row:
     if row is None:
-        raise NotKnown("It has just been deleted.")
+        raise NotFound("It has just been deleted.")
     return row
 
 

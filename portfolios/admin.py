@@ -16,7 +16,7 @@ from financeproj.core.admin import (
     VectorAdmin,
     number_column,
 )
-from financeproj.core.wake import wake
+from financeproj.core.shared.wake_up import wake
 from financeproj.users.admin import OurUserAdmin
 from financeproj.users.models import User
 from marketdata.tasks import fetch_history

@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from financeproj.core.kept import Kept
 from financeproj.core.money import plain
+from financeproj.core.shared.versioned_cache import Kept
 from marketdata.selectors import PriceNow, prices_now, with_staleness_of_now
 from portfolios.models import Holding, Portfolio
 

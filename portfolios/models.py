@@ -6,13 +6,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from financeproj.core.fields import (
+from financeproj.core.db.fields import (
     CurrencyField,
     ErrorsAtFields,
     ExactDecimalField,
     currency_constraint,
 )
-from financeproj.core.names import FOLDED, Named
+from financeproj.core.db.names import FOLDED, Named
 from marketdata.models import StockMetadata
 
 

@@ -31,7 +31,7 @@ from schemathesis.generation.hypothesis.builder import (
 )
 
 from conftest import PASSWORD, forget
-from financeproj.core.throttling import AnonThrottle, UserThrottle
+from financeproj.core.api.throttling import AnonThrottle, UserThrottle
 from financeproj.users.models import User
 from marketdata import series
 from marketdata.models import StockMetadata

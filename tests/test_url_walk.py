@@ -24,8 +24,8 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from conftest import PASSWORD, api_client, forget
 from financeproj import api as api_module
-from financeproj.core.schema import EXAMPLES
-from financeproj.core.throttling import AnonThrottle
+from financeproj.core.api.schema import EXAMPLES
+from financeproj.core.api.throttling import AnonThrottle
 from tests.openapi import answer_faults, operations
 from tests.world import SECRET, STATEMENT, World, world  # noqa: F401  (world is a fixture)
 

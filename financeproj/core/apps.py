@@ -5,4 +5,4 @@ class CoreConfig(AppConfig):
     name = "financeproj.core"
 
     def ready(self) -> None:
-        from financeproj.core import checks, logging  # noqa: F401  (registers checks and log receivers)
+        from financeproj.core.ops import checks  # noqa: F401  (registers checks and log receivers)

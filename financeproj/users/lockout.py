@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 
-from financeproj.core.errors import plain_answer
-from financeproj.core.proxies import client_address
+from financeproj.core.api.error_pages import error_answer
+from financeproj.core.ops.proxies import client_address
 
 
 def seconds_locked(request: HttpRequest, username: str) -> int | None:
@@ -55,7 +55,7 @@ def lockout_response(
     if response is not None and response.status_code == 429:
         return response
     seconds = seconds_locked(request, (credentials or {}).get("username") or "") or 60
-    answer = plain_answer(
+    answer = error_answer(
         request,
         429,
         "locked_out",

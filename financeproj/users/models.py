@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
-from financeproj.core.fields import (
+from financeproj.core.db.fields import (
     CurrencyField,
     ErrorsAtFields,
     ExactDecimalField,

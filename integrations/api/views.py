@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
+from financeproj.core.api.query import uuid_parameter
+from financeproj.core.api.schema import ErrorSerializer, refusals
 from financeproj.core.errors import DomainError
-from financeproj.core.query import uuid_parameter
-from financeproj.core.schema import ErrorSerializer, refusals
 from integrations import services
 from integrations.api.serializers import (
     FormatSerializer,

@@ -24,9 +24,9 @@ from django.db import (
 )
 from django.utils import timezone
 
+from financeproj.core.db.rows import insert_rows, snapshot
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.core.money import SIGNIFICANT_DIGITS, significant_digits
-from financeproj.core.rows import insert_rows, snapshot
 from integrations.archives import ArchiveReader, ArchiveWriter, BadArchive
 from integrations.backups.tables import (
     Totals,

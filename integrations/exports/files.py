@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Field, Model, Q, QuerySet
 
-from financeproj.core.fields import ExactDecimalField
+from financeproj.core.db.fields import ExactDecimalField
 from financeproj.core.money import plain
 from financeproj.users.models import User
 from integrations.models import YnabBudget, YnabSettings

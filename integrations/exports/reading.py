@@ -12,8 +12,8 @@ from uuid import UUID, uuid5
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, transaction
 
+from financeproj.core.db.names import name_key
 from financeproj.core.errors import Conflict
-from financeproj.core.names import name_key
 from financeproj.users.models import User
 from integrations.archives import ArchiveReader, BadArchive
 from integrations.exports.files import BOM, FILES, KIND, VERSION, File, value_of

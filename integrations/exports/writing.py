@@ -2,7 +2,7 @@
 
 from typing import IO
 
-from financeproj.core.rows import snapshot
+from financeproj.core.db.rows import snapshot
 from financeproj.users.models import User
 from integrations.archives import ArchiveWriter
 from integrations.exports.files import BOM, FILES, KIND, VERSION, csv_lines

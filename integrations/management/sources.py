@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
-from financeproj.core.names import name_key
+from financeproj.core.db.names import name_key
 from financeproj.users.models import User
 
 

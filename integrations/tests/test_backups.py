@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from financeproj.core.checks import backups_can_be_written
+from financeproj.core.ops.checks import backups_can_be_written
 from financeproj.users.models import User
 from integrations import tasks
 from integrations.backups import services

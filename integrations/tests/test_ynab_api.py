@@ -13,7 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from conftest import api_client
-from financeproj.core.errors import Upstream
+from financeproj.core.errors import UpstreamError
 from integrations.models import YnabBudget, YnabSettings
 from integrations.ynab import client, services
 from marketdata import gateway
@@ -407,7 +407,7 @@ def test_what_a_request_may_wait_is_counted_over_all_its_questions(
     started = time.monotonic()
     with gateway.at_most(2):
         services.fresh_balances_of(user, since=timezone.now())
-        with pytest.raises(Upstream, match="in time"):
+        with pytest.raises(UpstreamError, match="in time"):
             services.fresh_balances_of(user, since=timezone.now())
     assert time.monotonic() - started < 2 + 1 * SLACK  # the limit and a second of our own
     ynab.mode = "ok"

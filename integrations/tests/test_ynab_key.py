@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from financeproj.celery import app
-from financeproj.core.logging import logging_config
+from financeproj.core.ops.logging import logging_config
 from integrations.models import SyncRun, YnabBudget, YnabSettings
 from integrations.ynab import client as ynab_client
 from integrations.ynab.tasks import sync_pensions

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from financeproj.core.schema import THIRD_PARTY, refusals
+from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.users.models import User
 from integrations.models import YnabSettings
 from integrations.ynab import serializers, services, sync

@@ -43,7 +43,7 @@ REFUSALS = {
 
 
 # YNAB answered, and knows no such plan or account. To the gateway this is an answer, not a failure.
-NotFound = UnknownTicker
+UnknownToYnab = UnknownTicker
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def plan_names(root: str, *, seconds: float) -> dict[str, str]:
 
 
 def plan_currency(root: str, plan_id: str, *, seconds: float) -> str:
-    """The plan's currency, empty if YNAB does not tell. Raises NotFound."""
+    """The plan's currency, empty if YNAB does not tell. Raises UnknownToYnab."""
     return parse_currency(_get(f"/{root}/{plan_id}/settings", {}, seconds))
 
 
 def accounts(root: str, plan_id: str, *, knowledge: int | None, seconds: float) -> Accounts:
     """All accounts, or with `knowledge` what has changed since, deleted ones included. Raises
-    NotFound.
+    UnknownToYnab.
     """
     query = {} if knowledge is None else {"last_knowledge_of_server": str(knowledge)}
     return parse_accounts(_get(f"/{root}/{plan_id}/accounts", query, seconds))
@@ -171,7 +171,7 @@ def _error_of(status: int, headers: Any, body: bytes) -> SourceError:
     if status in (401, 403):
         return KeyRefused(REFUSALS.get(_error_name(body), "YNAB refused the API key."))
     if status == 404:
-        return NotFound("YNAB knows no such plan or account.")
+        return UnknownToYnab("YNAB knows no such plan or account.")
     if status == 429:
         return RateLimited(
             "YNAB's limit of requests an hour is reached.", _retry_after(headers.get("Retry-After"))

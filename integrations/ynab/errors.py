@@ -1,10 +1,16 @@
 """How a failure of YNAB is told to whoever asked."""
 
-from financeproj.core.errors import Conflict, DomainError, Upstream
+from financeproj.core.errors import (
+    Conflict,
+    DomainError,
+    UpstreamBadAnswer,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from marketdata.sources import BadAnswer, KeyRefused, RateLimited, SourceError, SourceTimeout
 
 
-class NotConfigured(Upstream):
+class NotConfigured(UpstreamError):
     code = "ynab_not_configured"
 
     def __init__(self) -> None:
@@ -39,19 +45,16 @@ class AccountUnknown(Conflict):
         super().__init__("The linked account is no longer in YNAB.")
 
 
-class Unauthorized(Upstream):
+class Unauthorized(UpstreamBadAnswer):
     code = "ynab_unauthorized"
-    status = 502
 
 
-class Nonsense(Upstream):
+class UnreadableAnswer(UpstreamBadAnswer):
     code = "ynab_bad_answer"
-    status = 502
 
 
-class TimedOut(Upstream):
+class TimedOut(UpstreamTimeout):
     code = "ynab_timeout"
-    status = 504
 
 
 def error_for(error: SourceError) -> DomainError:
@@ -61,9 +64,9 @@ def error_for(error: SourceError) -> DomainError:
     if isinstance(error, KeyRefused):
         return Unauthorized(str(error))
     if isinstance(error, BadAnswer):
-        return Nonsense(str(error))
+        return UnreadableAnswer(str(error))
     if isinstance(error, SourceTimeout):
         return TimedOut(str(error))
     code = "ynab_rate_limited" if isinstance(error, RateLimited) else "ynab_unavailable"
     retry_after = error.retry_after_seconds or (60 if isinstance(error, RateLimited) else 30)
-    return Upstream(str(error), code=code, retry_after=retry_after)
+    return UpstreamError(str(error), code=code, retry_after=retry_after)

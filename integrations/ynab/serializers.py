@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from financeproj.core.serializers import ApiSerializer, ExactDecimalField, PatternField
+from financeproj.core.api.serializers import ApiSerializer, ExactDecimalField, PatternField
 from integrations.models import SyncRun
 
 

@@ -22,11 +22,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from financeproj.core.currencies import is_currency
-from financeproj.core.errors import DomainError, NotKnown, Upstream
+from financeproj.core.errors import DomainError, NotFound, UpstreamError
 from financeproj.users.models import User
 from integrations.models import YnabBudget, YnabSettings
 from integrations.ynab import client
-from integrations.ynab.client import NotFound, from_milliunits
+from integrations.ynab.client import UnknownToYnab, from_milliunits
 from integrations.ynab.errors import BudgetNotSet, BudgetUnknown, NotConfigured, error_for
 from marketdata import gateway
 from marketdata.sources import KeyRefused, SourceError
@@ -67,14 +67,14 @@ def balances_of(user: User) -> list[Balance]:
     ones as stale.
 
     Accounts that were deleted at YNAB stay, marked as closed and deleted. Raises NotConfigured,
-    BudgetNotSet, BudgetUnknown, and Upstream when nothing is known or YNAB refuses the key.
+    BudgetNotSet, BudgetUnknown, and UpstreamError when nothing is known or YNAB refuses the key.
     """
     budget, failure = _known(_budget_of(user), deadline=_deadline())
     return _balances(budget, stale=failure is not None)
 
 
 def balance_of(user: User, account_id: str) -> Balance:
-    """One account. Raises as `balances_of`, and NotKnown for an account that YNAB does not have or
+    """One account. Raises as `balances_of`, and NotFound for an account that YNAB does not have or
     has deleted.
 
     What is kept may be older than the account: once in the cache time YNAB is asked about an
@@ -83,18 +83,18 @@ def balance_of(user: User, account_id: str) -> Balance:
     deadline = _deadline()
     budget, failure = _known(_budget_of(user), deadline=deadline)
     if not ACCOUNT_ID.fullmatch(account_id):
-        raise NotKnown("YNAB knows no such account.", code="unknown_ynab_account")
+        raise NotFound("YNAB knows no such account.", code="unknown_ynab_account")
     found = _pick(_balances(budget, stale=failure is not None), account_id)
     if found is None and failure is not None:
         raise failure
     asked = f"ynab:unknown:{budget.pk}:{account_id}"
     if found is None and not cache.get(asked):
-        with suppress(Upstream):
+        with suppress(UpstreamError):
             fresh = fresh_balances_of(user, since=timezone.now(), deadline=deadline)
             found = _pick(fresh.values(), account_id)
             cache.set(asked, found is None, settings.MARKET_DATA_CACHE_SECONDS)
     if found is None:
-        raise NotKnown("YNAB knows no such account.", code="unknown_ynab_account")
+        raise NotFound("YNAB knows no such account.", code="unknown_ynab_account")
     return found
 
 
@@ -111,12 +111,12 @@ def fresh_balances_of(
     `balances_of`.
 
     `deadline` is a moment of time.monotonic(), by default MARKET_DATA_TIMEOUT_SECONDS from now.
-    Raises as `balances_of`, and Upstream whenever YNAB does not answer.
+    Raises as `balances_of`, and UpstreamError whenever YNAB does not answer.
     """
     budget = _budget_of(user)
     try:
         budget = _refreshed(budget.pk, since=since, whole=True, deadline=deadline or _deadline())
-    except NotFound as error:
+    except UnknownToYnab as error:
         raise BudgetUnknown from error
     except SourceError as error:
         raise error_for(error) from error
@@ -138,7 +138,7 @@ def _known(budget: YnabBudget, *, deadline: float) -> tuple[YnabBudget, DomainEr
     """
     try:
         return _refreshed(budget.pk, since=_cache_start(), deadline=deadline), None
-    except NotFound as error:
+    except UnknownToYnab as error:
         raise BudgetUnknown from error
     except SourceError as error:
         budget.refresh_from_db()
@@ -185,7 +185,7 @@ def _refreshed(
 ) -> YnabBudget:
     """The budget with accounts fetched at `since` or later. `whole`: all of them, not what changed.
 
-    Raises a SourceError (NotFound: YNAB knows no such budget).
+    Raises a SourceError (UnknownToYnab: YNAB knows no such budget).
     """
     _refresh_currency(budget_id, deadline=deadline)
 
@@ -235,7 +235,7 @@ def _refresh_currency(budget_id: str, *, deadline: float) -> None:
         _ask(
             f"ynab:settings:{budget_id}", partial(_currency_at, budget_id), keep, is_kept, deadline
         )
-    except NotFound:
+    except UnknownToYnab:
         YnabBudget.objects.filter(pk=budget_id).update(verified=False)
         raise
 
@@ -296,7 +296,7 @@ def _ask(
         try:
             gateway.ask(call, seconds=seconds)
             return
-        except NotFound:
+        except UnknownToYnab:
             if root == roots[-1]:
                 raise
         except KeyRefused as error:
@@ -334,14 +334,14 @@ def _roots() -> list[str]:
 def choose_budget(*, user: User, budget_id: str) -> YnabSettings:
     """Set which budget the user reads, verified with YNAB if it can be asked.
 
-    Raises DomainError (`unknown_budget`) if YNAB does not know it and Upstream if it refuses the
+    Raises DomainError (`unknown_budget`) if YNAB does not know it and UpstreamError if it refuses the
     key: then nothing changes.
     """
     found: dict[str, Any] = {}
     if settings.YNAB_API_KEY:
         try:
             found = _looked_up(user, budget_id)
-        except NotFound as error:
+        except UnknownToYnab as error:
             raise DomainError(
                 "YNAB knows no such budget.", attr="budget_id", code="unknown_budget"
             ) from error
@@ -412,7 +412,7 @@ def check_link(*, user: User, ynab_account_id: str, currency: str) -> None:
     """
     try:
         balance = balance_of(user, ynab_account_id)
-    except NotKnown as error:
+    except NotFound as error:
         raise DomainError(error.detail, attr="ynab_account_id", code=error.code) from error
     except DomainError:
         return

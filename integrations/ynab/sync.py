@@ -35,7 +35,7 @@ def sync_account(
     """Take today's balance of the linked YNAB account as a value, and whether it is a new entry.
 
     Never from a stale balance: what YNAB told before `since` (default: now) is asked again. Raises
-    NotLinked, NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, Upstream, DomainError
+    NotLinked, NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, UpstreamError, DomainError
     (`currency_mismatch`, `negative_balance`), Conflict (`duplicate_date`: today's value was entered
     by hand, and is kept) and ValidationError; the failure is recorded.
     """

@@ -5,7 +5,7 @@ from datetime import date
 from django.utils import timezone
 from rest_framework.request import Request
 
-from financeproj.core.query import check_period, date_parameter
+from financeproj.core.api.query import check_period, date_parameter
 
 
 def period_of(request: Request) -> tuple[date | None, date]:

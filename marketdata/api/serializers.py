@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from financeproj.core.serializers import ApiSerializer, ExactDecimalField, PastDateField
+from financeproj.core.api.serializers import ApiSerializer, ExactDecimalField, PastDateField
 
 
 class CurrencySerializer(serializers.Serializer):

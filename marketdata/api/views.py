@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from financeproj.core.api.query import choice_parameter, integer_parameter, text_parameter
+from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.core.currencies import currencies
 from financeproj.core.errors import DomainError
 from financeproj.core.money import EXACT, plain, stored
-from financeproj.core.query import choice_parameter, integer_parameter, text_parameter
-from financeproj.core.schema import THIRD_PARTY, refusals
 from marketdata import services
 from marketdata.api import serializers
 from marketdata.api.query import period_of

@@ -10,7 +10,7 @@ from marketdata.services.answers import (
     rate_of,
     rates_between,
     search,
-    upstream,
+    upstream_error,
 )
 from marketdata.services.instruments import (
     delete_instrument,
@@ -113,5 +113,5 @@ __all__ = [
     "take_over_quote",
     "take_over_rates",
     "take_over_splits",
-    "upstream",
+    "upstream_error",
 ]

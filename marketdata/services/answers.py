@@ -12,7 +12,13 @@ from django.conf import settings
 from django.core.cache import cache
 
 from financeproj.core.currencies import is_currency
-from financeproj.core.errors import NotKnown, Upstream
+from financeproj.core.errors import (
+    DomainError,
+    NotFound,
+    UpstreamBadAnswer,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from marketdata import gateway
 from marketdata.models import StockMetadata
 from marketdata.selectors import (
@@ -46,52 +52,49 @@ from marketdata.sources import (
 DEFAULT_RETRY_AFTER = 5.0
 
 
-def upstream(error: SourceError) -> Exception:
-    """A source's fault as the API tells it: 404, 502, 503 with Retry-After, or 504."""
+def upstream_error(error: SourceError) -> DomainError:
+    """Return the error of the domain that reports `error` of a source."""
     if isinstance(error, UnknownTicker):
-        return NotKnown(str(error), code="unknown_ticker")
+        return NotFound(str(error), code="unknown_ticker")
     if isinstance(error, SourceTimeout):
-        told = Upstream(str(error), code="upstream_timeout")
-        told.status = 504
-    elif isinstance(error, BadAnswer):
-        told = Upstream(str(error), code="upstream_bad_answer")
-        told.status = 502
-    else:
-        told = Upstream(str(error), retry_after=error.retry_after_seconds or DEFAULT_RETRY_AFTER)
-    return told
+        return UpstreamTimeout(str(error))
+    if isinstance(error, BadAnswer):
+        return UpstreamBadAnswer(str(error))
+    retry_after = error.retry_after_seconds or DEFAULT_RETRY_AFTER
+    return UpstreamError(str(error), retry_after=retry_after)
 
 
 def instrument_named(*, user: Any, ticker: str) -> StockMetadata:
-    """The instrument of the path, learned from the source if it is new. Raises NotKnown or
-    Upstream.
+    """The instrument of the path, learned from the source if it is new. Raises NotFound or
+    UpstreamError.
     """
     ticker = ticker.strip().upper()
     if not is_ticker(ticker):
-        raise NotKnown(f"{ticker} is no ticker.", code="unknown_ticker")
+        raise NotFound(f"{ticker} is no ticker.", code="unknown_ticker")
     stock = instrument_for(user=user, ticker=ticker)
     if stock is not None:
         return stock
     try:
         return learn_instrument(ticker=ticker, seconds=time_limit())
     except SourceError as error:
-        raise upstream(error) from error
+        raise upstream_error(error) from error
 
 
 def price_of(*, stock: StockMetadata) -> PriceNow:
-    """The latest price, stale when the source could not be asked. Raises NotKnown or Upstream when
+    """The latest price, stale when the source could not be asked. Raises NotFound or UpstreamError when
     none is known.
     """
     price = prices_now([stock.pk]).get(stock.pk)
     if stock.is_manual:
         if price is None:
-            raise NotKnown(f"{stock.ticker} has no price yet.", code="unknown_price")
+            raise NotFound(f"{stock.ticker} has no price yet.", code="unknown_price")
         return price
     if price is not None and is_fresh(price.fetched_at):
         return price
     error = refresh_stocks([stock], patience=PATIENCE_SECONDS if price else None)[stock.pk]
     price = prices_now([stock.pk]).get(stock.pk)
     if price is None:
-        raise upstream(
+        raise upstream_error(
             error or BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
         )
     return replace(price, stale=not is_fresh(price.fetched_at))
@@ -100,7 +103,7 @@ def price_of(*, stock: StockMetadata) -> PriceNow:
 def ensure_recent_history(*, stock: StockMetadata) -> bool:
     """Bring the stored history up to date within the time limit; whether it now is.
 
-    Raises NotKnown or Upstream when nothing is stored and nothing could be fetched.
+    Raises NotFound or UpstreamError when nothing is stored and nothing could be fetched.
     """
     if stock.is_manual:
         return True
@@ -111,7 +114,7 @@ def ensure_recent_history(*, stock: StockMetadata) -> bool:
     patience = PATIENCE_SECONDS if has_any else None
     error = refresh_stocks([stock], full=True, patience=patience)[stock.pk]
     if error is not None and not has_any and not stock.prices.exists():
-        raise upstream(error)
+        raise upstream_error(error)
     return error is None
 
 
@@ -119,7 +122,7 @@ def _checked(*currencies: str) -> list[str]:
     codes = [currency.upper() for currency in currencies]
     for code in codes:
         if not is_currency(code):
-            raise NotKnown(
+            raise NotFound(
                 f"{code} is not a currency in circulation (ISO 4217).", code="unknown_currency"
             )
     return codes
@@ -134,13 +137,13 @@ def _is_stale(rate: RateNow, error: SourceError | None) -> bool:
 
 
 def rate_of(*, base: str, target: str) -> RateNow:
-    """The latest rate of a pair of the path. Raises NotKnown or Upstream when none is known."""
+    """The latest rate of a pair of the path. Raises NotFound or UpstreamError when none is known."""
     base, target = _checked(base, target)
     rate, error = fresh_rate(base, target)
     if rate is None:
         if error is None or isinstance(error, UnknownTicker):
-            raise NotKnown(f"No rate from {base} to {target} is known.", code="unknown_rate")
-        raise upstream(error)
+            raise NotFound(f"No rate from {base} to {target} is known.", code="unknown_rate")
+        raise upstream_error(error)
     return replace(rate, stale=_is_stale(rate, error))
 
 
@@ -154,8 +157,8 @@ def rates_between(
     latest, error = fresh_rate(base, target)
     if latest is None:
         if error is None or isinstance(error, UnknownTicker):
-            raise NotKnown(f"No rate from {base} to {target} is known.", code="unknown_rate")
-        raise upstream(error)
+            raise NotFound(f"No rate from {base} to {target} is known.", code="unknown_rate")
+        raise upstream_error(error)
     found = rate_history(base=base, target=target, start=start, end=end)
     return base, target, found, _is_stale(latest, error)
 

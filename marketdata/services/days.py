@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
-from financeproj.core.fields import not_in_future
-from financeproj.core.rows import insert_rows
+from financeproj.core.db.fields import not_in_future
+from financeproj.core.db.rows import insert_rows
 
 
 def check_entered(row: Any, *, day: str = "date") -> None:

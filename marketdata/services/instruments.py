@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 from django.utils import timezone
 
-from financeproj.core.errors import Conflict, DomainError, NotKnown
+from financeproj.core.errors import Conflict, DomainError, NotFound
 from marketdata import gateway
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
@@ -207,7 +207,7 @@ def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
     """The instrument priced by hand that `ticker` (in any case) means to whoever enters a price for
     it.
 
-    To staff it is another user's where they have none of their own. Raises NotKnown, and Conflict:
+    To staff it is another user's where they have none of their own. Raises NotFound, and Conflict:
     `not_manual`, or `ambiguous_ticker` where several users have one.
     """
     ticker = ticker.strip().upper()
@@ -224,7 +224,7 @@ def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
                 )
             found = others[0] if others else found
     if found is None:
-        raise NotKnown(f"There is no instrument {ticker}.", code="unknown_ticker")
+        raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")
     if not found.is_manual:
         raise Conflict(
             f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual"

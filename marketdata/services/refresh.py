@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from financeproj.core.locks import change
+from financeproj.core.shared.locks import change
 from marketdata import gateway
 from marketdata.calc.rates import Pair
 from marketdata.models import (

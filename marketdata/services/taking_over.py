@@ -10,8 +10,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Model
 
+from financeproj.core.db.rows import insert_as_they_are
 from financeproj.core.errors import DomainError
-from financeproj.core.rows import insert_as_they_are
 from marketdata.models import (
     CurrencyPair,
     HistoricalExchangeRate,

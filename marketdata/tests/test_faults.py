@@ -295,7 +295,7 @@ def test_within_the_cache_time_nobody_is_asked(api, market):
 
 
 def test_the_database_keeps_working_when_the_shared_cache_does_not(api, market, monkeypatch):
-    from financeproj.core import locks
+    from financeproj.core.shared import locks
 
     def refuse(*args):
         raise OSError("refused")

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.db import connections
 
-from financeproj.core import locks
+from financeproj.core.shared import locks
 from marketdata import gateway
 from marketdata.gateway import Call, CircuitOpen, Party, TooBusy, ask, ask_all
 from marketdata.sources import (

@@ -5,13 +5,13 @@ from datetime import date
 from django.utils import timezone
 from rest_framework.request import Request
 
-from financeproj.core.errors import DomainError
-from financeproj.core.query import (
+from financeproj.core.api.query import (
     boolean_parameter,
     integer_parameter,
     number_parameter,
     uuid_parameter,
 )
+from financeproj.core.errors import DomainError
 from pensions.projections import LONGEST_MONTHS, LONGEST_YEARS, Assumptions, months_until_year
 from pensions.selectors import account_of
 
@@ -22,7 +22,7 @@ LARGEST_SEED = 2**63 - 1
 
 
 def assumptions_of(request: Request) -> Assumptions:
-    """Raises BadQuery (unreadable), DomainError (out of range, a year in the past), NotKnown (the
+    """Raises BadQuery (unreadable), DomainError (out of range, a year in the past), NotFound (the
     account).
     """
     today = timezone.localdate()

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from financeproj.core.schema import THIRD_PARTY, refusals
+from financeproj.core.api.schema import THIRD_PARTY, refusals
 from pensions import selectors, services
 from pensions.api import serializers
 from pensions.api.query import assumptions_of

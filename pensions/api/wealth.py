@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from financeproj.core.conditional import answer_unless_known
-from financeproj.core.query import choice_parameter
-from financeproj.core.serializers import ExactDecimalField
+from financeproj.core.api.conditional import answer_unless_known
+from financeproj.core.api.query import choice_parameter
+from financeproj.core.api.serializers import ExactDecimalField
 from pensions.api.serializers import AccountSerializer, ProjectionGoalSerializer
 from pensions.dashboard import dashboard
 from pensions.networth import Wealth, first_known_on, net_worth, net_worth_explained, pensions_of

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from financeproj.core.errors import DomainError, NotKnown
+from financeproj.core.errors import DomainError, NotFound
 from pensions import services
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 
@@ -199,9 +199,9 @@ def test_two_nightly_syncs_at_once_write_one_value(transactional_db, account):
 def test_a_value_whose_account_was_deleted_meanwhile_is_gone(account, valued):
     entry = valued.values.first()
     services.delete_account(account=account)
-    with pytest.raises(NotKnown):
+    with pytest.raises(NotFound):
         services.update_value(entry=entry, value=D(1))
-    with pytest.raises(NotKnown):
+    with pytest.raises(NotFound):
         services.record_value(account=valued, on=date(2024, 5, 1), value=D(1))
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django_filters import rest_framework as filters
 
-from financeproj.core.query import check_period
+from financeproj.core.api.query import check_period
 from portfolios.models import Transaction, TransactionType
 
 

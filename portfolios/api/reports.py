@@ -15,10 +15,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from financeproj.core.conditional import answer_unless_known, stamp
-from financeproj.core.errors import BadQuery, DomainError, NotKnown
-from financeproj.core.query import choice_parameter, date_parameter, text_parameter
-from financeproj.core.schema import THIRD_PARTY
+from financeproj.core.api.conditional import answer_unless_known, stamp
+from financeproj.core.api.errors import BadQuery
+from financeproj.core.api.query import choice_parameter, date_parameter, text_parameter
+from financeproj.core.api.schema import THIRD_PARTY
+from financeproj.core.errors import DomainError, NotFound
 from marketdata import series
 from marketdata import services as marketdata
 from marketdata.calc.rates import Pair
@@ -134,7 +135,7 @@ def _benchmark(request: Request) -> StockMetadata | None:
         return None
     try:
         return marketdata.instrument_named(user=request.user, ticker=ticker)
-    except NotKnown as error:
+    except NotFound as error:
         raise DomainError(error.detail, attr="benchmark", code="unknown_ticker") from error
 
 

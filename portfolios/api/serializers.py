@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from financeproj.core.serializers import (
+from financeproj.core.api.serializers import (
     ApiSerializer,
     CurrencyCodeField,
     ExactDecimalField,

@@ -10,15 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
-from financeproj.core.errors import DomainError
-from financeproj.core.query import (
+from financeproj.core.api.query import (
     NewestFirst,
     QueryFilterBackend,
     boolean_parameter,
     uuid_parameter,
 )
-from financeproj.core.schema import refusals
-from financeproj.core.wake import wake
+from financeproj.core.api.schema import refusals
+from financeproj.core.errors import DomainError
+from financeproj.core.shared.wake_up import wake
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.tasks import fetch_history

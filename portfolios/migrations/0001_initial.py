@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
-import financeproj.core.fields
+import financeproj.core.db.fields
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -25,9 +25,9 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100)),
                 ('name_key', models.CharField(editable=False, max_length=200)),
                 ('brokerage_firm', models.CharField(blank=True, max_length=100)),
-                ('currency', financeproj.core.fields.CurrencyField()),
-                ('used_credit', financeproj.core.fields.ExactDecimalField(default=0)),
-                ('cash', financeproj.core.fields.ExactDecimalField(default=0)),
+                ('currency', financeproj.core.db.fields.CurrencyField()),
+                ('used_credit', financeproj.core.db.fields.ExactDecimalField(default=0)),
+                ('cash', financeproj.core.db.fields.ExactDecimalField(default=0)),
                 ('position', models.PositiveIntegerField(default=0)),
                 ('version', models.PositiveBigIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -72,12 +72,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('company_name', models.CharField(blank=True, max_length=200)),
-                ('current_quantity', financeproj.core.fields.ExactDecimalField(default=0, editable=False)),
-                ('average_cost_per_share', financeproj.core.fields.ExactDecimalField(blank=True, editable=False, null=True)),
-                ('cost_basis', financeproj.core.fields.ExactDecimalField(default=0, editable=False)),
-                ('realised_gain', financeproj.core.fields.ExactDecimalField(default=0, editable=False)),
-                ('income', financeproj.core.fields.ExactDecimalField(default=0, editable=False)),
-                ('charges', financeproj.core.fields.ExactDecimalField(default=0, editable=False)),
+                ('current_quantity', financeproj.core.db.fields.ExactDecimalField(default=0, editable=False)),
+                ('average_cost_per_share', financeproj.core.db.fields.ExactDecimalField(blank=True, editable=False, null=True)),
+                ('cost_basis', financeproj.core.db.fields.ExactDecimalField(default=0, editable=False)),
+                ('realised_gain', financeproj.core.db.fields.ExactDecimalField(default=0, editable=False)),
+                ('income', financeproj.core.db.fields.ExactDecimalField(default=0, editable=False)),
+                ('charges', financeproj.core.db.fields.ExactDecimalField(default=0, editable=False)),
                 ('first_transaction_on', models.DateField(blank=True, editable=False, null=True)),
                 ('last_transaction_on', models.DateField(blank=True, editable=False, null=True)),
                 ('unbooked_split_on', models.DateField(blank=True, editable=False, null=True)),
@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('cash', 'Cash'), ('credit', 'Credit')], max_length=6)),
                 ('date', models.DateField()),
-                ('amount', financeproj.core.fields.ExactDecimalField()),
+                ('amount', financeproj.core.db.fields.ExactDecimalField()),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('portfolio', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='balances', to='portfolios.portfolio')),
             ],
@@ -112,16 +112,16 @@ class Migration(migrations.Migration):
                 ('date', models.DateField()),
                 ('effective_date', models.DateField(editable=False)),
                 ('sequence', models.PositiveBigIntegerField(editable=False)),
-                ('quantity', financeproj.core.fields.ExactDecimalField()),
-                ('price', financeproj.core.fields.ExactDecimalField(blank=True, null=True)),
-                ('commission', financeproj.core.fields.ExactDecimalField(default=0)),
-                ('exchange_rate', financeproj.core.fields.ExactDecimalField(blank=True, null=True)),
+                ('quantity', financeproj.core.db.fields.ExactDecimalField()),
+                ('price', financeproj.core.db.fields.ExactDecimalField(blank=True, null=True)),
+                ('commission', financeproj.core.db.fields.ExactDecimalField(default=0)),
+                ('exchange_rate', financeproj.core.db.fields.ExactDecimalField(blank=True, null=True)),
                 ('note', models.CharField(blank=True, max_length=500)),
                 ('external_id', models.CharField(blank=True, max_length=200, null=True)),
                 ('source', models.CharField(choices=[('manual', 'Manual'), ('import', 'Import'), ('market_data', 'Market Data')], default='manual', editable=False, max_length=11)),
                 ('imported_as', models.CharField(blank=True, editable=False, max_length=200)),
-                ('average_cost_per_share_at_transaction', financeproj.core.fields.ExactDecimalField(blank=True, editable=False, null=True)),
-                ('realised_gain', financeproj.core.fields.ExactDecimalField(blank=True, editable=False, null=True)),
+                ('average_cost_per_share_at_transaction', financeproj.core.db.fields.ExactDecimalField(blank=True, editable=False, null=True)),
+                ('realised_gain', financeproj.core.db.fields.ExactDecimalField(blank=True, editable=False, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('holding', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='transactions', to='portfolios.holding')),
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('date', models.DateField()),
-                ('ratio', financeproj.core.fields.ExactDecimalField()),
+                ('ratio', financeproj.core.db.fields.ExactDecimalField()),
                 ('holding', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dismissed_splits', to='portfolios.holding')),
             ],
             options={

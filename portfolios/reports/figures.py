@@ -10,8 +10,8 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 
+from financeproj.core.api.serializers import EARLIEST_DATE
 from financeproj.core.errors import DomainError
-from financeproj.core.serializers import EARLIEST_DATE
 from marketdata import series
 from marketdata.calc.rates import FRESH_DAYS, Pair
 from marketdata.selectors import PriceNow

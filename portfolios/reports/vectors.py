@@ -19,8 +19,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
-from financeproj.core.kept import Kept, write_of_a_read
 from financeproj.core.money import EXACT, ZERO, in_new_shares
+from financeproj.core.shared.versioned_cache import Kept, write_of_a_read
 from portfolios.calc.ledger import CLOSING, OPENING, RANK
 from portfolios.calc.performance import Kind, Trades
 from portfolios.models import Holding, Portfolio, Transaction, TransactionVector

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
-from financeproj.core.names import name_key
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from portfolios.models import InstrumentAlias

@@ -12,9 +12,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ONE, ZERO, plain
-from financeproj.core.rows import update_rows
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockSplit

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ZERO, in_new_shares, plain, stored
-from financeproj.core.rows import update_rows
 from marketdata.models import StockSplit
 from portfolios.calc.ledger import Oversold, Position, Step, order, replay
 from portfolios.models import (

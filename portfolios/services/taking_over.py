@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from financeproj.core.db.rows import insert_as_they_are
 from financeproj.core.errors import DomainError
-from financeproj.core.rows import insert_as_they_are
 from financeproj.users.models import User
 from portfolios.models import (
     DismissedSplit,

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from financeproj.core.names import FOLDED
+from financeproj.core.db.names import FOLDED
 from portfolios.models import Portfolio, PortfolioBalance
 from portfolios.tests.conftest import quote, rate, trade
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from financeproj.core.query import NewestFirst
+from financeproj.core.api.query import NewestFirst
 from marketdata.models import StockMetadata
 from portfolios import services
 from portfolios.models import Holding, Transaction

@@ -27,7 +27,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken  # 
 from rest_framework_simplejwt.tokens import RefreshToken  # noqa: E402
 
 from financeproj.celery import app  # noqa: E402
-from financeproj.core.doctor import orphans  # noqa: E402
+from financeproj.core.ops.doctor import orphans  # noqa: E402
 from financeproj.users.models import User  # noqa: E402
 from integrations import background, ecb  # noqa: E402
 from integrations.services import Wish, read_file  # noqa: E402

@@ -12,9 +12,9 @@ from django.test import Client
 from rest_framework.response import Response
 from rest_framework_simplejwt.tokens import AccessToken
 
-from financeproj.core import health
-from financeproj.core.errors import Upstream
-from financeproj.core.logging import logging_config
+from financeproj.core.errors import UpstreamError
+from financeproj.core.ops import health
+from financeproj.core.ops.logging import logging_config
 from financeproj.users.api import views
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,7 @@ def test_a_database_that_stays_locked_is_503_busy(api, monkeypatch):
 
 
 def test_a_third_party_that_fails_says_when_to_come_back(api, monkeypatch):
-    raising(monkeypatch, Upstream("The source is closed for now.", retry_after=42))
+    raising(monkeypatch, UpstreamError("The source is closed for now.", retry_after=42))
     response = api.get("/api/v1/users/me")
     assert (response.status_code, response["Retry-After"]) == (503, "42")
 

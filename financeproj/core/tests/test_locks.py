@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import DatabaseError, connections
 
-from financeproj.core import locks
-from financeproj.core.locks import change, lease, release
+from financeproj.core.shared import locks
+from financeproj.core.shared.locks import change, lease, release
 
 
 @pytest.fixture(params=["shared", "this process only"])

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from financeproj.core.rows import insert_as_they_are, snapshot
+from financeproj.core.db.rows import insert_as_they_are, snapshot
 from financeproj.users.models import User
 from portfolios.models import Portfolio
 

@@ -3,8 +3,8 @@
 import pytest
 from django.test import RequestFactory
 
-from financeproj.core.proxies import client_address
-from financeproj.core.throttling import AnonThrottle, UserThrottle
+from financeproj.core.api.throttling import AnonThrottle, UserThrottle
+from financeproj.core.ops.proxies import client_address
 
 pytestmark = pytest.mark.django_db
 

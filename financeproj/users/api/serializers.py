@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from financeproj.core.serializers import (
+from financeproj.core.api.serializers import (
     ApiSerializer,
     CurrencyCodeField,
     ExactDecimalField,

@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from financeproj.core.api.schema import refusals
 from financeproj.core.errors import DomainError
-from financeproj.core.schema import refusals
 from financeproj.users import services
 from financeproj.users.api import serializers
 from financeproj.users.lockout import count_failure, locked_out, seconds_locked

@@ -4,7 +4,7 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.core.validators
 import django.utils.timezone
-import financeproj.core.fields
+import financeproj.core.db.fields
 import financeproj.users.models
 import uuid
 from django.db import migrations, models
@@ -33,8 +33,8 @@ class Migration(migrations.Migration):
                 ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('base_currency', financeproj.core.fields.CurrencyField(default=financeproj.users.models.default_base_currency)),
-                ('retirement_goal_amount', financeproj.core.fields.ExactDecimalField(blank=True, null=True)),
+                ('base_currency', financeproj.core.db.fields.CurrencyField(default=financeproj.users.models.default_base_currency)),
+                ('retirement_goal_amount', financeproj.core.db.fields.ExactDecimalField(blank=True, null=True)),
                 ('retirement_goal_year', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MaxValueValidator(9999)])),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),

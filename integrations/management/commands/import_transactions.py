@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from financeproj.core.errors import DomainError, TooLarge
-from financeproj.core.renderers import to_json
-from financeproj.core.wake import wake
+from financeproj.core.api.renderers import to_json
+from financeproj.core.errors import DomainError
+from financeproj.core.shared.wake_up import wake
 from integrations import services
 from integrations.api.serializers import outcome_json
 from integrations.management.sources import content_of, one_named, user_named
@@ -73,7 +73,7 @@ class Command(BaseCommand):
                 instruments=instruments,
                 on_progress=self._progress_bar(),
             )
-        except (DomainError, TooLarge) as error:
+        except DomainError as error:
             raise CommandError(str(error.detail)) from error
         if outcome.is_saved:
             for stock_id in outcome.without_history:

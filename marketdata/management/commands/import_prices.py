@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from financeproj.core.fields import check_number
+from financeproj.core.db.fields import check_number
 from marketdata import services
 from marketdata.management.progress import progress
 from marketdata.models import StockMetadata

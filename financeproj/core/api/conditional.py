@@ -9,7 +9,7 @@ from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 
-from financeproj.core.renderers import to_json
+from financeproj.core.api.renderers import to_json
 
 WORTH_COMPRESSING = 1024
 # Level 1 takes a tenth of the time of the default 6, and makes JSON a tenth larger.

@@ -12,8 +12,9 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
-from financeproj.core.errors import BadQuery, DomainError
-from financeproj.core.serializers import DAY
+from financeproj.core.api.errors import BadQuery
+from financeproj.core.api.serializers import DAY
+from financeproj.core.errors import DomainError
 
 TRUE, FALSE = ("true", "1"), ("false", "0", "")
 

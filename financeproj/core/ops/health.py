@@ -35,7 +35,7 @@ def _broker() -> None:
     if settings.REDIS_URL:
         from celery import current_app
 
-        from financeproj.core.outage import asking_redis
+        from financeproj.core.shared.redis_outage import asking_redis
 
         with asking_redis(), current_app.connection_for_write() as broker:
             broker.connect()

@@ -168,7 +168,7 @@ def _show(operation: dict[str, Any], example: dict[str, Any] | None) -> None:
 
 
 class ExactNumber(OpenApiSerializerFieldExtension):
-    target_class = "financeproj.core.serializers.ExactDecimalField"
+    target_class = "financeproj.core.api.serializers.ExactDecimalField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
         """An answer is a number; a request may also write it as text, with all its digits."""
@@ -189,7 +189,7 @@ class ExactNumber(OpenApiSerializerFieldExtension):
 
 
 class NullIsLeftOut(OpenApiSerializerExtension):
-    target_class = "financeproj.core.serializers.ApiSerializer"
+    target_class = "financeproj.core.api.serializers.ApiSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
 
-from financeproj.core.cache import ALIAS
+from financeproj.core.shared.embedded_cache import ALIAS
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ def _redis_errors() -> tuple[type[Exception], ...]:
 def _change_in_redis(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
     from django_redis import get_redis_connection
 
-    from financeproj.core.outage import asking_redis
+    from financeproj.core.shared.redis_outage import asking_redis
 
     name = cache.make_key(f"shared:{key}")
     outcome: list[Any] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
-from financeproj.core.locks import change
+from financeproj.core.shared.locks import change
 
 
 class _CountedWindow:
@@ -37,6 +37,6 @@ class UserThrottle(_CountedWindow, UserRateThrottle):
 
 class AnonThrottle(_CountedWindow, AnonRateThrottle):
     def get_ident(self, request: Any) -> str:
-        from financeproj.core.proxies import client_address
+        from financeproj.core.ops.proxies import client_address
 
         return client_address(request)

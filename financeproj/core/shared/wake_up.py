@@ -7,7 +7,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from financeproj.core.outage import asking_redis
+from financeproj.core.shared.redis_outage import asking_redis
 
 log = structlog.get_logger(__name__)
 

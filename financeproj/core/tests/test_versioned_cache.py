@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from financeproj.core.kept import Kept, write_of_a_read
+from financeproj.core.shared.versioned_cache import Kept, write_of_a_read
 from financeproj.users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -145,7 +145,9 @@ def describe_answer(request: Any, response: Any, log_kwargs: dict[str, Any], **k
 def describe_failure(
     request: Any, exception: Exception, log_kwargs: dict[str, Any], **kwargs: Any
 ) -> None:
-    from financeproj.core.errors import refusal_of  # which reads the settings, and they import this
+    from financeproj.core.api.errors import (
+        refusal_of,  # which reads the settings, and they import this
+    )
 
     refusal = refusal_of(exception)
     _describe(request, log_kwargs, refusal.status_code if refusal else 500)

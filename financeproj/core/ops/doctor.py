@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from financeproj.core import health
+from financeproj.core.ops import health
 
 MOST_SKEW = timedelta(minutes=1)
 OTHERS = 0o007  # what a file's mode grants to everybody

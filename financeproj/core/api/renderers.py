@@ -11,6 +11,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
+from financeproj.core.errors import TooLarge
+
 
 def _encode_other(value: Any) -> Any:
     if isinstance(value, Mapping):
@@ -65,8 +67,6 @@ class ExactJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """The body with every fraction as an exact Decimal. NaN and Infinity are no JSON."""
-        from financeproj.core.errors import TooLarge  # errors needs to_json of this module
-
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
         if len(body) > limit:

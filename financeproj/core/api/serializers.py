@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from financeproj.core.api.errors import fields_of
 from financeproj.core.currencies import is_currency
-from financeproj.core.errors import fields_of
-from financeproj.core.fields import POSTGRESQL_DIGITS, check_number
+from financeproj.core.db.fields import POSTGRESQL_DIGITS, check_number
 from financeproj.core.money import SIGNIFICANT_DIGITS, plain
 
 EARLIEST_DATE = date(1900, 1, 1)
