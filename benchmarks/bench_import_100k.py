@@ -79,7 +79,7 @@ def measure(rows: int = 100_000) -> tuple[float, float]:
         started = time.perf_counter()
         outcome = import_statement(portfolio=portfolio, data=data, file_name="bench.csv")
         taken = time.perf_counter() - started
-        assert outcome.statement.created == rows, outcome.statement.errors[:3]
+        assert outcome.import_batch.created == rows, outcome.import_batch.errors[:3]
         megabytes = peak_megabytes()
 
         objs = list(Transaction.objects.all())

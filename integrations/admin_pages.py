@@ -23,7 +23,7 @@ from integrations.tasks import take_in
 from marketdata.admin import StockMetadataAdmin
 from marketdata.models import HistoricalStockPrice, StockMetadata
 from portfolios.admin import ImportAdmin, PortfolioAdmin
-from portfolios.models import Import, Portfolio
+from portfolios.models import ImportBatch, Portfolio
 
 CLOSES_DRAWN = 500  # two years
 
@@ -114,14 +114,14 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
         except DomainError as error:
             form.add_error("file", str(error.detail))
             return {}
-        if isinstance(outcome, Import):
+        if isinstance(outcome, ImportBatch):
             self.message_user(
                 request, f"{outcome.file_name} is imported in the background.", messages.INFO
             )
             return {"running": outcome}
         if outcome.is_saved:
             self.message_user(
-                request, f"{outcome.statement.created} transactions imported.", messages.SUCCESS
+                request, f"{outcome.import_batch.created} transactions imported.", messages.SUCCESS
             )
         return {"outcome": outcome, "dry_run": fields["preview"]}
 
@@ -137,12 +137,12 @@ class FollowedImportAdmin(ImportAdmin):
         return [*fields[:place], "how_far", *fields[place:]]
 
     @admin.display(description="progress")
-    def how_far(self, statement: Import) -> str:
-        return f"{progress_of(statement):.0%}"
+    def how_far(self, import_batch: ImportBatch) -> str:
+        return f"{progress_of(import_batch):.0%}"
 
 
-admin.site.unregister(Import)
-admin.site.register(Import, FollowedImportAdmin)
+admin.site.unregister(ImportBatch)
+admin.site.register(ImportBatch, FollowedImportAdmin)
 admin.site.unregister(StockMetadata)
 admin.site.register(StockMetadata, ChartedInstrumentAdmin)
 admin.site.unregister(Portfolio)

@@ -20,7 +20,7 @@ from financeproj.core.errors import DomainError
 from financeproj.core.shared.locks import change
 from integrations.services import Wish, carry_out, new_import, read_file
 from integrations.statements.base import Statement
-from portfolios.models import Import, PendingImport, Portfolio
+from portfolios.models import ImportBatch, PendingImport, Portfolio
 from portfolios.services.importing import AlreadyDone, Outcome, row_error
 
 log = structlog.get_logger(__name__)
@@ -55,29 +55,29 @@ def note_beat() -> None:
 @transaction.atomic
 def queue_import(
     *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement, wish: Wish
-) -> Import:
+) -> ImportBatch:
     """Keep the file for a worker; the import is in the state "running" from now on."""
-    statement = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
-    statement.state, statement.progress = Import.State.RUNNING, 0
-    statement.save(force_insert=True)
-    PendingImport.objects.create(statement=statement, content=data, options=asdict(wish))
-    return statement
+    import_batch = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
+    import_batch.state, import_batch.progress = ImportBatch.State.RUNNING, 0
+    import_batch.save(force_insert=True)
+    PendingImport.objects.create(import_batch=import_batch, content=data, options=asdict(wish))
+    return import_batch
 
 
 def waiting_imports() -> list[UUID]:
     """The imports that no worker has done yet, oldest first."""
     return list(
-        PendingImport.objects.order_by("statement__created_at").values_list("pk", flat=True)
+        PendingImport.objects.order_by("import_batch__created_at").values_list("pk", flat=True)
     )
 
 
-def progress_of(statement: Import) -> float:
+def progress_of(import_batch: ImportBatch) -> float:
     """From 0 to 1. What a worker reports is not in the database, whose import is one
     transaction.
     """
-    if statement.state != Import.State.RUNNING:
-        return statement.progress
-    return cache.get(_progress_key(statement.pk)) or 0
+    if import_batch.state != ImportBatch.State.RUNNING:
+        return import_batch.progress
+    return cache.get(_progress_key(import_batch.pk)) or 0
 
 
 def run_import(pk: UUID) -> Outcome | None:
@@ -90,7 +90,9 @@ def run_import(pk: UUID) -> Outcome | None:
         return None
     try:
         pending = (
-            PendingImport.objects.select_related("statement__portfolio__user").filter(pk=pk).first()
+            PendingImport.objects.select_related("import_batch__portfolio__user")
+            .filter(pk=pk)
+            .first()
         )
         if pending is None:
             return None
@@ -103,7 +105,7 @@ def run_import(pk: UUID) -> Outcome | None:
         try:
             wish = Wish(**pending.options)
             return carry_out(
-                statement=pending.statement,
+                import_batch=pending.import_batch,
                 read=read_file(bytes(pending.content), wish),
                 wish=wish,
                 on_progress=lambda done: _note_progress(pk, token, done),
@@ -137,10 +139,10 @@ def _note_progress(pk: UUID, token: str, done: float) -> None:
 
 @transaction.atomic
 def _give_up(pending: PendingImport, code: str, detail: str) -> None:
-    statement = pending.statement
-    statement.state = Import.State.FAILED
-    statement.errors = [row_error(0, None, None, code, detail)]
-    statement.save(update_fields=["state", "errors", "updated_at"])
+    import_batch = pending.import_batch
+    import_batch.state = ImportBatch.State.FAILED
+    import_batch.errors = [row_error(0, None, None, code, detail)]
+    import_batch.save(update_fields=["state", "errors", "updated_at"])
     pending.delete()
 
 

@@ -21,7 +21,7 @@ from marketdata.models import StockQuote
 from marketdata.services import refresh_quotes, refresh_rates
 from pensions import selectors as pensions
 from portfolios import selectors as portfolios
-from portfolios.models import Holding, Import, Transaction
+from portfolios.models import Holding, ImportBatch, Transaction
 from portfolios.reports import vectors
 from portfolios.services import contradicted_holdings, repair_holding
 
@@ -86,7 +86,7 @@ def times() -> Iterator[Finding]:
     latest = [
         StockQuote.objects.aggregate(at=Max("fetched_at"))["at"],
         Transaction.objects.aggregate(at=Max("created_at"))["at"],
-        Import.objects.aggregate(at=Max("created_at"))["at"],
+        ImportBatch.objects.aggregate(at=Max("created_at"))["at"],
     ]
     newest = max((at for at in latest if at), default=None)
     if newest and newest > timezone.now() + ground.MOST_SKEW:
@@ -133,7 +133,9 @@ def rates() -> Iterator[Finding]:
 
 def imports() -> Iterator[Finding]:
     """An import that runs and has no file waiting will never end."""
-    stuck = Import.objects.filter(state=Import.State.RUNNING, pending__isnull=True).count()
+    stuck = ImportBatch.objects.filter(
+        state=ImportBatch.State.RUNNING, pending__isnull=True
+    ).count()
     if stuck:
         advice = (
             "Delete them in the admin and import the files again: nothing of them was recorded."

@@ -34,7 +34,7 @@ from integrations.statements.registry import AUTO, read_statement
 from marketdata.services import exchange_rates_for_import, note_isin
 from portfolios import selectors
 from portfolios.calc.duplicates import fingerprint
-from portfolios.models import Import, Portfolio, Transaction
+from portfolios.models import ImportBatch, Portfolio, Transaction
 from portfolios.services import import_rows, remember_aliases
 from portfolios.services.importing import Checkpoint, Outcome, row_error
 
@@ -90,9 +90,11 @@ def _seen_of(problem: FileProblem) -> dict[str, Any]:
     return {"header": table.header if table else [], "sample": cells, "formats": problem.formats}
 
 
-def new_import(*, portfolio: Portfolio, data: bytes, file_name: str, read: Statement) -> Import:
+def new_import(
+    *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement
+) -> ImportBatch:
     """The record of a file, not saved yet."""
-    return Import(
+    return ImportBatch(
         portfolio=portfolio,
         file_name=file_name.replace("\x00", "")[:255],
         file_sha256=hashlib.sha256(data).hexdigest(),
@@ -118,38 +120,38 @@ def import_statement(
     """
     wished = Wish(**wish)
     read = read_file(data, wished)
-    statement = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
+    import_batch = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
     return carry_out(
-        statement=statement, read=read, wish=wished, dry_run=dry_run, on_progress=on_progress
+        import_batch=import_batch, read=read, wish=wished, dry_run=dry_run, on_progress=on_progress
     )
 
 
 def carry_out(
     *,
-    statement: Import,
+    import_batch: ImportBatch,
     read: Statement,
     wish: Wish,
     dry_run: bool = False,
     on_progress: Callable[[float], None] = lambda done: None,
 ) -> Outcome:
-    """Record what was read of the file of `statement`. May ask the sources of market data."""
-    portfolio = statement.portfolio
+    """Record what was read of the file of `import_batch`. May ask the sources of market data."""
+    portfolio = import_batch.portfolio
     resolution = resolve(user=portfolio.user, rows=read.rows, choices=wish.instruments)
     rows, unconverted = _in_own_currency(resolution.rows)
     errors = [*read.errors, *resolution.errors, *unconverted]
     divergence = read.cash_divergence
-    statement.failed = read.failed + len(resolution.errors) + len(unconverted)
-    statement.ignored = read.ignored
-    statement.ignored_sums = [
+    import_batch.failed = read.failed + len(resolution.errors) + len(unconverted)
+    import_batch.ignored = read.ignored
+    import_batch.ignored_sums = [
         {"type": kind, "currency": currency, "count": count, "amount": f"{plain(amount):f}"}
         for (kind, currency), (count, amount) in read.ignored_sums.items()
     ]
-    statement.errors = [
+    import_batch.errors = [
         row_error(one.row, one.column, one.value, one.code, one.detail) for one in errors
     ]
-    statement.instruments = resolution.listed
-    statement.reconciled = True if read.reconciles else None
-    statement.first_divergence = asdict(divergence) if divergence else None
+    import_batch.instruments = resolution.listed
+    import_batch.reconciled = True if read.reconciles else None
+    import_batch.first_divergence = asdict(divergence) if divergence else None
     for row in rows:
         if row.rate_currency and row.rate_currency != portfolio.currency:
             row.exchange_rate = (
@@ -157,7 +159,7 @@ def carry_out(
             )
     _keep_former_ids(portfolio, rows)
     outcome = import_rows(
-        statement=statement,
+        import_batch=import_batch,
         rows=rows,
         on_error=wish.on_error,
         dry_run=dry_run,
@@ -227,7 +229,9 @@ def _warnings(portfolio: Portfolio, read: Statement) -> list[str]:
         ]
     ]
     last = (
-        Import.objects.filter(portfolio=portfolio, format=read.format, state=Import.State.DONE)
+        ImportBatch.objects.filter(
+            portfolio=portfolio, format=read.format, state=ImportBatch.State.DONE
+        )
         .exclude(account="")
         .values_list("account", flat=True)
         .first()

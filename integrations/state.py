@@ -113,4 +113,4 @@ def _last_backup() -> Line:
 def _failed_imports() -> Line:
     count = troubled_imports().count()
     says = f"{count} failed or differing from the file's own balance"
-    return Line("Imports", says, not count, _list("portfolios_import", trouble="yes"))
+    return Line("Imports", says, not count, _list("portfolios_importbatch", trouble="yes"))

@@ -17,7 +17,7 @@ from financeproj.core.shared.wake_up import wake
 from integrations import background, services
 from integrations.backups.services import NIGHTLY_KEPT, make_backup
 from marketdata.tasks import fetch_history
-from portfolios.models import Import, Portfolio
+from portfolios.models import ImportBatch, Portfolio
 from portfolios.services.importing import Outcome
 
 _stopping = threading.Event()
@@ -25,7 +25,7 @@ _stopping = threading.Event()
 
 def take_in(
     *, portfolio: Portfolio, data: bytes, file_name: str, wish: services.Wish, dry_run: bool = False
-) -> Import | Outcome:
+) -> ImportBatch | Outcome:
     """What came of a file; or, when a worker does it, as it does big ones, the import that is
     running now.
 
@@ -39,8 +39,10 @@ def take_in(
         )
         wake(run_import, str(queued.pk))
         return queued
-    statement = services.new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
-    outcome = services.carry_out(statement=statement, read=read, wish=wish, dry_run=dry_run)
+    import_batch = services.new_import(
+        portfolio=portfolio, data=data, file_name=file_name, read=read
+    )
+    outcome = services.carry_out(import_batch=import_batch, read=read, wish=wish, dry_run=dry_run)
     if outcome.is_saved:
         for stock_id in outcome.without_history:
             wake(fetch_history, str(stock_id))

@@ -24,7 +24,7 @@ from portfolios import selectors, services
 from portfolios.models import (
     DismissedSplit,
     Holding,
-    Import,
+    ImportBatch,
     InstrumentAlias,
     PendingImport,
     Portfolio,
@@ -198,7 +198,7 @@ class TransactionAdmin(ServiceAdmin):
         number_column("average_cost_per_share_at_transaction"),
         number_column("realised_gain"),
         "source",
-        "statement",
+        "import_batch",
     )
     date_hierarchy = "date"
 
@@ -286,10 +286,10 @@ class HoldingAdmin(ServiceAdmin):
 
 
 @admin.action(description="Undo the selected imports")
-def undo_imports(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Import]) -> None:
+def undo_imports(modeladmin: Any, request: HttpRequest, queryset: QuerySet[ImportBatch]) -> None:
     with transaction.atomic():
-        for statement in queryset:
-            services.undo_import(statement=statement)
+        for import_batch in queryset:
+            services.undo_import(import_batch=import_batch)
     modeladmin.message_user(request, f"{queryset.count()} imports undone.", messages.SUCCESS)
 
 
@@ -300,7 +300,9 @@ class Trouble(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Failed, or differing from the file's own balance")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Import]) -> QuerySet[Import]:
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ImportBatch]
+    ) -> QuerySet[ImportBatch]:
         return (
             queryset.filter(pk__in=selectors.troubled_imports())
             if self.value() == "yes"
@@ -308,7 +310,7 @@ class Trouble(admin.SimpleListFilter):
         )
 
 
-@admin.register(Import)
+@admin.register(ImportBatch)
 class ImportAdmin(ServiceAdmin):
     list_display = (
         "file_name",
@@ -334,7 +336,7 @@ class ImportAdmin(ServiceAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def delete_row(self, row: Import) -> None:
+    def delete_row(self, row: ImportBatch) -> None:
         row.delete()  # refused by the database while transactions name it: undo it first
 
 
@@ -387,15 +389,15 @@ class PendingImportAdmin(admin.ModelAdmin):
     looking is possible.
     """
 
-    list_display = ("statement", "portfolio", "attempts")
+    list_display = ("import_batch", "portfolio", "attempts")
     list_filter = ("attempts",)
-    list_select_related = ("statement__portfolio",)
-    search_fields = ("statement__file_name", "statement__portfolio__name")
+    list_select_related = ("import_batch__portfolio",)
+    search_fields = ("import_batch__file_name", "import_batch__portfolio__name")
     exclude = ("content",)
 
-    @admin.display(ordering="statement__portfolio")
+    @admin.display(ordering="import_batch__portfolio")
     def portfolio(self, row: PendingImport) -> Portfolio:
-        return row.statement.portfolio
+        return row.import_batch.portfolio
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PendingImport]:
         return super().get_queryset(request).defer("content")

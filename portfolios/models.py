@@ -149,7 +149,7 @@ class Holding(models.Model):
         return self.company_name or self.stock.company_name
 
 
-class Import(models.Model):
+class ImportBatch(models.Model):
     """One statement that was taken in, and what became of its rows."""
 
     class State(models.TextChoices):
@@ -189,6 +189,7 @@ class Import(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        verbose_name = "import"
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
@@ -226,15 +227,15 @@ class PendingImport(models.Model):
     takes it up.
     """
 
-    statement = models.OneToOneField(
-        Import, on_delete=models.CASCADE, primary_key=True, related_name="pending"
+    import_batch = models.OneToOneField(
+        ImportBatch, on_delete=models.CASCADE, primary_key=True, related_name="pending"
     )
     content = models.BinaryField()
     options = models.JSONField(default=dict)
     attempts = models.PositiveSmallIntegerField(default=0)
 
     def __str__(self) -> str:
-        return str(self.statement)
+        return str(self.import_batch)
 
 
 class TransactionType(models.TextChoices):
@@ -287,8 +288,8 @@ class Transaction(ErrorsAtFields):
     source = models.CharField(
         max_length=11, choices=TransactionSource, default=TransactionSource.MANUAL, editable=False
     )
-    statement = models.ForeignKey(
-        Import,
+    import_batch = models.ForeignKey(
+        ImportBatch,
         on_delete=models.RESTRICT,
         null=True,
         blank=True,

@@ -17,7 +17,7 @@ from marketdata.calc.rates import Pair
 from marketdata.selectors import PriceNow, RateNow
 from portfolios.calc.valuation import Line, Summary, exact, fraction, summarise, value_holding
 from portfolios.inputs import Inputs, inputs_of
-from portfolios.models import Holding, Import, InstrumentAlias, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
 
 
 def portfolios_of(user: User) -> QuerySet[Portfolio]:
@@ -51,17 +51,17 @@ def listed(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
     return rows.select_related(None).select_related("holding__stock").only(*_LISTED)
 
 
-def imports_visible_to(user: User) -> QuerySet[Import]:
-    return Import.objects.filter(portfolio__user=user)
+def imports_visible_to(user: User) -> QuerySet[ImportBatch]:
+    return ImportBatch.objects.filter(portfolio__user=user)
 
 
-def troubled_imports() -> QuerySet[Import]:
+def troubled_imports() -> QuerySet[ImportBatch]:
     """Everybody's imports that failed or differ from the file's own balance, and were not
     undone.
     """
-    return Import.objects.filter(Q(state=Import.State.FAILED) | Q(reconciled=False)).exclude(
-        state=Import.State.UNDONE
-    )
+    return ImportBatch.objects.filter(
+        Q(state=ImportBatch.State.FAILED) | Q(reconciled=False)
+    ).exclude(state=ImportBatch.State.UNDONE)
 
 
 def instrument_aliases(user: User, keys: Iterable[str]) -> dict[str, str]:

@@ -36,7 +36,7 @@ from marketdata.tests.factories import instrument
 from portfolios import services
 from portfolios.models import (
     Holding,
-    Import,
+    ImportBatch,
     InstrumentAlias,
     Portfolio,
     PortfolioBalance,
@@ -513,11 +513,13 @@ def test_filters_answer_a_question(page, make_stock, question):
 
 def test_an_import_is_undone_in_the_admin_once(page, portfolio, stock):
     data = b"date,type,ticker,quantity,price\n2024-05-02,buy,FJORD.DEMO,10,100\n"
-    statement = import_statement(portfolio=portfolio, data=data, file_name="trades.csv").statement
-    undo = {"action": "undo_imports", "_selected_action": [str(statement.pk)]}
-    page.post(url(Import, "changelist"), undo, follow=True)
+    import_batch = import_statement(
+        portfolio=portfolio, data=data, file_name="trades.csv"
+    ).import_batch
+    undo = {"action": "undo_imports", "_selected_action": [str(import_batch.pk)]}
+    page.post(url(ImportBatch, "changelist"), undo, follow=True)
     assert not Transaction.objects.exists()
-    again = page.post(url(Import, "changelist"), undo, follow=True)
+    again = page.post(url(ImportBatch, "changelist"), undo, follow=True)
     assert "nothing to undo" in str(next(iter(again.context["messages"])))
 
 
@@ -570,7 +572,7 @@ def berit(make_user):
     return berit
 
 
-OF_A_USER = (Portfolio, Holding, Transaction, Import, StockMetadata, HistoricalStockPrice)
+OF_A_USER = (Portfolio, Holding, Transaction, ImportBatch, StockMetadata, HistoricalStockPrice)
 
 
 @pytest.mark.parametrize("by_action", [False, True])
@@ -619,11 +621,17 @@ def test_a_portfolio_goes_with_its_imports_and_an_import_stays_while_transaction
     page, portfolio, stock
 ):
     data = b"date,type,ticker,quantity,price\n2024-05-02,buy,FJORD.DEMO,10,100\n"
-    statement = import_statement(portfolio=portfolio, data=data, file_name="trades.csv").statement
-    page.post(url(Import, "delete", statement.pk), {"post": "yes"})
-    assert (Import.objects.count(), Transaction.objects.count()) == (1, 1)
+    import_batch = import_statement(
+        portfolio=portfolio, data=data, file_name="trades.csv"
+    ).import_batch
+    page.post(url(ImportBatch, "delete", import_batch.pk), {"post": "yes"})
+    assert (ImportBatch.objects.count(), Transaction.objects.count()) == (1, 1)
     assert page.post(url(Portfolio, "delete", portfolio.pk), {"post": "yes"}).status_code == 302
-    assert (Portfolio.objects.count(), Import.objects.count(), Transaction.objects.count()) == (
+    assert (
+        Portfolio.objects.count(),
+        ImportBatch.objects.count(),
+        Transaction.objects.count(),
+    ) == (
         0,
         0,
         0,

@@ -28,7 +28,7 @@ from integrations.tests import test_nordnet as nordnet
 from marketdata import gateway
 from marketdata.models import StockMetadata, StockQuote
 from pensions.services import create_account, record_value
-from portfolios.models import Import, InstrumentAlias, Portfolio, Transaction
+from portfolios.models import ImportBatch, InstrumentAlias, Portfolio, Transaction
 from portfolios.tests.conftest import make_stock, portfolio, stock, trade  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +112,7 @@ def test_the_state_leads_to_the_imports_that_failed_or_differ_from_their_file(st
         "failed": {"state": "failed"},
         "undone": {"state": "undone", "reconciled": False},
     }.items():
-        Import.objects.create(file_name=name, **about, **fields)
+        ImportBatch.objects.create(file_name=name, **about, **fields)
     line = says("Imports")
     assert (line.says[:2], line.is_well) == ("2 ", False)
     listed = staff.get(line.url).context["cl"].queryset
@@ -180,7 +180,7 @@ def test_a_file_is_previewed_and_imported_from_the_portfolios_page(staff, portfo
     preview = send(staff, portfolio, preview="on").content.decode()
     assert "Preview: nothing is saved" in preview
     assert "1 rows: 1 new" in preview
-    assert not Import.objects.exists()
+    assert not ImportBatch.objects.exists()
     assert "Imported" in send(staff, portfolio).content.decode()
     assert Transaction.objects.filter(portfolio=portfolio).count() == 1
 
@@ -213,9 +213,9 @@ def test_a_big_file_is_left_to_the_worker_and_followed(
     big = b"date,type,ticker,quantity,price,currency\n" + rows.encode()
     with django_capture_on_commit_callbacks(execute=True):
         text = send(staff, portfolio, big).content.decode()
-    running = Import.objects.get()
-    assert (running.state, sent) == (Import.State.RUNNING, [str(running.pk)])
-    page = reverse("admin:portfolios_import_change", args=[running.pk])
+    running = ImportBatch.objects.get()
+    assert (running.state, sent) == (ImportBatch.State.RUNNING, [str(running.pk)])
+    page = reverse("admin:portfolios_importbatch_change", args=[running.pk])
     assert page in text
     assert not Transaction.objects.exists()
     assert "0%" in staff.get(page).content.decode()
@@ -234,7 +234,7 @@ def test_a_date_that_reads_both_ways_is_settled_in_the_form(staff, portfolio):
 def test_a_file_that_cannot_be_read_is_an_error_of_the_form(staff, portfolio):
     text = send(staff, portfolio, b"what,is,this\n1,2,3\n").content.decode()
     assert "errorlist" in text
-    assert not Import.objects.exists()
+    assert not ImportBatch.objects.exists()
 
 
 def test_only_who_may_change_portfolios_imports(client, other_user, portfolio):
@@ -242,7 +242,7 @@ def test_only_who_may_change_portfolios_imports(client, other_user, portfolio):
     other_user.save()
     client.force_login(other_user)
     assert send(client, portfolio).status_code == 403
-    assert not Import.objects.exists()
+    assert not ImportBatch.objects.exists()
 
 
 def most_queries(client):
@@ -324,7 +324,11 @@ def test_a_user_is_deleted_with_everything_and_somebody_without_the_right_is_ref
     client.force_login(user)
     assert client.post(address, {"post": "yes"}).status_code == 302
     assert not User.objects.filter(username="demo").exists()
-    assert (Portfolio.objects.count(), Import.objects.count(), Transaction.objects.count()) == (
+    assert (
+        Portfolio.objects.count(),
+        ImportBatch.objects.count(),
+        Transaction.objects.count(),
+    ) == (
         0,
         0,
         0,

@@ -11,7 +11,7 @@ from financeproj.users.tasks import flush_tokens
 from marketdata.models import StockMetadata
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios import selectors, tasks
-from portfolios.models import Holding, Import, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def test_the_demo_is_imported_from_csv_files_and_made_once(in_a_folder_of_its_ow
     user = User.objects.get(username="demo")
     assert user.check_password(password)
     assert set(Portfolio.objects.values_list("currency", flat=True)) == {"NOK", "USD"}
-    assert set(Import.objects.values_list("state", "failed", "duplicates")) == {("done", 0, 0)}
+    assert set(ImportBatch.objects.values_list("state", "failed", "duplicates")) == {("done", 0, 0)}
     kinds = set(Transaction.objects.values_list("type", flat=True))
     assert {"buy", "sell", "dividend", "split"} <= kinds
     assert set(Transaction.objects.values_list("source", flat=True)) == {"import"}
@@ -50,14 +50,14 @@ def test_the_demo_is_imported_from_csv_files_and_made_once(in_a_folder_of_its_ow
 
     before = (
         Transaction.objects.count(),
-        Import.objects.count(),
+        ImportBatch.objects.count(),
         PensionValueEntry.objects.count(),
     )
     call_command("make_demo")
     assert password in capsys.readouterr().out
     assert (
         Transaction.objects.count(),
-        Import.objects.count(),
+        ImportBatch.objects.count(),
         PensionValueEntry.objects.count(),
     ) == before
     assert ContributionPlan.objects.count() == 2

@@ -31,7 +31,7 @@ from marketdata.models import (
 from marketdata.tests.factories import instrument, with_closes, with_quote, with_rates
 from pensions.models import PensionAccount
 from portfolios import selectors, services
-from portfolios.models import Holding, Import, Portfolio, TransactionVector
+from portfolios.models import Holding, ImportBatch, Portfolio, TransactionVector
 from portfolios.reports.figures import shelf_of
 from portfolios.services.replay import POSITION
 from tests.servers.processes import installation  # noqa: F401
@@ -118,8 +118,8 @@ def past_the_program(*statements):
             cursor.execute("PRAGMA foreign_keys = OFF")  # only outside of a transaction
         else:
             cursor.execute("SET session_replication_role = replica")
-        for statement in statements:
-            cursor.execute(statement)
+        for import_batch in statements:
+            cursor.execute(import_batch)
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA ignore_check_constraints = OFF")
             cursor.execute("PRAGMA foreign_keys = ON")
@@ -318,7 +318,7 @@ def test_an_orphaned_vector(healthy, doctor):
 
 
 def test_an_import_that_nobody_can_finish(healthy, doctor):
-    Import.objects.create(
+    ImportBatch.objects.create(
         portfolio=Portfolio.objects.get(), file_name="trades.csv", state="running"
     )
     assert "imports: 1 imports are said to run, and nobody can finish them." in doctor()[1]

@@ -29,7 +29,7 @@ POINTS = 3
 
 
 def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
-    """Each task is killed before its first statement, half way and near its end, then run to its
+    """Each task is killed before its first import_batch, half way and near its end, then run to its
     end.
     """
     yahoo.list("ACME", [100.0 + number for number in range(300)], splits={})
@@ -177,7 +177,7 @@ def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(
         )
 
     assert send("first.csv", 50).json()["created"] == 50
-    state = "from portfolios.models import *; print(Transaction.objects.count(), Import.objects.count())"
+    state = "from portfolios.models import *; print(Transaction.objects.count(), ImportBatch.objects.count())"
     assert site.shell(state) == "50 1"
     filler = small_disk / "filler"
     with filler.open("wb") as file:

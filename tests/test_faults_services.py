@@ -27,7 +27,7 @@ TABLES = (
     "portfolios_portfolio",
     "portfolios_holding",
     "portfolios_transaction",
-    "portfolios_import",
+    "portfolios_importbatch",
     "portfolios_pendingimport",
     "marketdata_historicalstockprice",
     "pensions_pensionvalueentry",
@@ -71,9 +71,9 @@ class Site:
             timeout=120,
         )
 
-    def sql(self, statement):
+    def sql(self, import_batch):
         with psycopg.connect(self.postgres.url) as database:
-            return database.execute(statement)
+            return database.execute(import_batch)
 
     def counts(self):
         with psycopg.connect(self.postgres.url) as database:

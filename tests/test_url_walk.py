@@ -197,7 +197,7 @@ def path_of(route: str, w: World) -> str:
     pk = {
         "holdings": w.holding,
         "transactions": w.transaction,
-        "imports": w.statement,
+        "imports": w.import_batch,
         "pension": w.account,
     }
     values = {

@@ -20,7 +20,7 @@ from marketdata.services import enter_price, instrument_for_trade
 from pensions import services as pensions
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios import services as portfolios
-from portfolios.models import Holding, Import, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 from tests.servers.yahoo import FakeYahoo
 from tests.servers.ynab import KEY, ynab_server
 
@@ -39,7 +39,7 @@ class World:
     portfolio: Portfolio
     holding: Holding
     transaction: Transaction
-    statement: Import
+    import_batch: ImportBatch
     account: PensionAccount
     value: PensionValueEntry
     plan: ContributionPlan
@@ -120,7 +120,7 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
         portfolio,
         first.holding,
         last,
-        outcome.statement,
+        outcome.import_batch,
         account,
         value,
         plan,

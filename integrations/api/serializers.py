@@ -12,7 +12,7 @@ from integrations.background import progress_of
 from integrations.statements.registry import AUTO, formats
 from portfolios.api.representations import transaction_json
 from portfolios.api.serializers import TransactionSerializer
-from portfolios.models import Import
+from portfolios.models import ImportBatch
 from portfolios.services.importing import Outcome
 
 
@@ -114,7 +114,7 @@ class ImportSerializer(serializers.Serializer):
     encoding = serializers.CharField()
     delimiter = serializers.CharField()
     dry_run = serializers.BooleanField()
-    state = serializers.ChoiceField(Import.State.choices)
+    state = serializers.ChoiceField(ImportBatch.State.choices)
     progress = serializers.FloatField()
     rows = serializers.IntegerField()
     created = serializers.IntegerField()
@@ -152,31 +152,31 @@ def _in_order(stored: Any) -> Any:
     return stored
 
 
-def import_json(statement: Import) -> dict[str, Any]:
+def import_json(import_batch: ImportBatch) -> dict[str, Any]:
     """A saved import, without a preview."""
     return {
-        "id": statement.pk,
-        "portfolio_id": statement.portfolio_id,
-        "file_name": statement.file_name,
-        "format": statement.format,
-        "encoding": statement.encoding,
-        "delimiter": statement.delimiter,
+        "id": import_batch.pk,
+        "portfolio_id": import_batch.portfolio_id,
+        "file_name": import_batch.file_name,
+        "format": import_batch.format,
+        "encoding": import_batch.encoding,
+        "delimiter": import_batch.delimiter,
         "dry_run": False,
-        "state": statement.state,
-        "progress": progress_of(statement),
-        "rows": statement.rows,
-        "created": statement.created,
-        "duplicates": statement.duplicates,
-        "ignored": statement.ignored,
-        "failed": statement.failed,
-        "ignored_sums": _in_order(statement.ignored_sums),
-        "reconciled": statement.reconciled,
-        "first_divergence": _in_order(statement.first_divergence),
-        "errors": _in_order(statement.errors),
-        "warnings": statement.warnings,
-        "instruments": _in_order(statement.instruments),
+        "state": import_batch.state,
+        "progress": progress_of(import_batch),
+        "rows": import_batch.rows,
+        "created": import_batch.created,
+        "duplicates": import_batch.duplicates,
+        "ignored": import_batch.ignored,
+        "failed": import_batch.failed,
+        "ignored_sums": _in_order(import_batch.ignored_sums),
+        "reconciled": import_batch.reconciled,
+        "first_divergence": _in_order(import_batch.first_divergence),
+        "errors": _in_order(import_batch.errors),
+        "warnings": import_batch.warnings,
+        "instruments": _in_order(import_batch.instruments),
         "preview": [],
-        "created_at": statement.created_at,
+        "created_at": import_batch.created_at,
     }
 
 
@@ -186,5 +186,5 @@ def outcome_json(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
     if not outcome.is_saved:
         for shown in preview:
             shown.update(id=None, holding_id=None, import_id=None)
-    answer = import_json(outcome.statement) | {"dry_run": dry_run, "preview": preview}
+    answer = import_json(outcome.import_batch) | {"dry_run": dry_run, "preview": preview}
     return answer if outcome.is_saved else answer | {"id": None}

@@ -31,7 +31,7 @@ from integrations.tasks import take_in
 from portfolios import selectors
 from portfolios.api.representations import transaction_json
 from portfolios.api.views import concerns, own, own_portfolio
-from portfolios.models import Import
+from portfolios.models import ImportBatch
 from portfolios.services import undo_import
 from portfolios.services.importing import PREVIEW
 
@@ -75,7 +75,7 @@ class ImportCsvView(APIView):
         outcome = take_in(
             portfolio=portfolio, data=file.read(), file_name=file.name, wish=wish, dry_run=dry_run
         )
-        if isinstance(outcome, Import):
+        if isinstance(outcome, ImportBatch):
             return Response(import_json(outcome), status=status.HTTP_202_ACCEPTED)
         answer = outcome_json(outcome, dry_run=dry_run)
         if outcome.is_refused and not dry_run:
@@ -89,22 +89,25 @@ class ImportViewSet(ViewSet):
     @extend_schema(responses=ImportSerializer(many=True))
     def list(self, request: Request) -> Response:
         return Response(
-            [import_json(statement) for statement in selectors.imports_visible_to(request.user)]
+            [
+                import_json(import_batch)
+                for import_batch in selectors.imports_visible_to(request.user)
+            ]
         )
 
     @extend_schema(responses=ImportSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        statement = own(selectors.imports_visible_to(request.user), pk)
+        import_batch = own(selectors.imports_visible_to(request.user), pk)
         rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(
-            statement=statement
+            import_batch=import_batch
         )
         preview = [transaction_json(row) for row in rows.order_by("sequence")[:PREVIEW]]
-        return Response(import_json(statement) | {"preview": preview})
+        return Response(import_json(import_batch) | {"preview": preview})
 
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Undo the import. It stays readable, with the state `undone`."""
-        undo_import(statement=own(selectors.imports_visible_to(request.user), pk))
+        undo_import(import_batch=own(selectors.imports_visible_to(request.user), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

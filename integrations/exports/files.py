@@ -31,7 +31,7 @@ from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios.models import (
     DismissedSplit,
     Holding,
-    Import,
+    ImportBatch,
     InstrumentAlias,
     Portfolio,
     PortfolioBalance,
@@ -227,7 +227,7 @@ FILES = (
     ),
     File(
         "imports.csv",
-        Import,
+        ImportBatch,
         (
             "id",
             "portfolio_id",
@@ -255,8 +255,8 @@ FILES = (
         ),
         # One that is still running has recorded nothing yet, and its file waits here for a worker
         # of this system.
-        lambda user: _of_portfolios(Import, "created_at", "pk")(user).exclude(
-            state=Import.State.RUNNING
+        lambda user: _of_portfolios(ImportBatch, "created_at", "pk")(user).exclude(
+            state=ImportBatch.State.RUNNING
         ),
         shown=(("portfolio", "portfolio__name"),),
     ),
@@ -309,7 +309,7 @@ FILES = (
             "note",
             "external_id",
             "source",
-            "statement_id",
+            "import_batch_id",
             "imported_as",
             "average_cost_per_share_at_transaction",
             "realised_gain",

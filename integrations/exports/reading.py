@@ -25,7 +25,7 @@ from pensions.services import take_over_accounts
 from portfolios.models import (
     DismissedSplit,
     Holding,
-    Import,
+    ImportBatch,
     InstrumentAlias,
     Portfolio,
     PortfolioBalance,
@@ -297,7 +297,7 @@ class _Taking:
         for row in self._rows("balances.csv"):
             yield PortfolioBalance(**self._in_portfolio(row))
 
-    def _imports(self) -> Iterator[Import]:
+    def _imports(self) -> Iterator[ImportBatch]:
         for row in self._rows("imports.csv"):
             self.imports.add(row["id"])
             row["id"] = self._own(row["id"])
@@ -308,7 +308,7 @@ class _Taking:
                 }
             except (ValueError, AttributeError) as error:
                 raise BadArchive(f"{self.where}, adopted: it cannot be read.") from error
-            yield Import(**self._in_portfolio(row))
+            yield ImportBatch(**self._in_portfolio(row))
 
     def _holdings(self) -> Iterator[Holding]:
         for row in self._rows("holdings.csv"):
@@ -327,8 +327,8 @@ class _Taking:
             holding_id = self._known(row["holding_id"], self.portfolio_of, "holding")
             if self.portfolio_of[row["holding_id"]] != row["portfolio_id"]:
                 raise BadArchive(f"{self.where}: its holding is in another portfolio.")
-            if row["statement_id"]:
-                row["statement_id"] = self._known(row["statement_id"], self.imports, "import")
+            if row["import_batch_id"]:
+                row["import_batch_id"] = self._known(row["import_batch_id"], self.imports, "import")
             row["id"] = self._own(row["id"])
             yield Transaction(**self._in_portfolio(row | {"holding_id": holding_id}))
 

@@ -60,7 +60,7 @@ def upload(api: APIClient, portfolio: Portfolio) -> Upload:
 def dump() -> Callable[..., Any]:
     """Everything that an import may touch, to be compared before and after; without times."""
     from marketdata.models import StockMetadata
-    from portfolios.models import Holding, Import, Transaction
+    from portfolios.models import Holding, ImportBatch, Transaction
 
     def rows(model: Any, *left_out: str, **only: Any) -> list[Any]:
         names = [
@@ -74,7 +74,7 @@ def dump() -> Callable[..., Any]:
         return (
             rows(Transaction, *left_out),
             rows(Holding, "version", *left_out),
-            rows(Import, *left_out),
+            rows(ImportBatch, *left_out),
             rows(Portfolio, "version", *left_out),
             # Instruments of a source are market data, which anybody's question may add.
             rows(StockMetadata, "version", *left_out, owner__isnull=False),

@@ -7,7 +7,7 @@ import pytest
 from integrations import background
 from integrations.tasks import resume_imports, run_import
 from integrations.tests.conftest import csv
-from portfolios.models import Holding, Import, PendingImport, Transaction
+from portfolios.models import Holding, ImportBatch, PendingImport, Transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +81,7 @@ def test_a_big_file_waits_for_the_worker_and_is_done_once(queued, api, woken):
         5001,
         5001,
     )
-    assert Transaction.objects.filter(statement=body["id"]).count() == 5001
+    assert Transaction.objects.filter(import_batch=body["id"]).count() == 5001
     assert Holding.objects.get().current_quantity == 5001
     assert not PendingImport.objects.exists()
 
@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_used_is_refused_at_once(upload, woken):
     background.note_worker()
     response = upload(data=MANY.replace(b"ticker", b"paper", 1))
     assert response.status_code == 422
-    assert not Import.objects.exists()
+    assert not ImportBatch.objects.exists()
 
 
 def test_a_dry_run_never_waits(upload, woken):
@@ -134,7 +134,7 @@ def test_who_holds_the_lease_is_left_alone_and_who_died_is_followed(queued, woke
     resume_imports()
     assert woken == [body["id"]] * 2
     run_import(body["id"])
-    assert Import.objects.get().state == "done"
+    assert ImportBatch.objects.get().state == "done"
 
 
 def test_the_progress_that_a_worker_tells_is_shown(queued, api):

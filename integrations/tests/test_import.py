@@ -14,7 +14,7 @@ from marketdata.models import StockMetadata
 from marketdata.services import record_splits
 from marketdata.tests.factories import instrument, with_rates
 from portfolios import services
-from portfolios.models import Holding, Import, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 from portfolios.tests.conftest import trade
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def test_a_file_becomes_transactions_and_holdings(upload, portfolio):
     assert (fjord.realised_gain, fjord.income) == (D("37.4"), 15)
     assert (atlas.current_quantity, atlas.cost_basis) == (2, D("1035.25"))
     first, *_, last = Transaction.objects.order_by("sequence")
-    assert (first.note, first.external_id, first.source, str(first.statement_id)) == (
+    assert (first.note, first.external_id, first.source, str(first.import_batch_id)) == (
         "first",
         "A-1",
         "import",
@@ -171,7 +171,7 @@ def test_skip_records_the_good_rows(upload):
     assert counts(body) == {"created": 2, "failed": 1}
     assert problems(body) == [(3, "date", "future_date")]
     assert Holding.objects.get().current_quantity == 6
-    assert Import.objects.get().errors == body["errors"]
+    assert ImportBatch.objects.get().errors == body["errors"]
 
 
 def test_skip_with_nothing_left_is_200_and_stores_nothing(upload, dump):
@@ -385,7 +385,7 @@ def test_without_a_token_nothing_is_imported(upload, anonymous):
 
 def test_null_characters_in_an_error_can_be_stored(upload):
     body = upload.done(BUY, "2024-01-02,b\x00uy,FJORD.DEMO,1,1", on_error="skip")
-    assert Import.objects.get().errors[0]["value"] == body["errors"][0]["value"] == "b\ufffduy"
+    assert ImportBatch.objects.get().errors[0]["value"] == body["errors"][0]["value"] == "b\ufffduy"
 
 
 # --- Dry runs and files without news --------------------------------------------------------------
@@ -433,7 +433,7 @@ def test_columns_that_are_not_read_are_told_where_they_hold_something(upload):
     assert upload(data=data, dry_run="true").json()["warnings"] == [told]
     body = upload.done(data=data)
     assert (body["created"], body["warnings"]) == (2, [told])
-    assert Import.objects.get().warnings == [told]
+    assert ImportBatch.objects.get().warnings == [told]
     assert set(Transaction.objects.values_list("commission", flat=True)) == {0}
     many = ",".join(f"C{number}" for number in range(12))
     wide = f"date,type,ticker,quantity,price,{many}\n{BUY}{',1' * 12}\n".encode()
@@ -625,7 +625,7 @@ def test_an_import_can_be_undone_months_later_among_what_came_since(upload, api,
         6,
         600,
     )
-    assert Transaction.objects.filter(statement=others["id"]).count() == 2
+    assert Transaction.objects.filter(import_batch=others["id"]).count() == 2
     assert Transaction.objects.filter(source="manual").count() == 1
 
 

@@ -13,7 +13,7 @@ from integrations.tests.conftest import Upload
 from integrations.tests.samples import SAMPLES
 from marketdata.tests.factories import with_rates
 from portfolios import services
-from portfolios.models import Holding, Import
+from portfolios.models import Holding, ImportBatch
 
 pytestmark = pytest.mark.django_db
 
@@ -130,7 +130,7 @@ def test_undo_leaves_the_database_as_it_was_row_for_row(account, sample, api):
     if body["id"]:
         assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
     assert everything() == before
-    first = Import.objects.order_by("created_at").first()
+    first = ImportBatch.objects.order_by("created_at").first()
     assert api.delete(f"/api/v1/imports/{first.pk}").status_code == 204
     assert not Holding.objects.exists()
     assert everything()["Transaction"] == []

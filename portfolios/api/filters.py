@@ -13,7 +13,7 @@ class TransactionFilter(filters.FilterSet):
     type = filters.ChoiceFilter(choices=TransactionType.choices)
     start = filters.DateFilter(field_name="date", lookup_expr="gte", input_formats=["%Y-%m-%d"])
     end = filters.DateFilter(field_name="date", lookup_expr="lte", input_formats=["%Y-%m-%d"])
-    import_id = filters.UUIDFilter(field_name="statement_id")
+    import_id = filters.UUIDFilter(field_name="import_batch_id")
 
     class Meta:
         model = Transaction

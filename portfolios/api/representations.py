@@ -50,7 +50,7 @@ def transaction_json(row: Transaction) -> dict[str, Any]:
         "note": row.note,
         "external_id": row.external_id,
         "source": row.source,
-        "import_id": row.statement_id,
+        "import_id": row.import_batch_id,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

@@ -23,7 +23,7 @@ from portfolios.calc.ledger import CLOSING, Oversold, Position, Step, order, qua
 from portfolios.models import (
     DismissedSplit,
     Holding,
-    Import,
+    ImportBatch,
     PendingImport,
     Portfolio,
     Transaction,
@@ -49,7 +49,7 @@ PLANNED = 0.3  # of the work is done when it is known what to write
 # A file of nothing but mistakes would fill the database with them; `failed` counts them all.
 ERRORS_LISTED = 1000
 VALUE_SHOWN = 100
-RUNNING = Import.State.RUNNING
+RUNNING = ImportBatch.State.RUNNING
 # What can leave a later sale short; a split may be a reverse one.
 TAKING = (*CLOSING, "split")
 
@@ -89,11 +89,11 @@ class Checkpoint(NamedTuple):
 class Outcome:
     """What became of a statement, or would become of it in a dry run.
 
-    `statement` is saved only if transactions were created. `preview` has the first of these.
+    `import_batch` is saved only if transactions were created. `preview` has the first of these.
     `without_history` are the instruments whose past prices nobody has asked for yet.
     """
 
-    statement: Import
+    import_batch: ImportBatch
     is_saved: bool
     is_refused: bool
     preview: list[Transaction]
@@ -105,7 +105,7 @@ class AlreadyDone(Exception):
 
 
 def row_error(row: int, column: str | None, value: Any, code: str, detail: str) -> dict[str, Any]:
-    """One entry of `Import.errors`."""
+    """One entry of `ImportBatch.errors`."""
     # A null character is text to Python and JSON, but not to PostgreSQL.
     shown = None if value is None else str(value)[:VALUE_SHOWN].replace("\x00", "\ufffd")
     return {
@@ -119,7 +119,7 @@ def row_error(row: int, column: str | None, value: Any, code: str, detail: str) 
 
 def import_rows(
     *,
-    statement: Import,
+    import_batch: ImportBatch,
     rows: Sequence[ImportRow],
     on_error: str = "abort",
     dry_run: bool = False,
@@ -129,7 +129,7 @@ def import_rows(
     """Record the new ones among `rows` in the statement's portfolio, all in one database
     transaction.
 
-    `statement` names the portfolio and the file, and holds the `failed` and `ignored` counts and
+    `import_batch` names the portfolio and the file, and holds the `failed` and `ignored` counts and
     the `errors` of rows that could not be read. It is not saved yet, unless a worker does it: then
     what became of it is saved in any case, in the same transaction, and AlreadyDone is raised if
     another worker was first. Rows that the portfolio has already are left out (`match` says which).
@@ -139,17 +139,17 @@ def import_rows(
     compared with what is held after all; the first that differs becomes `first_divergence` unless
     there is an earlier one.
     """
-    portfolio = statement.portfolio
+    portfolio = import_batch.portfolio
     stocks = _instruments(portfolio.user, rows, dry_run=dry_run)
     rates = _rates(portfolio, rows, stocks)
     asked_for_splits = False
     while True:
-        plan = _Plan(statement, rows, stocks, rates, checkpoints, on_progress)
+        plan = _Plan(import_batch, rows, stocks, rates, checkpoints, on_progress)
         with transaction.atomic():
             locked = lock_portfolio(portfolio)
             if (
-                not statement._state.adding
-                and not Import.objects.filter(pk=statement.pk, state=RUNNING).exists()
+                not import_batch._state.adding
+                and not ImportBatch.objects.filter(pk=import_batch.pk, state=RUNNING).exists()
             ):
                 raise AlreadyDone
             plan.make(locked)
@@ -239,14 +239,14 @@ class _Plan:
 
     def __init__(
         self,
-        statement: Import,
+        import_batch: ImportBatch,
         rows: Sequence[ImportRow],
         stocks: dict[str, StockMetadata | DomainError],
         rates: dict[tuple[str, str, date], Decimal | None],
         checkpoints: Sequence[Checkpoint],
         on_progress: Callable[[float], None],
     ) -> None:
-        self.statement = statement
+        self.import_batch = import_batch
         self.rows = rows
         self.stocks = stocks
         self.rates = rates
@@ -352,7 +352,7 @@ class _Plan:
             note=row.note,
             external_id=row.external_id,
             source=TransactionSource.IMPORT,
-            statement_id=self.statement.pk,
+            import_batch_id=self.import_batch.pk,
             imported_as=print_,
         )
         made.file_row = row
@@ -470,41 +470,44 @@ class _Plan:
         return None
 
     def carry_out(self, *, on_error: str, dry_run: bool) -> Outcome:
-        statement = self.statement
+        import_batch = self.import_batch
         created = [row for change in self.changes for row in change.created]
         imported = [row for row in created if _is_new(row)]
-        statement.created = len(imported)
-        statement.duplicates = self.duplicates
-        statement.failed += len(self.errors)
-        statement.rows = (
-            statement.created + statement.duplicates + statement.ignored + statement.failed
+        import_batch.created = len(imported)
+        import_batch.duplicates = self.duplicates
+        import_batch.failed += len(self.errors)
+        import_batch.rows = (
+            import_batch.created
+            + import_batch.duplicates
+            + import_batch.ignored
+            + import_batch.failed
         )
-        statement.errors = sorted(
-            [*statement.errors, *self.errors], key=lambda error: error["row"]
+        import_batch.errors = sorted(
+            [*import_batch.errors, *self.errors], key=lambda error: error["row"]
         )[:ERRORS_LISTED]
-        statement.instruments = self._instruments()
-        if statement.reconciled is not None and statement.first_divergence is None:
-            statement.first_divergence = self._first_divergence()
-        if statement.first_divergence is not None:
-            statement.reconciled = False
-        statement.adopted = {str(pk): external_id for pk, external_id in self.adopted.items()}
-        is_refused = on_error == "abort" and statement.failed > 0
-        statement.state = Import.State.FAILED if is_refused else Import.State.DONE
+        import_batch.instruments = self._instruments()
+        if import_batch.reconciled is not None and import_batch.first_divergence is None:
+            import_batch.first_divergence = self._first_divergence()
+        if import_batch.first_divergence is not None:
+            import_batch.reconciled = False
+        import_batch.adopted = {str(pk): external_id for pk, external_id in self.adopted.items()}
+        is_refused = on_error == "abort" and import_batch.failed > 0
+        import_batch.state = ImportBatch.State.FAILED if is_refused else ImportBatch.State.DONE
         is_written = not dry_run and not is_refused
-        is_queued = not statement._state.adding
+        is_queued = not import_batch._state.adding
         if is_written:
             self._write(created)
         if is_queued:
-            statement.progress = 1
-            statement.save()
-            PendingImport.objects.filter(statement=statement).delete()
+            import_batch.progress = 1
+            import_batch.save()
+            PendingImport.objects.filter(import_batch=import_batch).delete()
         self.on_progress(1)
         preview = heapq.nsmallest(PREVIEW, imported, key=lambda row: row.sequence)
         holdings = {change.holding.pk: change.holding for change in self.changes}
         for row in preview:
             row.holding = holdings[row.holding_id]
         return Outcome(
-            statement=statement,
+            import_batch=import_batch,
             is_saved=is_queued or (is_written and bool(imported)),
             is_refused=is_refused,
             preview=preview,
@@ -523,7 +526,7 @@ class _Plan:
         update_rows(Transaction, adopting, ["external_id"])
         if not created:
             return
-        self.statement.save()
+        self.import_batch.save()
         gone = [row.pk for change in self.changes for row in change.gone]
         Transaction.objects.filter(pk__in=gone).delete()
         marketdata.keep_instruments(stocks=[change.holding.stock for change in self.changes])
@@ -546,7 +549,7 @@ class _Plan:
         """What the statement's instruments were taken for: as whoever resolved them says, else by
         their ticker.
         """
-        resolved = self.statement.instruments
+        resolved = self.import_batch.instruments
         tickers = {one["ticker"] for one in resolved}
         listed = [
             {

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.users.models import User
-from portfolios.models import Import, Portfolio, PortfolioBalance, Transaction
+from portfolios.models import ImportBatch, Portfolio, PortfolioBalance, Transaction
 from portfolios.services.replay import lock_portfolio
 
 Kind = PortfolioBalance.Kind
@@ -156,7 +156,7 @@ def delete_portfolio(*, portfolio: Portfolio) -> None:
     portfolio = lock_portfolio(portfolio)
     # In this order, since imports are kept as long as transactions name them.
     Transaction.objects.filter(portfolio=portfolio).delete()
-    Import.objects.filter(portfolio=portfolio).delete()
+    ImportBatch.objects.filter(portfolio=portfolio).delete()
     portfolio.delete()
 
 

@@ -11,7 +11,7 @@ from financeproj.users.models import User
 from portfolios.models import (
     DismissedSplit,
     Holding,
-    Import,
+    ImportBatch,
     InstrumentAlias,
     Portfolio,
     PortfolioBalance,
@@ -26,7 +26,7 @@ def take_over_portfolios(
     user: User,
     portfolios: Iterable[Portfolio],
     balances: Iterable[PortfolioBalance],
-    imports: Iterable[Import],
+    imports: Iterable[ImportBatch],
     holdings: Iterable[Holding],
     transactions: Iterable[Transaction],
     dismissed_splits: Iterable[DismissedSplit],
@@ -45,7 +45,7 @@ def take_over_portfolios(
     for portfolio in Portfolio.objects.filter(user=user).order_by("pk"):
         lock_portfolio(portfolio)
     insert_as_they_are(PortfolioBalance, balances)
-    insert_as_they_are(Import, imports)
+    insert_as_they_are(ImportBatch, imports)
     insert_as_they_are(Holding, holdings)
     insert_as_they_are(DismissedSplit, dismissed_splits)
     insert_as_they_are(Transaction, transactions)

@@ -179,7 +179,7 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
 
 def _validate(row: Transaction) -> None:
     try:
-        row.full_clean(exclude=["holding", "statement"])
+        row.full_clean(exclude=["holding", "import_batch"])
     except ValidationError as error:
         codes = {one.code for errors in error.error_dict.values() for one in errors}
         if "duplicate_external_id" in codes:

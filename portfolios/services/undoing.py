@@ -3,32 +3,32 @@
 from django.db import transaction
 
 from financeproj.core.errors import Conflict
-from portfolios.models import Holding, Import, Transaction
+from portfolios.models import Holding, ImportBatch, Transaction
 from portfolios.services.replay import InsufficientQuantity, lock_portfolio, replay_holding, touch
 
 
 @transaction.atomic
-def undo_import(*, statement: Import) -> Import:
+def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
     """Delete the transactions of one import and replay their holdings; those that it made and that
     are empty go too.
 
     The record stays, with the state "undone". Raises Conflict when it was undone before, or
     (`insufficient_quantity`) when a later sale needs its rows.
     """
-    portfolio = lock_portfolio(statement.portfolio)
-    statement = Import.objects.select_for_update().get(pk=statement.pk)
-    if statement.state != Import.State.DONE:
+    portfolio = lock_portfolio(import_batch.portfolio)
+    import_batch = ImportBatch.objects.select_for_update().get(pk=import_batch.pk)
+    if import_batch.state != ImportBatch.State.DONE:
         raise Conflict(
-            f"The import is {statement.state}: there is nothing to undo.", code="not_undoable"
+            f"The import is {import_batch.state}: there is nothing to undo.", code="not_undoable"
         )
-    rows = Transaction.objects.filter(statement=statement)
+    rows = Transaction.objects.filter(import_batch=import_batch)
     holdings = list(
         Holding.objects.filter(pk__in=rows.values("holding").distinct())
         .select_related("stock")
         .order_by("pk")
     )
     rows.delete()
-    for pk, external_id in statement.adopted.items():
+    for pk, external_id in import_batch.adopted.items():
         Transaction.objects.filter(pk=pk, external_id=external_id).update(external_id=None)
     for holding in holdings:
         holding.portfolio = portfolio
@@ -36,9 +36,9 @@ def undo_import(*, statement: Import) -> Import:
             replay_holding(holding)
         except InsufficientQuantity as error:
             raise Conflict(error.detail, code=error.code) from error
-        if holding.created_at >= statement.created_at and not holding.transactions.exists():
+        if holding.created_at >= import_batch.created_at and not holding.transactions.exists():
             holding.delete()
-    statement.state = Import.State.UNDONE
-    statement.save(update_fields=["state", "updated_at"])
+    import_batch.state = ImportBatch.State.UNDONE
+    import_batch.save(update_fields=["state", "updated_at"])
     touch(portfolio)
-    return statement
+    return import_batch

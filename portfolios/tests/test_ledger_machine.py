@@ -25,7 +25,7 @@ from financeproj.users.models import User
 from marketdata.models import StockMetadata
 from portfolios import services
 from portfolios.calc.ledger import replay
-from portfolios.models import Holding, Import, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 from portfolios.reports.vectors import TradeVector, brought_up, packed
 
 FIRST = date(2024, 1, 1)
@@ -164,10 +164,10 @@ class Ledger(RuleBasedStateMachine):
         skip=st.booleans(),
     )
     def import_(self, rows, skip):
-        statement = Import(portfolio=self.portfolio, file_name="rows.csv", format="generic")
+        import_batch = ImportBatch(portfolio=self.portfolio, file_name="rows.csv", format="generic")
         before = self.dump()
         outcome = services.import_rows(
-            statement=statement,
+            import_batch=import_batch,
             rows=[
                 Row(row, kind, on, f"{'AB'[at]}.DEMO", quantity, price)
                 for row, (at, kind, on, quantity, price) in enumerate(rows, start=2)
@@ -175,18 +175,18 @@ class Ledger(RuleBasedStateMachine):
             on_error="skip" if skip else "abort",
         )
         assert (
-            statement.rows
+            import_batch.rows
             == len(rows)
-            == statement.created + statement.duplicates + statement.failed
+            == import_batch.created + import_batch.duplicates + import_batch.failed
         )
         if not outcome.is_saved:
             assert self.dump() == before
 
-    @precondition(lambda self: Import.objects.filter(state="done").exists())
+    @precondition(lambda self: ImportBatch.objects.filter(state="done").exists())
     @rule(index=pick)
     def undo(self, index):
-        done = list(Import.objects.filter(state="done").order_by("created_at"))
-        self.attempt(lambda: services.undo_import(statement=done[index % len(done)]))
+        done = list(ImportBatch.objects.filter(state="done").order_by("created_at"))
+        self.attempt(lambda: services.undo_import(import_batch=done[index % len(done)]))
 
     @invariant()
     def what_is_stored_is_the_rounded_replay(self):

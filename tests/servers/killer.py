@@ -41,7 +41,7 @@ from marketdata.models import (  # noqa: E402
 )
 from pensions.models import PensionAccount, PensionValueEntry  # noqa: E402
 from portfolios import services  # noqa: E402
-from portfolios.models import Holding, Import, PendingImport, Transaction  # noqa: E402
+from portfolios.models import Holding, ImportBatch, PendingImport, Transaction  # noqa: E402
 from portfolios.services.replay import ledger_faults  # noqa: E402
 from tests.servers.cache import empty_cache  # noqa: E402
 
@@ -198,8 +198,8 @@ def facts():
         "transactions": Transaction.objects.values_list(
             "holding__stock__ticker", "date", "type", "quantity", "price"
         ),
-        "imports": Import.objects.values_list("file_name", "state", "created"),
-        "waiting": PendingImport.objects.values_list("statement__file_name"),
+        "imports": ImportBatch.objects.values_list("file_name", "state", "created"),
+        "waiting": PendingImport.objects.values_list("import_batch__file_name"),
         "pensions": PensionValueEntry.objects.values_list("account__name", "date", "value"),
         "tokens": OutstandingToken.objects.values_list("jti"),
     }

@@ -37,7 +37,7 @@ def trade(portfolio, ticker, kind, on, quantity, price=None, *, currency=None, *
 
 def statement(portfolio, name, *lines, **wish):
     data = "\n".join([HEADER, *lines]).encode()
-    return import_statement(portfolio=portfolio, data=data, file_name=name, **wish).statement
+    return import_statement(portfolio=portfolio, data=data, file_name=name, **wish).import_batch
 
 
 def fill(username, *, more_digits=False):
@@ -113,7 +113,7 @@ def fill(username, *, more_digits=False):
         "2024-03-01,buy,GONE.DEMO,1,100,,,1,,",
         "2024-03-02,buy,FJORD.DEMO,1,9,,,1,,",
     )
-    services.undo_import(statement=undone)
+    services.undo_import(import_batch=undone)
     if more_digits:
         trade(odd, "MYCO", "fee", "2024-06-02", "1", "1.23456789012345678901")
 

@@ -70,7 +70,7 @@ class Command(BaseCommand):
         outcome = import_statement(portfolio=portfolio, data=path.read_bytes(), file_name=path.name)
         marketdata.ensure_history(stock_ids=portfolio.holdings.values_list("stock_id", flat=True))
         self.stdout.write(
-            f"{name}: {outcome.statement.created} transactions imported from {path.name}"
+            f"{name}: {outcome.import_batch.created} transactions imported from {path.name}"
         )
 
     def pensions(self, user: User, today: date) -> None:
