@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from financeproj.core.admin import ReadOnlyAdmin, ServiceAdmin, ServiceForm
 from financeproj.core.drawing import line_chart
 from financeproj.core.errors import DomainError
-from financeproj.core.money import plain
+from financeproj.core.money import strip_zeros
 from integrations import admin_pages  # noqa: F401  (registers)
 from integrations.models import Backup, SyncRun, YnabBudget, YnabSettings
 from integrations.services import exported_lines
@@ -38,7 +38,7 @@ def sync_now(modeladmin: Any, request: HttpRequest, queryset: QuerySet[PensionAc
             modeladmin.message_user(request, f"{account}: {sync.words_of(error)}", messages.ERROR)
         else:
             modeladmin.message_user(
-                request, f"{account}: {plain(entry.value)} on {entry.date}", messages.SUCCESS
+                request, f"{account}: {strip_zeros(entry.value)} on {entry.date}", messages.SUCCESS
             )
 
 
@@ -163,7 +163,7 @@ class YnabBudgetAdmin(ReadOnlyAdmin):
         rows = (
             (
                 row["name"],
-                format(plain(from_milliunits(row["balance"])), "f"),
+                format(strip_zeros(from_milliunits(row["balance"])), "f"),
                 budget.currency,
                 self._state(row),
             )

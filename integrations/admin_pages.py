@@ -17,9 +17,9 @@ from django.utils.safestring import SafeString
 from financeproj.core.drawing import line_chart
 from financeproj.core.errors import DomainError
 from integrations.background import progress_of
-from integrations.services import Wish
+from integrations.services import ImportOptions
 from integrations.statements.registry import AUTO, formats
-from integrations.tasks import take_in
+from integrations.tasks import submit_import
 from marketdata.admin import StockMetadataAdmin
 from marketdata.models import HistoricalStockPrice, StockMetadata
 from portfolios.admin import ImportAdmin, PortfolioAdmin
@@ -97,18 +97,18 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
         self, request: HttpRequest, portfolio: Portfolio, form: StatementForm
     ) -> dict[str, Any]:
         fields = form.cleaned_data
-        wish = Wish(
+        options = ImportOptions(
             format_name=fields["format"],
             date_format=fields["date_format"] or None,
             decimal=fields["decimal"] or None,
             on_error="skip" if fields["skip_errors"] else "abort",
         )
         try:
-            outcome = take_in(
+            outcome = submit_import(
                 portfolio=portfolio,
                 data=fields["file"].read(),
                 file_name=fields["file"].name,
-                wish=wish,
+                options=options,
                 dry_run=fields["preview"],
             )
         except DomainError as error:

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.locks import change
-from integrations.services import Wish, carry_out, new_import, read_file
+from integrations.services import ImportOptions, carry_out, new_import, read_file
 from integrations.statements.base import Statement
 from portfolios.models import ImportBatch, PendingImport, Portfolio
 from portfolios.services.importing import AlreadyDone, Outcome, row_error
@@ -54,13 +54,13 @@ def note_beat() -> None:
 
 @transaction.atomic
 def queue_import(
-    *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement, wish: Wish
+    *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement, options: ImportOptions
 ) -> ImportBatch:
     """Keep the file for a worker; the import is in the state "running" from now on."""
     import_batch = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
     import_batch.state, import_batch.progress = ImportBatch.State.RUNNING, 0
     import_batch.save(force_insert=True)
-    PendingImport.objects.create(import_batch=import_batch, content=data, options=asdict(wish))
+    PendingImport.objects.create(import_batch=import_batch, content=data, options=asdict(options))
     return import_batch
 
 
@@ -103,11 +103,11 @@ def run_import(pk: UUID) -> Outcome | None:
             return None
         PendingImport.objects.filter(pk=pk).update(attempts=pending.attempts + 1)
         try:
-            wish = Wish(**pending.options)
+            options = ImportOptions(**pending.options)
             return carry_out(
                 import_batch=pending.import_batch,
-                read=read_file(bytes(pending.content), wish),
-                wish=wish,
+                read=read_file(bytes(pending.content), options),
+                options=options,
                 on_progress=lambda done: _note_progress(pk, token, done),
             )
         except DomainError as problem:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from financeproj.core.currencies import is_currency
 from financeproj.core.db.fields import POSTGRESQL_DIGITS, check_number
 from financeproj.core.errors import DomainError, TooLarge
-from financeproj.core.money import EXACT, ONE, SIGNIFICANT_DIGITS, plain, stored
+from financeproj.core.money import EXACT, ONE, SIGNIFICANT_DIGITS, round_for_storage, strip_zeros
 from financeproj.users.models import User
 from integrations.instruments import Resolution, resolve
 from integrations.statements import generic
@@ -45,7 +45,7 @@ ASKED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ImportOptions:
     """What a request says about the file it sends.
 
     `date_format` (dmy, mdy) and `decimal` (point, comma) settle what the file leaves open,
@@ -62,13 +62,15 @@ class Wish:
     instruments: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_file(data: bytes, wish: Wish) -> Statement:
+def read_file(data: bytes, options: ImportOptions) -> Statement:
     """Raises DomainError with attr "file" when the file as a whole cannot be used, TooLarge above
     20 MB or 200,000 rows.
     """
     try:
         return read_statement(
-            data, reading_options(wish.date_format, wish.decimal, wish.mapping), wish.format_name
+            data,
+            reading_options(options.date_format, options.decimal, options.mapping),
+            options.format_name,
         )
     except FileTooLarge as problem:
         raise TooLarge(problem.detail) from problem
@@ -113,16 +115,21 @@ def import_statement(
     file_name: str,
     dry_run: bool = False,
     on_progress: Callable[[float], None] = lambda done: None,
-    **wish: Any,
+    **fields: Any,
 ) -> Outcome:
-    """Read a file and record its transactions in `portfolio`, as the fields of `Wish` say. Raises
-    as `read_file`.
+    """Read a file and record its transactions in `portfolio`; `fields` are those of ImportOptions.
+
+    Raises as `read_file`.
     """
-    wished = Wish(**wish)
-    read = read_file(data, wished)
+    options = ImportOptions(**fields)
+    read = read_file(data, options)
     import_batch = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
     return carry_out(
-        import_batch=import_batch, read=read, wish=wished, dry_run=dry_run, on_progress=on_progress
+        import_batch=import_batch,
+        read=read,
+        options=options,
+        dry_run=dry_run,
+        on_progress=on_progress,
     )
 
 
@@ -130,20 +137,20 @@ def carry_out(
     *,
     import_batch: ImportBatch,
     read: Statement,
-    wish: Wish,
+    options: ImportOptions,
     dry_run: bool = False,
     on_progress: Callable[[float], None] = lambda done: None,
 ) -> Outcome:
     """Record what was read of the file of `import_batch`. May ask the sources of market data."""
     portfolio = import_batch.portfolio
-    resolution = resolve(user=portfolio.user, rows=read.rows, choices=wish.instruments)
+    resolution = resolve(user=portfolio.user, rows=read.rows, choices=options.instruments)
     rows, unconverted = _in_own_currency(resolution.rows)
     errors = [*read.errors, *resolution.errors, *unconverted]
     divergence = read.cash_divergence
     import_batch.failed = read.failed + len(resolution.errors) + len(unconverted)
     import_batch.ignored = read.ignored
     import_batch.ignored_sums = [
-        {"type": kind, "currency": currency, "count": count, "amount": f"{plain(amount):f}"}
+        {"type": kind, "currency": currency, "count": count, "amount": f"{strip_zeros(amount):f}"}
         for (kind, currency), (count, amount) in read.ignored_sums.items()
     ]
     import_batch.errors = [
@@ -161,7 +168,7 @@ def carry_out(
     outcome = import_rows(
         import_batch=import_batch,
         rows=rows,
-        on_error=wish.on_error,
+        on_error=options.on_error,
         dry_run=dry_run,
         checkpoints=[
             Checkpoint(point.row.ticker, point.row.date, point.quantity, point.row.row)
@@ -282,7 +289,7 @@ def _in_own_currency(rows: list[StatementRow]) -> tuple[list[StatementRow], list
             value = getattr(row, name)
             if other in others and value:
                 rate = rates[row.currency or "", other, row.date] or ONE
-                setattr(row, name, stored(EXACT.divide(value, rate)))
+                setattr(row, name, round_for_storage(EXACT.divide(value, rate)))
         converted.append(row)
     return converted, errors
 

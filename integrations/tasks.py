@@ -12,8 +12,8 @@ from celery.signals import after_task_publish, beat_init, worker_ready, worker_s
 from django.conf import settings
 from django.db import connections
 
+from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.core.shared.locks import lease
-from financeproj.core.shared.wake_up import wake
 from integrations import background, services
 from integrations.backups.services import NIGHTLY_KEPT, make_backup
 from marketdata.tasks import fetch_history
@@ -23,29 +23,36 @@ from portfolios.services.importing import Outcome
 _stopping = threading.Event()
 
 
-def take_in(
-    *, portfolio: Portfolio, data: bytes, file_name: str, wish: services.Wish, dry_run: bool = False
+def submit_import(
+    *,
+    portfolio: Portfolio,
+    data: bytes,
+    file_name: str,
+    options: services.ImportOptions,
+    dry_run: bool = False,
 ) -> ImportBatch | Outcome:
     """What came of a file; or, when a worker does it, as it does big ones, the import that is
     running now.
 
     Raises as `services.read_file`.
     """
-    read = services.read_file(data, wish)
+    read = services.read_file(data, options)
     is_big = len(read.rows) + read.failed + read.ignored > background.ROWS_IN_A_REQUEST
     if is_big and not dry_run and background.worker_is_alive():
         queued = background.queue_import(
-            portfolio=portfolio, data=data, file_name=file_name, read=read, wish=wish
+            portfolio=portfolio, data=data, file_name=file_name, read=read, options=options
         )
-        wake(run_import, str(queued.pk))
+        enqueue_on_commit(run_import, str(queued.pk))
         return queued
     import_batch = services.new_import(
         portfolio=portfolio, data=data, file_name=file_name, read=read
     )
-    outcome = services.carry_out(import_batch=import_batch, read=read, wish=wish, dry_run=dry_run)
+    outcome = services.carry_out(
+        import_batch=import_batch, read=read, options=options, dry_run=dry_run
+    )
     if outcome.is_saved:
         for stock_id in outcome.without_history:
-            wake(fetch_history, str(stock_id))
+            enqueue_on_commit(fetch_history, str(stock_id))
     return outcome
 
 

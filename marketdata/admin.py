@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, VectorAdmin, number_column
 from financeproj.core.errors import DomainError
-from financeproj.core.shared.wake_up import wake
+from financeproj.core.shared.enqueue import enqueue_on_commit
 from marketdata import gateway, series, services, tasks
 from marketdata.models import (
     CurrencyPair,
@@ -85,7 +85,7 @@ def refresh_prices(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[StockMetadata]
 ) -> None:
     for pk in queryset.values_list("pk", flat=True):
-        wake(tasks.fetch_history, str(pk))
+        enqueue_on_commit(tasks.fetch_history, str(pk))
     modeladmin.message_user(
         request, f"{queryset.count()} instruments are being refreshed.", messages.SUCCESS
     )
@@ -244,7 +244,7 @@ class HeldBackPriceAdmin(ReadOnlyAdmin):
 @admin.action(description="Refresh rates")
 def refresh_rates(modeladmin: Any, request: HttpRequest, queryset: QuerySet[CurrencyPair]) -> None:
     for base, target in queryset.values_list("base", "target"):
-        wake(tasks.refresh_pair, base, target)
+        enqueue_on_commit(tasks.refresh_pair, base, target)
     modeladmin.message_user(
         request, f"{queryset.count()} pairs are being refreshed.", messages.SUCCESS
     )

@@ -17,7 +17,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, W
 from django.utils import timezone
 
 from financeproj.core.db.fields import latest_day
-from financeproj.core.money import EXACT, ONE, stored
+from financeproj.core.money import EXACT, ONE, round_for_storage
 from marketdata.calc.rates import FoundRate as RateNow
 from marketdata.calc.rates import Leg, Pair, find_rate, pairs_needed
 from marketdata.calc.sanity import split_factor
@@ -211,7 +211,7 @@ def _price_of(
 
 
 def _divided(price: Decimal, factor: Decimal) -> Decimal:
-    return price if factor == ONE else stored(EXACT.divide(price, factor))
+    return price if factor == ONE else round_for_storage(EXACT.divide(price, factor))
 
 
 # --- Exchange rates -------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from django.db.models import F, FloatField, Model, Q
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from financeproj.core.shared.versioned_cache import Kept, write_of_a_read
+from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
 from marketdata.calc.rates import FRESH_DAYS, VIA, Pair, pairs_needed
 from marketdata.models import (
     CurrencyPair,
@@ -69,7 +69,7 @@ class _Vector:
         return self.first + len(self.values) - 1
 
 
-kept = Kept(KEPT_BYTES)
+kept = VersionedCache(KEPT_BYTES)
 
 
 # --- Instruments ----------------------------------------------------------------------------------

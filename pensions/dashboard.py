@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
 
-from financeproj.core.money import EXACT, ONE, ZERO, plain, stored
+from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage, strip_zeros
 from financeproj.users.models import User
 from marketdata.selectors import rates_now
 from pensions.projections import Assumptions, has_goal, projection_of
 from pensions.selectors import accounts_of, value_of_accounts
-from portfolios.calc.valuation import exact, fraction
+from portfolios.calc.valuation import fraction, rounded
 from portfolios.selectors import ValuedPortfolio
 
 MOST_MOVERS = 5
@@ -68,14 +68,14 @@ def dashboard(user: User, portfolios: Sequence[ValuedPortfolio]) -> dict[str, An
         )
     return {
         "currency": currency,
-        "net_worth": exact(net_worth),
-        "portfolios_value": None if sums is None else exact(sums.market_value),
-        "cash": None if sums is None else exact(sums.cash),
-        "used_credit": None if sums is None else exact(sums.used_credit),
-        "pensions_value": exact(pensions.value),
-        "day_change": None if sums is None else exact(sums.day_change),
-        "day_change_pct": exact(day_change_pct),
-        "total_gain": None if sums is None else exact(sums.total_gain),
+        "net_worth": rounded(net_worth),
+        "portfolios_value": None if sums is None else rounded(sums.market_value),
+        "cash": None if sums is None else rounded(sums.cash),
+        "used_credit": None if sums is None else rounded(sums.used_credit),
+        "pensions_value": rounded(pensions.value),
+        "day_change": None if sums is None else rounded(sums.day_change),
+        "day_change_pct": rounded(day_change_pct),
+        "total_gain": None if sums is None else rounded(sums.total_gain),
         "movers": _movers(portfolios, rates),
         "goal": _goal(user, portfolios),
         "freshness": _freshness(portfolios),
@@ -124,8 +124,8 @@ def _movers(
         {
             "ticker": movers[key].ticker,
             "company_name": movers[key].company_name,
-            "day_change": plain(stored(movers[key].day_change)),
-            "day_change_pct": exact(shares[key]),
+            "day_change": strip_zeros(round_for_storage(movers[key].day_change)),
+            "day_change_pct": rounded(shares[key]),
         }
         for key in ordered
     ]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
-from financeproj.core.money import ZERO, plain, stored
+from financeproj.core.money import ZERO, round_for_storage, strip_zeros
 from financeproj.users.models import User
 from marketdata.selectors import rates_on
 from pensions.models import PensionAccount, PensionValueEntry
@@ -190,8 +190,10 @@ def _portfolio_shown(wealth: Wealth, book: Book, rate: dict[str, Any]) -> dict[s
         "portfolio_id": book.portfolio.pk,
         "name": book.portfolio.name,
         "positions": positions,
-        "value": plain(
-            stored(sum((one["value"] for one in positions if one["value"] is not None), ZERO))
+        "value": strip_zeros(
+            round_for_storage(
+                sum((one["value"] for one in positions if one["value"] is not None), ZERO)
+            )
         ),
         "cash": _entry_shown(entry_on(own.cash, day, counts_back=counts_back)),
         "used_credit": _entry_shown(entry_on(own.credit, day, counts_back=counts_back)),
@@ -201,7 +203,7 @@ def _portfolio_shown(wealth: Wealth, book: Book, rate: dict[str, Any]) -> dict[s
 
 def _entry_shown(entry: tuple[date, Decimal] | None) -> dict[str, Any]:
     return {
-        "amount": ZERO if entry is None else plain(entry[1]),
+        "amount": ZERO if entry is None else strip_zeros(entry[1]),
         "entered_for": None if entry is None else entry[0],
     }
 
@@ -215,6 +217,6 @@ def _pension_shown(pension: Pension, rate: dict[str, Any], day: date) -> dict[st
         "value_id": entry and entry.pk,
         "date": entry and entry.date,
         "source": entry and entry.source,
-        "value": None if entry is None else plain(entry.value),
+        "value": None if entry is None else strip_zeros(entry.value),
         "rate": rate,
     }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from django.utils import timezone
 
-from financeproj.core.money import EXACT, plain, stored
+from financeproj.core.money import EXACT, round_for_storage, strip_zeros
 from financeproj.users.models import User
 from pensions import selectors
 from pensions.calc import projection as calc
@@ -78,7 +78,7 @@ class Assumptions:
             "seed": self.seed,
         }
         return {
-            name: plain(value) if isinstance(value, Decimal) else value
+            name: strip_zeros(value) if isinstance(value, Decimal) else value
             for name, value in shown.items()
         }
 
@@ -100,7 +100,7 @@ class _Start:
     def total(self) -> Decimal | None:
         if self.pensions is None or self.portfolios is None:
             return None
-        return plain(EXACT.add(self.pensions, self.portfolios))
+        return strip_zeros(EXACT.add(self.pensions, self.portfolios))
 
 
 def projection_of(
@@ -288,7 +288,7 @@ def _goal_of(user: User, assumptions: Assumptions, today: date, start: _Start) -
     which serves both.
     """
     amount, year = user.retirement_goal_amount, user.retirement_goal_year
-    goal = _Goal(None if amount is None else plain(amount), year)
+    goal = _Goal(None if amount is None else strip_zeros(amount), year)
     if start.total is None or start.contributions is None:
         return goal
     months = None if year is None else months_until_year(year, today)
@@ -316,7 +316,7 @@ def _goal_of(user: User, assumptions: Assumptions, today: date, start: _Start) -
     inflation = float(assumptions.inflation)
     with np.errstate(over="ignore"):  # absurd but allowed rates: what no float can say is null
         real = calc.project(pots, start.contributions) / calc.deflator(inflation, LONGEST_MONTHS)
-    goal.progress = stored(EXACT.divide(start.total, amount))
+    goal.progress = round_for_storage(EXACT.divide(start.total, amount))
     reached = calc.first_month_reaching(real, float(amount))
     goal.reached_in = None if reached is None else calc.add_months(today, reached).year
     if months is not None:
@@ -355,7 +355,11 @@ def _judge(
 
 def _number(value: float | None) -> Decimal | None:
     """A computed number as it is shown: 15 significant digits; None for what is beyond a float."""
-    return None if value is None or not np.isfinite(value) else plain(stored(Decimal(repr(value))))
+    return (
+        None
+        if value is None or not np.isfinite(value)
+        else strip_zeros(round_for_storage(Decimal(repr(value))))
+    )
 
 
 # --- Points ---------------------------------------------------------------------------------------

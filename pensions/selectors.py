@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from financeproj.core.errors import NotFound
-from financeproj.core.money import EXACT, ONE, ZERO, plain
+from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
 from pensions.models import ContributionPlan, PensionAccount, PensionAccounts, PensionValueEntry
@@ -71,7 +71,7 @@ def value_of_accounts(accounts: Iterable[PensionAccount], currency: str) -> Pens
     total = ZERO
     for account in valued:
         total = EXACT.add(total, rates.convert(account.current_value, account.currency))
-    return PensionsValue(plain(total), [], rates.stale)
+    return PensionsValue(strip_zeros(total), [], rates.stale)
 
 
 class Rates:

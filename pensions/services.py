@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from financeproj.core.db.names import name_key
 from financeproj.core.db.rows import insert_as_they_are
 from financeproj.core.errors import Conflict, NotFound
-from financeproj.core.money import plain
+from financeproj.core.money import strip_zeros
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -173,7 +173,7 @@ def import_values(
                 continue
             if entry is not None and not replace:
                 raise Conflict(
-                    f"The account has {plain(entry.value)} on {on} already, not {plain(value)}.",
+                    f"The account has {strip_zeros(entry.value)} on {on} already, not {strip_zeros(value)}.",
                     attr="date",
                     code="duplicate_date",
                 )
@@ -299,7 +299,7 @@ def delete_contribution(*, plan: ContributionPlan) -> None:
 
 
 @transaction.atomic
-def take_over_accounts(
+def restore_accounts(
     *,
     user: User,
     accounts: Iterable[PensionAccount],

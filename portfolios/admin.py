@@ -16,7 +16,7 @@ from financeproj.core.admin import (
     VectorAdmin,
     number_column,
 )
-from financeproj.core.shared.wake_up import wake
+from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.users.admin import OurUserAdmin
 from financeproj.users.models import User
 from marketdata.tasks import fetch_history
@@ -159,7 +159,7 @@ class TransactionForm(ServiceForm):
                 portfolio=holding.portfolio, stock=holding.stock, **fields
             )
             if row.holding.stock.history_fetched_at is None:
-                wake(fetch_history, str(row.holding.stock_id))
+                enqueue_on_commit(fetch_history, str(row.holding.stock_id))
             return row
         fields.pop("holding", None)
         row = Transaction.objects.select_related("holding__stock", "portfolio").get(
@@ -227,7 +227,7 @@ class HoldingForm(ServiceForm):
 def refresh_prices(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Holding]) -> None:
     stock_ids = set(queryset.values_list("stock_id", flat=True))
     for stock_id in stock_ids:
-        wake(fetch_history, str(stock_id))
+        enqueue_on_commit(fetch_history, str(stock_id))
     modeladmin.message_user(
         request, f"{len(stock_ids)} instruments are being refreshed.", messages.SUCCESS
     )

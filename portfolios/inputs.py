@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from financeproj.core.money import plain
-from financeproj.core.shared.versioned_cache import Kept
+from financeproj.core.money import strip_zeros
+from financeproj.core.shared.versioned_cache import VersionedCache
 from marketdata.selectors import PriceNow, prices_now, with_staleness_of_now
 from portfolios.models import Holding, Portfolio
 
@@ -37,8 +37,8 @@ class Inputs:
     open: Mapping[UUID, Set[tuple[UUID, str]]]
 
 
-kept = Kept(MOST_HOLDINGS_KEPT)
-kept_prices = Kept(MOST_HOLDINGS_KEPT)
+kept = VersionedCache(MOST_HOLDINGS_KEPT)
+kept_prices = VersionedCache(MOST_HOLDINGS_KEPT)
 
 
 def inputs_of(portfolios: Sequence[Portfolio], known: Inputs | None = None) -> Inputs:
@@ -92,7 +92,7 @@ def _read(portfolios: Sequence[Portfolio], market: str, stamp: str) -> Inputs:
     rows = Holding.objects.filter(portfolio__in=portfolios).select_related("stock")
     for holding in rows.defer("created_at", "updated_at", "stock__created_at", "stock__updated_at"):
         for name in EXACT_COLUMNS:  # as they are shown
-            setattr(holding, name, plain(getattr(holding, name)))
+            setattr(holding, name, strip_zeros(getattr(holding, name)))
         holdings[holding.portfolio_id].append(holding)
     return Inputs(
         holdings=dict(holdings),

@@ -10,12 +10,12 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from msgspec import Struct
 
-from financeproj.core.money import EXACT, ONE, ZERO, plain
+from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
 from marketdata.calc.rates import Pair
 from marketdata.selectors import PriceNow, RateNow
-from portfolios.calc.valuation import Line, Summary, exact, fraction, summarise, value_holding
+from portfolios.calc.valuation import Line, Summary, fraction, rounded, summarise, value_holding
 from portfolios.inputs import Inputs, inputs_of
 from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
 
@@ -249,14 +249,14 @@ def _value_exactly(
                 currency=stock.currency,
                 asset_type=stock.asset_type,
                 current_quantity=holding.current_quantity,
-                average_cost_per_share=exact(holding.average_cost_per_share),
+                average_cost_per_share=rounded(holding.average_cost_per_share),
                 cost_basis=holding.cost_basis,
-                price=exact(price.price) if price else None,
-                previous_close=exact(price.previous_close) if price else None,
+                price=rounded(price.price) if price else None,
+                previous_close=rounded(price.previous_close) if price else None,
                 price_as_of=price.as_of if price else None,
                 price_source=price.source if price else None,
                 price_stale=stale,
-                exchange_rate=ONE if same else exact(rate.rate) if rate else None,
+                exchange_rate=ONE if same else rounded(rate.rate) if rate else None,
                 market_value=valuation.market_value,
                 unrealised_gain=valuation.unrealised_gain,
                 unrealised_gain_pct=valuation.unrealised_gain_pct,
@@ -275,7 +275,7 @@ def _value_exactly(
         )
     summary = summarise(lines, cash=portfolio.cash, used_credit=portfolio.used_credit)
     for holding_shown in shown:
-        holding_shown.weight = exact(fraction(holding_shown.market_value, summary.market_value))
+        holding_shown.weight = rounded(fraction(holding_shown.market_value, summary.market_value))
     shown.sort(key=lambda one: (-(one.market_value or ZERO), one.market_value is None, one.ticker))
     return ValuedPortfolio(portfolio=portfolio, summary=summary, holdings=shown)
 
@@ -318,5 +318,5 @@ def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetVal
         sums["used_credit"] += one.portfolio.used_credit * rate
         sums["net_value"] += one.summary.net_value * rate
     return NetValue(
-        **{name: plain(value) for name, value in sums.items()}, missing=missing, stale=stale
+        **{name: strip_zeros(value) for name, value in sums.items()}, missing=missing, stale=stale
     )

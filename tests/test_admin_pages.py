@@ -22,7 +22,7 @@ from financeproj.users.models import User
 from integrations import background
 from integrations.backups.services import make_backup
 from integrations.models import Backup
-from integrations.state import system_state
+from integrations.system_status import system_status
 from integrations.tasks import run_import
 from integrations.tests import test_nordnet as nordnet
 from marketdata import gateway
@@ -43,7 +43,7 @@ def staff(client, user):
 
 
 def says(label):
-    [line] = [line for line in system_state() if line.label == label]
+    [line] = [line for line in system_status() if line.label == label]
     return line
 
 

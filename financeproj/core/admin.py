@@ -12,7 +12,7 @@ from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from financeproj.core.errors import DomainError
-from financeproj.core.money import plain
+from financeproj.core.money import strip_zeros
 
 
 class ServiceForm(forms.ModelForm):
@@ -195,7 +195,7 @@ def number_column(name: str, description: str | None = None) -> Any:
     @admin.display(ordering=name, description=description or name.replace("_", " "))
     def column(row: Any) -> str:
         value = getattr(row, name)
-        return "–" if value is None else format(plain(value), "f")
+        return "–" if value is None else format(strip_zeros(value), "f")
 
     column.__name__ = f"{name}_shown"
     return column

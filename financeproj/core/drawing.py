@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from financeproj.core.money import plain
+from financeproj.core.money import strip_zeros
 
 WIDTH, HEIGHT = 640, 190
 SPARK_WIDTH, SPARK_HEIGHT, MARGIN = 160, 32, 2
@@ -36,7 +36,10 @@ def line_chart(points: Sequence[tuple[date, Decimal]], unit: str) -> SafeString 
         f"{LEFT + inner_width * (day - first).days / days:.1f},{y_of(amount)}"
         for (day, _), amount in zip(points, amounts, strict=True)
     )
-    label = f"{plain(latest):f} {unit} on {last}; between {plain(low):f} and {plain(high):f} since {first}"
+    label = (
+        f"{strip_zeros(latest):f} {unit} on {last}; "
+        f"between {strip_zeros(low):f} and {strip_zeros(high):f} since {first}"
+    )
     return format_html(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'role="img" aria-label="{label}" font-size="11" fill="currentColor"><title>{label}</title>'
@@ -54,8 +57,8 @@ def line_chart(points: Sequence[tuple[date, Decimal]], unit: str) -> SafeString 
         text=WIDTH - RIGHT + 8,
         under=HEIGHT - 6,
         line=line,
-        high=f"{plain(high):f} {unit}",
-        low=f"{plain(low):f} {unit}",
+        high=f"{strip_zeros(high):f} {unit}",
+        low=f"{strip_zeros(low):f} {unit}",
         first=first.isoformat(),
         last=last.isoformat(),
     )
@@ -76,7 +79,7 @@ def sparkline(values: Sequence[tuple[date, Decimal]]) -> SafeString | str:
         f"{SPARK_HEIGHT - MARGIN - (SPARK_HEIGHT - 2 * MARGIN) * ((amount - low) / span if span else 0.5):.1f}"
         for (day, _), amount in zip(values, amounts, strict=True)
     )
-    label = f"From {plain(first)} on {first_day} to {plain(last)} on {last_day}"
+    label = f"From {strip_zeros(first)} on {first_day} to {strip_zeros(last)} on {last_day}"
     return format_html(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" height="{}" role="img" '
         'aria-label="{}"><title>{}</title>'

@@ -18,20 +18,20 @@ _TEN = Decimal(10)
 ONE = Decimal(1)
 
 
-def stored(value: Decimal) -> Decimal:
+def round_for_storage(value: Decimal) -> Decimal:
     """`value` rounded half-even to 15 significant digits, as derived numbers and looked-up rates
     are stored.
     """
     return _STORED.plus(value)
 
 
-def plain(value: Decimal) -> Decimal:
+def strip_zeros(value: Decimal) -> Decimal:
     """`value` without trailing zeros and without an exponent: 0.10 → 0.1, 1E+2 → 100. Exact."""
     return _written_out(value.normalize(EXACT))
 
 
-def shown(value: Decimal) -> Decimal:
-    """`plain` of `stored`, as derived numbers are shown."""
+def round_for_display(value: Decimal) -> Decimal:
+    """`strip_zeros` of `round_for_storage`, as derived numbers are shown."""
     return _written_out(value.normalize(_STORED))
 
 

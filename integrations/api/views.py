@@ -27,7 +27,7 @@ from integrations.api.serializers import (
 )
 from integrations.exports.writing import write_export
 from integrations.statements.registry import formats
-from integrations.tasks import take_in
+from integrations.tasks import submit_import
 from portfolios import selectors
 from portfolios.api.representations import transaction_json
 from portfolios.api.views import concerns, own, own_portfolio
@@ -63,7 +63,7 @@ class ImportCsvView(APIView):
                 "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
             )
         concerns(portfolio.pk)
-        wish = services.Wish(
+        options = services.ImportOptions(
             format_name=fields["format"],
             date_format=fields.get("date_format") or None,
             decimal=fields.get("decimal") or None,
@@ -72,8 +72,12 @@ class ImportCsvView(APIView):
             instruments=fields.get("instruments") or {},
         )
         dry_run, file = fields["dry_run"], fields["file"]
-        outcome = take_in(
-            portfolio=portfolio, data=file.read(), file_name=file.name, wish=wish, dry_run=dry_run
+        outcome = submit_import(
+            portfolio=portfolio,
+            data=file.read(),
+            file_name=file.name,
+            options=options,
+            dry_run=dry_run,
         )
         if isinstance(outcome, ImportBatch):
             return Response(import_json(outcome), status=status.HTTP_202_ACCEPTED)

@@ -17,7 +17,7 @@ from django.db import models
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Field, Model
 
-from financeproj.core.money import EXACT, ZERO, plain
+from financeproj.core.money import EXACT, ZERO, strip_zeros
 from integrations.archives import ArchiveReader, ArchiveWriter, BadArchive
 from integrations.models import Backup
 
@@ -99,7 +99,7 @@ class Totals:
 
     def listed(self) -> dict[str, str]:
         """Column → sum, as the manifest has it."""
-        return {self.names[index]: f"{plain(value):f}" for index, value in self.sums.items()}
+        return {self.names[index]: f"{strip_zeros(value):f}" for index, value in self.sums.items()}
 
     def differs_from(self, entry: Any) -> str | None:
         """How these are not those of a manifest's entry, None if they are."""

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Field, Model, Q, QuerySet
 
 from financeproj.core.db.fields import ExactDecimalField
-from financeproj.core.money import plain
+from financeproj.core.money import strip_zeros
 from financeproj.users.models import User
 from integrations.models import YnabBudget, YnabSettings
 from integrations.statements.generic import guarded, unguarded
@@ -365,7 +365,7 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{plain(value):f}"
+        return f"{strip_zeros(value):f}"
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

@@ -21,7 +21,7 @@ from integrations.models import YnabBudget, YnabSettings
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockQuote
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
-from pensions.services import take_over_accounts
+from pensions.services import restore_accounts
 from portfolios.models import (
     DismissedSplit,
     Holding,
@@ -31,7 +31,7 @@ from portfolios.models import (
     PortfolioBalance,
     Transaction,
 )
-from portfolios.services import take_over_portfolios
+from portfolios.services import restore_portfolios
 
 CHUNK = 2000
 # Some ten million prices; a bomb of a few kilobytes unpacks to more.
@@ -90,7 +90,7 @@ class _Taking:
         self.has_other_ids = self._ids_are_taken()
         self._market_data()
         self._ynab()
-        take_over_portfolios(
+        restore_portfolios(
             user=self.user,
             portfolios=self._portfolios(),
             balances=self._balances(),
@@ -103,7 +103,7 @@ class _Taking:
             ),
             known_before=self.known_before,
         )
-        take_over_accounts(
+        restore_accounts(
             user=self.user,
             accounts=self._accounts(),
             values=(
@@ -238,24 +238,22 @@ class _Taking:
                 **row | ({"id": self._own(pk), "owner": self.user} if is_manual else {})
             )
             try:
-                self.stocks[pk], is_known = marketdata.take_over_instrument(row=new)
+                self.stocks[pk], is_known = marketdata.restore_instrument(row=new)
             except ValidationError as error:
                 raise BadArchive(f"{self.where}: {' '.join(error.messages)}") from error
             if is_known:
                 self.known_before.add(self.stocks[pk].pk)
         for name, column, take_over in (
-            ("splits.csv", "ratio", marketdata.take_over_splits),
-            ("dividends.csv", "amount", marketdata.take_over_dividends),
-            ("prices.csv", "close", marketdata.take_over_prices),
+            ("splits.csv", "ratio", marketdata.restore_splits),
+            ("dividends.csv", "amount", marketdata.restore_dividends),
+            ("prices.csv", "close", marketdata.restore_prices),
         ):
             for stock_id, rows in groupby(self._rows(name), key=lambda row: row["stock_id"]):
                 stock = self._stock(stock_id)
                 for chunk in _chunks((row["date"], row[column], row["source"]) for row in rows):
                     take_over(stock=stock, rows=chunk)
         for row in self._rows("quotes.csv"):
-            marketdata.take_over_quote(
-                row=StockQuote(stock=self._stock(row.pop("stock_id")), **row)
-            )
+            marketdata.restore_quote(row=StockQuote(stock=self._stock(row.pop("stock_id")), **row))
         fetched = {
             (row["base"], row["target"]): row["fetched_at"]
             for row in self._rows("currency_pairs.csv")
@@ -267,11 +265,11 @@ class _Taking:
             if pair not in fetched:
                 raise BadArchive(f"{self.where}: the file has no pair {' '.join(pair)}.")
             for chunk in _chunks((row["date"], row["rate"], row["source"]) for row in rows):
-                marketdata.take_over_rates(
+                marketdata.restore_rates(
                     base=pair[0], target=pair[1], rows=chunk, fetched_at=fetched[pair]
                 )
         for (base, target), fetched_at in fetched.items():  # those without a rate too
-            marketdata.take_over_rates(base=base, target=target, rows=[], fetched_at=fetched_at)
+            marketdata.restore_rates(base=base, target=target, rows=[], fetched_at=fetched_at)
 
     def _stock(self, pk: UUID) -> StockMetadata:
         if pk not in self.stocks:

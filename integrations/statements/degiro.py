@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import EXACT, ONE, ZERO, plain
+from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
 from integrations.statements.base import (
     Divergence,
     Fault,
@@ -107,7 +107,7 @@ class _Order:
         """Made of what the fill says, so that it is the same whichever others of the order are in
         the file.
         """
-        name = f"{fill['order']}:{fill.day('date')}T{fill['time']}:{plain(quantity):f}@{plain(price):f}"
+        name = f"{fill['order']}:{fill.day('date')}T{fill['time']}:{strip_zeros(quantity):f}@{strip_zeros(price):f}"
         self.named[name] += 1
         return name if self.named[name] == 1 else f"{name}:{self.named[name]}"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import plain
+from financeproj.core.money import strip_zeros
 from integrations.statements.base import (
     Fault,
     FileProblem,
@@ -173,7 +173,7 @@ def write(rows: Iterable[StatementRow]) -> Iterator[str]:
 
 
 def _digits(value: Decimal | None) -> str:
-    return "" if value is None else format(plain(value), "f")
+    return "" if value is None else format(strip_zeros(value), "f")
 
 
 FORMAT = Format(

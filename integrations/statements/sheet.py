@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import EXACT, ONE, ZERO, stored
+from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage
 from integrations.statements.base import Fault, Options, RowError, Statement, StatementRow, Table
 from integrations.statements.checks import faults_of
 from integrations.statements.values import checked_day, day_of, read_numbers
@@ -290,7 +290,7 @@ def require_commission(
 
 def divided(value: Decimal, by: Decimal) -> Decimal:
     """A quotient as stored: 15 digits."""
-    return stored(EXACT.divide(value, by))
+    return round_for_storage(EXACT.divide(value, by))
 
 
 def major_unit(price: Decimal, currency: str) -> tuple[Decimal, str]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from financeproj.core.money import EXACT, ONE, ZERO, stored
+from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.sheet import (
     Raw,
@@ -101,7 +101,7 @@ def _add(sheet: Sheet, raw: Raw, *, type: str, fees: Iterable[str] = (), note: s
     bought = _bought(raw, currency)
     fee, fee_currency = _fees(raw, fees)
     if fee and fee_currency == raw["Currency (Total)"] != currency and bought:
-        fee, fee_currency = stored(EXACT.multiply(fee, bought)), currency
+        fee, fee_currency = round_for_storage(EXACT.multiply(fee, bought)), currency
     sheet.add(
         raw,
         type=type,

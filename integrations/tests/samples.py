@@ -43,7 +43,7 @@ class Sample:
     fields: dict[str, str] = field(default_factory=dict)
 
     @property
-    def wish(self) -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         return self.fields | (
             {"instruments": json.dumps(self.instruments)} if self.instruments else {}
         )

@@ -93,7 +93,7 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
     upload = account(sample.currency)
     mine, other = ("77", "99") if sample.format == "avanza" else ("1", "2")
     mark = ";" if sample.format == "avanza" else ","
-    assert upload.done(data=sample.data, **sample.wish)["warnings"] == []
+    assert upload.done(data=sample.data, **sample.options)["warnings"] == []
     lines = [
         line.replace(f"{mark}{mine}{mark}", f"{mark}{other}{mark}", 1)
         for line in text_of(sample).splitlines()
@@ -116,13 +116,13 @@ def test_an_amount_in_another_currency_without_a_rate_fails_its_row_alone(accoun
         "1995-05-16;88;Utländsk källskatt;Utdelning ATL.K;5;;-3,90;SEK;;1;USD;US0000000011;",
         "2024-02-02;88;Köp;Skogsfonden;10,5;200,00;-2100;SEK;0;;SEK;SE0000000012;",
     ]
-    wish = AVANZA[0].wish
+    options = AVANZA[0].options
     before = dump()
-    response = upload(data=file_of(AVANZA[0], lines), **wish)
+    response = upload(data=file_of(AVANZA[0], lines), **options)
     assert response.status_code == 422
     assert row_errors(response.json()) == [(2, "currency", "exchange_rate_required")]
     assert dump() == before
-    assert upload.done(data=file_of(AVANZA[0], lines), on_error="skip", **wish)["created"] == 1
+    assert upload.done(data=file_of(AVANZA[0], lines), on_error="skip", **options)["created"] == 1
 
 
 def test_a_tax_told_only_in_the_accounts_currency_is_an_error_while_the_instruments_is_unknown(
@@ -132,10 +132,10 @@ def test_a_tax_told_only_in_the_accounts_currency_is_an_error_while_the_instrume
     header = text_of(AVANZA[0]).splitlines()[0]
     line = "2024-05-16;88;Utländsk källskatt;Utdelning ATL.K;5;;-3,90;SEK;;1;;US0000000011;"
     with_rates("USD", "SEK", {date(2024, 5, 16): "10.40"})
-    body = upload(data=file_of(AVANZA[0], [header, line]), **AVANZA[0].wish).json()
+    body = upload(data=file_of(AVANZA[0], [header, line]), **AVANZA[0].options).json()
     assert row_errors(body) == [(2, "currency", "exchange_rate_required")]
     upload.done("2024-01-02,buy,ATLAS.USD.DEMO,5,100,,USD,10")
-    upload.done(data=file_of(AVANZA[0], [header, line]), **AVANZA[0].wish)
+    upload.done(data=file_of(AVANZA[0], [header, line]), **AVANZA[0].options)
     assert held()["ATLAS.USD.DEMO"][5].quantize(D("0.01")) == D("3.90")
 
 
@@ -165,7 +165,7 @@ def test_the_order_of_rows_does_not_matter(account, sample, order):
         random.Random(1).shuffle(rows)
     else:
         rows.reverse()
-    body = account(sample.currency).done(data=file_of(sample, [header, *rows]), **sample.wish)
+    body = account(sample.currency).done(data=file_of(sample, [header, *rows]), **sample.options)
     assert as_precise(held(), sample.held) == sample.held
     if order == "the other way round":
         assert (body["reconciled"], body["first_divergence"]) == (sample.reconciled, None)
@@ -260,7 +260,7 @@ def test_a_number_that_could_be_either_needs_a_word_although_others_in_the_file_
     data = file_of(SAXO[1], [header, first, mixed, line])
     code, detail = refused(upload(data=data))
     assert (code, "-1,801 could be either" in detail) == ("ambiguous_numbers", True)
-    body = upload.done(data=data, decimal="point", **SAXO[1].wish)
+    body = upload.done(data=data, decimal="point", **SAXO[1].options)
     assert (body["created"], body["errors"]) == (3, [])
     assert held()["WERELD.EUR.DEMO"][2] == D("3602.5")  # 1,801.50 and 1,801
 
@@ -287,7 +287,9 @@ def test_a_last_line_that_was_cut_off_is_refused_naming_it(account, sample, dump
     )
     before = dump()
     code, detail = refused(
-        upload(data=data.encode("utf-16" if sample.format == "nordnet" else "utf-8"), **sample.wish)
+        upload(
+            data=data.encode("utf-16" if sample.format == "nordnet" else "utf-8"), **sample.options
+        )
     )
     assert code in ("ragged_rows", "unreadable_file")
     assert f"line {len(whole) + 1}" in detail
@@ -303,7 +305,7 @@ def test_a_single_row_that_was_cut_off_is_refused_too(account):
 def test_degiros_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(account):
     sample = DEGIRO[2]
     data = sample.data.replace(b"701.29", b"702.29").replace(b"700.29", b"701.29")
-    body = account("EUR").done(data=data, **sample.wish)
+    body = account("EUR").done(data=data, **sample.options)
     assert (body["reconciled"], body["first_divergence"]) == (
         False,
         {"row": 4, "expected": "balance 701.29 EUR", "got": "balance 700.29 EUR"},
@@ -313,7 +315,7 @@ def test_degiros_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence
 def test_a_row_missing_from_degiros_file_is_found_by_the_balance(account):
     sample = DEGIRO[2]
     lines = [line for line in text_of(sample).splitlines() if ",EUR,-1.00," not in line]
-    body = account("EUR").done(data=file_of(sample, lines), **sample.wish)
+    body = account("EUR").done(data=file_of(sample, lines), **sample.options)
     assert (body["reconciled"], body["first_divergence"]) == (
         False,
         {"row": 2, "expected": "balance 820.79 EUR", "got": "balance 821.79 EUR"},
@@ -344,7 +346,7 @@ def test_null_characters_in_any_cell_are_an_answer_and_no_fault_of_ours(account,
         )
         lines = [header, *rows[:number], spoilt, *rows[number + 1 :]]
         response = upload(
-            data=file_of(sample, lines), on_error="skip", dry_run="true", **sample.wish
+            data=file_of(sample, lines), on_error="skip", dry_run="true", **sample.options
         )
         assert response.status_code in (200, 422)
 

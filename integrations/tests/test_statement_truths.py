@@ -65,7 +65,7 @@ def test_every_format_has_two_samples_or_more():
 
 
 def test_a_sample_comes_to_its_truth(account, sample):
-    body = account.done(data=sample.data, **sample.wish)
+    body = account.done(data=sample.data, **sample.options)
     assert as_precise(held(), sample.held) == sample.held
     assert body["format"] == sample.format
     assert (body["created"], body["ignored"], body["failed"], body["errors"]) == (
@@ -79,7 +79,7 @@ def test_a_sample_comes_to_its_truth(account, sample):
 
 
 def test_the_second_time_changes_nothing(account, sample, dump):
-    account.done(data=sample.data, **sample.wish)
+    account.done(data=sample.data, **sample.options)
     before = dump()
     again = account(data=sample.data, **sample.fields)
     assert (again.status_code, again.json()["created"], again.json()["duplicates"]) == (
@@ -94,12 +94,12 @@ def test_the_second_time_changes_nothing(account, sample, dump):
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_halves_that_overlap_are_the_whole(account, sample, newest_first):
     parts = [sample.older, sample.newer]
-    wish = sample.wish | {"on_error": "skip"}
+    options = sample.options | {"on_error": "skip"}
     for part in parts[::-1] if newest_first else parts:
-        account(data=part, **wish)
+        account(data=part, **options)
     # What lacked its purchases the first time is there after the second; a third changes nothing.
     for part in parts:
-        account(data=part, **wish)
+        account(data=part, **options)
     whole = account(data=sample.data, **sample.fields)
     assert as_precise(held(), sample.held) == sample.held
     assert whole.json()["created"] == 0
@@ -111,7 +111,10 @@ def everything():
     """
     kept = {}
     for model in apps.get_models():
-        if model._meta.app_label == "marketdata" or model.__name__ in ("Import", "InstrumentAlias"):
+        if model._meta.app_label == "marketdata" or model.__name__ in (
+            "ImportBatch",
+            "InstrumentAlias",
+        ):
             continue
         left_out = {"updated_at", "version"}
         names = [
@@ -123,9 +126,9 @@ def everything():
 
 @pytest.mark.untraced
 def test_undo_leaves_the_database_as_it_was_row_for_row(account, sample, api):
-    account.done(data=sample.older, **sample.wish)
+    account.done(data=sample.older, **sample.options)
     before = everything()
-    body = account(data=sample.data, **sample.wish).json()
+    body = account(data=sample.data, **sample.options).json()
     assert body["created"] == 0 or everything() != before
     if body["id"]:
         assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
@@ -138,7 +141,7 @@ def test_undo_leaves_the_database_as_it_was_row_for_row(account, sample, api):
 
 @pytest.mark.untraced
 def test_what_was_undone_can_be_imported_again(account, sample, api):
-    body = account.done(data=sample.data, **sample.wish)
+    body = account.done(data=sample.data, **sample.options)
     assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
     assert account.done(data=sample.data, **sample.fields)["created"] == sample.created
     assert as_precise(held(), sample.held) == sample.held

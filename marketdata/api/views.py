@@ -13,7 +13,7 @@ from financeproj.core.api.query import choice_parameter, integer_parameter, text
 from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.core.currencies import currencies
 from financeproj.core.errors import DomainError
-from financeproj.core.money import EXACT, plain, stored
+from financeproj.core.money import EXACT, round_for_storage, strip_zeros
 from marketdata import services
 from marketdata.api import serializers
 from marketdata.api.query import period_of
@@ -78,7 +78,7 @@ class PriceView(APIView):
         if price.previous_close is not None:
             change = EXACT.subtract(price.price, price.previous_close)
             if price.previous_close:
-                change_pct = stored(EXACT.divide(change, price.previous_close))
+                change_pct = round_for_storage(EXACT.divide(change, price.previous_close))
         answer = {
             "ticker": stock.ticker,
             "price": price.price,
@@ -152,14 +152,20 @@ class HistoryView(APIView):
                 "ticker": stock.ticker,
                 "currency": stock.currency,
                 "points": [
-                    {"date": day, "close": plain(close), "adjusted_close": plain(adjusted)}
+                    {
+                        "date": day,
+                        "close": strip_zeros(close),
+                        "adjusted_close": strip_zeros(adjusted),
+                    }
                     for day, close, adjusted in sampled(
                         found.points, interval, lambda point: point[0]
                     )
                 ],
-                "splits": [{"date": day, "ratio": plain(ratio)} for day, ratio in found.splits],
+                "splits": [
+                    {"date": day, "ratio": strip_zeros(ratio)} for day, ratio in found.splits
+                ],
                 "dividends": [
-                    {"date": day, "amount": plain(amount)} for day, amount in found.dividends
+                    {"date": day, "amount": strip_zeros(amount)} for day, amount in found.dividends
                 ],
                 "stale": not is_recent,
             }
@@ -196,7 +202,7 @@ class RateHistoryView(APIView):
             {
                 "base": base,
                 "target": target,
-                "points": [{"date": day, "rate": plain(rate)} for day, rate in found.points],
+                "points": [{"date": day, "rate": strip_zeros(rate)} for day, rate in found.points],
                 "source": found.source,
                 "stale": is_stale,
             }

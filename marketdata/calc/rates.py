@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from financeproj.core.money import EXACT, ONE, stored
+from financeproj.core.money import EXACT, ONE, round_for_storage
 
 FRESH_DAYS = 7
 VIA = ("EUR", "USD")
@@ -97,4 +97,6 @@ def _joined(day: date, *legs: Leg | None) -> FoundRate | None:
         oldest = min(oldest, leg.date)
         sources.add(leg.source)
     source = sources.pop() if len(sources) == 1 else "mixed"
-    return FoundRate(stored(rate), oldest, source, stale=(day - oldest).days > FRESH_DAYS)
+    return FoundRate(
+        round_for_storage(rate), oldest, source, stale=(day - oldest).days > FRESH_DAYS
+    )

@@ -1,7 +1,7 @@
 from django.db import migrations
 from django.db.models import F
 
-from financeproj.core.money import significant_digits, stored
+from financeproj.core.money import significant_digits, round_for_storage
 
 
 def round_ratios(apps, schema_editor):
@@ -10,7 +10,7 @@ def round_ratios(apps, schema_editor):
     stocks = apps.get_model("marketdata", "StockMetadata")
     for split in splits.objects.iterator():
         if significant_digits(split.ratio) > 15:
-            splits.objects.filter(pk=split.pk).update(ratio=stored(split.ratio))
+            splits.objects.filter(pk=split.pk).update(ratio=round_for_storage(split.ratio))
             stocks.objects.filter(pk=split.stock_id).update(version=F("version") + 1)
 
 

@@ -1,17 +1,5 @@
 """Every write of market data, and every question to a source."""
 
-from marketdata.services.answers import (
-    Hit,
-    ensure_recent_history,
-    exchange_rate_for_trade,
-    exchange_rates_for_import,
-    instrument_named,
-    price_of,
-    rate_of,
-    rates_between,
-    search,
-    upstream_error,
-)
 from marketdata.services.instruments import (
     delete_instrument,
     instrument_for_trade,
@@ -41,6 +29,18 @@ from marketdata.services.prices import (
     save_quote,
     save_split,
 )
+from marketdata.services.queries import (
+    Hit,
+    ensure_recent_history,
+    exchange_rate_for_trade,
+    exchange_rates_for_import,
+    instrument_named,
+    price_of,
+    rate_of,
+    rates_between,
+    search,
+    upstream_error,
+)
 from marketdata.services.rates import delete_rate, record_rates, save_rate
 from marketdata.services.refresh import (
     ensure_history,
@@ -52,13 +52,13 @@ from marketdata.services.refresh import (
     refresh_rates,
     refresh_stocks,
 )
-from marketdata.services.taking_over import (
-    take_over_dividends,
-    take_over_instrument,
-    take_over_prices,
-    take_over_quote,
-    take_over_rates,
-    take_over_splits,
+from marketdata.services.restore import (
+    restore_dividends,
+    restore_instrument,
+    restore_prices,
+    restore_quote,
+    restore_rates,
+    restore_splits,
 )
 
 __all__ = [
@@ -100,6 +100,12 @@ __all__ = [
     "refresh_rates",
     "refresh_stocks",
     "reject_price",
+    "restore_dividends",
+    "restore_instrument",
+    "restore_prices",
+    "restore_quote",
+    "restore_rates",
+    "restore_splits",
     "save_dividend",
     "save_instrument",
     "save_price",
@@ -107,11 +113,5 @@ __all__ = [
     "save_rate",
     "save_split",
     "search",
-    "take_over_dividends",
-    "take_over_instrument",
-    "take_over_prices",
-    "take_over_quote",
-    "take_over_rates",
-    "take_over_splits",
     "upstream_error",
 ]

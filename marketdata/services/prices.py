@@ -15,7 +15,7 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from financeproj.core.errors import Conflict
-from financeproj.core.money import ONE, stored
+from financeproj.core.money import ONE, round_for_storage
 from marketdata.calc.sanity import LARGEST_JUMP, HeldBack, is_near, sift, split_factor
 from marketdata.models import (
     HeldBackPrice,
@@ -101,7 +101,7 @@ def record_splits(
     many rows changed.
     """
     stock = locked(stock)
-    rounded = [(day, stored(ratio)) for day, ratio in splits]
+    rounded = [(day, round_for_storage(ratio)) for day, ratio in splits]
     changed = _upsert(StockSplit, stock, "ratio", [one for one in rounded if one[1] != ONE], source)
     if changed:
         _bump(stock)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from financeproj.core.money import stored
+from financeproj.core.money import round_for_storage
 from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
 from marketdata.services.days import check_entered, put_days
 from marketdata.sources import registry
@@ -41,7 +41,7 @@ def record_rates(
     An offline source's fill days without a rate; those of a source over the network replace an
     offline one's, and nothing replaces one by hand.
     """
-    wanted = {day: stored(rate) for day, rate in rates if rate > 0}
+    wanted = {day: round_for_storage(rate) for day, rate in rates if rate > 0}
     pair = locked_pair(base, target)
     known: dict[date, tuple[Decimal, str]] = {}
     if wanted:

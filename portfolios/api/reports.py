@@ -30,7 +30,7 @@ from portfolios.api import report_serializers as shapes
 from portfolios.api.views import own, own_portfolio
 from portfolios.calc.timeline import INTERVALS
 from portfolios.models import Portfolio
-from portfolios.reports import answers
+from portfolios.reports import payloads as answers
 from portfolios.reports.allocation import OF_ALL, OF_ONE, allocation
 from portfolios.reports.explain import holding_explained, performance_explained
 from portfolios.reports.figures import (

@@ -3,14 +3,14 @@
 from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import plain
+from financeproj.core.money import strip_zeros
 from portfolios.calc.ledger import cash_effect
 from portfolios.models import Transaction
 from portfolios.selectors import ValuedPortfolio
 
 
 def _plain(value: Decimal | None) -> Decimal | None:
-    return None if value is None else plain(value)
+    return None if value is None else strip_zeros(value)
 
 
 def portfolio_json(valued: ValuedPortfolio) -> dict[str, Any]:
@@ -20,8 +20,8 @@ def portfolio_json(valued: ValuedPortfolio) -> dict[str, Any]:
         "name": portfolio.name,
         "brokerage_firm": portfolio.brokerage_firm,
         "currency": portfolio.currency,
-        "used_credit": plain(portfolio.used_credit),
-        "cash": plain(portfolio.cash),
+        "used_credit": strip_zeros(portfolio.used_credit),
+        "cash": strip_zeros(portfolio.cash),
         "position": portfolio.position,
         "created_at": portfolio.created_at,
         "updated_at": portfolio.updated_at,
@@ -39,12 +39,12 @@ def transaction_json(row: Transaction) -> dict[str, Any]:
         "company_name": row.holding.name,
         "type": row.type,
         "date": row.date,
-        "quantity": plain(row.quantity),
+        "quantity": strip_zeros(row.quantity),
         "price": _plain(row.price),
-        "commission": plain(row.commission),
+        "commission": strip_zeros(row.commission),
         "currency": stock.currency,
         "exchange_rate": _plain(row.exchange_rate),
-        "amount": plain(cash_effect(row)),
+        "amount": strip_zeros(cash_effect(row)),
         "average_cost_per_share_at_transaction": _plain(row.average_cost_per_share_at_transaction),
         "realised_gain": _plain(row.realised_gain),
         "note": row.note,

@@ -18,7 +18,7 @@ from financeproj.core.api.query import (
 )
 from financeproj.core.api.schema import refusals
 from financeproj.core.errors import DomainError
-from financeproj.core.shared.wake_up import wake
+from financeproj.core.shared.enqueue import enqueue_on_commit
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.tasks import fetch_history
@@ -204,7 +204,7 @@ class TransactionViewSet(GenericViewSet):
         portfolio, stock = self._where(request, body)
         row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
         if row.holding.stock.history_fetched_at is None and not row.holding.stock.is_manual:
-            wake(fetch_history, str(row.holding.stock_id))
+            enqueue_on_commit(fetch_history, str(row.holding.stock_id))
         return Response(transaction_json(row), status=status.HTTP_201_CREATED)
 
     def _where(self, request: Request, body: dict[str, Any]) -> tuple[Portfolio, StockMetadata]:

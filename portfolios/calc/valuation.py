@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from financeproj.core.money import EXACT, ZERO, shown
+from financeproj.core.money import EXACT, ZERO, round_for_display
 
 # Cost and average are stored with 15 digits: their quotient differs from the rate that was paid by
 # no more than this.
@@ -30,9 +30,9 @@ class Valuation:
     day_change_pct: Decimal | None = None
 
 
-def exact(value: Decimal | None) -> Decimal | None:
+def rounded(value: Decimal | None) -> Decimal | None:
     """A derived number as it is shown: 15 significant digits, without trailing zeros."""
-    return None if value is None else shown(value)
+    return None if value is None else round_for_display(value)
 
 
 def fraction(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
@@ -66,7 +66,7 @@ def value_holding(
             unrealised_gain=ZERO,
             price_effect=ZERO,
             fx_effect=ZERO,
-            total_gain=exact(booked),
+            total_gain=rounded(booked),
             day_change=ZERO,
         )
     if price is None or rate is None or average_cost is None:
@@ -81,18 +81,18 @@ def value_holding(
     fx_effect = quantity * price * (rate - paid_rate)
     day_change = None if previous_close is None else quantity * (price - previous_close) * rate
     return Valuation(
-        market_value=exact(market_value),
-        unrealised_gain=exact(gain),
-        unrealised_gain_pct=exact(fraction(gain, cost_basis)),
-        price_effect=exact(
+        market_value=rounded(market_value),
+        unrealised_gain=rounded(gain),
+        unrealised_gain_pct=rounded(fraction(gain, cost_basis)),
+        price_effect=rounded(
             gain - fx_effect
         ),  # q·(P − average)·paid rate, so that the two always make the gain
-        fx_effect=exact(fx_effect),
-        total_gain=exact(gain + booked),
-        day_change=exact(day_change),
+        fx_effect=rounded(fx_effect),
+        total_gain=rounded(gain + booked),
+        day_change=rounded(day_change),
         day_change_pct=None
         if day_change is None
-        else exact(fraction(day_change, market_value - day_change)),
+        else rounded(fraction(day_change, market_value - day_change)),
     )
 
 
@@ -148,17 +148,17 @@ def summarise(lines: Sequence[Line], *, cash: Decimal, used_credit: Decimal) -> 
         day_change = _sum(line.valuation.day_change for line in priced)
         seen = [line.price_as_of for line in priced if line.price_as_of and not line.is_closed]
         return Summary(
-            market_value=shown(market_value),
-            net_value=shown(market_value + cash - used_credit),
-            cost_basis=shown(_sum(line.cost_basis for line in lines)),
-            unrealised_gain=shown(gain),
-            unrealised_gain_pct=exact(fraction(gain, _sum(line.cost_basis for line in priced))),
-            realised_gain=shown(_sum(line.realised_gain for line in lines)),
-            income=shown(_sum(line.income for line in lines)),
-            charges=shown(_sum(line.charges for line in lines)),
-            total_gain=shown(_sum(line.valuation.total_gain for line in priced)),
-            day_change=shown(day_change),
-            day_change_pct=exact(fraction(day_change, market_value - day_change)),
+            market_value=round_for_display(market_value),
+            net_value=round_for_display(market_value + cash - used_credit),
+            cost_basis=round_for_display(_sum(line.cost_basis for line in lines)),
+            unrealised_gain=round_for_display(gain),
+            unrealised_gain_pct=rounded(fraction(gain, _sum(line.cost_basis for line in priced))),
+            realised_gain=round_for_display(_sum(line.realised_gain for line in lines)),
+            income=round_for_display(_sum(line.income for line in lines)),
+            charges=round_for_display(_sum(line.charges for line in lines)),
+            total_gain=round_for_display(_sum(line.valuation.total_gain for line in priced)),
+            day_change=round_for_display(day_change),
+            day_change_pct=rounded(fraction(day_change, market_value - day_change)),
             as_of=min(seen, default=None),
             stale=any(line.is_stale for line in priced if not line.is_closed),
             missing=sorted(

@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from financeproj.core.currencies import currencies
-from financeproj.core.money import EXACT, ONE, ZERO, plain, stored
+from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage, strip_zeros
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import rates_now
 from portfolios.models import Holding
@@ -90,7 +90,7 @@ def allocation(
 def _weighed(worth: dict[str, Decimal], labels: dict[str, str]) -> list[dict[str, Any]]:
     total = sum(worth.values(), ZERO)
     ordered = sorted(worth, key=lambda key: (-worth[key], labels[key], key))
-    weights = {key: stored(worth[key] / total) if total else ZERO for key in ordered}
+    weights = {key: round_for_storage(worth[key] / total) if total else ZERO for key in ordered}
     if total:
         weights[ordered[0]] += ONE - sum(
             weights.values(), ZERO
@@ -99,8 +99,8 @@ def _weighed(worth: dict[str, Decimal], labels: dict[str, str]) -> list[dict[str
         {
             "key": key,
             "label": labels[key],
-            "market_value": plain(stored(worth[key])),
-            "weight": plain(weights[key]),
+            "market_value": strip_zeros(round_for_storage(worth[key])),
+            "weight": strip_zeros(weights[key]),
         }
         for key in ordered
     ]

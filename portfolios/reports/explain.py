@@ -15,14 +15,14 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 
-from financeproj.core.money import ONE, ZERO, plain, stored
+from financeproj.core.money import ONE, ZERO, round_for_storage, strip_zeros
 from marketdata.selectors import PriceNow, RateNow, closes_on, prices_now, rates_on
 from portfolios.calc import returns
 from portfolios.calc.ledger import Position, cash_effect, replay, states
 from portfolios.calc.performance import first_priced_column
 from portfolios.models import Portfolio, Transaction, TransactionType
-from portfolios.reports.answers import performance
 from portfolios.reports.figures import Book, Figures, market_of
+from portfolios.reports.payloads import performance
 from portfolios.reports.vectors import day_of
 from portfolios.selectors import ValuedHolding
 
@@ -42,7 +42,7 @@ def rate_shown(base: str, target: str, rate: RateNow | None, day: date) -> dict[
     if rate is None:
         return shown
     return shown | {
-        "rate": plain(rate.rate),
+        "rate": strip_zeros(rate.rate),
         "date": rate.date,
         "source": rate.source,
         "stale": rate.stale,
@@ -57,10 +57,10 @@ def transaction_shown(row: Transaction) -> dict[str, Any]:
         "date": row.effective_date,
         "sequence": row.sequence,
         "type": row.type,
-        "quantity": plain(row.quantity),
-        "price": None if row.price is None else plain(row.price),
-        "commission": plain(row.commission),
-        "exchange_rate": None if row.exchange_rate is None else plain(row.exchange_rate),
+        "quantity": strip_zeros(row.quantity),
+        "price": None if row.price is None else strip_zeros(row.price),
+        "commission": strip_zeros(row.commission),
+        "exchange_rate": None if row.exchange_rate is None else strip_zeros(row.exchange_rate),
     }
 
 
@@ -125,7 +125,7 @@ def holding_explained(
         if holding.average_cost_per_share is None
         else holding.average_cost_per_share * holding.current_quantity
     )
-    paid = stored(holding.cost_basis / cost) if cost else holding.exchange_rate
+    paid = round_for_storage(holding.cost_basis / cost) if cost else holding.exchange_rate
     formulas = _LEDGER_FORMULAS | _FORMULAS
     return {
         "holding_id": holding.id,
@@ -157,13 +157,15 @@ def _step(row: Transaction, position: Position) -> dict[str, Any]:
     average = position.average_c
     return {
         "transaction_id": row.pk,
-        "quantity": plain(stored(position.quantity)),
-        "cost": plain(stored(position.cost_c)),
-        "cost_in_portfolio_currency": plain(stored(position.cost_p)),
-        "average_cost_per_share": None if average is None else plain(stored(average)),
-        "realised_gain": plain(stored(position.realised_p)),
-        "income": plain(stored(position.income_p)),
-        "charges": plain(stored(position.charges_p)),
+        "quantity": strip_zeros(round_for_storage(position.quantity)),
+        "cost": strip_zeros(round_for_storage(position.cost_c)),
+        "cost_in_portfolio_currency": strip_zeros(round_for_storage(position.cost_p)),
+        "average_cost_per_share": None
+        if average is None
+        else strip_zeros(round_for_storage(average)),
+        "realised_gain": strip_zeros(round_for_storage(position.realised_p)),
+        "income": strip_zeros(round_for_storage(position.income_p)),
+        "charges": strip_zeros(round_for_storage(position.charges_p)),
     }
 
 
@@ -219,7 +221,7 @@ def performance_explained(
                 {
                     "transaction_id": row.pk,
                     "date": row.effective_date,
-                    "realised_gain": plain(row.realised_gain),
+                    "realised_gain": strip_zeros(row.realised_gain),
                 }
                 for row in ordered
                 if row.realised_gain is not None and row.effective_date >= period.start
@@ -267,16 +269,16 @@ def positions_shown(
         )
         value = None
         if price is not None and rate["rate"] is not None:
-            value = plain(stored(position.quantity * price.price * rate["rate"]))
+            value = strip_zeros(round_for_storage(position.quantity * price.price * rate["rate"]))
         shown.append(
             {
                 "holding_id": one.holding_id,
                 "ticker": one.ticker,
-                "quantity": plain(stored(position.quantity)),
+                "quantity": strip_zeros(round_for_storage(position.quantity)),
                 "price": None if price is None else _price_shown(price),
                 "rate": rate,
                 "value": value,
-                "cost_basis": plain(stored(position.cost_p)),
+                "cost_basis": strip_zeros(round_for_storage(position.cost_p)),
             }
         )
     return shown
@@ -284,7 +286,7 @@ def positions_shown(
 
 def _price_shown(price: Any) -> dict[str, Any]:
     """Without the trailing zeros of 346.90, which PostgreSQL keeps and SQLite does not."""
-    return asdict(price) | {"price": plain(price.price)}
+    return asdict(price) | {"price": strip_zeros(price.price)}
 
 
 def _flows(
@@ -322,9 +324,9 @@ def _flows(
             rates[day].get((one.currency, book.portfolio.currency)),
             day,
         )
-        worth = plain(stored(quantity * price.price * rate["rate"]))
+        worth = strip_zeros(round_for_storage(quantity * price.price * rate["rate"]))
         return {
-            "quantity": plain(stored(quantity)),
+            "quantity": strip_zeros(round_for_storage(quantity)),
             "price": _price_shown(price),
             "rate": rate,
             "amount": worth,
@@ -348,7 +350,7 @@ def _flows(
         else:
             cash = cash_effect(row)
             paid_in = row.type in (TransactionType.BUY, TransactionType.FEE, TransactionType.TAX)
-            shown["amount"] = plain(stored(-cash if paid_in else cash))
+            shown["amount"] = strip_zeros(round_for_storage(-cash if paid_in else cash))
         flows.append(shown | {"direction": "in" if paid_in else "out"})
     for holding_id, day in late.items():
         held = _held_when_day_began(ledgers.get(holding_id, []), day) if day is not None else ZERO

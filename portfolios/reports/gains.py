@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from financeproj.core.money import EXACT, plain, stored
+from financeproj.core.money import EXACT, round_for_storage, strip_zeros
 from portfolios.calc import fifo
 from portfolios.calc.ledger import cash_effect, replay
 from portfolios.models import Portfolio, Transaction
@@ -57,15 +57,15 @@ def _shown(
         "transaction_id": row.pk,
         "ticker": row.holding.stock.ticker,
         "date": row.date,
-        "quantity": plain(row.quantity),
-        "proceeds": plain(stored(proceeds)),
-        "cost": plain(stored(cost)),
-        "gain": plain(stored(EXACT.subtract(proceeds, cost))),
+        "quantity": strip_zeros(row.quantity),
+        "proceeds": strip_zeros(round_for_storage(proceeds)),
+        "cost": strip_zeros(round_for_storage(cost)),
+        "gain": strip_zeros(round_for_storage(EXACT.subtract(proceeds, cost))),
         "lots": [
             {
                 "bought_on": lot.bought_on,
-                "quantity": plain(stored(lot.quantity)),
-                "cost": plain(stored(lot.cost)),
+                "quantity": strip_zeros(round_for_storage(lot.quantity)),
+                "cost": strip_zeros(round_for_storage(lot.cost)),
             }
             for lot in lots
         ],

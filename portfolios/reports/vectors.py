@@ -20,7 +20,7 @@ from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
 from financeproj.core.money import EXACT, ZERO, in_new_shares
-from financeproj.core.shared.versioned_cache import Kept, write_of_a_read
+from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
 from portfolios.calc.ledger import CLOSING, OPENING, RANK
 from portfolios.calc.performance import Kind, Trades
 from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
@@ -64,7 +64,7 @@ class TradeVector:
         return 53 * len(self.trades) + 250 * len(self.versions)
 
 
-kept = Kept(MOST_BYTES_KEPT)
+kept = VersionedCache(MOST_BYTES_KEPT)
 
 
 def trades_of(

@@ -20,8 +20,8 @@ from portfolios.services.replay import (
     repair_holding,
     replay_holding,
 )
+from portfolios.services.restore import restore_portfolios
 from portfolios.services.splits import book_splits
-from portfolios.services.taking_over import take_over_portfolios
 from portfolios.services.transactions import (
     delete_transaction,
     record_transaction,
@@ -48,9 +48,9 @@ __all__ = [
     "rename_holding",
     "repair_holding",
     "replay_holding",
+    "restore_portfolios",
     "save_alias",
     "set_balance",
-    "take_over_portfolios",
     "undo_import",
     "update_portfolio",
     "update_transaction",

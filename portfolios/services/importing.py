@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
-from financeproj.core.money import ONE, ZERO, plain
+from financeproj.core.money import ONE, ZERO, strip_zeros
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockSplit
@@ -418,7 +418,11 @@ class _Plan:
                 ) as fault:  # figures out of range: which row's fault it is nobody can tell
                     for row in made:
                         self._fail(
-                            row.file_row, fault.attr, plain(row.quantity), fault.code, fault.detail
+                            row.file_row,
+                            fault.attr,
+                            strip_zeros(row.quantity),
+                            fault.code,
+                            fault.detail,
                         )
                 return
             if holding.stock not in self.short_of_shares:
@@ -427,7 +431,11 @@ class _Plan:
                 if row.pk in refused:
                     problem = refused[row.pk]
                     self._fail(
-                        row.file_row, "quantity", plain(row.quantity), problem.code, problem.detail
+                        row.file_row,
+                        "quantity",
+                        strip_zeros(row.quantity),
+                        problem.code,
+                        problem.detail,
                     )
             made = [row for row in made if row.pk not in refused]
 
@@ -569,7 +577,7 @@ class _Plan:
 
 
 def _shares(quantity: Decimal) -> str:
-    return f"{plain(quantity):f} shares"
+    return f"{strip_zeros(quantity):f} shares"
 
 
 def _is_new(row: Row) -> bool:

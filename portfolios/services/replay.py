@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
-from financeproj.core.money import ZERO, in_new_shares, plain, stored
+from financeproj.core.money import ZERO, in_new_shares, round_for_storage, strip_zeros
 from marketdata.models import StockSplit
 from portfolios.calc.ledger import Oversold, Position, Step, order, replay
 from portfolios.models import (
@@ -82,14 +82,12 @@ class InsufficientQuantity(DomainError):
 
     def __init__(self, error: Oversold, *, ticker: str, cause: Transaction | None = None) -> None:
         entry: Any = error.entry
-        asked = (
-            f"{plain(entry.quantity)} requested, {plain(error.held)} held on {entry.effective_date}"
-        )
+        asked = f"{strip_zeros(entry.quantity)} requested, {strip_zeros(error.held)} held on {entry.effective_date}"
         if cause is not None and entry.pk == cause.pk:
             super().__init__(f"{ticker}: {asked}.", attr="quantity")
         else:
             super().__init__(
-                f"{ticker}: the {entry.type} of {plain(entry.quantity)} on {entry.date} would exceed what is held "
+                f"{ticker}: the {entry.type} of {strip_zeros(entry.quantity)} on {entry.date} would exceed what is held "
                 f"({asked}; transaction {entry.pk})."
             )
         self.entry = entry
@@ -156,8 +154,8 @@ def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> Non
 def derive(step: Step[Row]) -> bool:
     """Set the derived columns of the step's transaction; whether that changed any."""
     row = step.entry
-    average = None if step.average_c is None else stored(step.average_c)
-    gain = None if step.realised_p is None else stored(step.realised_p)
+    average = None if step.average_c is None else round_for_storage(step.average_c)
+    gain = None if step.realised_p is None else round_for_storage(step.realised_p)
     changed = row.average_cost_per_share_at_transaction != average or row.realised_gain != gain
     row.average_cost_per_share_at_transaction, row.realised_gain = average, gain
     return changed or getattr(row, "is_shifted", False)
@@ -198,7 +196,7 @@ def repair_holding(pk: UUID) -> None:
 
 def _ledger_fault(holding: Holding) -> str | None:
     if holding.current_quantity < 0:
-        return f"the holding is below zero: {plain(holding.current_quantity)}"
+        return f"the holding is below zero: {strip_zeros(holding.current_quantity)}"
     rows = list(holding.transactions.all())
     try:
         position, steps = replay(rows)
@@ -239,12 +237,12 @@ def store_position(holding: Holding, position: Position, rows: Iterable[Row]) ->
         )
     days = [row.date for row in rows]
     holding.version += 1
-    holding.current_quantity = stored(position.quantity)
-    holding.average_cost_per_share = None if average is None else stored(average)
-    holding.cost_basis = stored(position.cost_p)
-    holding.realised_gain = stored(position.realised_p)
-    holding.income = stored(position.income_p)
-    holding.charges = stored(position.charges_p)
+    holding.current_quantity = round_for_storage(position.quantity)
+    holding.average_cost_per_share = None if average is None else round_for_storage(average)
+    holding.cost_basis = round_for_storage(position.cost_p)
+    holding.realised_gain = round_for_storage(position.realised_p)
+    holding.income = round_for_storage(position.income_p)
+    holding.charges = round_for_storage(position.charges_p)
     holding.first_transaction_on = min(days, default=None)
     holding.last_transaction_on = max(days, default=None)
 

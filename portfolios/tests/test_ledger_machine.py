@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from financeproj.core.errors import DomainError
-from financeproj.core.money import stored
+from financeproj.core.money import round_for_storage
 from financeproj.users.models import User
 from marketdata.models import StockMetadata
 from portfolios import services
@@ -194,15 +194,17 @@ class Ledger(RuleBasedStateMachine):
             rows = list(holding.transactions.all())
             position, steps = replay(rows)
             average = position.average_c
-            assert holding.current_quantity == stored(position.quantity)
-            assert holding.average_cost_per_share == (None if average is None else stored(average))
-            assert holding.cost_basis == stored(position.cost_p)
-            assert holding.realised_gain == stored(position.realised_p)
-            assert holding.income == stored(position.income_p)
-            assert holding.charges == stored(position.charges_p)
+            assert holding.current_quantity == round_for_storage(position.quantity)
+            assert holding.average_cost_per_share == (
+                None if average is None else round_for_storage(average)
+            )
+            assert holding.cost_basis == round_for_storage(position.cost_p)
+            assert holding.realised_gain == round_for_storage(position.realised_p)
+            assert holding.income == round_for_storage(position.income_p)
+            assert holding.charges == round_for_storage(position.charges_p)
             for step in steps:
-                average = None if step.average_c is None else stored(step.average_c)
-                gain = None if step.realised_p is None else stored(step.realised_p)
+                average = None if step.average_c is None else round_for_storage(step.average_c)
+                gain = None if step.realised_p is None else round_for_storage(step.realised_p)
                 assert step.entry.average_cost_per_share_at_transaction == average
                 assert step.entry.realised_gain == gain
 

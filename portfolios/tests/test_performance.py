@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from financeproj.core.money import stored
+from financeproj.core.money import round_for_storage
 from portfolios.calc import bridge as bridges
 from portfolios.calc import ledger
 from portfolios.calc.performance import Kind, daily
@@ -92,7 +92,7 @@ def test_the_ledger_equals_the_oracle_to_every_digit_that_is_stored(history):
                     charges += (gross + trade.commission) * trade.rate
         position, _ = ledger.replay(entry(trade, sequence) for sequence, trade in enumerate(trades))
         assert position.quantity == expected.quantity
-        assert stored(position.cost_p) == stored(expected.cost)
+        assert round_for_storage(position.cost_p) == round_for_storage(expected.cost)
         assert abs(position.realised_p - realised) <= D("1e-35")
         assert (position.income_p, position.charges_p) == (income, charges)
 

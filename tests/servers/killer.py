@@ -30,7 +30,7 @@ from financeproj.celery import app  # noqa: E402
 from financeproj.core.ops.doctor import orphans  # noqa: E402
 from financeproj.users.models import User  # noqa: E402
 from integrations import background, ecb  # noqa: E402
-from integrations.services import Wish, read_file  # noqa: E402
+from integrations.services import ImportOptions, read_file  # noqa: E402
 from integrations.ynab.services import choose_budget  # noqa: E402
 from marketdata import series  # noqa: E402
 from marketdata.models import (  # noqa: E402
@@ -72,9 +72,13 @@ def prepare(budget, account):
     data = b"date,type,ticker,quantity,price,currency\n" + b"\n".join(
         b"2024-01-02,buy,T%d.DEMO,1,%d,NOK" % (row % 2, row + 1) for row in range(300)
     )
-    wish = Wish()
+    options = ImportOptions()
     queued = background.queue_import(
-        portfolio=portfolio, data=data, file_name="big.csv", read=read_file(data, wish), wish=wish
+        portfolio=portfolio,
+        data=data,
+        file_name="big.csv",
+        read=read_file(data, options),
+        options=options,
     )
     pk = str(stock.pk)
     return {

@@ -35,9 +35,9 @@ def trade(portfolio, ticker, kind, on, quantity, price=None, *, currency=None, *
     return made
 
 
-def statement(portfolio, name, *lines, **wish):
+def statement(portfolio, name, *lines, **options):
     data = "\n".join([HEADER, *lines]).encode()
-    return import_statement(portfolio=portfolio, data=data, file_name=name, **wish).import_batch
+    return import_statement(portfolio=portfolio, data=data, file_name=name, **options).import_batch
 
 
 def fill(username, *, more_digits=False):

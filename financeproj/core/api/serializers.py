@@ -15,7 +15,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from financeproj.core.api.errors import fields_of
 from financeproj.core.currencies import is_currency
 from financeproj.core.db.fields import POSTGRESQL_DIGITS, check_number
-from financeproj.core.money import SIGNIFICANT_DIGITS, plain
+from financeproj.core.money import SIGNIFICANT_DIGITS, strip_zeros
 
 EARLIEST_DATE = date(1900, 1, 1)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -71,7 +71,7 @@ class ExactDecimalField(serializers.Field):
         return value + 0  # -0 becomes 0
 
     def to_representation(self, value: Decimal) -> Decimal:
-        return plain(value)
+        return strip_zeros(value)
 
 
 class _OnlyText:

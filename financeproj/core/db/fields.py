@@ -16,8 +16,8 @@ from financeproj.core.money import (
     MAX_DECIMAL_PLACES,
     MAX_MAGNITUDE,
     SIGNIFICANT_DIGITS,
-    plain,
     significant_digits,
+    strip_zeros,
 )
 
 POSTGRESQL_DIGITS = 28
@@ -134,7 +134,7 @@ class ExactDecimalField(models.DecimalField):
 
     def value_to_string(self, obj: Any) -> str:
         value = self.value_from_object(obj)
-        return "" if value is None else format(plain(value), "f")
+        return "" if value is None else format(strip_zeros(value), "f")
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"max_digits": None, "decimal_places": None, **kwargs})

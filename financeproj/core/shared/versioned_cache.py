@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 
 
-class Kept:
+class VersionedCache:
     """Values by key and version, the least lately used dropped when they pass `most` together.
 
     Within a transaction nothing is kept or found: a version may be rolled back, and come again with

@@ -9,14 +9,14 @@ from threading import Event
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from financeproj.core.shared.versioned_cache import Kept, write_of_a_read
+from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
 from financeproj.users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_value_is_found_at_its_version_only():
-    kept = Kept(100)
+    kept = VersionedCache(100)
     kept.put("a", 1, "one", 10)
     assert (kept.get("a", 1), kept.get("a", 2), kept.get("b", 1)) == ("one", None, None)
     kept.put("a", 2, "two", 20)
@@ -24,7 +24,7 @@ def test_a_value_is_found_at_its_version_only():
 
 
 def test_what_was_used_longest_ago_goes_first():
-    kept = Kept(30)
+    kept = VersionedCache(30)
     for key in "abc":
         kept.put(key, 1, key, 10)
     kept.get("a", 1)
@@ -35,7 +35,7 @@ def test_what_was_used_longest_ago_goes_first():
 
 
 def test_nothing_of_a_transaction_is_kept_or_found():
-    kept = Kept(100)
+    kept = VersionedCache(100)
     with transaction.atomic():
         kept.put("a", 1, "perhaps rolled back", 10)
     assert kept.get("a", 1) is None

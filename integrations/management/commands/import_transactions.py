@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from financeproj.core.api.renderers import to_json
 from financeproj.core.errors import DomainError
-from financeproj.core.shared.wake_up import wake
+from financeproj.core.shared.enqueue import enqueue_on_commit
 from integrations import services
 from integrations.api.serializers import outcome_json
 from integrations.management.sources import content_of, one_named, user_named
@@ -77,7 +77,7 @@ class Command(BaseCommand):
             raise CommandError(str(error.detail)) from error
         if outcome.is_saved:
             for stock_id in outcome.without_history:
-                wake(fetch_history, str(stock_id))
+                enqueue_on_commit(fetch_history, str(stock_id))
         answer = outcome_json(outcome, dry_run=options["dry_run"])
         if options["as_json"]:
             self.stdout.write(to_json(answer).decode())

@@ -29,7 +29,7 @@ class Line:
     url: str = ""
 
 
-def system_state() -> list[Line]:
+def system_status() -> list[Line]:
     """Freshness, what has no price, held-back prices, circuits, the last sync and backup, failed
     imports.
 

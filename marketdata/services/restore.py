@@ -30,7 +30,7 @@ Sourced = tuple[date, Decimal, str]
 
 
 @transaction.atomic
-def take_over_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
+def restore_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
     """The instrument here of the same ticker and owner, else `row`, stored as it is; and whether it
     was here.
 
@@ -52,7 +52,7 @@ def take_over_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
     return known, True
 
 
-def take_over_prices(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
+def restore_prices(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     """Store closes of days that have none."""
     _fill(
         HistoricalStockPrice,
@@ -62,7 +62,7 @@ def take_over_prices(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     )
 
 
-def take_over_splits(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
+def restore_splits(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     """Store splits of days that have none; they are booked as any other."""
     _fill(
         StockSplit,
@@ -72,7 +72,7 @@ def take_over_splits(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     )
 
 
-def take_over_dividends(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
+def restore_dividends(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:
     """Store dividends of days that have none."""
     _fill(
         StockDividend,
@@ -104,7 +104,7 @@ def _record_unknown(
 
 
 @transaction.atomic
-def take_over_quote(*, row: StockQuote) -> None:
+def restore_quote(*, row: StockQuote) -> None:
     """Store a quote unless the one here was fetched later."""
     held = StockQuote.objects.filter(stock=row.stock_id).first()
     if held is None or held.fetched_at < row.fetched_at:
@@ -113,7 +113,7 @@ def take_over_quote(*, row: StockQuote) -> None:
 
 
 @transaction.atomic
-def take_over_rates(
+def restore_rates(
     *, base: str, target: str, rows: Sequence[Sourced], fetched_at: datetime | None
 ) -> None:
     """Store rates of days that have none. `fetched_at`: when a source was asked for the pair,

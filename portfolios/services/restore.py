@@ -21,7 +21,7 @@ from portfolios.services.replay import ledger_faults, lock_portfolio, replay_hol
 
 
 @transaction.atomic
-def take_over_portfolios(
+def restore_portfolios(
     *,
     user: User,
     portfolios: Iterable[Portfolio],

@@ -12,7 +12,7 @@ from financeproj.core.shared.redis_outage import asking_redis
 log = structlog.get_logger(__name__)
 
 
-def wake(task: Any, *args: Any) -> None:
+def enqueue_on_commit(task: Any, *args: Any) -> None:
     """Send `task` after the commit; a broker that is down costs the request nothing but a log
     line.
     """
