@@ -1,4 +1,4 @@
-"""Fixtures of the tests of statements, and YNAB as a local server."""
+"""Fixtures for tests of statements."""
 
 import json
 from collections.abc import Callable
@@ -9,10 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from financeproj.users.models import User
-from integrations.ynab.services import choose_budget
 from portfolios import services
 from portfolios.models import Portfolio
-from tests.servers.ynab import KEY, ynab_server
 
 HEADER = "date,type,ticker,quantity,price,commission,currency,exchange_rate,note,external_id"
 
@@ -81,32 +79,3 @@ def dump() -> Callable[..., Any]:
         )
 
     return take
-
-
-@pytest.fixture
-def ynab(settings):
-    """A running stand-in for YNAB, which the settings point to."""
-    with ynab_server() as server:
-        settings.YNAB_BASE_URL = server.url
-        settings.YNAB_API_KEY = KEY
-        yield server
-
-
-@pytest.fixture
-def api(api):
-    """A server error is an answer to look at, as it is for a client, not an exception."""
-    api.raise_request_exception = False
-    return api
-
-
-@pytest.fixture
-def plan(ynab):
-    return ynab.plan("Household", "NOK")
-
-
-@pytest.fixture
-def budget(ynab, plan, user):
-    """The user's budget is `plan`; what setting it took is forgotten."""
-    choose_budget(user=user, budget_id=plan.id)
-    ynab.requests.clear()
-    return plan
