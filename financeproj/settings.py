@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+import tomllib
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ from financeproj.environment import (
 )
 
 BASE_DIR = ROOT
+PROGRAM_VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
 
@@ -98,13 +100,17 @@ WSGI_APPLICATION = "financeproj.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = False
 
-INSTALLED_APPS = [
+# Backups of an earlier release bring back the tables of these, and of no other app.
+OWN_APPS = [
     "financeproj.core",
     "financeproj.users",
     "marketdata",
     "portfolios",
     "pensions",
     "integrations",
+]
+INSTALLED_APPS = [
+    *OWN_APPS,
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -1,3 +1,1 @@
-"""Everything of one user as CSV files in a ZIP, and back in. docs/export-format.md describes the
-files.
-"""
+"""Everything of one user as CSV files in a ZIP, and back in; docs/export-format.md describes it."""

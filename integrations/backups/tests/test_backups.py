@@ -6,7 +6,6 @@ import stat
 import zipfile
 from datetime import timedelta
 from decimal import Decimal as D
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from integrations import tasks
 from integrations.backups import services
 from integrations.backups.services import make_backup, newest_backup, restore_backup
 from integrations.backups.tables import archived_models
+from integrations.backups.tests.archives import entry_of, everything, put, rewritten
 from integrations.exports.writing import write_export
 from integrations.models import Backup
 from marketdata.models import StockMetadata
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def full(portfolio, stock):  # noqa: F811
+def full(portfolio, stock):
     trade(portfolio, stock, "buy", "10.5", "99.99", note="Ærlig 株\n=1+1")
     trade(portfolio, stock, "sell", "0.5", "120", commission="29")
     set_balance(portfolio=portfolio, kind="cash", amount=D("-12.34"))
@@ -41,38 +41,6 @@ def full(portfolio, stock):  # noqa: F811
 @pytest.fixture
 def backup(full, tmp_path):
     return Path(make_backup(folder=tmp_path / "backups").path)
-
-
-def everything():
-    """Every row of every table."""
-    return {
-        model._meta.db_table: sorted(repr(row) for row in model._base_manager.values_list())
-        for model in archived_models()
-    }
-
-
-def rewritten(path, change, name="changed.zip"):
-    """A copy of an archive after `change(files, manifest)`, where `files` are name → text."""
-    with zipfile.ZipFile(path) as archive:
-        files = {one: archive.read(one).decode() for one in archive.namelist()}
-    manifest = json.loads(files.pop("manifest.json"))
-    change(files, manifest)
-    copy = path.parent / name
-    with zipfile.ZipFile(copy, "w") as archive:
-        for one, text in {**files, "manifest.json": json.dumps(manifest)}.items():
-            archive.writestr(one, text)
-    return copy
-
-
-def entry_of(manifest, name):
-    [entry] = [entry for entry in manifest["files"] if entry["name"] == name]
-    return entry
-
-
-def put(files, manifest, name, text):
-    """Another text with its right hash."""
-    files[name] = text
-    entry_of(manifest, name)["sha256"] = sha256(text.encode()).hexdigest()
 
 
 # --- Making ---------------------------------------------------------------------------------------
@@ -125,7 +93,7 @@ def test_a_file_that_cannot_be_loaded_again_is_not_proved(full, tmp_path, monkey
     bad = make_backup(folder=tmp_path, keep=1)
     assert not bad.proved
     assert bad.detail.startswith(
-        "It cannot be loaded again: It is no readable archive, or cut off: "
+        "It cannot be loaded again: It is not a readable archive, or it is cut off: "
     )
     assert newest_backup().fault == bad.detail
     # The last one that was proved stays although only one is to be kept.
@@ -271,7 +239,7 @@ def test_a_file_that_was_cut_is_refused(backup, part):
     before = everything()
     os.truncate(backup, int(backup.stat().st_size * part))
     with pytest.raises(
-        CommandError, match=r"Nothing was changed\. It is no readable archive, or cut off"
+        CommandError, match=r"Nothing was changed\. It is not a readable archive, or it is cut off"
     ):
         call_command("restore", str(backup), "--replace")
     assert everything() == before
@@ -347,7 +315,7 @@ def _double_a_row(files, manifest):
         (_leave_out_a_table, "It has no table users_user"),
         (_later_version, "Its version is 2; this program reads version 1"),
         (_other_migrations, "here lacks portfolios.0099_future"),
-        (_change_a_text, "users_user.jsonl is not as it was written"),
+        (_change_a_text, "users_user.jsonl was changed after it was written"),
         (_change_a_number, "the sum of portfolios_transaction.price is 219.98, not 219.99"),
         (_no_number, "portfolios_transaction.jsonl line"),
         (_lose_the_user, "(contradict each other|the sum of users_user)"),
@@ -367,8 +335,8 @@ def test_another_kind_of_file_is_refused(user, tmp_path):
         write_export(user=user, file=file)
     for path, said in (
         (tmp_path / "export.zip", "It is not a financeproj-backup file but financeproj-export"),
-        (tmp_path / "missing.zip", "It is no readable archive"),
-        (Path(__file__), "It is no readable archive"),
+        (tmp_path / "missing.zip", "It is not a readable archive"),
+        (Path(__file__), "It is not a readable archive"),
     ):
         with pytest.raises(CommandError, match=said):
             call_command("restore", str(path), "--replace")

@@ -15,11 +15,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from financeproj.users.models import User
+from integrations.backups.tests.archives import entry_of, everything, put, rewritten
 from integrations.exports.files import FILES
 from integrations.exports.reading import import_export
 from integrations.exports.writing import write_export
 from integrations.models import YnabBudget, YnabSettings
-from integrations.tests.test_backups import entry_of, everything, put, rewritten
 from marketdata import services as marketdata
 from marketdata.models import CurrencyPair, HistoricalStockPrice, StockMetadata
 from marketdata.tests.factories import instrument
@@ -266,7 +266,7 @@ def test_the_same_file_a_second_time_is_refused_and_changes_nothing(export):
     before = everything()
     with pytest.raises(
         CommandError,
-        match=r"Nothing was taken in\. kari has portfolios, pension accounts or instruments",
+        match=r"Nothing was taken in\. kari already has portfolios, pension accounts or instruments",
     ):
         call_command("import_data", str(export))
     assert everything() == before
@@ -443,13 +443,13 @@ def _double(name):
     ("change", "said"),
     [
         (_later_version, "Its version is 9; this program reads version 1"),
-        (_unhashed, "transactions.csv is not as it was written: its SHA-256"),
+        (_unhashed, "transactions.csv was changed after it was written: its SHA-256"),
         (_wrong_count, "transactions.csv has 13 rows, its manifest says 99"),
         (_no_count, "Its manifest is not complete"),
         (_extra_file, "Its files are not those of its manifest"),
         (_lost_file, "Its files are not those of its manifest"),
         (_lost_holdings, r"transactions.csv row 1: the file has no holding"),
-        (_two_profiles, "profile.csv has not one row"),
+        (_two_profiles, "profile.csv must have one row"),
         (
             _edit("transactions.csv", "120.25", "120.26"),
             "Replayed, FJORD.DEMO in Nordic: realised_gain is",
@@ -521,7 +521,7 @@ def test_a_file_that_was_cut_is_refused(emptied, part):
     data = emptied.read_bytes()
     emptied.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(
-        CommandError, match=r"Nothing was taken in\. It is no readable archive, or cut off"
+        CommandError, match=r"Nothing was taken in\. It is not a readable archive, or it is cut off"
     ):
         call_command("import_data", str(emptied))
     assert not User.objects.exists()
@@ -534,7 +534,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(emptied, tmp_path, monkeypatch)
         for name in old.namelist():
             new.writestr(name, b"0" * 50_000_000 if name == "prices.csv" else old.read(name))
     assert bomb.stat().st_size < 100_000
-    with pytest.raises(CommandError, match="Unpacked it is larger than 2,000,000 bytes"):
+    with pytest.raises(CommandError, match="It is larger than 2,000,000 bytes when unpacked"):
         call_command("import_data", str(bomb))
     assert not User.objects.exists()
 

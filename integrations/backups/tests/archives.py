@@ -1,0 +1,39 @@
+"""Change an archive for a test, and compare all rows before and after."""
+
+import json
+import zipfile
+from hashlib import sha256
+
+from integrations.backups.tables import archived_models
+
+
+def everything():
+    """Every row of every table."""
+    return {
+        model._meta.db_table: sorted(repr(row) for row in model._base_manager.values_list())
+        for model in archived_models()
+    }
+
+
+def rewritten(path, change, name="changed.zip"):
+    """A copy of an archive after `change(files, manifest)`, where `files` are name → text."""
+    with zipfile.ZipFile(path) as archive:
+        files = {one: archive.read(one).decode() for one in archive.namelist()}
+    manifest = json.loads(files.pop("manifest.json"))
+    change(files, manifest)
+    copy = path.parent / name
+    with zipfile.ZipFile(copy, "w") as archive:
+        for one, text in {**files, "manifest.json": json.dumps(manifest)}.items():
+            archive.writestr(one, text)
+    return copy
+
+
+def entry_of(manifest, name):
+    [entry] = [entry for entry in manifest["files"] if entry["name"] == name]
+    return entry
+
+
+def put(files, manifest, name, text):
+    """Another text with its right hash."""
+    files[name] = text
+    entry_of(manifest, name)["sha256"] = sha256(text.encode()).hexdigest()
