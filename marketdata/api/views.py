@@ -13,11 +13,24 @@ from financeproj.core.api.query import choice_parameter, integer_parameter, text
 from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.core.currencies import currencies
 from financeproj.core.errors import DomainError
-from financeproj.core.money import EXACT, round_for_storage, strip_zeros
+from financeproj.core.money import EXACT, round_for_display, strip_zeros
 from marketdata import services
-from marketdata.api import serializers
+from marketdata.api.payloads import (
+    ClosePointPayload,
+    CurrencyPayload,
+    DividendPayload,
+    PriceHistoryPayload,
+    PricePayload,
+    RateHistoryPayload,
+    RatePayload,
+    RatePointPayload,
+    SplitPayload,
+    StoredPricePayload,
+)
 from marketdata.api.query import period_of
-from marketdata.selectors import currencies_in_use, price_history
+from marketdata.api.serializers import EnteredPriceSerializer
+from marketdata.models import StockMetadata
+from marketdata.selectors import PriceNow, currencies_in_use, price_history
 
 START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the first day known.")
 END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default: today.")
@@ -26,19 +39,19 @@ INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default="day")
 
 
 class CurrenciesView(APIView):
-    @extend_schema(responses=serializers.CurrencySerializer(many=True))
+    @extend_schema(responses=list[CurrencyPayload])
     def get(self, request: Request) -> Response:
         """The ISO 4217 currencies in circulation, by code."""
         used = currencies_in_use(user=request.user)
         return Response(
             [
-                {
-                    "code": info.code,
-                    "name": info.name,
-                    "symbol": info.symbol,
-                    "decimal_places": info.decimal_places,
-                    "in_use": info.code in used,
-                }
+                CurrencyPayload(
+                    code=info.code,
+                    name=info.name,
+                    symbol=info.symbol,
+                    decimal_places=info.decimal_places,
+                    in_use=info.code in used,
+                )
                 for info in currencies().values()
             ]
         )
@@ -52,7 +65,7 @@ class SearchView(APIView):
             ),
             OpenApiParameter("limit", int, default=10),
         ],
-        responses=serializers.HitSerializer(many=True),
+        responses=list[services.Hit],
     )
     def get(self, request: Request) -> Response:
         """Instruments by ticker, name or ISIN: those known here first, then the source's."""
@@ -64,62 +77,61 @@ class SearchView(APIView):
                 attr="q",
                 code="required" if not query else "too_long",
             )
-        hits = services.search(user=request.user, query=query, limit=limit)
-        return Response(serializers.HitSerializer(hits, many=True).data)
+        return Response(services.search(user=request.user, query=query, limit=limit))
 
 
 class PriceView(APIView):
-    @extend_schema(responses={200: serializers.PriceSerializer, **THIRD_PARTY})
+    @extend_schema(responses={200: PricePayload, **THIRD_PARTY})
     def get(self, request: Request, ticker: str) -> Response:
         """The latest price, at most as old as the cache time unless `stale`."""
         stock = services.instrument_named(user=request.user, ticker=ticker)
-        price = services.price_of(stock=stock)
-        change = change_pct = None
-        if price.previous_close is not None:
-            change = EXACT.subtract(price.price, price.previous_close)
-            if price.previous_close:
-                change_pct = round_for_storage(EXACT.divide(change, price.previous_close))
-        answer = {
-            "ticker": stock.ticker,
-            "price": price.price,
-            "previous_close": price.previous_close,
-            "change": change,
-            "change_pct": change_pct,
-            "currency": stock.currency,
-            "as_of": price.as_of,
-            "fetched_at": price.fetched_at,
-            "source": price.source,
-            "stale": price.stale,
-        }
-        return Response(serializers.PriceSerializer(answer).data)
+        return Response(_price_payload(stock, services.price_of(stock=stock)))
+
+
+def _price_payload(stock: StockMetadata, price: PriceNow) -> PricePayload:
+    previous = change = change_pct = None
+    if price.previous_close is not None:
+        previous = strip_zeros(price.previous_close)
+        change = strip_zeros(EXACT.subtract(price.price, price.previous_close))
+        if price.previous_close:
+            change_pct = round_for_display(EXACT.divide(change, price.previous_close))
+    return PricePayload(
+        ticker=stock.ticker,
+        price=strip_zeros(price.price),
+        previous_close=previous,
+        change=change,
+        change_pct=change_pct,
+        currency=stock.currency,
+        as_of=price.as_of,
+        fetched_at=price.fetched_at,
+        source=price.source,
+        stale=price.stale,
+    )
 
 
 class PricesByHandView(APIView):
     @extend_schema(
-        request=serializers.EnteredPriceSerializer,
-        responses={**dict.fromkeys((200, 201), serializers.StoredPriceSerializer), **refusals(409)},
+        request=EnteredPriceSerializer,
+        responses={**dict.fromkeys((200, 201), StoredPricePayload), **refusals(409)},
     )
     def post(self, request: Request, ticker: str) -> Response:
         """A price by hand, for an instrument without a source: one's own, to staff also another
         user's. A second one on a date replaces the first (200).
         """
         stock = services.instrument_to_price(user=request.user, ticker=ticker)
-        form = serializers.EnteredPriceSerializer(data=request.data)
+        form = EnteredPriceSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         row, is_new = services.enter_price(
             stock=stock, day=form.validated_data["date"], close=form.validated_data["close"]
         )
-        answer = {
-            "ticker": stock.ticker,
-            "date": row.date,
-            "close": row.close,
-            "currency": stock.currency,
-            "source": row.source,
-        }
-        return Response(
-            serializers.StoredPriceSerializer(answer).data,
-            status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
+        payload = StoredPricePayload(
+            ticker=stock.ticker,
+            date=row.date,
+            close=strip_zeros(row.close),
+            currency=stock.currency,
+            source=row.source,
         )
+        return Response(payload, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
 def sampled(points: Sequence[Any], interval: str, day_of: Callable[[Any], date]) -> list[Any]:
@@ -138,7 +150,7 @@ def sampled(points: Sequence[Any], interval: str, day_of: Callable[[Any], date])
 class HistoryView(APIView):
     @extend_schema(
         parameters=[START, END, INTERVAL],
-        responses={200: serializers.PriceHistorySerializer, **THIRD_PARTY},
+        responses={200: PriceHistoryPayload, **THIRD_PARTY},
     )
     def get(self, request: Request, ticker: str) -> Response:
         """Closes as traded and in today's shares, with splits and dividends of the same days."""
@@ -147,51 +159,43 @@ class HistoryView(APIView):
         stock = services.instrument_named(user=request.user, ticker=ticker)
         is_recent = services.ensure_recent_history(stock=stock)
         found = price_history(stock=stock, start=start, end=end)
+        points = sampled(found.points, interval, lambda point: point[0])
         return Response(
-            {
-                "ticker": stock.ticker,
-                "currency": stock.currency,
-                "points": [
-                    {
-                        "date": day,
-                        "close": strip_zeros(close),
-                        "adjusted_close": strip_zeros(adjusted),
-                    }
-                    for day, close, adjusted in sampled(
-                        found.points, interval, lambda point: point[0]
-                    )
+            PriceHistoryPayload(
+                ticker=stock.ticker,
+                currency=stock.currency,
+                points=[
+                    ClosePointPayload(day, strip_zeros(close), strip_zeros(adjusted))
+                    for day, close, adjusted in points
                 ],
-                "splits": [
-                    {"date": day, "ratio": strip_zeros(ratio)} for day, ratio in found.splits
+                splits=[SplitPayload(day, strip_zeros(ratio)) for day, ratio in found.splits],
+                dividends=[
+                    DividendPayload(day, strip_zeros(amount)) for day, amount in found.dividends
                 ],
-                "dividends": [
-                    {"date": day, "amount": strip_zeros(amount)} for day, amount in found.dividends
-                ],
-                "stale": not is_recent,
-            }
+                stale=not is_recent,
+            )
         )
 
 
 class RateView(APIView):
-    @extend_schema(responses={200: serializers.RateSerializer, **THIRD_PARTY})
+    @extend_schema(responses={200: RatePayload, **THIRD_PARTY})
     def get(self, request: Request, **currencies: str) -> Response:
         """Units of `to` for one unit of `from`."""
         rate = services.rate_of(base=currencies["from"], target=currencies["to"])
-        answer = {
-            "base": currencies["from"].upper(),
-            "target": currencies["to"].upper(),
-            "rate": rate.rate,
-            "date": rate.date,
-            "source": rate.source,
-            "stale": rate.stale,
-        }
-        return Response(serializers.RateSerializer(answer).data)
+        return Response(
+            RatePayload(
+                base=currencies["from"].upper(),
+                target=currencies["to"].upper(),
+                rate=strip_zeros(rate.rate),
+                date=rate.date,
+                source=rate.source,
+                stale=rate.stale,
+            )
+        )
 
 
 class RateHistoryView(APIView):
-    @extend_schema(
-        parameters=[START, END], responses={200: serializers.RateHistorySerializer, **THIRD_PARTY}
-    )
+    @extend_schema(parameters=[START, END], responses={200: RateHistoryPayload, **THIRD_PARTY})
     def get(self, request: Request, **currencies: str) -> Response:
         """The rates of the days that have one."""
         start, end = period_of(request)
@@ -199,11 +203,11 @@ class RateHistoryView(APIView):
             base=currencies["from"], target=currencies["to"], start=start, end=end
         )
         return Response(
-            {
-                "base": base,
-                "target": target,
-                "points": [{"date": day, "rate": strip_zeros(rate)} for day, rate in found.points],
-                "source": found.source,
-                "stale": is_stale,
-            }
+            RateHistoryPayload(
+                base=base,
+                target=target,
+                points=[RatePointPayload(day, strip_zeros(rate)) for day, rate in found.points],
+                source=found.source,
+                stale=is_stale,
+            )
         )

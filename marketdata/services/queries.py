@@ -3,13 +3,14 @@ cache time.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from msgspec import Struct
 
 from financeproj.core.currencies import is_currency
 from financeproj.core.errors import (
@@ -188,8 +189,7 @@ def exchange_rates_for_import(
 # --- Search ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """An instrument that a search found; `currency` is None where the source does not say."""
 
     ticker: str

@@ -5,11 +5,14 @@ example of itself.
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import build_array_type
 from rest_framework import serializers
+
+import financeproj.core.api.payload_schema  # noqa: F401  (registers how answers are described)
 
 ERROR_TYPES = ["validation_error", "client_error", "server_error"]
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -83,6 +86,33 @@ THIRD_PARTY = refusals(502, 503, 504)
 class ApiSchema(AutoSchema):
     def get_operation_id(self) -> str:
         return super().get_operation_id().replace(".", "_")
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Also of `list[SomePayload]`, by which the operation gets its name."""
+        declared = self.get_response_serializers() if serializer is None else serializer
+        if isinstance(declared, dict) and declared:
+            declared = declared[min(declared, key=str)]
+        return get_origin(declared) is list or bool(super()._is_list_view(serializer))
+
+    def _get_response_for_code(
+        self,
+        serializer: Any,
+        status_code: str,
+        media_types: list[str] | None = None,
+        direction: str = "response",
+    ) -> dict[str, Any]:
+        """Describe an answer; that of `list[SomePayload]` is an array, and a page where there are
+        pages.
+        """
+        is_list = get_origin(serializer) is list
+        item = get_args(serializer)[0] if is_list else serializer
+        response: dict[str, Any] = super()._get_response_for_code(
+            item, status_code, media_types, direction
+        )
+        if is_list and not self._is_list_view(item):
+            for media in response["content"].values():
+                media["schema"] = build_array_type(media["schema"])
+        return response
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
