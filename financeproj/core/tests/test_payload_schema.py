@@ -43,7 +43,7 @@ class ThingPayload(Struct):
     first_leg: LegPayload | None
     reasons: dict[str, str]
     noted: Annotated[str, Meta(description="What was said.")]
-    level: float | None | UnsetType = UNSET
+    level: float | UnsetType | None = UNSET
     note: str = ""
 
 
@@ -57,22 +57,22 @@ def schemas():
 
 
 def thing(**given):
-    fields = dict(
-        id=UUID("0f0a6a1c-6f0c-4f0e-9f57-2f6f8f0f3c11"),
-        exact=Decimal("0.1"),
-        measured=2.5,
-        count=3,
-        is_new=True,
-        on=date(2024, 5, 31),
-        on_text="2024-05-31",
-        at=datetime(2024, 5, 31, 12, tzinfo=UTC),
-        colour=Colour.RED,
-        side="buy",
-        legs=[LegPayload("EQNR.OL")],
-        first_leg=LegPayload("EQNR.OL"),
-        reasons={"twr": "short_period"},
-        noted="yes",
-    )
+    fields = {
+        "id": UUID("0f0a6a1c-6f0c-4f0e-9f57-2f6f8f0f3c11"),
+        "exact": Decimal("0.1"),
+        "measured": 2.5,
+        "count": 3,
+        "is_new": True,
+        "on": date(2024, 5, 31),
+        "on_text": "2024-05-31",
+        "at": datetime(2024, 5, 31, 12, tzinfo=UTC),
+        "colour": Colour.RED,
+        "side": "buy",
+        "legs": [LegPayload("EQNR.OL")],
+        "first_leg": LegPayload("EQNR.OL"),
+        "reasons": {"twr": "short_period"},
+        "noted": "yes",
+    }
     return ThingPayload(**fields | given)
 
 
