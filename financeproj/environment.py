@@ -16,6 +16,7 @@ import environ
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION_PROBLEMS: list[str] = []
+HOST = re.compile(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
 def read(name: str, default: Any, convert: Callable[[str], Any], expects: str) -> Any:
@@ -71,9 +72,7 @@ def host_names(text: str) -> list[str]:
     subdomains too.
     """
     listed = comma_separated(text)
-    if not listed or not all(
-        re.fullmatch(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", host, re.IGNORECASE) for host in listed
-    ):
+    if not listed or not all(HOST.fullmatch(host) for host in listed):
         raise ValueError
     return listed
 

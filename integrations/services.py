@@ -38,6 +38,7 @@ from portfolios.models import ImportBatch, Portfolio, Transaction
 from portfolios.services import import_rows, remember_aliases
 from portfolios.services.importing import Checkpoint, Outcome, row_error
 
+_OCCURRENCE = re.compile(r":\d+$")  # of an id that several rows share
 EXPORT_CHUNK = 2000
 SAMPLE_ROWS, SAMPLE_CELL = 3, 80
 UNREAD_NAMED, TAKEN_BACK_NAMED = 10, 20
@@ -192,7 +193,7 @@ def _keep_former_ids(portfolio: Portfolio, rows: list[StatementRow]) -> None:
     stored = Transaction.objects.filter(portfolio=portfolio, external_id__isnull=False)
     values = ("external_id", "imported_as", "date", "type", "quantity", "price")
     for external_id, print_, day, kind, quantity, price in stored.values_list(*values).iterator():
-        name = re.sub(r":\d+$", "", external_id)
+        name = _OCCURRENCE.sub("", external_id)
         if name in former:
             recorded[
                 name, *_content(print_ or fingerprint("", day, kind, quantity, price, None))

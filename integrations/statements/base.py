@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 MAX_BYTES = 20_000_000
 MAX_ROWS = 200_000
+MAX_COLUMNS = 250  # with a name
 
 
 class FileProblem(Exception):
@@ -177,6 +178,17 @@ class Table:
         that. `is_always_full` is for formats whose rows never leave out empty cells at the end, so
         that a single short row was cut off too.
         """
+        self._require_whole_rows(is_always_full=is_always_full)
+        width = len(self.header)
+        missing = sum(width - len(record) for record in self.records)
+        if missing > MAX_BYTES:
+            # A wide header over many short rows would take far more memory than the file.
+            raise FileTooLarge("Too many rows are shorter than the header. Export the file again.")
+        for record in self.records:
+            if len(record) < width:
+                record.extend([""] * (width - len(record)))
+
+    def _require_whole_rows(self, *, is_always_full: bool) -> None:
         width = len(self.header)
         lengths = [len(record) for record in self.records[-2:]]
         before = lengths[0] if len(lengths) == 2 else width if is_always_full and lengths else 0
@@ -186,24 +198,23 @@ class Table:
                 f"The file ends in the middle of line {self.lines[-1]}: it was cut off. Export it again.",
             )
         for line, record in zip(self.lines, self.records, strict=True):
-            if len(record) != width:
-                if len(record) > width:
-                    raise FileProblem(
-                        "ragged_rows",
-                        f"Line {line} has {len(record)} cells where the header has {width}. A comma inside a cell "
-                        "(a decimal comma, a name) needs quotes around the cell.",
-                    )
-                record.extend([""] * (width - len(record)))
+            if len(record) > width:
+                raise FileProblem(
+                    "ragged_rows",
+                    f"Line {line} has {len(record)} cells where the header has {width}. A comma inside a cell "
+                    "(a decimal comma, a name) needs quotes around the cell.",
+                )
 
     def drop_empty_ends(self) -> None:
-        """Take off the empty cells beyond the header that some brokers write; then
-        `require_rectangle`.
+        """Take off the empty cells beyond the header that some brokers write, and check the rest.
+
+        Rows may stay shorter than the header.
         """
         width = len(self.header)
         for record in self.records:
             while len(record) > width and not record[-1].strip():
                 record.pop()
-        self.require_rectangle(is_always_full=True)
+        self._require_whole_rows(is_always_full=True)
 
     def require_distinct_columns(self) -> None:
         seen: set[str] = set()

@@ -32,7 +32,7 @@ from integrations.statements.sheet import (
     major_unit,
     taken_back,
 )
-from integrations.statements.values import number_in
+from integrations.statements.values import number_in, single_spaced
 
 DUTCH = (
     "Datum", "Tijd", "Valutadatum", "Product", "ISIN", "Omschrijving", "FX", "Mutatie", "", "Saldo", "", "Order Id"
@@ -47,12 +47,15 @@ VERBS = {
     "koop": "buy", "verkoop": "sell", "buy": "buy", "sell": "sell", "compra": "buy", "venda": "sell",
     "achat": "buy", "vente": "sell",
 }  # fmt: skip
+# SPLIT: Koop 1.000 ASML@880,5 EUR (NL0010273215), with single spaces.
 _TRADE = re.compile(
-    r"(?:(?P<prefix>[^:]+?)\s*:\s*)?(?P<verb>" + "|".join(VERBS) + r")\s+"
-    r"(?P<quantity>\d{1,3}(?:[ \xa0.,]\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)\b(?P<name>[^@]*?)\s*(?:@|\bat\b)\s*"
-    r"(?P<price>[\d.,]+)\s+(?P<currency>[A-Z]{3})\b.*",
+    r"\A(?:(?P<prefix>[^: ]++(?: [^: ]++)*+) ?: ?)?(?P<verb>" + "|".join(VERBS) + r") "
+    r"(?P<quantity>(?>(?:\d{1,3}(?:[ .,]\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)\b))"
+    r"[^@]*?(?:@|\bat\b) ?(?P<price>[\d.,]++) (?P<currency>[A-Z]{3})\b",
     re.IGNORECASE,
 )
+_FIGURES = re.compile(r"[-\d.,]")
+_BRACKET_OR_FIGURES = re.compile(r"[-\d.,(]")
 DIVIDENDS = {"dividend", "dividende", "dividendo", "fund distribution"}
 TAXES = {"dividendbelasting", "dividend tax", "impôts sur dividende", "imposto sobre dividendo"}
 FEES = (
@@ -72,36 +75,69 @@ CASH_ACCOUNT = "NLFLATEXACNT"
 FREE_SHARES = {"stock dividend"}
 SPLIT_WORDS = ("split",)
 CENT = Decimal("0.01")
+MAX_ORDER_ID = 200
+
+
+# Currency → the sum of its changes, or what is wrong with one of them.
+Exchanged = dict[str, Decimal | RowProblem]
+
+
+def _add_change(exchanged: Exchanged, raw: Raw) -> None:
+    """Add the change of `raw` to the sum of its currency."""
+    before = exchanged.get(raw["currency"], ZERO)
+    if isinstance(before, RowProblem):
+        return
+    try:
+        exchanged[raw["currency"]] = before + raw.amount("change")
+    except RowProblem as problem:
+        exchanged[raw["currency"]] = problem
+
+
+def _sum_of(exchanged: Exchanged, currency: str) -> Decimal:
+    found = exchanged.get(currency, ZERO)
+    if isinstance(found, RowProblem):
+        raise found
+    return found
 
 
 @dataclass(slots=True)
 class _Order:
-    """The rows that share an order id. `first` is the first fill of each day, `named` counts the
-    ids given so far.
+    """The rows that share an order id.
+
+    `first` is the first fill of each day, `fees_by_line` the fees of a fill by its line,
+    `exchanged` what was exchanged by day and currency ("" is all days). `named` counts the ids
+    given so far.
     """
 
     trades: list[Raw] = field(default_factory=list)
     fees: list[Raw] = field(default_factory=list)
     exchanges: list[Raw] = field(default_factory=list)
     first: dict[str, Raw] = field(default_factory=dict)
+    fees_by_line: dict[int, list[Raw]] = field(default_factory=lambda: defaultdict(list))
+    exchanged: dict[str, Exchanged] = field(default_factory=lambda: defaultdict(dict))
     named: Counter[str] = field(default_factory=Counter)
 
-    def fees_of(self, fill: Raw) -> list[Raw]:
-        """The fees of a day, once: with its first fill. Those of a day without any go with the
-        first of all.
-        """
-        if self.first.get(fill["date"]) is not fill:
-            return []
-        is_first = self.trades[0] is fill
-        return [
-            fee
-            for fee in self.fees
-            if self.first.get(fee["date"], fill if is_first else None) is fill
-        ]
+    def add_up(self) -> None:
+        """Give the fees to the fills and add up the exchanges, when all rows are known.
 
-    def exchanges_of(self, fill: Raw) -> list[Raw]:
-        """Those of its day, which are what a file of that day alone has; all if there are none."""
-        return [raw for raw in self.exchanges if raw["date"] == fill["date"]] or self.exchanges
+        The fees of a day go with its first fill. Those of a day without any go with the first of
+        all.
+        """
+        for fee in self.fees:
+            fill = self.first.get(fee["date"]) or self.trades[0]
+            self.fees_by_line[fill.line].append(fee)
+        for raw in self.exchanges:
+            for day in {raw["date"], ""}:
+                _add_change(self.exchanged[day], raw)
+
+    def fees_of(self, fill: Raw) -> list[Raw]:
+        return self.fees_by_line.get(fill.line, [])
+
+    def exchanged_on(self, day: str) -> Exchanged:
+        """What was exchanged on that day, which is what a file of that day alone has; on all days
+        if there is nothing.
+        """
+        return self.exchanged.get(day) or self.exchanged.get("", {})
 
     def external_id(self, fill: Raw, quantity: Decimal, price: Decimal) -> str:
         """Made of what the fill says, so that it is the same whichever others of the order are in
@@ -142,11 +178,12 @@ def read(table: Table, options: Options) -> Statement:
 
 
 def _join_wrapped_ids(table: Table) -> None:
-    """An order id may be wrapped onto a line of its own."""
+    """Join an order id that is wrapped onto a line of its own."""
     lines: list[int] = []
     records: list[list[str]] = []
     for line, record in zip(table.lines, table.records, strict=True):
-        if records and len(record) == len(DUTCH) and not any(cell.strip() for cell in record[:-1]):
+        is_rest = len(record) == len(DUTCH) and not any(cell.strip() for cell in record[:-1])
+        if is_rest and records and len(records[-1][-1]) <= MAX_ORDER_ID:
             records[-1][-1] = records[-1][-1].strip() + record[-1].strip()
         else:
             lines.append(line)
@@ -168,9 +205,12 @@ def _orders(sheet: Sheet) -> dict[str, _Order]:
             order.fees.append(raw)
         elif _starts(raw["description"], EXCHANGE):
             order.exchanges.append(raw)
-        elif _TRADE.fullmatch(raw["description"]):
+        elif _trade(raw):
             order.trades.append(raw)
             order.first.setdefault(raw["date"], raw)
+    for order in orders.values():
+        if order.trades:
+            order.add_up()
     return orders
 
 
@@ -196,7 +236,7 @@ def _halves(sheet: Sheet) -> dict[tuple[str, str], list[tuple[str, Raw]]]:
     """
     halves: dict[tuple[str, str], list[tuple[str, Raw]]] = defaultdict(list)
     for raw in sheet:
-        match = _TRADE.fullmatch(raw["description"])
+        match = _trade(raw)
         if match and match["prefix"] and not _starts(raw["description"], MONEY_MARKET):
             halves[raw["isin"], raw["date"]].append((VERBS[match["verb"].casefold()], raw))
     return halves
@@ -210,7 +250,7 @@ def _read_row(
 ) -> None:
     words = raw["description"].casefold()
     raw.number("balance")  # no number is an error of its row too
-    match = _TRADE.fullmatch(raw["description"])
+    match = _trade(raw)
     if not words:
         raise sheet.unknown("description", "")
     if raw["isin"] == CASH_ACCOUNT or _starts(words, MONEY_MARKET):
@@ -241,8 +281,11 @@ def _read_row(
 
 
 def _ignore_cash(sheet: Sheet, raw: Raw) -> None:
-    kind = re.sub(r"\s*(?:\(.*\)|[-\d.,]+.*)$", "", raw["description"]).casefold()
-    sheet.ignore(raw, kind[:60], raw.amount("change"), raw["currency"])
+    # What comes with the words, such as an amount or a name in brackets, is not part of the kind.
+    words = single_spaced(raw["description"])
+    details = (_BRACKET_OR_FIGURES if words.endswith(")") else _FIGURES).search(words)
+    kind = words[: details.start()].rstrip() if details else words
+    sheet.ignore(raw, kind.casefold()[:60], raw.amount("change"), raw["currency"])
 
 
 def _numbers(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
@@ -271,7 +314,7 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
     if change is not None and abs(abs(change) - gross) > max(CENT, gross / 500):
         detail = f"{quantity} at {price} is {gross}, the change of the cash is {change}."
         raise RowProblem("change", raw["change"], "amount_mismatch", detail)
-    rate, account_currency = _exchange(order.exchanges_of(raw), currency)
+    rate, account_currency = _exchange(order.exchanged_on(raw["date"]), currency)
     fee, fee_currency = _fees(order.fees_of(raw))
     if fee and rate and fee_currency == account_currency:
         fee, fee_currency = divided(fee, rate), currency
@@ -295,16 +338,16 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
     )
 
 
-def _exchange(exchanges: list[Raw], currency: str) -> tuple[Decimal | None, str]:
+def _exchange(exchanged: Exchanged, currency: str) -> tuple[Decimal | None, str]:
     """(what one unit of `currency` was exchanged for, in which currency), as far as the rows
     tell.
     """
-    ours = sum((raw.amount("change") for raw in exchanges if raw["currency"] == currency), ZERO)
-    other = {raw["currency"] for raw in exchanges} - {currency}
-    if len(other) != 1 or not ours:
+    if len(exchanged) != 2 or currency not in exchanged:
         return None, ""
-    [account] = other
-    theirs = sum((raw.amount("change") for raw in exchanges if raw["currency"] == account), ZERO)
+    [account] = exchanged.keys() - {currency}
+    ours, theirs = _sum_of(exchanged, currency), _sum_of(exchanged, account)
+    if not ours:
+        return None, ""
     return (divided(abs(theirs), abs(ours)), account) if theirs else (None, "")
 
 
@@ -329,8 +372,8 @@ def _add_action(
             raw, type="buy", quantity=quantity, price=price, currency=currency, **_identity(raw)
         )
         return
-    sides = dict(halves)
-    if len(halves) != 2 or sides.keys() != {"buy", "sell"}:
+    sides = dict(halves) if len(halves) == 2 else {}
+    if sides.keys() != {"buy", "sell"}:
         detail = f"{match['prefix']} is a sale and a purchase of one ISIN on one day; enter what it was by hand."
         raise RowProblem("description", raw["description"], "unpaired_action", detail)
     old, new = (_numbers(_matched(sides[side]))[0] for side in ("sell", "buy"))
@@ -344,8 +387,13 @@ def _add_action(
         sheet.add(raw, type="split", quantity=divided(new, old), **_identity(raw))
 
 
+def _trade(raw: Raw) -> re.Match[str] | None:
+    """The parts of the words of a trade, None if these are other words."""
+    return _TRADE.match(single_spaced(raw["description"]))
+
+
 def _matched(raw: Raw) -> re.Match[str]:
-    match = _TRADE.fullmatch(raw["description"])
+    match = _trade(raw)
     assert match is not None  # nosec B101  # for mypy: only rows that match are asked
     return match
 

@@ -5,12 +5,24 @@ import io
 import re
 from collections.abc import Iterator
 
-from integrations.statements.base import MAX_BYTES, MAX_ROWS, FileProblem, FileTooLarge, Table
+from integrations.statements.base import (
+    MAX_BYTES,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    FileProblem,
+    FileTooLarge,
+    Table,
+)
 
 DELIMITERS = (",", ";", "\t")
 # More than any statement needs, less than what a file without line ends or with an open quote would
 # make us hold.
 MAX_LINE = 100_000
+# The longest text that is kept is a note of 500 characters.
+MAX_CELL = 4_000
+# Ends a cell that was cut off: no number, date, currency or ticker has it, so that what is left of
+# one is an error of its row.
+CUT_OFF = "…"
 
 _OTHER_FILES = {
     b"PK\x03\x04": "an Excel workbook or a ZIP archive: save it as CSV, or unpack it",
@@ -18,11 +30,9 @@ _OTHER_FILES = {
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a compressed file: unpack it",
 }
-_MULTIBYTE = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
-)
-_HIGH = re.compile(rb"[\x80-\xff]")
+_ASCII = bytes(range(128))
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_NAMED_DELIMITER = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
 
 
 def read_table(data: bytes) -> Table:
@@ -35,7 +45,7 @@ def read_table(data: bytes) -> Table:
         raise FileTooLarge("A file may have 20 MB.")
     text, encoding = decode(data)
     first = _first_line(text)
-    named = re.fullmatch(r'"?sep=([,;\t])"?', first, re.IGNORECASE)
+    named = _NAMED_DELIMITER.fullmatch(first)
     delimiter = named[1] if named else find_delimiter(first)
 
     header: list[str] | None = None
@@ -49,6 +59,8 @@ def read_table(data: bytes) -> Table:
             if header is None:
                 if named and record[0].casefold().startswith("sep="):
                     continue
+                if sum(map(bool, record)) > MAX_COLUMNS:
+                    raise _Unreadable(f"The header has more than {MAX_COLUMNS} columns.")
                 header, header_line = record, line
                 continue
             if len(records) == MAX_ROWS:
@@ -115,14 +127,25 @@ def _encoding_of(data: bytes) -> str:
         data.decode("utf-8")
         return "utf-8"
     except UnicodeDecodeError as error:
-        # Hardly any text in Windows-1252 has characters in a row that are also proper UTF-8.
-        proper = _MULTIBYTE.findall(data)
-        if proper and len(proper) >= len(_HIGH.findall(data)) - sum(map(len, proper)):
+        if _is_nearly_utf8(data):
             raise FileProblem(
                 "unreadable_file",
                 f"The file is broken UTF-8 (at byte {error.start}). Save it as UTF-8.",
             ) from error
         return "windows-1252"
+
+
+def _is_nearly_utf8(data: bytes) -> bool:
+    """Whether at least as many characters beyond ASCII are proper UTF-8 as bytes are not.
+
+    Hardly any text in Windows-1252 has characters in a row that are also proper UTF-8.
+    """
+    proper = data.decode("utf-8", errors="ignore")
+    ascii_count = len(proper.encode("ascii", errors="ignore"))
+    proper_characters = len(proper) - ascii_count
+    proper_bytes = len(proper.encode()) - ascii_count
+    stray_bytes = len(data.translate(None, _ASCII)) - proper_bytes
+    return 0 < proper_characters >= stray_bytes
 
 
 def find_delimiter(header: str) -> str:
@@ -141,8 +164,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _first_line(text: str) -> str:
-    found = re.search(r"[^\r\n]*\S[^\r\n]*", text[: MAX_LINE * 2])
-    return found[0] if found else ""
+    """The first line that is not blank, empty if there is none near the beginning."""
+    head = text[: MAX_LINE * 2]
+    blank = len(head) - len(head.lstrip())
+    start = 1 + max(head.rfind("\n", 0, blank), head.rfind("\r", 0, blank))
+    return head[start:].replace("\r", "\n").partition("\n")[0]
 
 
 class _Unreadable(Exception):
@@ -155,12 +181,18 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     line = 1
     try:
         for record in reader:
+            if max(map(len, record), default=0) > MAX_CELL:
+                record = [_capped(cell) for cell in record]
             yield line, record
             line = reader.line_num + 1
     except csv.Error as error:
         raise _Unreadable(
             f'The record that begins on line {line} cannot be cut into cells: {error}. Is a quote (") not closed?'
         ) from error
+
+
+def _capped(cell: str) -> str:
+    return cell if len(cell) <= MAX_CELL else cell[:MAX_CELL] + CUT_OFF
 
 
 def _lines(text: str) -> Iterator[str]:

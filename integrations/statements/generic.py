@@ -48,7 +48,7 @@ EXAMPLE = (
 
 # A spreadsheet takes a cell that begins so for a formula; an apostrophe before it says that it is
 # text.
-_ACTIVE = re.compile(r"'*[=+\-@\t\r]")
+_ACTIVE = re.compile(r"\A'*+[=+\-@\t\r]")
 
 
 def guarded(text: str) -> str:

@@ -17,6 +17,7 @@ from integrations.statements.sheet import (
     has_columns,
     taken_back,
 )
+from integrations.statements.values import single_spaced
 
 TRADES = (
     "Buy/Sell",
@@ -28,11 +29,13 @@ TRADES = (
     "IBCommission",
 )
 CASH = ("Type", "SettleDate", "ISIN", "Description", "Amount", "CurrencyPrimary")
-_INSTRUMENT = re.compile(r"^\s*([A-Z0-9. ]+?)\s*\(([A-Z]{2}[A-Z0-9]{9}\d)\)")
-_SPLIT = re.compile(r"\bSplit (\d+) for (\d+)\b", re.IGNORECASE)
+# AAPL(US0378331005) or BRK B (US0846707026) at the beginning of a description.
+_INSTRUMENT = re.compile(r"\A([A-Z0-9.]++(?: [A-Z0-9.]++)*+) ?\(([A-Z]{2}[A-Z0-9]{9}\d)\)")
+_SPLIT = re.compile(r"\bSplit (\d{1,15}) for (\d{1,15})\b", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Z]{3})\.([A-Z]{3})")
-_TOTAL = re.compile(r"\s*Total\b")
-_TAX_ON_INTEREST = re.compile(r"withholding @ .* on credit int\b", re.IGNORECASE)
+_TOTAL = re.compile(r"\A\s*+Total\b")
+_TAX_ON_INTEREST = re.compile(r"\Awithholding @ .* on credit int\b", re.IGNORECASE)
+_REVERSAL = re.compile(r" ?-? ?reversal ?", re.IGNORECASE)
 INCOME = {"dividends", "payment in lieu of dividends", "payment in lieu of dividend"}
 TAX, TAX_ON_INTEREST = "withholding tax", "withholding tax on interest"
 FOREX, SHARES = "CASH", {"STK", "FUND", "ETF"}
@@ -168,7 +171,7 @@ def _taken_back(sheet: Sheet, kind: str) -> set[int]:
             continue
         words = (
             raw[kind],
-            re.sub(r"\s*-?\s*reversal\s*", " ", raw["Description"], flags=re.IGNORECASE).strip(),
+            _REVERSAL.sub(" ", single_spaced(raw["Description"])).strip(),
         )
         if opposite := waiting[(*words, -value)]:
             gone |= {opposite.pop(), raw.line}
@@ -193,7 +196,7 @@ def _add_payment(
     price = -amount if kind == TAX else amount
     if price < 0:
         raise taken_back("Amount", amount)
-    named = _INSTRUMENT.match(description)
+    named = _INSTRUMENT.match(single_spaced(description))
     symbol = named[1] if named else description.split("(")[0].strip()
     sheet.add(
         raw,
@@ -245,11 +248,6 @@ def is_activity_statement(table: Table) -> bool:
 def read_activity(table: Table, options: Options) -> Statement:
     """Sections of different columns under one another: `Trades,Header,…`, `Trades,Data,…`."""
     sheets = _sections(table, options)
-    if not any(name in SECTIONS for name, _ in sheets):
-        raise FileProblem(
-            "unknown_format",
-            f"The statement has none of the sections {', '.join(SECTIONS)}. Export an activity statement.",
-        )
     statement = Statement("ibkr-activity", table.encoding, table.delimiter)
     isins = _isins(sheets)
     splits: set[tuple[str, str, str]] = set()
@@ -289,8 +287,13 @@ def _sections(table: Table, options: Options) -> list[tuple[str, Sheet]]:
         elif kind == "Data" and section in SECTIONS:
             detail = f"Line {line} is of the section {section}, whose header is not above it. Export the statement again."
             raise FileProblem("unreadable_file", detail)
+    if not any(name in SECTIONS for name, _ in parts):
+        raise FileProblem(
+            "unknown_format",
+            f"The statement has none of the sections {', '.join(SECTIONS)}. Export an activity statement.",
+        )
     for section, part in parts:
-        if section not in SUMMARIES:
+        if part.lines and section not in SUMMARIES:
             if section in SECTIONS or section in MOVES:
                 part.drop_empty_ends()
             numbers = ("Quantity", "T. Price", "Comm/Fee", "Amount")
@@ -306,7 +309,7 @@ def _isins(sheets: list[tuple[str, Sheet]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for _, sheet in sheets:
         for raw in sheet:
-            if match := _INSTRUMENT.match(raw["Description"]):
+            if match := _INSTRUMENT.match(single_spaced(raw["Description"])):
                 found[match[1]] = match[2]
     return found
 
@@ -368,7 +371,8 @@ def _add_split(sheet: Sheet, raw: Raw, splits: set[tuple[str, str, str]]) -> Non
     """A split, once: where the shares get another ISIN, the old ones go in one row and the new ones
     come in another.
     """
-    named, split = _INSTRUMENT.match(raw["Description"]), _SPLIT.search(raw["Description"])
+    description = single_spaced(raw["Description"])
+    named, split = _INSTRUMENT.match(description), _SPLIT.search(description)
     if not named or not split or int(split[2]) == 0:
         raise sheet.unknown("Description", raw["Description"])
     key = (named[2], raw["Report Date"], split[0].casefold())

@@ -17,7 +17,7 @@ from integrations.statements.sheet import (
     iso_day,
     require_commission,
 )
-from integrations.statements.values import day_of, plain_text
+from integrations.statements.values import day_of, plain_text, single_spaced
 
 STOCKS = (
     "Date",
@@ -32,8 +32,11 @@ STOCKS = (
 CRYPTO = ("Symbol", "Type", "Quantity", "Price", "Value", "Fees", "Date")
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
 CENT = Decimal("0.01")
-_MONEY = re.compile(r"(-?)\s*(?:([$€£])|([A-Z]{3})\s)?\s*(-?[\d.,\s\xa0]+?)\s*(?:\s([A-Z]{3}))?")
-_CRYPTO_DAY = re.compile(r"([A-Za-z]{3,}) (\d{1,2}), (\d{4})(?:,.*)?")
+# -$1,234.56, EUR 1 234.56 or 1,234.56 EUR, with single spaces.
+_MONEY = re.compile(
+    r"\A(-?) ?(?:([$€£]) ?|([A-Z]{3}) )?(-?[\d.,]++(?: [\d.,]++)*+)(?: ([A-Z]{3}))?\Z"
+)
+_CRYPTO_DAY = re.compile(r"([A-Za-z]{3,12}) (\d{1,2}), (\d{4})(?:,.*)?")
 
 
 def _plain_money(table: Table, *columns: str) -> dict[int, dict[str, str]]:
@@ -42,7 +45,8 @@ def _plain_money(table: Table, *columns: str) -> dict[int, dict[str, str]]:
     positions = {name.strip(): position for position, name in enumerate(table.header)}
     for line, record in zip(table.lines, table.records, strict=True):
         for column in columns:
-            match = _MONEY.fullmatch(plain_text(record[positions[column]]))
+            text = single_spaced(plain_text(record[positions[column]]))
+            match = _MONEY.match(text)
             if match:
                 record[positions[column]] = match[1] + match[4]
                 currencies[line][column] = SYMBOLS.get(match[2] or "") or match[3] or match[5] or ""

@@ -25,7 +25,7 @@ COLUMNS = (
 TRADES = {"trade", "transactie"}
 CASH = {"cash transfer", "cash amount"}
 SIDES = {"buy": "buy", "koop": "buy", "sell": "sell", "verkoop": "sell"}
-_EVENT = re.compile(r"([A-Za-z]+) (-?[\d.,]+) @ ([\d.,]+) ([A-Z]{3})")
+_EVENT = re.compile(r"([A-Za-z]{1,12}) (-?[\d.,]++) @ ([\d.,]++) ([A-Z]{3})")
 
 
 def read(table: Table, options: Options) -> Statement:

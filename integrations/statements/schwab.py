@@ -27,6 +27,7 @@ CASH = {
 }  # fmt: skip
 TOTAL = "Transactions Total"
 PERCENT = Decimal("0.01")
+_DOLLAR = re.compile(r"^(-?)\$")
 _DAY = re.compile(r"(?:\d\d/\d\d/\d{4} as of )?(\d\d)/(\d\d)/(\d{4})", re.ASCII)
 
 
@@ -40,7 +41,7 @@ def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.require_rectangle(is_always_full=True)
     for record in table.records:  # $1,259.59 and -$10.00
-        record[:] = [re.sub(r"^(-?)\$", r"\1", plain_text(cell)) for cell in record]
+        record[:] = [_DOLLAR.sub(r"\1", plain_text(cell)) for cell in record]
     numbers = ("Quantity", "Price", "Fees & Comm", "Amount")
     sheet = Sheet("schwab", table, options, read_day=us_day, decimal="point", numbers=numbers)
     held: dict[str, Decimal] = defaultdict(Decimal)

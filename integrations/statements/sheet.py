@@ -318,24 +318,27 @@ _MONTHS = {
     12: "dec des dez dic déc",
 }
 MONTHS = {name: number for number, names in _MONTHS.items() for name in names.split()}
-_NAMED = re.compile(r"(\d{1,2})[-. ]([^\W\d_]{3,})\.?[-. ](\d{4})")
+_NAMED = re.compile(r"(\d{1,2})[-. ]([^\W\d_]{3,12})\.?[-. ](\d{4})")
+_ISO_BEGINNING = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ,]|$)", re.ASCII)
+_DASHED_BEGINNING = re.compile(r"(\d\d)-(\d\d)-(\d{4})(?: |$)", re.ASCII)
+_COMPACT_BEGINNING = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[;, ]|$)", re.ASCII)
 
 
 def iso_day(text: str) -> date | None:
     """2024-12-31, alone or before a time."""
-    match = re.match(r"(\d{4})-(\d\d)-(\d\d)(?:[T ,]|$)", text, re.ASCII)
+    match = _ISO_BEGINNING.match(text)
     return day_of(*map(int, match.groups())) if match else None
 
 
 def dashed_day(text: str) -> date | None:
     """31-12-2024, alone or before a time."""
-    match = re.match(r"(\d\d)-(\d\d)-(\d{4})(?: |$)", text, re.ASCII)
+    match = _DASHED_BEGINNING.match(text)
     return day_of(int(match[3]), int(match[2]), int(match[1])) if match else None
 
 
 def compact_day(text: str) -> date | None:
     """20241231, alone or before a time; also 2024-12-31."""
-    match = re.match(r"(\d{4})(\d\d)(\d\d)(?:[;, ]|$)", text, re.ASCII)
+    match = _COMPACT_BEGINNING.match(text)
     return day_of(*map(int, match.groups())) if match else iso_day(text)
 
 

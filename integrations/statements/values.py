@@ -102,6 +102,15 @@ def plain_text(text: str) -> str:
     return text.translate(_PLAIN).strip()
 
 
+def single_spaced(text: str) -> str:
+    """`text` with one space for every run of blanks and line ends, none at its ends.
+
+    For what is matched against a pattern: blanks that can be divided in many ways are what makes
+    patterns slow.
+    """
+    return " ".join(text.split())
+
+
 def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     grouped = rf"[1-9]\d{{0,2}}(?:{thousands}\d{{3}})+|[1-9]\d{{0,2}}(?: \d{{3}})+"
     return re.compile(

@@ -27,6 +27,7 @@ from marketdata.sources import (
 )
 
 TICKER = re.compile(r"[A-Z0-9.^=_&+-]{1,40}")
+ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 
 def is_ticker(text: str) -> bool:
@@ -305,7 +306,7 @@ def is_isin(text: str) -> bool:
     """Whether `text` is an ISIN with the right check digit: letters count as 10 to 35, then Luhn
     (ISO 6166).
     """
-    if not re.fullmatch(r"[A-Z]{2}[A-Z0-9]{9}[0-9]", text):
+    if not ISIN.fullmatch(text):
         return False
     digits = [int(digit) for character in text for digit in str(int(character, 36))]
     doubled = [digit * 2 if place % 2 else digit for place, digit in enumerate(reversed(digits))]

@@ -17,6 +17,7 @@ from financeproj.core.api.serializers import DAY
 from financeproj.core.errors import DomainError
 
 TRUE, FALSE = ("true", "1"), ("false", "0", "")
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 def text_parameter(request: Request, name: str) -> str:
@@ -94,7 +95,7 @@ def integer_parameter(request: Request, name: str, *, minimum: int, maximum: int
     text = request.query_params.get(name, "").strip()
     if not text:
         return None
-    if not re.fullmatch(r"[+-]?[0-9]{1,30}", text):
+    if not WHOLE_NUMBER.fullmatch(text):
         raise BadQuery(f"{name} is a whole number.", attr=name)
     if not minimum <= int(text) <= maximum:
         raise DomainError(
