@@ -9,8 +9,10 @@ from django.conf import settings
 
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
+from financeproj.core.identifiers import is_ticker
 from financeproj.users.models import User
 from integrations.statements.base import RowError, StatementRow
+from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_visible_to
@@ -115,7 +117,7 @@ def resolve(*, user: User, rows: Iterable[StatementRow], choices: Mapping[str, s
 def _as_chosen(user: User, wanted: Mapping[str, _Wanted], choices: Mapping[str, str]) -> None:
     said = {name_key(name): ticker.strip().upper() for name, ticker in choices.items()}
     for ticker in said.values():
-        if not marketdata.is_ticker(ticker):
+        if not is_ticker(ticker):
             raise DomainError(f"{ticker} is no ticker.", attr="instruments", code="invalid")
     before = selectors.instrument_aliases(user, wanted)
     for key, one in wanted.items():
@@ -150,7 +152,7 @@ def _fill_currencies(user: User, wanted: Iterable[_Wanted]) -> None:
 
 def _as_found(user: User, one: _Wanted) -> None:
     if one.isin:
-        hits = marketdata.search(user=user, query=one.isin, limit=CANDIDATES)
+        hits = queries.search(user=user, query=one.isin, limit=CANDIDATES)
         one.candidates = [
             {
                 "ticker": hit.ticker,
@@ -174,7 +176,7 @@ def _as_found(user: User, one: _Wanted) -> None:
         if fitting or (len(hits) == 1 and one.currency is None):
             one.ticker, one.resolved_by = (fitting or [hits[0].ticker])[0], "isin search"
             return
-    if one.symbol and marketdata.is_ticker(one.symbol.upper()):
+    if one.symbol and is_ticker(one.symbol.upper()):
         [stock] = _looked_up(user, [{"ticker": one.symbol.upper(), "currency": one.currency}])
         if stock and not stock.is_manual:
             one.ticker, one.resolved_by = stock.ticker, "symbol"

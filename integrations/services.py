@@ -31,7 +31,8 @@ from integrations.statements.base import (
     StatementRow,
 )
 from integrations.statements.registry import AUTO, read_statement
-from marketdata.services import exchange_rates_for_import, note_isin
+from marketdata.queries import exchange_rates_for_import
+from marketdata.services import note_isin
 from portfolios import selectors
 from portfolios.calc.duplicates import fingerprint
 from portfolios.models import ImportBatch, Portfolio, Transaction

@@ -21,7 +21,6 @@ What its code (1.7.0) demands, and why this module looks as it does:
 
 import math
 import os
-import re
 import shutil
 import threading
 import time
@@ -39,6 +38,7 @@ import structlog
 from django.conf import settings
 
 from financeproj.core.currencies import is_currency
+from financeproj.core.identifiers import MAJOR_CURRENCIES, MINOR_UNITS, looks_like_isin
 from marketdata.calc.sanity import split_factor
 from marketdata.sources import (
     BadAnswer,
@@ -52,7 +52,6 @@ from marketdata.sources import (
     UnknownTicker,
 )
 
-MINOR_UNITS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}  # quoted in hundredths
 SINGLE_PRECISION = Context(prec=7)  # what a float32 carries of a decimal
 ASSET_TYPES = {
     "EQUITY": "stock",
@@ -62,7 +61,6 @@ ASSET_TYPES = {
     "INDEX": "index",
     "BOND": "bond",
 }
-ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 # Beside the data itself: without them Yahoo mostly answers all the same, so they may not use up the
 # time.
 COOKIE_SECONDS = 2.0
@@ -217,7 +215,7 @@ class YahooSource:
         """Closes of days whose trading is over, events and the quote, with prices in the major
         unit.
         """
-        if ISIN.fullmatch(ticker):
+        if looks_like_isin(ticker):
             raise UnknownTicker("This is an ISIN, not a ticker.")  # yfinance would search for it
         with _errors(), _time_limit(settings.MARKET_DATA_TIMEOUT_SECONDS):
             return _read(self._ticker(ticker), ticker, start)
@@ -287,7 +285,7 @@ def _read(ticker: Any, name: str, start: date) -> History:
             ) from error
     meta = ticker._price_history._history_metadata or {}
     info = _info_of_meta(meta, name)
-    unit = 100 if meta.get("currency") in MINOR_UNITS else 1
+    unit = MINOR_UNITS if meta.get("currency") in MAJOR_CURRENCIES else 1
     splits, dividends = _events(ticker._price_history, meta.get("currency", ""))
     # Yahoo restates every close, and every dividend, by the splits after it.
     bars = [(day, _exact(value / unit, later(splits, day))) for day, value in _bars(frame)]
@@ -367,13 +365,13 @@ def _events(
 def _info_of_meta(meta: dict[str, Any], name: str) -> InstrumentInfo:
     currency = meta.get("currency")
     if not isinstance(currency, str) or not is_currency(
-        MINOR_UNITS.get(currency, currency.upper())
+        MAJOR_CURRENCIES.get(currency, currency.upper())
     ):
         raise BadAnswer(f"Yahoo names no currency for {name}.")
     return InstrumentInfo(
         ticker=name,
         company_name=str(meta.get("longName") or meta.get("shortName") or "")[:200],
-        currency=MINOR_UNITS.get(currency, currency.upper()),
+        currency=MAJOR_CURRENCIES.get(currency, currency.upper()),
         asset_type=ASSET_TYPES.get(str(meta.get("instrumentType")), "other"),
         exchange=str(meta.get("fullExchangeName") or meta.get("exchangeName") or "")[:60],
         exchange_timezone=str(meta.get("exchangeTimezoneName") or "UTC")[:60],

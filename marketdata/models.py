@@ -18,6 +18,7 @@ from financeproj.core.db.fields import (
     begun_somewhere,
     currency_constraint,
 )
+from financeproj.core.identifiers import MAX_TICKER_LENGTH, TICKER_PATTERN
 
 
 class WrittenByServices(models.QuerySet[Any]):
@@ -71,7 +72,7 @@ class StockMetadata(ErrorsAtFields):
     MANUAL = "manual"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    ticker = models.CharField(max_length=40)
+    ticker = models.CharField(max_length=MAX_TICKER_LENGTH)
     company_name = models.CharField(max_length=200, blank=True)
     currency = CurrencyField()
     asset_type = models.CharField(max_length=10, choices=AssetType, default=AssetType.STOCK)
@@ -110,7 +111,7 @@ class StockMetadata(ErrorsAtFields):
                 violation_error_message="The owner has an instrument of this ticker already.",
             ),
             models.CheckConstraint(
-                condition=Q(ticker__regex=r"^[A-Z0-9.^=_&+-]+$"),
+                condition=Q(ticker__regex=f"^{TICKER_PATTERN}$"),
                 name="instrument_ticker_is_plain",
                 violation_error_message="A ticker is made of capital letters, digits and . - = ^ _ & +",
             ),

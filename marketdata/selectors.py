@@ -30,20 +30,6 @@ from marketdata.models import (
     StockSplit,
 )
 
-__all__ = [
-    "PriceNow",
-    "RateNow",
-    "instrument_for",
-    "instruments_visible_to",
-    "is_fresh",
-    "prices_now",
-    "rate_on",
-    "rates_now",
-    "rates_on",
-    "splits_of",
-    "unpriced_and_old",
-]
-
 # A quote that the background refreshes at the end of the cache time is not stale while that is
 # under way.
 GRACE = 4 / 3

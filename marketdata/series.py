@@ -36,17 +36,6 @@ from marketdata.models import (
 )
 from marketdata.selectors import PriceNow, prices_now, splits_of
 
-__all__ = [
-    "closes",
-    "discard_vector",
-    "faulty_vectors",
-    "fingerprint",
-    "prepare",
-    "rates",
-    "rates_with_age",
-    "split_events",
-]
-
 log = structlog.get_logger(__name__)
 
 Array = npt.NDArray[np.float64]

@@ -5,6 +5,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from financeproj.core.identifiers import (
+    MAX_TICKER_LENGTH,
+    TICKER_CHARACTERS,
+    has_ticker_characters,
+)
 from integrations.statements.base import Fault, StatementRow
 
 TYPES = frozenset(
@@ -13,7 +18,6 @@ TYPES = frozenset(
 # Types that may leave out price and exchange rate.
 PRICELESS = frozenset(["split", "transfer_out"])
 
-MAX_TICKER = 40
 # A symbol is remembered in lower case, which makes up to three letters of one.
 MAX_LENGTHS = (
     ("company_name", 200),
@@ -22,7 +26,6 @@ MAX_LENGTHS = (
     ("isin", 12),
     ("symbol", 60),
 )
-_TICKER = re.compile(r"[A-Z0-9.^=_&+-]+")
 # What a spreadsheet makes of a long number: many ids become one, and rows would pass for known
 # ones.
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d{2,}", re.ASCII)
@@ -96,8 +99,8 @@ def _text_fault(text: str, length: int) -> Fault | None:
 
 @lru_cache(maxsize=10_000)
 def ticker_fault(ticker: str) -> Fault | None:
-    if len(ticker) > MAX_TICKER:
-        return Fault("max_length", f"At most {MAX_TICKER} characters are kept.")
-    if _TICKER.fullmatch(ticker) is None:
-        return Fault("invalid", "A ticker is made of letters, digits and . - = ^ _ & +")
+    if len(ticker) > MAX_TICKER_LENGTH:
+        return Fault("max_length", f"At most {MAX_TICKER_LENGTH} characters are kept.")
+    if not has_ticker_characters(ticker):
+        return Fault("invalid", f"A ticker is made of {TICKER_CHARACTERS}")
     return None

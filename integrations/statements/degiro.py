@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
 from integrations.statements.base import (
     Divergence,
@@ -29,7 +30,6 @@ from integrations.statements.sheet import (
     Sheet,
     dashed_day,
     divided,
-    major_unit,
     taken_back,
 )
 from integrations.statements.values import number_in, single_spaced
@@ -303,7 +303,7 @@ def _numbers(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
             "description", match[0], "invalid", "The numbers of the trade cannot be read."
         )
 
-    price, currency = major_unit(number(match["price"]), match["currency"].upper())
+    price, currency = in_major_unit(number(match["price"]), match["currency"].upper())
     return number(match["quantity"]), price, currency
 
 

@@ -14,7 +14,6 @@ from integrations.statements.checks import faults_of
 from integrations.statements.values import checked_day, day_of, read_numbers
 
 # Quoted in hundredths: the symbol at the broker → the currency itself.
-HUNDREDTHS = {"GBX": "GBP", "GBp": "GBP", "ZAc": "ZAR", "ZAX": "ZAR", "ILA": "ILS"}
 
 
 NOT_THE_BROKERS = Fault(
@@ -291,13 +290,6 @@ def require_commission(
 def divided(value: Decimal, by: Decimal) -> Decimal:
     """A quotient as stored: 15 digits."""
     return round_for_storage(EXACT.divide(value, by))
-
-
-def major_unit(price: Decimal, currency: str) -> tuple[Decimal, str]:
-    """A price in hundredths (GBX) as one in the currency itself."""
-    if currency in HUNDREDTHS:
-        return EXACT.divide(price, Decimal(100)), HUNDREDTHS[currency]
-    return price, currency
 
 
 # --- Days as brokers write them -------------------------------------------------------------------

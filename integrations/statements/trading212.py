@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.sheet import (
@@ -21,7 +22,6 @@ from integrations.statements.sheet import (
     divided,
     has_columns,
     iso_day,
-    major_unit,
 )
 
 COLUMNS = (
@@ -97,7 +97,7 @@ def _read_row(sheet: Sheet, raw: Raw, same_day: dict[str, list[Raw]], fees: list
 
 
 def _add(sheet: Sheet, raw: Raw, *, type: str, fees: Iterable[str] = (), note: str = "") -> None:
-    price, currency = major_unit(raw.needed("Price / share"), raw["Currency (Price / share)"])
+    price, currency = in_major_unit(raw.needed("Price / share"), raw["Currency (Price / share)"])
     bought = _bought(raw, currency)
     fee, fee_currency = _fees(raw, fees)
     if fee and fee_currency == raw["Currency (Total)"] != currency and bought:
@@ -127,7 +127,7 @@ def _bought(raw: Raw, currency: str) -> Decimal | None:
         return None
     if not stated or stated < 0:
         return None
-    return major_unit(stated, raw["Currency (Price / share)"])[0]
+    return in_major_unit(stated, raw["Currency (Price / share)"])[0]
 
 
 def _fees(raw: Raw, names: Iterable[str]) -> tuple[Decimal, str]:

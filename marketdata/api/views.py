@@ -14,7 +14,7 @@ from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.core.currencies import currencies
 from financeproj.core.errors import DomainError
 from financeproj.core.money import EXACT, round_for_display, strip_zeros
-from marketdata import services
+from marketdata import queries, services
 from marketdata.api.payloads import (
     ClosePointPayload,
     CurrencyPayload,
@@ -77,15 +77,15 @@ class SearchView(APIView):
                 attr="q",
                 code="required" if not query else "too_long",
             )
-        return Response(services.search(user=request.user, query=query, limit=limit))
+        return Response(queries.search(user=request.user, query=query, limit=limit))
 
 
 class PriceView(APIView):
     @extend_schema(responses={200: PricePayload, **THIRD_PARTY})
     def get(self, request: Request, ticker: str) -> Response:
         """The latest price, at most as old as the cache time unless `stale`."""
-        stock = services.instrument_named(user=request.user, ticker=ticker)
-        return Response(_price_payload(stock, services.price_of(stock=stock)))
+        stock = queries.instrument_named(user=request.user, ticker=ticker)
+        return Response(_price_payload(stock, queries.price_of(stock=stock)))
 
 
 def _price_payload(stock: StockMetadata, price: PriceNow) -> PricePayload:
@@ -156,8 +156,8 @@ class HistoryView(APIView):
         """Closes as traded and in today's shares, with splits and dividends of the same days."""
         start, end = period_of(request)
         interval = choice_parameter(request, "interval", INTERVALS, "day")
-        stock = services.instrument_named(user=request.user, ticker=ticker)
-        is_recent = services.ensure_recent_history(stock=stock)
+        stock = queries.instrument_named(user=request.user, ticker=ticker)
+        is_recent = queries.ensure_recent_history(stock=stock)
         found = price_history(stock=stock, start=start, end=end)
         points = sampled(found.points, interval, lambda point: point[0])
         return Response(
@@ -181,7 +181,7 @@ class RateView(APIView):
     @extend_schema(responses={200: RatePayload, **THIRD_PARTY})
     def get(self, request: Request, **currencies: str) -> Response:
         """Units of `to` for one unit of `from`."""
-        rate = services.rate_of(base=currencies["from"], target=currencies["to"])
+        rate = queries.rate_of(base=currencies["from"], target=currencies["to"])
         return Response(
             RatePayload(
                 base=currencies["from"].upper(),
@@ -199,7 +199,7 @@ class RateHistoryView(APIView):
     def get(self, request: Request, **currencies: str) -> Response:
         """The rates of the days that have one."""
         start, end = period_of(request)
-        base, target, found, is_stale = services.rates_between(
+        base, target, found, is_stale = queries.rates_between(
             base=currencies["from"], target=currencies["to"], start=start, end=end
         )
         return Response(

@@ -1,6 +1,5 @@
 """Finding and making instruments."""
 
-import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,12 @@ from django.db.models import F, ProtectedError
 from django.utils import timezone
 
 from financeproj.core.errors import Conflict, DomainError, NotFound
+from financeproj.core.identifiers import (
+    MAX_TICKER_LENGTH,
+    TICKER_CHARACTERS,
+    is_isin,
+    is_ticker,
+)
 from marketdata import gateway
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
@@ -25,13 +30,6 @@ from marketdata.sources import (
     UnknownTicker,
     registry,
 )
-
-TICKER = re.compile(r"[A-Z0-9.^=_&+-]{1,40}")
-ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
-
-
-def is_ticker(text: str) -> bool:
-    return TICKER.fullmatch(text) is not None
 
 
 def instrument_for_trade(
@@ -69,7 +67,7 @@ def instruments_for_import(
         key = keys[ticker]
         if not is_ticker(key):
             results[key] = DomainError(
-                "A ticker has up to 40 letters, digits and . - = ^ _ & +",
+                f"A ticker has up to {MAX_TICKER_LENGTH} {TICKER_CHARACTERS}",
                 attr="ticker",
                 code="invalid",
             )
@@ -300,17 +298,6 @@ def note_isin(*, stock_id: UUID, isin: str) -> None:
         StockMetadata.objects.filter(pk=stock_id, isin=isin, country="").update(
             country=country, version=F("version") + 1
         )
-
-
-def is_isin(text: str) -> bool:
-    """Whether `text` is an ISIN with the right check digit: letters count as 10 to 35, then Luhn
-    (ISO 6166).
-    """
-    if not ISIN.fullmatch(text):
-        return False
-    digits = [int(digit) for character in text for digit in str(int(character, 36))]
-    doubled = [digit * 2 if place % 2 else digit for place, digit in enumerate(reversed(digits))]
-    return sum(digit // 10 + digit % 10 for digit in doubled) % 10 == 0
 
 
 def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from marketdata import services
 from marketdata.calc.rates import FRESH_DAYS, Leg, find_rate, pairs_needed
 from marketdata.models import CurrencyPair, HistoricalExchangeRate
+from marketdata.queries import exchange_rate_for_trade, exchange_rates_for_import
 from marketdata.selectors import rate_on, rates_now, rates_on
-from marketdata.services import exchange_rate_for_trade, exchange_rates_for_import
 from marketdata.sources import registry
 from marketdata.tests.factories import with_rates
 

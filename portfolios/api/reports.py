@@ -20,7 +20,7 @@ from financeproj.core.api.errors import BadQuery
 from financeproj.core.api.query import choice_parameter, date_parameter, text_parameter
 from financeproj.core.api.schema import THIRD_PARTY
 from financeproj.core.errors import DomainError, NotFound
-from marketdata import series
+from marketdata import queries, series
 from marketdata import services as marketdata
 from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
@@ -134,7 +134,7 @@ def _benchmark(request: Request) -> StockMetadata | None:
     if not ticker:
         return None
     try:
-        return marketdata.instrument_named(user=request.user, ticker=ticker)
+        return queries.instrument_named(user=request.user, ticker=ticker)
     except NotFound as error:
         raise DomainError(error.detail, attr="benchmark", code="unknown_ticker") from error
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
+from financeproj.core.identifiers import is_isin, is_ticker
 from financeproj.users.models import User
-from marketdata import services as marketdata
 from portfolios.models import InstrumentAlias
 
 
@@ -24,9 +24,9 @@ def save_alias(row: InstrumentAlias) -> None:
     ValidationError.
     """
     isin = row.key.strip().upper()
-    row.key = isin if marketdata.is_isin(isin) else name_key(row.key)
+    row.key = isin if is_isin(isin) else name_key(row.key)
     row.ticker = row.ticker.strip().upper()
-    if not marketdata.is_ticker(row.ticker):
+    if not is_ticker(row.ticker):
         raise DomainError(f"{row.ticker} is no ticker.", attr="ticker", code="invalid")
     row.full_clean()
     row.save()

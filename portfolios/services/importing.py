@@ -16,6 +16,7 @@ from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ONE, ZERO, strip_zeros
 from financeproj.users.models import User
+from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockSplit
 from portfolios.calc.duplicates import fingerprint, match
@@ -213,7 +214,7 @@ def _rates(
             wanted.add((stock.currency, portfolio.currency, row.date))
     wanted = {pair for pair in wanted if pair[0] != pair[1]}
     found: dict[tuple[str, str, date], Decimal | None] = (
-        marketdata.exchange_rates_for_import(wanted) if wanted else {}
+        queries.exchange_rates_for_import(wanted) if wanted else {}
     )
     return found
 

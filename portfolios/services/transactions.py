@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.core.money import ONE, ZERO
+from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from portfolios.models import Portfolio, Transaction, TransactionSource, TransactionType
@@ -165,7 +166,7 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
         row.exchange_rate = (
             ONE
             if stock.currency == portfolio.currency
-            else marketdata.exchange_rate_for_trade(
+            else queries.exchange_rate_for_trade(
                 base=stock.currency, target=portfolio.currency, day=row.date
             )
         )

@@ -111,7 +111,7 @@ def test_ratios_that_were_stored_with_more_digits_are_rounded_by_the_migrations(
     portfolio, stock, monkeypatch
 ):
     trade(portfolio, stock, "buy", "30", "100")
-    monkeypatch.setattr("marketdata.services.prices.stored", lambda ratio: ratio)
+    monkeypatch.setattr("marketdata.services.prices.round_for_storage", lambda ratio: ratio)
     learn(stock, (SPLIT_DAY, THIRD))
     assert splits() == [(SPLIT_DAY, SPLIT_DAY, THIRD, "market_data")]
     version = Holding.objects.get().version

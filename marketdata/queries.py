@@ -20,6 +20,7 @@ from financeproj.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
+from financeproj.core.identifiers import is_ticker
 from marketdata import gateway
 from marketdata.models import StockMetadata
 from marketdata.selectors import (
@@ -33,7 +34,7 @@ from marketdata.selectors import (
     rate_history,
     rates_on_days,
 )
-from marketdata.services.instruments import is_ticker, learn_instrument
+from marketdata.services.instruments import learn_instrument
 from marketdata.services.refresh import (
     PATIENCE_SECONDS,
     fresh_rate,
