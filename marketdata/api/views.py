@@ -65,7 +65,7 @@ class SearchView(APIView):
             ),
             OpenApiParameter("limit", int, default=10),
         ],
-        responses=list[services.Hit],
+        responses=list[queries.Hit],
     )
     def get(self, request: Request) -> Response:
         """Instruments by ticker, name or ISIN: those known here first, then the source's."""
