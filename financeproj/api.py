@@ -4,11 +4,11 @@ from django.urls import path, re_path
 
 from financeproj.core.api.errors import ApiNotFoundView
 from financeproj.users.api import views as users
+from financeproj.wealth.api import views as wealth
 from integrations.api import views as integrations
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
-from pensions.api import wealth
 from portfolios.api import reports
 from portfolios.api import views as portfolios
 
@@ -72,8 +72,8 @@ urlpatterns = [
     path("net-worth", wealth.NetWorthView.as_view()),
     path("net-worth/explain", wealth.NetWorthExplainView.as_view()),
     path("dashboard", wealth.DashboardView.as_view()),
+    path("goal", wealth.GoalView.as_view()),
     path("pension/projection", pensions.ProjectionView.as_view()),
-    path("goal", pensions.GoalView.as_view()),
     path("pension/accounts", pensions.AccountsView.as_view()),
     path("pension/accounts/<uuid:pk>", pensions.AccountView.as_view()),
     path("pension/accounts/<uuid:pk>/values", pensions.ValuesView.as_view()),

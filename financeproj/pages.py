@@ -42,7 +42,7 @@ class SignInView(LoginView):
 @never_cache
 @login_required
 def dashboard(request: HttpRequest) -> HttpResponse:
-    return render(request, "pensions/dashboard.html")
+    return render(request, "wealth/dashboard.html")
 
 
 @require_safe

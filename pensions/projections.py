@@ -1,41 +1,45 @@
-"""The projection of a person's pensions, or of all their wealth, and how the retirement goal fares
-in it.
-"""
+"""Projections of a user's pensions, or of all their wealth, and of the retirement goal."""
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 from django.utils import timezone
+from msgspec import UNSET
 
-from financeproj.core.money import EXACT, round_for_storage, strip_zeros
+from financeproj.core.money import EXACT, round_for_display, round_for_storage, strip_zeros
 from financeproj.users.models import User
 from pensions import selectors
 from pensions.calc import projection as calc
 from pensions.models import ContributionPlan, PensionAccount
+from pensions.payloads import (
+    AssumptionsPayload,
+    GoalPayload,
+    ProjectionGoalPayload,
+    ProjectionPayload,
+    ProjectionPoint,
+)
 from portfolios.selectors import ValuedPortfolio, net_value_of, portfolios_of, valued
 
-LONGEST_YEARS = 100
-LONGEST_MONTHS = 12 * LONGEST_YEARS
+MAX_YEARS = 100
+MAX_MONTHS = 12 * MAX_YEARS
 DEFAULT_YEARS = 30
 DEFAULT_VOLATILITY = Decimal("0.15")
 SHOWN_DECIMALS = 8  # of money that was computed in floats
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What a projection is made of; rates are yearly fractions above -1, amounts are in the base
-    currency.
+    """What a projection assumes. Rates are yearly fractions above -1; money is in base currency.
 
-    `months` None: until the goal's year, else 30 years. `monthly_contribution` None: the accounts'
-    plans.
+    `monthly_contribution` None: the accounts' plans. `account` None: all accounts. Where volatility,
+    seed or a portfolio rate is None, `with_defaults` chooses it.
     """
 
-    months: int | None = None
+    months: int
     monthly_contribution: Decimal | None = None
     contribution_growth: Decimal = Decimal(0)
     annual_return: Decimal = Decimal("0.05")
@@ -48,45 +52,60 @@ class Assumptions:
     simulations: int = 0
     seed: int | None = None
 
-    def __post_init__(self) -> None:
-        if self.simulations:
-            self.volatility = DEFAULT_VOLATILITY if self.volatility is None else self.volatility
-            self.seed = secrets.randbelow(2**32) if self.seed is None else self.seed
-        if self.include_portfolios:
-            self.portfolio_return = (
-                self.annual_return if self.portfolio_return is None else self.portfolio_return
-            )
-            if self.portfolio_volatility is None:
-                self.portfolio_volatility = self.volatility
 
-    def as_json(self) -> dict[str, Any]:
-        shown = {
-            "months": self.months,
-            "monthly_contribution": self.monthly_contribution,
-            "contributions_from": "plans"
-            if self.monthly_contribution is None
-            else "monthly_contribution",
-            "contribution_growth": self.contribution_growth,
-            "annual_return": self.annual_return,
-            "inflation": self.inflation,
-            "account_id": self.account.pk if self.account else None,
-            "include_portfolios": self.include_portfolios,
-            "volatility": self.volatility,
-            "portfolio_return": self.portfolio_return if self.include_portfolios else None,
-            "portfolio_volatility": self.portfolio_volatility if self.include_portfolios else None,
-            "simulations": self.simulations,
-            "seed": self.seed,
-        }
-        return {
-            name: strip_zeros(value) if isinstance(value, Decimal) else value
-            for name, value in shown.items()
-        }
+def with_defaults(assumptions: Assumptions) -> Assumptions:
+    """Choose the volatility, seed and portfolio rates that a request left out but needs."""
+    volatility, seed = assumptions.volatility, assumptions.seed
+    if assumptions.simulations:
+        if volatility is None:
+            volatility = DEFAULT_VOLATILITY
+        if seed is None:
+            seed = secrets.randbelow(2**32)
+    portfolio_return = portfolio_volatility = None
+    if assumptions.include_portfolios:
+        portfolio_return = assumptions.portfolio_return
+        if portfolio_return is None:
+            portfolio_return = assumptions.annual_return
+        portfolio_volatility = assumptions.portfolio_volatility
+        if portfolio_volatility is None:
+            portfolio_volatility = volatility
+    return replace(
+        assumptions,
+        volatility=volatility,
+        seed=seed,
+        portfolio_return=portfolio_return,
+        portfolio_volatility=portfolio_volatility,
+    )
+
+
+def _assumptions_payload(assumptions: Assumptions) -> AssumptionsPayload:
+    uses_plans = assumptions.monthly_contribution is None
+    return AssumptionsPayload(
+        months=assumptions.months,
+        monthly_contribution=_stripped(assumptions.monthly_contribution),
+        contributions_from="plans" if uses_plans else "monthly_contribution",
+        contribution_growth=strip_zeros(assumptions.contribution_growth),
+        annual_return=strip_zeros(assumptions.annual_return),
+        inflation=strip_zeros(assumptions.inflation),
+        account_id=assumptions.account.pk if assumptions.account else None,
+        include_portfolios=assumptions.include_portfolios,
+        volatility=_stripped(assumptions.volatility),
+        portfolio_return=_stripped(assumptions.portfolio_return),
+        portfolio_volatility=_stripped(assumptions.portfolio_volatility),
+        simulations=assumptions.simulations,
+        seed=assumptions.seed,
+    )
+
+
+def _stripped(value: Decimal | None) -> Decimal | None:
+    return None if value is None else strip_zeros(value)
 
 
 @dataclass(slots=True)
 class _Start:
-    """What there is today, in the base currency: None where `reasons` says why it can't be
-    known.
+    """What there is today, in the base currency; None where `reasons` says why it is unknown.
+
+    `contributions` has the amount paid in each of MAX_MONTHS months.
     """
 
     pensions: Decimal | None
@@ -105,49 +124,60 @@ class _Start:
 
 def projection_of(
     user: User, assumptions: Assumptions, portfolios: Sequence[ValuedPortfolio] | None = None
-) -> dict[str, Any]:
-    """The answer of `GET /pension/projection`, in the contract's words: money in the user's base
-    currency.
+) -> ProjectionPayload:
+    """Project month by month, in the user's base currency.
 
-    `portfolios` are all of the user's, for a caller who has valued them already. Where a rate is
-    missing, `start_value` and what follows from it is None, `points` is empty, and `reasons` says
-    why.
+    Pass `portfolios`, all of the user's, if they are valued already. If a rate is missing,
+    `start_value` and what follows from it is None, `points` is empty, and `reasons` says why.
     """
     today = timezone.localdate()
-    if assumptions.months is None:
-        assumptions.months = default_months(user, today)
+    assumptions = with_defaults(assumptions)
     start = _start_of(user, assumptions, today, portfolios)
-    goal = _goal_of(user, assumptions, today, start)
-    points: list[dict[str, Any]] = []
+    progress = _goal_progress(user, assumptions, today, start)
+    reasons = start.reasons
+    goal = None
+    if has_goal(user):
+        reasons = reasons | progress.reasons
+        goal = _projection_goal_payload(progress, assumptions)
+    points: list[ProjectionPoint] = []
     if start.total is not None and start.contributions is not None:
-        points = _points(assumptions, today, start, goal.simulation)
-    return {
-        "currency": user.base_currency,
-        "start_date": today,
-        "start_value": start.total,
-        "assumptions": assumptions.as_json(),
-        "points": points,
-        "goal": goal.for_projection(assumptions) if has_goal(user) else None,
-        "stale": start.stale,
-        "missing": start.missing,
-        "reasons": start.reasons | (goal.reasons if has_goal(user) else {}),
-    }
+        points = _points(assumptions, today, start, start.contributions, progress.simulation)
+    return ProjectionPayload(
+        currency=user.base_currency,
+        start_date=today,
+        start_value=start.total,
+        assumptions=_assumptions_payload(assumptions),
+        points=points,
+        goal=goal,
+        stale=start.stale,
+        missing=start.missing,
+        reasons=reasons,
+    )
 
 
-def goal_of(user: User) -> dict[str, Any]:
-    """The answer of `GET /goal`: the projection with portfolios, volatility 0.15, 2,000
-    simulations, seed 1.
-    """
-    assumptions = Assumptions(months=0, include_portfolios=True, simulations=2000, seed=1)
+def goal_of(user: User) -> GoalPayload:
+    """Project the goal: with portfolios, volatility 0.15, 2,000 simulations and seed 1."""
     today = timezone.localdate()
+    assumptions = with_defaults(
+        Assumptions(months=0, include_portfolios=True, simulations=2000, seed=1)
+    )
     start = _start_of(user, assumptions, today)
-    goal = _goal_of(user, assumptions, today, start)
-    return goal.for_goal() | {
-        "currency": user.base_currency,
-        "stale": start.stale,
-        "missing": start.missing,
-        "reasons": start.reasons | goal.reasons,
-    }
+    progress = _goal_progress(user, assumptions, today, start)
+    return GoalPayload(
+        amount=progress.amount,
+        year=progress.year,
+        progress=progress.progress,
+        projected_value=progress.projected_value,
+        on_track=progress.on_track,
+        shortfall=progress.shortfall,
+        required_monthly_contribution=progress.required_monthly_contribution,
+        probability=progress.probability,
+        reached_in=progress.reached_in,
+        currency=user.base_currency,
+        stale=start.stale,
+        missing=start.missing,
+        reasons=start.reasons | progress.reasons,
+    )
 
 
 def has_goal(user: User) -> bool:
@@ -155,15 +185,17 @@ def has_goal(user: User) -> bool:
 
 
 def default_months(user: User, today: date) -> int:
-    """Until the goal's year, else 30 years; never more than 100 years."""
-    months = (
-        months_until_year(user.retirement_goal_year, today) if user.retirement_goal_year else -1
-    )
-    return min(months, LONGEST_MONTHS) if months >= 0 else 12 * DEFAULT_YEARS
+    """Return the months until the goal's year, else 30 years; never more than 100 years."""
+    months = -1
+    if user.retirement_goal_year:
+        months = months_until_year(user.retirement_goal_year, today)
+    if months < 0:
+        return 12 * DEFAULT_YEARS
+    return min(months, MAX_MONTHS)
 
 
 def months_until_year(year: int, today: date) -> int:
-    """Monthly steps from `today` to the end of `year`."""
+    """Count monthly steps from `today` to the end of `year`."""
     return calc.months_until(today, date(min(year, 9998), 12, 31))
 
 
@@ -189,9 +221,13 @@ def _start_of(
         start.stale |= portfolios.stale
     if start.total is None:
         pairs = [name for name in start.missing if "/" in name]
-        start.reasons["start_value"] = f"There is no known exchange rate: {', '.join(pairs)}."
+        start.reasons["start_value"] = _unknown_rates(pairs)
     _add_contributions(start, user, accounts, assumptions, today)
     return start
+
+
+def _unknown_rates(pairs: Sequence[str]) -> str:
+    return f"The exchange rate is unknown: {', '.join(pairs)}."
 
 
 def _add_contributions(
@@ -201,12 +237,11 @@ def _add_contributions(
     assumptions: Assumptions,
     today: date,
 ) -> None:
-    """Contributions of 100 years: for the points, the goal, and the year in which it is reached."""
+    """Add contributions of 100 years: for the points, the goal, and the year it is reached."""
     growth = float(assumptions.contribution_growth)
     if assumptions.monthly_contribution is not None:
-        start.contributions = calc.level_contributions(
-            float(assumptions.monthly_contribution), growth, LONGEST_MONTHS
-        )
+        monthly = float(assumptions.monthly_contribution)
+        start.contributions = calc.level_contributions(monthly, growth, MAX_MONTHS)
         return
     currency_of = {account.pk: account.currency for account in accounts}
     plans = list(ContributionPlan.objects.filter(account__in=currency_of))
@@ -214,35 +249,31 @@ def _add_contributions(
     start.stale |= rates.stale
     if rates.missing:
         start.missing = sorted({*start.missing, *rates.missing})
-        start.reasons["contributions"] = (
-            f"There is no known exchange rate: {', '.join(rates.missing)}."
-        )
+        start.reasons["contributions"] = _unknown_rates(rates.missing)
         return
-    planned = [
-        calc.Plan(
-            amount=float(rates.convert(plan.amount, currency_of[plan.account_id])),
+    plans_in_base = []
+    for plan in plans:
+        amount = rates.convert(plan.amount, currency_of[plan.account_id])
+        plan_in_base = calc.Plan(
+            amount=float(amount),
             step_months=plan.months,
             start=plan.start,
             end=plan.end,
             growth=float(plan.growth),
         )
-        for plan in plans
-    ]
-    paid = calc.planned_contributions(planned, today, LONGEST_MONTHS)
-    start.contributions = paid * calc.level_contributions(1.0, growth, LONGEST_MONTHS)
+        plans_in_base.append(plan_in_base)
+    paid = calc.planned_contributions(plans_in_base, today, MAX_MONTHS)
+    start.contributions = paid * calc.level_contributions(1.0, growth, MAX_MONTHS)
 
 
 def _pots(start: _Start, assumptions: Assumptions) -> list[calc.Pot]:
     volatility = float(assumptions.volatility or 0)
     pots = [calc.Pot(float(start.pensions or 0), float(assumptions.annual_return), volatility)]
-    if assumptions.include_portfolios:
-        assert assumptions.portfolio_return is not None  # nosec B101  # for mypy
-        own_volatility = float(assumptions.portfolio_volatility or 0)
-        pots.append(
-            calc.Pot(
-                float(start.portfolios or 0), float(assumptions.portfolio_return), own_volatility
-            )
-        )
+    if assumptions.portfolio_return is not None:
+        portfolio_return = float(assumptions.portfolio_return)
+        portfolio_volatility = float(assumptions.portfolio_volatility or 0)
+        portfolios = float(start.portfolios or 0)
+        pots.append(calc.Pot(portfolios, portfolio_return, portfolio_volatility))
     return pots
 
 
@@ -250,8 +281,11 @@ def _pots(start: _Start, assumptions: Assumptions) -> list[calc.Pot]:
 
 
 @dataclass(slots=True)
-class _Goal:
-    """How the goal fares. None where it can't be known, with `reasons`; all None without a goal."""
+class _GoalProgress:
+    """How the goal fares. None where `reasons` says why it is unknown; all None without a goal.
+
+    `simulation` serves the goal and the points.
+    """
 
     amount: Decimal | None
     year: int | None
@@ -265,45 +299,38 @@ class _Goal:
     reasons: dict[str, str] = field(default_factory=dict)
     simulation: calc.Simulation | None = None
 
-    def for_goal(self) -> dict[str, Any]:
-        names = ("amount", "year", "progress", "projected_value", "on_track", "shortfall")
-        more = ("required_monthly_contribution", "probability", "reached_in")
-        return {name: getattr(self, name) for name in (*names, *more)}
 
-    def for_projection(self, assumptions: Assumptions) -> dict[str, Any]:
-        names = (
-            "amount",
-            "year",
-            "projected_value",
-            "shortfall",
-            "on_track",
-            "required_monthly_contribution",
-        )
-        shown = {name: getattr(self, name) for name in names}
-        return shown | ({"probability": self.probability} if assumptions.simulations else {})
+def _projection_goal_payload(
+    progress: _GoalProgress, assumptions: Assumptions
+) -> ProjectionGoalPayload:
+    return ProjectionGoalPayload(
+        amount=progress.amount,
+        year=progress.year,
+        projected_value=progress.projected_value,
+        shortfall=progress.shortfall,
+        on_track=progress.on_track,
+        required_monthly_contribution=progress.required_monthly_contribution,
+        probability=progress.probability if assumptions.simulations else UNSET,
+    )
 
 
-def _goal_of(user: User, assumptions: Assumptions, today: date, start: _Start) -> _Goal:
-    """The goal's numbers, due at the end of its year whatever the horizon; with the simulation,
-    which serves both.
-    """
+def _goal_progress(
+    user: User, assumptions: Assumptions, today: date, start: _Start
+) -> _GoalProgress:
+    """Project the goal to the end of its year, whatever the horizon of the points."""
     amount, year = user.retirement_goal_amount, user.retirement_goal_year
-    goal = _Goal(None if amount is None else strip_zeros(amount), year)
+    progress = _GoalProgress(_stripped(amount), year)
     if start.total is None or start.contributions is None:
-        return goal
+        return progress
     months = None if year is None else months_until_year(year, today)
-    if months is not None and not 0 <= months <= LONGEST_MONTHS:
-        past = months < 0
-        goal.reasons["goal"] = (
-            f"The goal's year {year} is {'over' if past else 'more than 100 years away'}."
-        )
+    if months is not None and not 0 <= months <= MAX_MONTHS:
+        problem = "over" if months < 0 else "more than 100 years away"
+        progress.reasons["goal"] = f"The goal's year {year} is {problem}."
         months = None
     pots = _pots(start, assumptions)
-    if assumptions.simulations:
-        assert assumptions.seed is not None  # nosec B101  # for mypy
-        assert assumptions.months is not None  # nosec B101  # for mypy
+    if assumptions.seed is not None and assumptions.simulations:
         last = max(assumptions.months, months or 0)
-        goal.simulation = calc.simulate(
+        progress.simulation = calc.simulate(
             pots,
             start.contributions[:last],
             paths=assumptions.simulations,
@@ -312,30 +339,33 @@ def _goal_of(user: User, assumptions: Assumptions, today: date, start: _Start) -
             watched_month=last if months is None else months,
         )
     if amount is None:
-        return goal
-    inflation = float(assumptions.inflation)
-    with np.errstate(over="ignore"):  # absurd but allowed rates: what no float can say is null
-        real = calc.project(pots, start.contributions) / calc.deflator(inflation, LONGEST_MONTHS)
-    goal.progress = round_for_storage(EXACT.divide(start.total, amount))
+        return progress
+    # Absurd but allowed rates overflow a float; the answer is then null.
+    with np.errstate(over="ignore"):
+        nominal = calc.project(pots, start.contributions)
+        real = nominal / calc.deflator(float(assumptions.inflation), MAX_MONTHS)
+    progress.progress = round_for_storage(EXACT.divide(start.total, amount))
     reached = calc.first_month_reaching(real, float(amount))
-    goal.reached_in = None if reached is None else calc.add_months(today, reached).year
+    if reached is not None:
+        progress.reached_in = calc.add_months(today, reached).year
     if months is not None:
-        _judge(goal, float(amount), float(real[months]), pots, assumptions, months)
-    return goal
+        _judge(progress, float(amount), float(real[months]), pots, assumptions, months)
+    return progress
 
 
 def _judge(
-    goal: _Goal,
+    progress: _GoalProgress,
     amount: float,
     projected: float,
     pots: list[calc.Pot],
     assumptions: Assumptions,
     months: int,
 ) -> None:
+    """Compare the real value projected for the goal's year with the goal."""
     inflation = float(assumptions.inflation)
-    goal.projected_value = _number(projected)
-    goal.shortfall = _number(max(0.0, amount - projected))
-    goal.on_track = projected >= amount
+    progress.projected_value = _decimal(projected)
+    progress.shortfall = _decimal(max(0.0, amount - projected))
+    progress.on_track = projected >= amount
     required = calc.required_monthly_contribution(
         pots,
         goal=amount,
@@ -343,52 +373,43 @@ def _judge(
         growth=float(assumptions.contribution_growth),
         months=months,
     )
-    goal.required_monthly_contribution = _number(required)
     if required is None:
-        goal.reasons["required_monthly_contribution"] = (
+        progress.reasons["required_monthly_contribution"] = (
             "No contribution can reach the goal any more."
         )
-    if goal.simulation is not None:
+    else:
+        progress.required_monthly_contribution = _decimal(required)
+    if progress.simulation is not None:
         nominal = amount * float(calc.deflator(inflation, months)[months])
-        goal.probability = goal.simulation.share_reaching(nominal)
+        progress.probability = progress.simulation.share_reaching(nominal)
 
 
-def _number(value: float | None) -> Decimal | None:
-    """A computed number as it is shown: 15 significant digits; None for what is beyond a float."""
-    return (
-        None
-        if value is None or not np.isfinite(value)
-        else strip_zeros(round_for_storage(Decimal(repr(value))))
-    )
+def _decimal(value: float) -> Decimal | None:
+    """Round to 15 significant digits; None for infinity and NaN."""
+    if not np.isfinite(value):
+        return None
+    return round_for_display(Decimal(repr(value)))
 
 
 # --- Points ---------------------------------------------------------------------------------------
 
 
 def _points(
-    assumptions: Assumptions, today: date, start: _Start, simulation: calc.Simulation | None
-) -> list[dict[str, Any]]:
-    """One point a month from today; `contributions` is cumulative."""
-    assert assumptions.months is not None  # nosec B101  # for mypy
-    assert start.contributions is not None  # nosec B101  # for mypy
+    assumptions: Assumptions,
+    today: date,
+    start: _Start,
+    contributions: calc.Floats,
+    simulation: calc.Simulation | None,
+) -> list[ProjectionPoint]:
+    """Return one point a month from today; `contributions` is cumulative."""
     months = assumptions.months
-    values = calc.project(_pots(start, assumptions), start.contributions[:months])
+    paid = contributions[:months]
+    values = calc.project(_pots(start, assumptions), paid)
     with np.errstate(over="ignore"):
         real_values = values / calc.deflator(float(assumptions.inflation), months)
-    columns = {
-        "contributions": np.concatenate([[0.0], start.contributions[:months].cumsum()]),
-        "value": values,
-        "real_value": real_values,
-    }
+    columns = [np.concatenate([[0.0], paid.cumsum()]), values, real_values]
     if simulation is not None:
-        columns |= {
-            f"p{percent}": row
-            for percent, row in zip(calc.PERCENTILES, simulation.percentiles, strict=True)
-        }
-    names = list(columns)
+        columns.extend(simulation.percentiles)
     with np.errstate(over="ignore"):
-        rows = np.round(np.array(list(columns.values())), SHOWN_DECIMALS).T.tolist()
-    return [
-        {"date": calc.add_months(today, month), **dict(zip(names, row, strict=True))}
-        for month, row in enumerate(rows)
-    ]
+        rows = np.round(np.array(columns), SHOWN_DECIMALS).T.tolist()
+    return [ProjectionPoint(calc.add_months(today, month), *row) for month, row in enumerate(rows)]

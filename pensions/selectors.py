@@ -1,9 +1,11 @@
 """Reads about pensions."""
 
-import uuid
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from uuid import UUID
 
 from financeproj.core.errors import NotFound
 from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
@@ -13,37 +15,69 @@ from pensions.models import ContributionPlan, PensionAccount, PensionAccounts, P
 
 
 def accounts_of(user: User) -> PensionAccounts:
-    """The user's accounts, the oldest first, each with its current value: one query."""
+    """Return the user's accounts, oldest first, each with its current value: one query."""
     return PensionAccount.objects.filter(user=user).with_current_value()
 
 
 def linked_accounts_of(user: User) -> PensionAccounts:
-    """The user's accounts that are linked to one at YNAB."""
+    """Return the user's accounts that are linked to YNAB."""
     return PensionAccount.objects.filter(user=user).exclude(ynab_account_id="")
 
 
-def account_of(user: User, pk: uuid.UUID) -> PensionAccount:
-    """One account of the user with its current value. Raises NotFound."""
+def account_of(user: User, pk: UUID) -> PensionAccount:
+    """Return one account of the user with its current value. Raises NotFound."""
     account = accounts_of(user).filter(pk=pk).first()
     if account is None:
-        raise NotFound("There is no such pension account.")
+        raise NotFound("Pension account not found.")
     return account
 
 
-def value_of(user: User, account_pk: uuid.UUID, pk: uuid.UUID) -> PensionValueEntry:
-    """One value of an account of the user. Raises NotFound."""
+def value_of(user: User, account_pk: UUID, pk: UUID) -> PensionValueEntry:
+    """Return one value of an account of the user. Raises NotFound."""
     value = PensionValueEntry.objects.filter(account__user=user, account=account_pk, pk=pk).first()
     if value is None:
-        raise NotFound("There is no such pension value.")
+        raise NotFound("Pension value not found.")
     return value
 
 
-def contribution_of(user: User, account_pk: uuid.UUID, pk: uuid.UUID) -> ContributionPlan:
-    """One contribution plan of an account of the user. Raises NotFound."""
+def contribution_of(user: User, account_pk: UUID, pk: UUID) -> ContributionPlan:
+    """Return one contribution plan of an account of the user. Raises NotFound."""
     plan = ContributionPlan.objects.filter(account__user=user, account=account_pk, pk=pk).first()
     if plan is None:
-        raise NotFound("There is no such contribution plan.")
+        raise NotFound("Contribution plan not found.")
     return plan
+
+
+# --- Over time ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ValuedAccount:
+    """An account with its values, oldest first."""
+
+    account: PensionAccount
+    values: Sequence[PensionValueEntry]
+
+    @property
+    def entries(self) -> list[tuple[date, Decimal]]:
+        """The values by day, oldest first."""
+        return [(entry.date, entry.value) for entry in self.values]
+
+    def value_on(self, day: date) -> PensionValueEntry | None:
+        """Return the value last entered by `day`, None before the first."""
+        for entry in reversed(self.values):
+            if entry.date <= day:
+                return entry
+        return None
+
+
+def accounts_with_values(user: User) -> list[ValuedAccount]:
+    """Return the user's accounts, each with all its values: two queries."""
+    values: dict[UUID, list[PensionValueEntry]] = defaultdict(list)
+    for entry in PensionValueEntry.objects.filter(account__user=user).order_by("date"):
+        values[entry.account_id].append(entry)
+    accounts = PensionAccount.objects.filter(user=user)
+    return [ValuedAccount(account, values[account.pk]) for account in accounts]
 
 
 # --- In one currency ------------------------------------------------------------------------------
@@ -51,10 +85,10 @@ def contribution_of(user: User, account_pk: uuid.UUID, pk: uuid.UUID) -> Contrib
 
 @dataclass(frozen=True, slots=True)
 class PensionsValue:
-    """Accounts' latest values in one currency; None where `missing` names a pair without a known
-    rate.
+    """The sum of accounts' latest values in one currency; None if a rate is missing.
 
-    Accounts without a value count nothing. `stale` is whether a rate was.
+    `missing` names the pairs without a rate, `stale` says whether a rate is old. Accounts without a
+    value count as 0.
     """
 
     value: Decimal | None
@@ -63,7 +97,7 @@ class PensionsValue:
 
 
 def value_of_accounts(accounts: Iterable[PensionAccount], currency: str) -> PensionsValue:
-    """What `accounts` (with their current values) are worth together, at the latest rates."""
+    """Add up `accounts` (with their current values) in `currency`, at the latest rates."""
     valued = [account for account in accounts if account.current_value is not None]
     rates = Rates({account.currency for account in valued}, currency)
     if rates.missing:
@@ -75,7 +109,7 @@ def value_of_accounts(accounts: Iterable[PensionAccount], currency: str) -> Pens
 
 
 class Rates:
-    """The latest rates from some currencies to one. `missing` names the pairs without any."""
+    """The latest rates from some currencies into one; `missing` names the pairs without a rate."""
 
     def __init__(self, currencies: Iterable[str], target: str) -> None:
         pairs = {(base, target) for base in currencies if base != target}
@@ -86,14 +120,17 @@ class Rates:
         )
         self.stale = any(rate.stale for rate in self._known.values())
 
+    def knows(self, currency: str) -> bool:
+        return currency == self._target or (currency, self._target) in self._known
+
     def convert(self, amount: Decimal, currency: str) -> Decimal:
-        """`amount` in the target currency, exactly; only for currencies that are not missing."""
+        """Convert `amount` into the target currency, exactly; `currency` must not be missing."""
         rate = ONE if currency == self._target else self._known[currency, self._target].rate
         return EXACT.multiply(amount, rate)
 
 
 def needed_pairs() -> set[tuple[str, str]]:
-    """The currency pairs that anybody's pensions need: from the account's to the base currency."""
+    """Return every (account currency, base currency) pair that pensions need."""
     pairs = (
         PensionAccount.objects.order_by().values_list("currency", "user__base_currency").distinct()
     )

@@ -77,18 +77,6 @@ class ProjectionGoalSerializer(GoalFieldsSerializer):
     )
 
 
-class GoalSerializer(GoalFieldsSerializer):
-    progress = ExactDecimalField(allow_null=True, help_text="Net worth / goal.")
-    probability = serializers.FloatField(allow_null=True)
-    reached_in = serializers.IntegerField(
-        allow_null=True, help_text="The first year that reaches it at this pace."
-    )
-    currency = serializers.CharField()
-    stale = serializers.BooleanField()
-    missing = serializers.ListField(child=serializers.CharField())
-    reasons = serializers.DictField(child=serializers.CharField())
-
-
 class AssumptionsSerializer(serializers.Serializer):
     months = serializers.IntegerField()
     monthly_contribution = ExactDecimalField(

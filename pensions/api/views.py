@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 from financeproj.core.api.schema import THIRD_PARTY, refusals
 from pensions import selectors, services
 from pensions.api import serializers
-from pensions.api.query import assumptions_of
+from pensions.api.query import parse_assumptions
 from pensions.models import ContributionPlan
-from pensions.projections import goal_of, projection_of
+from pensions.projections import projection_of
 from portfolios.selectors import portfolios_of
 from portfolios.services import ensure_priced
 
@@ -201,17 +201,8 @@ class ProjectionView(APIView):
         responses={200: serializers.ProjectionSerializer, **refusals(404)},
     )
     def get(self, request: Request) -> Response:
-        assumptions = assumptions_of(request)
+        assumptions = parse_assumptions(request)
         services.ensure_rates(user=request.user)
         if assumptions.include_portfolios:
             ensure_priced(portfolios_of(request.user))
-        # Hundreds of points: straight to JSON, without a serializer.
         return Response(projection_of(request.user, assumptions))
-
-
-class GoalView(APIView):
-    @extend_schema(responses=serializers.GoalSerializer)
-    def get(self, request: Request) -> Response:
-        services.ensure_rates(user=request.user)
-        ensure_priced(portfolios_of(request.user))
-        return Response(goal_of(request.user))

@@ -231,7 +231,7 @@ def test_a_missing_rate_leaves_nothing_rather_than_a_zero(api, user, saved):
     services.record_value(account=francs, on=date(2024, 5, 1), value=D(5))
     body = project_with(api, years=1, simulations=10)
     assert (body["start_value"], body["points"], body["missing"]) == (None, [], ["XOF/NOK"])
-    assert body["reasons"]["start_value"] == "There is no known exchange rate: XOF/NOK."
+    assert body["reasons"]["start_value"] == "The exchange rate is unknown: XOF/NOK."
     assert body["goal"] == {
         "amount": 10,
         "year": 2030,
@@ -250,7 +250,7 @@ def test_a_plan_without_a_rate_leaves_nothing_rather_than_a_zero(api, user, save
     services.create_contribution(account=francs, amount=D(5), start=date(2024, 5, 1))
     body = project_with(api, years=1)
     assert (body["start_value"], body["points"]) == (100000, [])
-    assert body["reasons"] == {"contributions": "There is no known exchange rate: XOF/NOK."}
+    assert body["reasons"] == {"contributions": "The exchange rate is unknown: XOF/NOK."}
     assert len(project_with(api, years=1, monthly_contribution=5)["points"]) == 13
 
 

@@ -1,0 +1,228 @@
+"""The first screen in one answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+from msgspec import Struct
+
+from financeproj.core.money import EXACT, ZERO, round_for_display
+from financeproj.users.models import User
+from pensions.payloads import AccountPayload, ProjectionGoalPayload, account_payload
+from pensions.projections import Assumptions, has_goal, projection_of
+from pensions.selectors import PensionsValue, Rates, accounts_of, value_of_accounts
+from portfolios.api.representations import portfolio_json
+from portfolios.calc.valuation import fraction, rounded
+from portfolios.selectors import ValuedPortfolio
+
+MAX_MOVERS = 5
+# None when a rate into the base currency is unknown.
+AMOUNTS = (
+    "net_worth",
+    "portfolios_value",
+    "cash",
+    "used_credit",
+    "day_change",
+    "day_change_pct",
+    "total_gain",
+)
+
+
+class Mover(Struct, frozen=True):
+    """An instrument that moved today. `day_change` is in the base currency."""
+
+    ticker: str
+    company_name: str
+    day_change: Decimal
+    day_change_pct: Decimal | None
+
+
+class Freshness(Struct, frozen=True):
+    """How old the prices of the holdings are. `stale` lists tickers."""
+
+    oldest_price_at: datetime | None
+    stale: list[str]
+
+
+class Dashboard(Struct, frozen=True):
+    """What a user owns, in the base currency; an amount that needs an unknown rate is None.
+
+    `missing` names instruments without a price and currency pairs without a rate.
+    """
+
+    currency: str
+    net_worth: Decimal | None
+    portfolios_value: Decimal | None
+    cash: Decimal | None
+    used_credit: Decimal | None
+    pensions_value: Decimal | None
+    day_change: Decimal | None
+    day_change_pct: Decimal | None
+    total_gain: Decimal | None
+    portfolios: list[dict[str, Any]]
+    movers: list[Mover]
+    pension_accounts: list[AccountPayload]
+    goal: ProjectionGoalPayload | None
+    freshness: Freshness
+    missing: list[str]
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums over portfolios in the base currency."""
+
+    market_value: Decimal = ZERO
+    cash: Decimal = ZERO
+    used_credit: Decimal = ZERO
+    total_gain: Decimal = ZERO
+    day_change: Decimal = ZERO
+
+    @property
+    def net_value(self) -> Decimal:
+        return self.market_value + self.cash - self.used_credit
+
+    @property
+    def previous_value(self) -> Decimal:
+        """The market value at the previous close."""
+        return self.market_value - self.day_change
+
+
+@dataclass(slots=True)
+class _Movement:
+    """The day change of one instrument; `before` is its value at the previous close."""
+
+    ticker: str
+    company_name: str
+    day_change: Decimal = ZERO
+    before: Decimal = ZERO
+
+    @property
+    def fraction(self) -> Decimal | None:
+        return fraction(self.day_change, self.before)
+
+
+def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard:
+    """Add up `portfolios`, all of the user's, and the pensions in the base currency."""
+    currency = user.base_currency
+    rates = Rates({valued.portfolio.currency for valued in portfolios}, currency)
+    accounts = list(accounts_of(user))
+    pensions = value_of_accounts(accounts, currency)
+    sums = None if rates.missing else _sums_of(portfolios, rates)
+    amounts = dict.fromkeys(AMOUNTS) if sums is None else _amounts_of(sums, pensions.value)
+    return Dashboard(
+        currency=currency,
+        **amounts,
+        pensions_value=rounded(pensions.value),
+        portfolios=[portfolio_json(valued) for valued in portfolios],
+        movers=_movers_of(portfolios, rates),
+        pension_accounts=[account_payload(account) for account in accounts],
+        goal=_goal_of(user, portfolios),
+        freshness=_freshness_of(portfolios),
+        missing=_missing_from(portfolios, pensions, rates),
+    )
+
+
+def _amounts_of(sums: _Sums, pensions_value: Decimal | None) -> dict[str, Decimal | None]:
+    with localcontext(EXACT):
+        net_worth = None if pensions_value is None else sums.net_value + pensions_value
+        day_change_pct = fraction(sums.day_change, sums.previous_value)
+    return {
+        "net_worth": rounded(net_worth),
+        "portfolios_value": rounded(sums.market_value),
+        "cash": rounded(sums.cash),
+        "used_credit": rounded(sums.used_credit),
+        "day_change": rounded(sums.day_change),
+        "day_change_pct": rounded(day_change_pct),
+        "total_gain": rounded(sums.total_gain),
+    }
+
+
+def _sums_of(portfolios: Sequence[ValuedPortfolio], rates: Rates) -> _Sums:
+    sums = _Sums()
+    with localcontext(EXACT):
+        for valued in portfolios:
+            portfolio, summary = valued.portfolio, valued.summary
+            currency = portfolio.currency
+            sums.market_value += rates.convert(summary.market_value, currency)
+            sums.cash += rates.convert(portfolio.cash, currency)
+            sums.used_credit += rates.convert(portfolio.used_credit, currency)
+            sums.total_gain += rates.convert(summary.total_gain, currency)
+            sums.day_change += rates.convert(summary.day_change, currency)
+    return sums
+
+
+def _missing_from(
+    portfolios: Sequence[ValuedPortfolio], pensions: PensionsValue, rates: Rates
+) -> list[str]:
+    """Name instruments without a price and currency pairs without a rate."""
+    missing = {*rates.missing, *pensions.missing}
+    for valued in portfolios:
+        missing.update(valued.summary.missing)
+    return sorted(missing)
+
+
+def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Rates) -> list[Mover]:
+    """List what moved most today, by percent.
+
+    An instrument in several portfolios counts once. Portfolios without a known rate are left out.
+    """
+    movements: dict[tuple[str, str], _Movement] = {}
+    for valued in portfolios:
+        if rates.knows(valued.portfolio.currency):
+            _add_movements(movements, valued, rates)
+
+    def rank(key: tuple[str, str]) -> tuple[Decimal, tuple[str, str]]:
+        return -abs(movements[key].fraction or ZERO), key
+
+    movers = []
+    for key in sorted(movements, key=rank)[:MAX_MOVERS]:
+        movement = movements[key]
+        mover = Mover(
+            ticker=movement.ticker,
+            company_name=movement.company_name,
+            day_change=round_for_display(movement.day_change),
+            day_change_pct=rounded(movement.fraction),
+        )
+        movers.append(mover)
+    return movers
+
+
+def _add_movements(
+    movements: dict[tuple[str, str], _Movement], valued: ValuedPortfolio, rates: Rates
+) -> None:
+    currency = valued.portfolio.currency
+    for holding in valued.holdings:
+        if not holding.day_change or holding.market_value is None:
+            continue
+        key = holding.ticker, holding.currency
+        movement = movements.setdefault(key, _Movement(holding.ticker, holding.company_name))
+        before = EXACT.subtract(holding.market_value, holding.day_change)
+        change = rates.convert(holding.day_change, currency)
+        movement.day_change = EXACT.add(movement.day_change, change)
+        movement.before = EXACT.add(movement.before, rates.convert(before, currency))
+
+
+def _goal_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> ProjectionGoalPayload | None:
+    """Project the user's goal with pensions and portfolios; None without a goal."""
+    if not has_goal(user):
+        return None
+    assumptions = Assumptions(months=0, include_portfolios=True)
+    return projection_of(user, assumptions, portfolios).goal
+
+
+def _freshness_of(portfolios: Sequence[ValuedPortfolio]) -> Freshness:
+    """Return the time of the oldest price and the tickers with stale prices."""
+    oldest: datetime | None = None
+    stale = set()
+    for valued in portfolios:
+        for holding in valued.holdings:
+            if not holding.current_quantity:
+                continue
+            if holding.price_stale:
+                stale.add(holding.ticker)
+            price_at = holding.price_as_of
+            if price_at is not None and (oldest is None or price_at < oldest):
+                oldest = price_at
+    return Freshness(oldest, sorted(stale))
