@@ -88,7 +88,7 @@ bench: $(VENV)/.dev .env
 ## make fuzz    10,000 mutated statements through the import, 5,000 made-up requests through the API
 fuzz: $(VENV)/.dev .env
 	SCHEMA_EXAMPLES=40 $(BIN)/python -m pytest -q -s tests/test_schema_holds.py
-	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q --show-capture=no integrations/tests/test_import_fuzz.py
+	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q --show-capture=no integrations/imports/tests/test_import_fuzz.py
 
 ## make load    50 users at once for four minutes, on PostgreSQL and Redis
 load: $(VENV)/.dev .env

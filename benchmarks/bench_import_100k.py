@@ -57,7 +57,7 @@ def measure(rows: int = 100_000) -> tuple[float, float]:
     from benchmarks.measure import peak_megabytes
     from benchmarks.scratch import scratch_database
     from financeproj.users.models import User
-    from integrations.services import import_statement
+    from integrations.imports.pipeline import import_statement
     from marketdata.models import StockMetadata
     from portfolios.models import Transaction
     from portfolios.services import create_portfolio

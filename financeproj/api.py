@@ -5,7 +5,8 @@ from django.urls import path, re_path
 from financeproj.core.api.errors import ApiNotFoundView
 from financeproj.users.api import views as users
 from financeproj.wealth.api import views as wealth
-from integrations.api import views as integrations
+from integrations.exports import api as exports
+from integrations.imports import api as imports
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
@@ -55,15 +56,15 @@ urlpatterns = [
     path("holdings/<uuid:pk>/explain", reports.HoldingExplainView.as_view()),
     path("holdings/<uuid:pk>/transactions", HOLDING.as_view({"get": "transactions"})),
     path("transactions", TRANSACTION.as_view({"get": "list", "post": "create"})),
-    path("transactions/import-csv", integrations.ImportCsvView.as_view()),
-    path("transactions/export.csv", integrations.ExportCsvView.as_view()),
+    path("transactions/import-csv", imports.ImportCsvView.as_view()),
+    path("transactions/export.csv", exports.ExportCsvView.as_view()),
     path("transactions/<uuid:pk>", TRANSACTION.as_view(ONE)),
-    path("export", integrations.ExportView.as_view()),
-    path("imports", integrations.ImportViewSet.as_view({"get": "list"})),
-    path("imports/formats", integrations.FormatsView.as_view()),
+    path("export", exports.ExportView.as_view()),
+    path("imports", imports.ImportViewSet.as_view({"get": "list"})),
+    path("imports/formats", imports.FormatsView.as_view()),
     path(
         "imports/<uuid:pk>",
-        integrations.ImportViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        imports.ImportViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
     path("settings/ynab", ynab.YnabSettingsView.as_view()),
     path("ynab/accounts", ynab.YnabAccountsView.as_view()),

@@ -18,7 +18,8 @@ app = Celery("financeproj")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
-app.autodiscover_tasks(["integrations.ynab"])  # a package inside an app is not looked into
+# A package inside an app is not looked into.
+app.autodiscover_tasks(["integrations.imports", "integrations.ynab"])
 
 
 @signals.celeryd_init.connect

@@ -306,6 +306,7 @@ CELERY_TASK_QUEUES = [
 CELERY_TASK_ROUTES = {
     "marketdata.tasks.*": {"queue": "prices"},
     "integrations.tasks.*": {"queue": "imports"},
+    "integrations.imports.tasks.*": {"queue": "imports"},
 }
 CELERY_BEAT_SCHEDULE = {
     "refresh quotes": {
@@ -326,7 +327,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "integrations.ynab.tasks.sync_pensions",
         "schedule": crontab(hour=23, minute=20),
     },
-    "resume imports": {"task": "integrations.tasks.resume_imports", "schedule": crontab()},
+    "resume imports": {"task": "integrations.imports.tasks.resume_imports", "schedule": crontab()},
     "flush expired tokens": {
         "task": "financeproj.users.tasks.flush_tokens",
         "schedule": crontab(hour=3, minute=41),

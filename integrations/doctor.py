@@ -13,7 +13,7 @@ from financeproj.core.db.rows import snapshot
 from financeproj.core.ops import doctor as ground
 from financeproj.core.ops.doctor import Finding
 from financeproj.users.models import User
-from integrations import background
+from integrations import heartbeat
 from integrations.backups.services import make_backup, newest_backup
 from marketdata import selectors as marketdata
 from marketdata import series
@@ -69,12 +69,12 @@ def examine() -> list[Finding]:
 
 
 def signs_of_life() -> Iterator[Finding]:
-    if not background.worker_is_alive():
+    if not heartbeat.worker_is_alive():
         says = "No worker shows signs of life: nothing is refreshed, and big imports keep their request waiting."
         yield Finding(
             "worker", says, "Start celery -A financeproj worker; its log says why it ended."
         )
-    if not background.beat_is_alive():
+    if not heartbeat.beat_is_alive():
         says = "Beat shows no signs of life: nothing is refreshed or backed up by itself."
         yield Finding("beat", says, "Start celery -A financeproj beat; its log says why it ended.")
 

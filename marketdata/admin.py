@@ -10,8 +10,10 @@ from django.contrib import admin, messages
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, VectorAdmin, number_column
+from financeproj.core.drawing import line_chart
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
 from marketdata import gateway, series, services, tasks
@@ -27,6 +29,8 @@ from marketdata.models import (
     StockSplit,
     StockVector,
 )
+
+CLOSES_DRAWN = 500  # two years
 
 
 def row_form(
@@ -125,10 +129,19 @@ class StockMetadataAdmin(ServiceAdmin):
     list_select_related = ("quote", "owner")
     search_fields = ("ticker", "company_name", "isin")
     autocomplete_fields = ("owner",)
-    readonly_fields = ("history_fetched_at", "version")
+    readonly_fields = ("chart", "history_fetched_at", "version")
     date_hierarchy = "created_at"
     actions = (refresh_prices,)
     change_list_template = "admin/marketdata/stockmetadata/change_list.html"
+
+    @admin.display(description="closes as traded")
+    def chart(self, stock: StockMetadata) -> SafeString | str:
+        newest = (
+            HistoricalStockPrice.objects.filter(stock=stock)
+            .order_by("-date")
+            .values_list("date", "close")
+        )
+        return line_chart(list(newest[:CLOSES_DRAWN])[::-1], stock.currency)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.safestring import SafeString
 
 from financeproj.core.admin import ServiceAdmin, ServiceForm, number_column
-from financeproj.core.drawing import sparkline
+from financeproj.core.drawing import line_chart, sparkline
 from financeproj.core.errors import DomainError
 from pensions import services
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -142,7 +143,16 @@ class PensionAccountAdmin(ServiceAdmin):
         )  # an account comes before its values
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("user", "line") if obj else ("line",)
+        return ("user", "line", "chart") if obj else ("line", "chart")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [name for name in super().get_fields(request, obj) if name != "line"] + ["chart"]
+
+    @admin.display(description="values")
+    def chart(self, account: PensionAccount) -> SafeString | str:
+        return line_chart(
+            list(account.values.order_by("date").values_list("date", "value")), account.currency
+        )
 
     @admin.display(ordering="current_value_date", description="value of")
     def current_value_date(self, row: Any) -> Any:

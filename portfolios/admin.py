@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
@@ -20,13 +19,11 @@ from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.users.admin import OurUserAdmin
 from financeproj.users.models import User
 from marketdata.tasks import fetch_history
-from portfolios import selectors, services
+from portfolios import services
 from portfolios.models import (
     DismissedSplit,
     Holding,
-    ImportBatch,
     InstrumentAlias,
-    PendingImport,
     Portfolio,
     PortfolioBalance,
     Transaction,
@@ -65,7 +62,7 @@ class PortfolioForm(ServiceForm):
         )
 
 
-@admin.register(Portfolio)
+# Registered by integrations, which adds the page that imports a file.
 class PortfolioAdmin(DeletesAllInIt, ServiceAdmin):
     form = PortfolioForm
     list_display = (
@@ -285,61 +282,6 @@ class HoldingAdmin(ServiceAdmin):
         services.delete_holding(holding=row)
 
 
-@admin.action(description="Undo the selected imports")
-def undo_imports(modeladmin: Any, request: HttpRequest, queryset: QuerySet[ImportBatch]) -> None:
-    with transaction.atomic():
-        for import_batch in queryset:
-            services.undo_import(import_batch=import_batch)
-    modeladmin.message_user(request, f"{queryset.count()} imports undone.", messages.SUCCESS)
-
-
-class Trouble(admin.SimpleListFilter):
-    title = "trouble"
-    parameter_name = "trouble"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Failed, or differing from the file's own balance")]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[ImportBatch]
-    ) -> QuerySet[ImportBatch]:
-        return (
-            queryset.filter(pk__in=selectors.troubled_imports())
-            if self.value() == "yes"
-            else queryset
-        )
-
-
-@admin.register(ImportBatch)
-class ImportAdmin(ServiceAdmin):
-    list_display = (
-        "file_name",
-        "portfolio",
-        "format",
-        "state",
-        "rows",
-        "created",
-        "duplicates",
-        "ignored",
-        "failed",
-        "created_at",
-    )
-    list_filter = (Trouble, "state", "format", "portfolio")
-    list_select_related = ("portfolio",)
-    search_fields = ("file_name", "portfolio__name", "file_sha256")
-    date_hierarchy = "created_at"
-    actions = (undo_imports,)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def delete_row(self, row: ImportBatch) -> None:
-        row.delete()  # refused by the database while transactions name it: undo it first
-
-
 @admin.register(DismissedSplit)
 class DismissedSplitAdmin(ReadOnlyAdmin):
     list_display = fields = readonly_fields = ("holding", "date", number_column("ratio"))
@@ -381,32 +323,3 @@ class TransactionVectorAdmin(VectorAdmin):
 
     def delete_row(self, row: TransactionVector) -> None:
         discard_vector(row)
-
-
-@admin.register(PendingImport)
-class PendingImportAdmin(admin.ModelAdmin):
-    """Files that wait for a worker; deleting one leaves its import running for ever, so only
-    looking is possible.
-    """
-
-    list_display = ("import_batch", "portfolio", "attempts")
-    list_filter = ("attempts",)
-    list_select_related = ("import_batch__portfolio",)
-    search_fields = ("import_batch__file_name", "import_batch__portfolio__name")
-    exclude = ("content",)
-
-    @admin.display(ordering="import_batch__portfolio")
-    def portfolio(self, row: PendingImport) -> Portfolio:
-        return row.import_batch.portfolio
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PendingImport]:
-        return super().get_queryset(request).defer("content")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

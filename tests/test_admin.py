@@ -18,7 +18,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from financeproj.core.errors import Conflict
 from financeproj.users.models import User
-from integrations.services import import_statement
+from integrations.imports.pipeline import import_statement
 from marketdata import services as market
 from marketdata.models import (
     CurrencyPair,

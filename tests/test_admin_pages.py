@@ -19,11 +19,12 @@ from django.utils import timezone
 
 from financeproj.core.drawing import line_chart
 from financeproj.users.models import User
-from integrations import background
+from integrations import heartbeat
 from integrations.backups.services import make_backup
+from integrations.imports import queue
+from integrations.imports.tasks import run_import
 from integrations.models import Backup
 from integrations.system_status import system_status
-from integrations.tasks import run_import
 from integrations.tests import test_nordnet as nordnet
 from marketdata import gateway
 from marketdata.models import StockMetadata, StockQuote
@@ -205,10 +206,10 @@ def test_a_big_file_is_left_to_the_worker_and_followed(
 ):
     sent = []
     monkeypatch.setattr(run_import, "delay", sent.append)
-    background.note_worker()
+    heartbeat.note_worker()
     rows = "".join(
         f"2024-03-01,buy,FJORD.DEMO,1,{price},NOK\n"
-        for price in range(1, background.ROWS_IN_A_REQUEST + 2)
+        for price in range(1, queue.ROWS_IN_A_REQUEST + 2)
     )
     big = b"date,type,ticker,quantity,price,currency\n" + rows.encode()
     with django_capture_on_commit_callbacks(execute=True):
@@ -220,7 +221,7 @@ def test_a_big_file_is_left_to_the_worker_and_followed(
     assert not Transaction.objects.exists()
     assert "0%" in staff.get(page).content.decode()
     run_import(sent[0])
-    assert Transaction.objects.count() == background.ROWS_IN_A_REQUEST + 1
+    assert Transaction.objects.count() == queue.ROWS_IN_A_REQUEST + 1
     assert "100%" in staff.get(page).content.decode()
 
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from conftest import PASSWORD
-from integrations.services import import_statement
+from integrations.imports.pipeline import import_statement
 from integrations.simulated import SimulatedSource
 from marketdata.models import StockMetadata
 from marketdata.services import record_splits, refresh

@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from integrations import background, simulated
+from integrations import heartbeat, simulated
 from integrations.backups.services import make_backup
 from integrations.models import Backup
 from marketdata import series
@@ -46,8 +46,8 @@ def place(settings, tmp_path):
     settings.BACKUP_DIR = str(tmp_path / "backups")
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     settings.SECRET_KEY = "an invented key of more than fifty characters, only for this"
-    background.note_worker()
-    background.note_beat()
+    heartbeat.note_worker()
+    heartbeat.note_beat()
     return tmp_path
 
 
@@ -139,7 +139,7 @@ def test_of_a_healthy_installation_it_says_nothing(healthy, doctor):
 def test_nor_of_one_with_the_demo_and_a_backup(place, doctor):
     call_command("make_demo")
     make_backup(folder=place / "backups")
-    background.note_worker()  # its sign of life ends after 30 s, which all that may take
+    heartbeat.note_worker()  # its sign of life ends after 30 s, which all that may take
     assert doctor() == (0, "All is well.\n")
 
 
@@ -152,12 +152,12 @@ def test_an_unapplied_migration(healthy, doctor):
 
 
 def test_a_dead_beat_and_a_dead_worker(healthy, doctor):
-    cache.delete(background.BEAT)
+    cache.delete(heartbeat.BEAT)
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
     assert "beat: Beat shows no signs of life" in said
     assert "Start celery -A financeproj beat" in said
-    cache.delete(background.HEARTBEAT)
+    cache.delete(heartbeat.HEARTBEAT)
     assert "worker: No worker shows signs of life" in doctor()[1]
 
 

@@ -17,7 +17,7 @@ from celery.schedules import crontab
 from django.conf import settings
 
 from financeproj.celery import app
-from integrations.tests.conftest import csv
+from integrations.conftest import csv
 from tests.servers.processes import Installation, installation  # noqa: F401
 from tests.servers.services import SERVICES, OwnPostgres, postgresql_programs
 from tests.servers.ynab import KEY, ynab_server

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from integrations.tests.conftest import csv
+from integrations.conftest import csv
 from tests.servers.processes import ROOT, Installation
 from tests.servers.services import own_postgres, own_redis, with_services  # noqa: F401
 from tests.servers.yahoo import FakeYahoo
@@ -222,7 +222,7 @@ def test_postgresql_crashed_in_the_middle_of_an_import_leaves_nothing_of_it_and_
     assert torn["portfolios_pendingimport"] == 1
     site.redis.forget()  # the lease, which lasts a minute
     site.installation.shell(
-        "from integrations.tasks import resume_imports as r; r()"
+        "from integrations.imports.tasks import resume_imports as r; r()"
     )  # as beat does every minute
     site.wait_for(lambda: site.get(url).json()["state"] == "done", "the end of the import", 90)
     after = site.counts()

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from integrations.tests.conftest import csv
+from integrations.conftest import csv
 from tests.servers.processes import installation  # noqa: F401
 
 # The most that one file may have is 200,000: IMPORT_ROWS=200000 takes some minutes.
@@ -50,7 +50,7 @@ def test_a_killed_worker_is_followed_by_another_and_every_row_is_there_once(site
     )  # the dead worker's lease ends
     site.start_worker()
     site.shell(
-        "from integrations.tasks import resume_imports; resume_imports()"
+        "from integrations.imports.tasks import resume_imports; resume_imports()"
     )  # as beat does every minute
     site.wait_for(
         lambda: session.get(url, timeout=30).json()["state"] == "done", "the end", PATIENCE

@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from financeproj.users.models import User
 from financeproj.users.services import set_retirement_goal
-from integrations.services import import_statement
+from integrations.imports.pipeline import import_statement
 from integrations.ynab.services import choose_budget
 from marketdata.services import enter_price, instrument_for_trade
 from pensions import services as pensions

@@ -8,8 +8,8 @@ from decimal import Decimal as D
 
 import pytest
 
+from integrations.conftest import Upload
 from integrations.statements.registry import formats
-from integrations.tests.conftest import Upload
 from marketdata.tests.factories import with_rates
 from portfolios import services
 from portfolios.models import Holding, Transaction

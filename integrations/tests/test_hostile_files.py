@@ -7,11 +7,11 @@ from datetime import date
 import pytest
 
 from financeproj.core.currencies import is_currency
+from integrations.imports.tests.test_statement_files import no_longer_than_15_digits
 from integrations.statements.base import FileProblem, FileTooLarge, Options, Statement
 from integrations.statements.detect import CUT_OFF, MAX_CELL, read_table
 from integrations.statements.registry import formats, read_statement
 from integrations.tests.hostile import GENERIC, KINDS, header_of
-from integrations.tests.test_statement_files import no_longer_than_15_digits
 
 OPTIONS = Options(
     today=date(2025, 6, 30), number_fault=no_longer_than_15_digits, is_currency=is_currency

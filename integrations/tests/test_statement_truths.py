@@ -8,8 +8,8 @@ from decimal import Decimal as D
 import pytest
 from django.apps import apps
 
+from integrations.conftest import Upload
 from integrations.statements.registry import formats
-from integrations.tests.conftest import Upload
 from integrations.tests.samples import SAMPLES
 from marketdata.tests.factories import with_rates
 from portfolios import services

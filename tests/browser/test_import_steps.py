@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from conftest import PASSWORD
-from integrations.tests.conftest import csv
-from integrations.tests.test_resolving import ISIN, bought, found
+from integrations.conftest import csv
+from integrations.imports.tests.test_resolving import ISIN, bought, found
 from portfolios.models import InstrumentAlias
 from portfolios.services import create_portfolio
 from tests.servers.processes import installation  # noqa: F401

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from conftest import PASSWORD
 from financeproj.users.models import User
-from integrations.services import import_statement
+from integrations.imports.pipeline import import_statement
 from portfolios.services import create_portfolio
 from tests.timing import SLACK
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from integrations.tests.conftest import plan, ynab  # noqa: F401  (fixtures)
+from integrations.conftest import plan, ynab  # noqa: F401  (fixtures)
 from pensions.models import PensionAccount
 from pensions.services import create_account, record_value
 from tests.browser.test_journey import save

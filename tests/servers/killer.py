@@ -29,8 +29,10 @@ from rest_framework_simplejwt.tokens import RefreshToken  # noqa: E402
 from financeproj.celery import app  # noqa: E402
 from financeproj.core.ops.doctor import orphans  # noqa: E402
 from financeproj.users.models import User  # noqa: E402
-from integrations import background, ecb  # noqa: E402
-from integrations.services import ImportOptions, read_file  # noqa: E402
+from integrations import ecb  # noqa: E402
+from integrations.imports import queue  # noqa: E402
+from integrations.imports.options import ImportOptions  # noqa: E402
+from integrations.imports.pipeline import read_file  # noqa: E402
 from integrations.ynab.services import choose_budget  # noqa: E402
 from marketdata import series  # noqa: E402
 from marketdata.models import (  # noqa: E402
@@ -73,7 +75,7 @@ def prepare(budget, account):
         b"2024-01-02,buy,T%d.DEMO,1,%d,NOK" % (row % 2, row + 1) for row in range(300)
     )
     options = ImportOptions()
-    queued = background.queue_import(
+    queued = queue.queue_import(
         portfolio=portfolio,
         data=data,
         file_name="big.csv",
@@ -84,8 +86,8 @@ def prepare(budget, account):
     return {
         "financeproj.users.tasks.flush_tokens": (),
         "integrations.tasks.back_up": (),
-        "integrations.tasks.resume_imports": (),
-        "integrations.tasks.run_import": (str(queued.pk),),
+        "integrations.imports.tasks.resume_imports": (),
+        "integrations.imports.tasks.run_import": (str(queued.pk),),
         "integrations.ynab.tasks.sync_pensions": (),
         "marketdata.tasks.fetch_history": (pk,),
         "marketdata.tasks.refresh_pair": ("USD", "NOK"),

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from financeproj.users.models import User
 from financeproj.users.services import set_retirement_goal
+from integrations.imports.pipeline import import_statement
 from integrations.models import YnabBudget, YnabSettings
-from integrations.services import import_statement
 from marketdata import services as marketdata
 from pensions import services as pensions
 from portfolios import services

@@ -142,7 +142,7 @@ class Installation:
     def wait_for_worker(self) -> None:
         """Until a worker shows signs of life: from then on requests leave big files to it."""
         self.wait_for(lambda: " ready" in self.log(), "the worker")
-        alive = "from integrations.background import worker_is_alive; print(worker_is_alive())"
+        alive = "from integrations.heartbeat import worker_is_alive; print(worker_is_alive())"
         self.wait_for(lambda: self.shell(alive) == "True", "a worker's sign of life")
 
     def wait_for(self, condition: Any, what: str, seconds: float = 40) -> None:

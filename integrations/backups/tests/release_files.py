@@ -101,7 +101,7 @@ def _trade(portfolio: Any, ticker: str, kind: str, on: str, quantity: str, price
 
 
 def _statement(portfolio: Any, name: str, *lines: str, **options: Any) -> Any:
-    from integrations.services import import_statement
+    from integrations.imports.pipeline import import_statement
 
     data = "\n".join([HEADER, *lines]).encode()
     return import_statement(portfolio=portfolio, data=data, file_name=name, **options).import_batch
@@ -181,8 +181,9 @@ def _own_things(kari: Any) -> None:
 
 def _wall_street(ola: Any) -> None:
     """The other user's portfolio, with a file that still waits for a worker."""
-    from integrations.background import queue_import
-    from integrations.services import ImportOptions, read_file
+    from integrations.imports.options import ImportOptions
+    from integrations.imports.pipeline import read_file
+    from integrations.imports.queue import queue_import
     from portfolios import services
 
     wall_street = services.create_portfolio(user=ola, name="Wall Street", currency="USD")

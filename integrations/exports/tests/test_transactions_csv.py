@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from integrations.tests.conftest import Upload
+from integrations.conftest import Upload
 from marketdata.tests.factories import instrument
 from portfolios import services
 from portfolios.models import Holding, Transaction

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from financeproj.core.errors import DomainError
+from integrations.imports.options import reading_options
 from integrations.management.sources import content_of, one_named, user_named
 from integrations.pension_values import read_pension_values
-from integrations.services import reading_options
 from integrations.statements.base import FileProblem
 from pensions.selectors import accounts_of
 from pensions.services import import_values

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from financeproj.core.api.renderers import to_json
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
-from integrations import services
-from integrations.api.serializers import outcome_json
+from integrations.imports.pipeline import import_statement
+from integrations.imports.serializers import outcome_json
 from integrations.management.sources import content_of, one_named, user_named
 from integrations.statements.registry import AUTO, formats
 from marketdata.tasks import fetch_history
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         name = options["file"]
         data = content_of(name)
         try:
-            outcome = services.import_statement(
+            outcome = import_statement(
                 portfolio=portfolio,
                 data=data,
                 file_name=Path(name).name,

@@ -12,7 +12,7 @@ from django.utils import timezone
 from financeproj.users.models import User
 from financeproj.users.services import set_retirement_goal
 from integrations import demo
-from integrations.services import import_statement
+from integrations.imports.pipeline import import_statement
 from marketdata import services as marketdata
 from pensions.models import PensionAccount, PensionValueEntry
 from pensions.services import create_contribution

@@ -11,10 +11,10 @@ from decimal import Decimal as D
 
 import pytest
 
+from integrations.conftest import Upload
 from integrations.statements.nordnet import NORWEGIAN
 from integrations.statements.sheet import named_day
 from integrations.tests import test_nordnet
-from integrations.tests.conftest import Upload
 from integrations.tests.samples import AVANZA, DEGIRO, SAMPLES, SAXO, SWISSQUOTE
 from integrations.tests.test_statement_truths import as_precise, held
 from marketdata.tests.factories import with_rates

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from conftest import PASSWORD
-from integrations.tests.conftest import csv
+from integrations.conftest import csv
 from portfolios import services
 from portfolios.models import Holding, Transaction
 

@@ -1,6 +1,4 @@
-"""What the admin's pages show beside fields: charts, and the import of a file from the portfolio's
-page.
-"""
+"""Imports in the admin, and the import of a file from a portfolio's page."""
 
 from typing import Any
 from uuid import UUID
@@ -8,38 +6,23 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
 
-from financeproj.core.drawing import line_chart
+from financeproj.core.admin import ServiceAdmin
 from financeproj.core.errors import DomainError
-from integrations.background import progress_of
-from integrations.services import ImportOptions
+from integrations.imports.options import ImportOptions
+from integrations.imports.queue import progress_of
+from integrations.imports.tasks import submit_import
 from integrations.statements.registry import AUTO, formats
-from integrations.tasks import submit_import
-from marketdata.admin import StockMetadataAdmin
-from marketdata.models import HistoricalStockPrice, StockMetadata
-from portfolios.admin import ImportAdmin, PortfolioAdmin
-from portfolios.models import ImportBatch, Portfolio
-
-CLOSES_DRAWN = 500  # two years
-
-
-class ChartedInstrumentAdmin(StockMetadataAdmin):
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("chart", *super().get_readonly_fields(request, obj))
-
-    @admin.display(description="closes as traded")
-    def chart(self, stock: StockMetadata) -> SafeString | str:
-        newest = (
-            HistoricalStockPrice.objects.filter(stock=stock)
-            .order_by("-date")
-            .values_list("date", "close")
-        )
-        return line_chart(list(newest[:CLOSES_DRAWN])[::-1], stock.currency)
+from portfolios import selectors
+from portfolios.admin import PortfolioAdmin
+from portfolios.models import ImportBatch, PendingImport, Portfolio
+from portfolios.services import undo_import
 
 
 class StatementForm(forms.Form):
@@ -67,6 +50,7 @@ class StatementForm(forms.Form):
     )
 
 
+@admin.register(Portfolio)
 class ImportingPortfolioAdmin(PortfolioAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.import_view)
@@ -126,7 +110,50 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
         return {"outcome": outcome, "dry_run": fields["preview"]}
 
 
-class FollowedImportAdmin(ImportAdmin):
+@admin.action(description="Undo the selected imports")
+def undo_imports(modeladmin: Any, request: HttpRequest, queryset: QuerySet[ImportBatch]) -> None:
+    with transaction.atomic():
+        for import_batch in queryset:
+            undo_import(import_batch=import_batch)
+    modeladmin.message_user(request, f"{queryset.count()} imports undone.", messages.SUCCESS)
+
+
+class Trouble(admin.SimpleListFilter):
+    title = "trouble"
+    parameter_name = "trouble"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Failed, or differing from the file's own balance")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ImportBatch]
+    ) -> QuerySet[ImportBatch]:
+        return (
+            queryset.filter(pk__in=selectors.troubled_imports())
+            if self.value() == "yes"
+            else queryset
+        )
+
+
+@admin.register(ImportBatch)
+class ImportBatchAdmin(ServiceAdmin):
+    list_display = (
+        "file_name",
+        "portfolio",
+        "format",
+        "state",
+        "rows",
+        "created",
+        "duplicates",
+        "ignored",
+        "failed",
+        "created_at",
+    )
+    list_filter = (Trouble, "state", "format", "portfolio")
+    list_select_related = ("portfolio",)
+    search_fields = ("file_name", "portfolio__name", "file_sha256")
+    date_hierarchy = "created_at"
+    actions = (undo_imports,)
     readonly_fields = ("how_far",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -140,10 +167,40 @@ class FollowedImportAdmin(ImportAdmin):
     def how_far(self, import_batch: ImportBatch) -> str:
         return f"{progress_of(import_batch):.0%}"
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
-admin.site.unregister(ImportBatch)
-admin.site.register(ImportBatch, FollowedImportAdmin)
-admin.site.unregister(StockMetadata)
-admin.site.register(StockMetadata, ChartedInstrumentAdmin)
-admin.site.unregister(Portfolio)
-admin.site.register(Portfolio, ImportingPortfolioAdmin)
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_row(self, row: ImportBatch) -> None:
+        row.delete()  # refused by the database while transactions name it: undo it first
+
+
+@admin.register(PendingImport)
+class PendingImportAdmin(admin.ModelAdmin):
+    """Files that wait for a worker; deleting one leaves its import running for ever, so only
+    looking is possible.
+    """
+
+    list_display = ("import_batch", "portfolio", "attempts")
+    list_filter = ("attempts",)
+    list_select_related = ("import_batch__portfolio",)
+    search_fields = ("import_batch__file_name", "import_batch__portfolio__name")
+    exclude = ("content",)
+
+    @admin.display(ordering="import_batch__portfolio")
+    def portfolio(self, row: PendingImport) -> Portfolio:
+        return row.import_batch.portfolio
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PendingImport]:
+        return super().get_queryset(request).defer("content")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

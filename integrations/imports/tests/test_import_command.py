@@ -6,7 +6,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from integrations.tests.conftest import csv
+from integrations.conftest import csv
 from portfolios.models import Holding, Transaction
 
 pytestmark = pytest.mark.django_db

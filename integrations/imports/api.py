@@ -1,12 +1,8 @@
-from tempfile import TemporaryFile
-from typing import Any
+"""Uploading a file of transactions, the imports of a user, and the formats that can be read."""
+
 from uuid import UUID
 
-from django.conf import settings
-from django.http import FileResponse, StreamingHttpResponse
-from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -14,23 +10,21 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from financeproj.core.api.query import uuid_parameter
 from financeproj.core.api.schema import ErrorSerializer, refusals
 from financeproj.core.errors import DomainError
-from integrations import services
-from integrations.api.serializers import (
+from integrations.imports.options import ImportOptions
+from integrations.imports.serializers import (
     FormatSerializer,
     ImportCsvSerializer,
     ImportSerializer,
     import_json,
     outcome_json,
 )
-from integrations.exports.writing import write_export
+from integrations.imports.tasks import submit_import
 from integrations.statements.registry import formats
-from integrations.tasks import submit_import
 from portfolios import selectors
 from portfolios.api.representations import transaction_json
-from portfolios.api.views import concerns, own, own_portfolio
+from portfolios.api.views import concerns, own
 from portfolios.models import ImportBatch
 from portfolios.services import undo_import
 from portfolios.services.importing import PREVIEW
@@ -63,7 +57,7 @@ class ImportCsvView(APIView):
                 "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
             )
         concerns(portfolio.pk)
-        options = services.ImportOptions(
+        options = ImportOptions(
             format_name=fields["format"],
             date_format=fields.get("date_format") or None,
             decimal=fields.get("decimal") or None,
@@ -129,36 +123,3 @@ class FormatsView(APIView):
                 for one in formats()
             ]
         )
-
-
-class ExportCsvView(APIView):
-    @extend_schema(
-        parameters=[OpenApiParameter("portfolio_id", OpenApiTypes.UUID)],
-        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(404)},
-    )
-    def get(self, request: Request) -> Any:
-        """Every transaction in the generic format; importing the file gives the same transactions
-        again.
-        """
-        pk = uuid_parameter(request, "portfolio_id")
-        portfolio = own_portfolio(request, pk) if pk else None
-        return StreamingHttpResponse(
-            services.export_transactions(user=request.user, portfolio=portfolio),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="transactions.csv"'},
-        )
-
-
-class ExportView(APIView):
-    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
-    def get(self, request: Request) -> Any:
-        """Everything the user has as CSV files in a ZIP, which `manage.py import_data` takes in
-        elsewhere. Without password, tokens and keys.
-        """
-        # Through a file of its own, so that a fault is an error and no broken file, and a slow
-        # reader holds no snapshot of the database.
-        file = TemporaryFile(dir=settings.VAR_DIR)  # noqa: SIM115  (the response closes it)
-        write_export(user=request.user, file=file)
-        file.seek(0)
-        name = f"{request.user.get_username()}-{timezone.localdate()}.zip"
-        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")

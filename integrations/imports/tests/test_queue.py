@@ -4,18 +4,16 @@ import time
 
 import pytest
 
-from integrations import background
-from integrations.tasks import resume_imports, run_import
-from integrations.tests.conftest import csv
+from integrations import heartbeat
+from integrations.conftest import csv
+from integrations.imports import queue
+from integrations.imports.tasks import resume_imports, run_import
 from portfolios.models import Holding, ImportBatch, PendingImport, Transaction
 
 pytestmark = pytest.mark.django_db
 
 MANY = csv(
-    *(
-        f"2024-01-02,buy,FJORD.DEMO,1,{price}"
-        for price in range(1, background.ROWS_IN_A_REQUEST + 2)
-    )
+    *(f"2024-01-02,buy,FJORD.DEMO,1,{price}" for price in range(1, queue.ROWS_IN_A_REQUEST + 2))
 )
 BAD = MANY + b"\n2024-01-03,sell,FJORD.DEMO,999999,1,,,,,"
 
@@ -33,7 +31,7 @@ def queued(upload, woken, django_capture_on_commit_callbacks):
     """Send a big file while a worker shows signs of life."""
 
     def send(data=MANY, **fields):
-        background.note_worker()
+        heartbeat.note_worker()
         with django_capture_on_commit_callbacks(execute=True):
             response = upload(data=data, **fields)
         assert response.status_code == 202
@@ -50,7 +48,7 @@ def test_without_a_worker_a_big_file_is_done_in_the_request(upload, woken):
 
 @pytest.mark.untraced
 def test_a_file_of_5000_rows_is_done_in_the_request(upload, woken):
-    background.note_worker()
+    heartbeat.note_worker()
     assert upload.done(data=MANY.rsplit(b"\n", 1)[0])["created"] == 5000
     assert woken == []
 
@@ -108,14 +106,14 @@ def test_a_bad_row_refuses_the_whole_file_in_the_background_too(queued, api):
 
 
 def test_a_file_that_cannot_be_used_is_refused_at_once(upload, woken):
-    background.note_worker()
+    heartbeat.note_worker()
     response = upload(data=MANY.replace(b"ticker", b"paper", 1))
     assert response.status_code == 422
     assert not ImportBatch.objects.exists()
 
 
 def test_a_dry_run_never_waits(upload, woken):
-    background.note_worker()
+    heartbeat.note_worker()
     response = upload(data=MANY, dry_run="true")
     assert (response.status_code, response.json()["created"], woken) == (200, 5001, [])
 
@@ -123,13 +121,13 @@ def test_a_dry_run_never_waits(upload, woken):
 @pytest.mark.untraced
 def test_who_holds_the_lease_is_left_alone_and_who_died_is_followed(queued, woken, monkeypatch):
     body = queued()
-    assert background._hold(body["id"], "another worker")
+    assert queue._hold(body["id"], "another worker")
     run_import(body["id"])
     assert not Transaction.objects.exists()
     assert PendingImport.objects.get().attempts == 0
     with monkeypatch.context() as soon:
-        soon.setattr(background, "LEASE_SECONDS", 0.01)
-        assert background._hold(body["id"], "another worker")  # its last sign of life
+        soon.setattr(queue, "LEASE_SECONDS", 0.01)
+        assert queue._hold(body["id"], "another worker")  # its last sign of life
     time.sleep(0.05)
     resume_imports()
     assert woken == [body["id"]] * 2
@@ -139,7 +137,7 @@ def test_who_holds_the_lease_is_left_alone_and_who_died_is_followed(queued, woke
 
 def test_the_progress_that_a_worker_tells_is_shown(queued, api):
     body = queued()
-    background._note_progress(body["id"], "a worker", 0.4)
+    queue._note_progress(body["id"], "a worker", 0.4)
     assert api.get(f"/api/v1/imports/{body['id']}").json()["progress"] == 0.4
 
 

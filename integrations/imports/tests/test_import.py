@@ -9,7 +9,7 @@ from decimal import Decimal as D
 import pytest
 import time_machine
 
-from integrations.tests.conftest import csv
+from integrations.conftest import csv
 from marketdata.models import StockMetadata
 from marketdata.services import record_splits
 from marketdata.tests.factories import instrument, with_rates

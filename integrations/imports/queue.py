@@ -18,7 +18,8 @@ from django.db import transaction
 
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.locks import change
-from integrations.services import ImportOptions, carry_out, new_import, read_file
+from integrations.imports.options import ImportOptions
+from integrations.imports.pipeline import carry_out, new_import, read_file
 from integrations.statements.base import Statement
 from portfolios.models import ImportBatch, PendingImport, Portfolio
 from portfolios.services.importing import AlreadyDone, Outcome, row_error
@@ -28,28 +29,6 @@ log = structlog.get_logger(__name__)
 ROWS_IN_A_REQUEST = 5000
 LEASE_SECONDS = 60
 ATTEMPTS = 3
-HEARTBEAT = "worker-alive"
-HEARTBEAT_SECONDS = 30
-BEAT = "beat-alive"
-BEAT_SECONDS = 150  # it sends something every minute
-
-
-def worker_is_alive() -> bool:
-    return bool(cache.get(HEARTBEAT))
-
-
-def note_worker() -> None:
-    """Called by a worker every few seconds."""
-    cache.set(HEARTBEAT, True, HEARTBEAT_SECONDS)
-
-
-def beat_is_alive() -> bool:
-    return bool(cache.get(BEAT))
-
-
-def note_beat() -> None:
-    """Called by beat with all that it sends."""
-    cache.set(BEAT, True, BEAT_SECONDS)
 
 
 @transaction.atomic

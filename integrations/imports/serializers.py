@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from financeproj.core.api.serializers import ApiSerializer, required_error
-from integrations.background import progress_of
+from integrations.imports.queue import progress_of
 from integrations.statements.registry import AUTO, formats
 from portfolios.api.representations import transaction_json
 from portfolios.api.serializers import TransactionSerializer
