@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from msgspec import Struct
 
+from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
@@ -96,27 +97,27 @@ class ValuedHolding(Struct):
     company_name: str
     currency: str
     asset_type: str
-    current_quantity: Decimal
-    average_cost_per_share: Decimal | None
-    cost_basis: Decimal
-    price: Decimal | None
-    previous_close: Decimal | None
+    current_quantity: ReadOnlyDecimal
+    average_cost_per_share: ReadOnlyDecimal | None
+    cost_basis: ReadOnlyDecimal
+    price: ReadOnlyDecimal | None
+    previous_close: ReadOnlyDecimal | None
     price_as_of: datetime | None
     price_source: str | None
     price_stale: bool
-    exchange_rate: Decimal | None
-    market_value: Decimal | None
-    unrealised_gain: Decimal | None
-    unrealised_gain_pct: Decimal | None
-    price_effect: Decimal | None
-    fx_effect: Decimal | None
-    realised_gain: Decimal
-    income: Decimal
-    charges: Decimal
-    total_gain: Decimal | None
-    day_change: Decimal | None
-    day_change_pct: Decimal | None
-    weight: Decimal | None
+    exchange_rate: ReadOnlyDecimal | None
+    market_value: ReadOnlyDecimal | None
+    unrealised_gain: ReadOnlyDecimal | None
+    unrealised_gain_pct: ReadOnlyDecimal | None
+    price_effect: ReadOnlyDecimal | None
+    fx_effect: ReadOnlyDecimal | None
+    realised_gain: ReadOnlyDecimal
+    income: ReadOnlyDecimal
+    charges: ReadOnlyDecimal
+    total_gain: ReadOnlyDecimal | None
+    day_change: ReadOnlyDecimal | None
+    day_change_pct: ReadOnlyDecimal | None
+    weight: ReadOnlyDecimal | None
     first_transaction_on: date | None
     last_transaction_on: date | None
 

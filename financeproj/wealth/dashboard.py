@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
-from typing import Any
 
 from msgspec import Struct
 
@@ -13,8 +12,8 @@ from financeproj.users.models import User
 from pensions.payloads import AccountPayload, ProjectionGoalPayload, account_payload
 from pensions.projections import Assumptions, has_goal, projection_of
 from pensions.selectors import PensionsValue, Rates, accounts_of, value_of_accounts
-from portfolios.api.representations import portfolio_json
 from portfolios.calc.valuation import fraction, rounded
+from portfolios.payloads import PortfolioPayload, portfolio_payload
 from portfolios.selectors import ValuedPortfolio
 
 MAX_MOVERS = 5
@@ -61,7 +60,7 @@ class Dashboard(Struct, frozen=True):
     day_change: Decimal | None
     day_change_pct: Decimal | None
     total_gain: Decimal | None
-    portfolios: list[dict[str, Any]]
+    portfolios: list[PortfolioPayload]
     movers: list[Mover]
     pension_accounts: list[AccountPayload]
     goal: ProjectionGoalPayload | None
@@ -115,7 +114,7 @@ def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard
         currency=currency,
         **amounts,
         pensions_value=rounded(pensions.value),
-        portfolios=[portfolio_json(valued) for valued in portfolios],
+        portfolios=[portfolio_payload(valued) for valued in portfolios],
         movers=_movers_of(portfolios, rates),
         pension_accounts=[account_payload(account) for account in accounts],
         goal=_goal_of(user, portfolios),

@@ -23,9 +23,9 @@ from integrations.imports.serializers import (
 from integrations.imports.tasks import submit_import
 from integrations.statements.registry import formats
 from portfolios import selectors
-from portfolios.api.representations import transaction_json
 from portfolios.api.views import concerns, own
 from portfolios.models import ImportBatch
+from portfolios.payloads import transaction_payload
 from portfolios.services import undo_import
 from portfolios.services.importing import PREVIEW
 
@@ -99,7 +99,7 @@ class ImportViewSet(ViewSet):
         rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(
             import_batch=import_batch
         )
-        preview = [transaction_json(row) for row in rows.order_by("sequence")[:PREVIEW]]
+        preview = [transaction_payload(row) for row in rows.order_by("sequence")[:PREVIEW]]
         return Response(import_json(import_batch) | {"preview": preview})
 
     @extend_schema(responses={204: None, **refusals(409)})

@@ -10,9 +10,8 @@ from rest_framework import serializers
 from financeproj.core.api.serializers import ApiSerializer, required_error
 from integrations.imports.queue import progress_of
 from integrations.statements.registry import AUTO, formats
-from portfolios.api.representations import transaction_json
-from portfolios.api.serializers import TransactionSerializer
 from portfolios.models import ImportBatch
+from portfolios.payloads import transaction_payload
 from portfolios.services.importing import Outcome
 
 
@@ -106,6 +105,11 @@ class DivergenceSerializer(serializers.Serializer):
     got = serializers.CharField()
 
 
+@extend_schema_field({"type": "array", "items": {"$ref": "#/components/schemas/Transaction"}})
+class PreviewField(serializers.ListField):
+    pass
+
+
 class ImportSerializer(serializers.Serializer):
     id = serializers.UUIDField(allow_null=True)
     portfolio_id = serializers.UUIDField()
@@ -127,8 +131,7 @@ class ImportSerializer(serializers.Serializer):
     errors = RowErrorSerializer(many=True, help_text="At most 1,000.")
     warnings = serializers.ListField(child=serializers.CharField())
     instruments = ImportedInstrumentSerializer(many=True)
-    preview = TransactionSerializer(
-        many=True,
+    preview = PreviewField(
         help_text="The first 50 transactions; empty in a list. Their ids are null in a dry run.",
     )
     created_at = serializers.DateTimeField(allow_null=True)
@@ -182,9 +185,9 @@ def import_json(import_batch: ImportBatch) -> dict[str, Any]:
 
 def outcome_json(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
     """What an import did, or would do: what was not saved has no id."""
-    preview = [transaction_json(row) for row in outcome.preview]
+    preview = [transaction_payload(row) for row in outcome.preview]
     if not outcome.is_saved:
         for shown in preview:
-            shown.update(id=None, holding_id=None, import_id=None)
+            shown.id = shown.holding_id = shown.import_id = None
     answer = import_json(outcome.import_batch) | {"dry_run": dry_run, "preview": preview}
     return answer if outcome.is_saved else answer | {"id": None}

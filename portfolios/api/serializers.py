@@ -1,4 +1,4 @@
-"""The shapes of requests and answers about portfolios. Answers are made by `representations.py`."""
+"""The shapes of requests about portfolios."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from financeproj.core.api.serializers import (
     PatternField,
     TextField,
 )
-from portfolios.models import TransactionSource, TransactionType
+from portfolios.models import TransactionType
 
 
 class PortfolioInputSerializer(ApiSerializer):
@@ -78,100 +78,3 @@ class TransactionInputSerializer(TransactionChangeSerializer):
                     {name: [serializers.ErrorDetail(detail, code="required")] for name in missing}
                 )
         return attrs
-
-
-# --- Answers, for the schema ----------------------------------------------------------------------
-
-
-def number(**kwargs: Any) -> ExactDecimalField:
-    return ExactDecimalField(read_only=True, **kwargs)
-
-
-def number_or_null() -> ExactDecimalField:
-    return number(allow_null=True)
-
-
-class SummarySerializer(serializers.Serializer):
-    market_value = number()
-    net_value = number()
-    cost_basis = number()
-    unrealised_gain = number()
-    unrealised_gain_pct = number_or_null()
-    realised_gain = number()
-    income = number()
-    charges = number()
-    total_gain = number()
-    day_change = number()
-    day_change_pct = number_or_null()
-    as_of = serializers.DateTimeField(allow_null=True)
-    stale = serializers.BooleanField()
-    missing = serializers.ListField(child=serializers.CharField())
-
-
-class PortfolioSerializer(serializers.Serializer):
-    id = serializers.UUIDField()
-    name = serializers.CharField()
-    brokerage_firm = serializers.CharField()
-    currency = serializers.CharField()
-    used_credit = number()
-    cash = number()
-    position = serializers.IntegerField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    summary = SummarySerializer()
-
-
-class HoldingSerializer(serializers.Serializer):
-    id = serializers.UUIDField()
-    portfolio_id = serializers.UUIDField()
-    ticker = serializers.CharField()
-    company_name = serializers.CharField()
-    currency = serializers.CharField()
-    asset_type = serializers.CharField()
-    current_quantity = number()
-    average_cost_per_share = number_or_null()
-    cost_basis = number()
-    price = number_or_null()
-    previous_close = number_or_null()
-    price_as_of = serializers.DateTimeField(allow_null=True)
-    price_source = serializers.CharField(allow_null=True)
-    price_stale = serializers.BooleanField()
-    exchange_rate = number_or_null()
-    market_value = number_or_null()
-    unrealised_gain = number_or_null()
-    unrealised_gain_pct = number_or_null()
-    price_effect = number_or_null()
-    fx_effect = number_or_null()
-    realised_gain = number()
-    income = number()
-    charges = number()
-    total_gain = number_or_null()
-    day_change = number_or_null()
-    day_change_pct = number_or_null()
-    weight = number_or_null()
-    first_transaction_on = serializers.DateField(allow_null=True)
-    last_transaction_on = serializers.DateField(allow_null=True)
-
-
-class TransactionSerializer(serializers.Serializer):
-    id = serializers.UUIDField()
-    holding_id = serializers.UUIDField()
-    portfolio_id = serializers.UUIDField()
-    ticker = serializers.CharField()
-    company_name = serializers.CharField()
-    type = serializers.ChoiceField(TransactionType.choices)
-    date = serializers.DateField()
-    quantity = number()
-    price = number_or_null()
-    commission = number()
-    currency = serializers.CharField()
-    exchange_rate = number_or_null()
-    amount = number()
-    average_cost_per_share_at_transaction = number_or_null()
-    realised_gain = number_or_null()
-    note = serializers.CharField()
-    external_id = serializers.CharField(allow_null=True)
-    source = serializers.ChoiceField(TransactionSource.choices)
-    import_id = serializers.UUIDField(allow_null=True)
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()

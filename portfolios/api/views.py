@@ -25,8 +25,19 @@ from marketdata.tasks import fetch_history
 from portfolios import selectors, services
 from portfolios.api import serializers
 from portfolios.api.filters import TransactionFilter
-from portfolios.api.representations import portfolio_json, transaction_json
 from portfolios.models import Holding, Portfolio, Transaction
+from portfolios.payloads import (
+    PortfolioPayload,
+    TransactionPayload,
+    portfolio_payload,
+    transaction_payload,
+)
+from portfolios.selectors import ValuedHolding
+
+# In a viewset `list` is its own method.
+PORTFOLIOS = list[PortfolioPayload]
+HOLDINGS = list[ValuedHolding]
+TRANSACTIONS = list[TransactionPayload]
 
 
 def read(serializer_class: Any, request: Request, *, partial: bool = False) -> dict[str, Any]:
@@ -56,16 +67,16 @@ def own_portfolio(request: Request, pk: UUID) -> Portfolio:
 
 
 class PortfolioViewSet(ViewSet):
-    def answer(self, *portfolios: Portfolio) -> list[dict[str, Any]]:
-        return [portfolio_json(valued) for valued in services.valued_now(portfolios)]
+    def answer(self, *portfolios: Portfolio) -> list[PortfolioPayload]:
+        return [portfolio_payload(valued) for valued in services.valued_now(portfolios)]
 
-    @extend_schema(responses=serializers.PortfolioSerializer(many=True))
+    @extend_schema(responses=PORTFOLIOS)
     def list(self, request: Request) -> Response:
         return Response(self.answer(*selectors.portfolios_of(request.user)))
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
-        responses={201: serializers.PortfolioSerializer, **refusals(409)},
+        responses={201: PortfolioPayload, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
         portfolio = services.create_portfolio(
@@ -73,13 +84,13 @@ class PortfolioViewSet(ViewSet):
         )
         return Response(self.answer(portfolio)[0], status=status.HTTP_201_CREATED)
 
-    @extend_schema(responses=serializers.PortfolioSerializer)
+    @extend_schema(responses=PortfolioPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         return Response(self.answer(own_portfolio(request, pk))[0])
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
-        responses={200: serializers.PortfolioSerializer, **refusals(409)},
+        responses={200: PortfolioPayload, **refusals(409)},
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         portfolio = own_portfolio(request, pk)
@@ -88,7 +99,7 @@ class PortfolioViewSet(ViewSet):
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
-        responses={200: serializers.PortfolioSerializer, **refusals(409)},
+        responses={200: PortfolioPayload, **refusals(409)},
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         return self.update(request, pk, partial=True)
@@ -98,15 +109,13 @@ class PortfolioViewSet(ViewSet):
         services.delete_portfolio(portfolio=own_portfolio(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(
-        request=serializers.UsedCreditSerializer, responses=serializers.PortfolioSerializer
-    )
+    @extend_schema(request=serializers.UsedCreditSerializer, responses=PortfolioPayload)
     def used_credit(self, request: Request, pk: UUID) -> Response:
         return self._set_balance(
             request, pk, serializers.UsedCreditSerializer, "credit", "used_credit"
         )
 
-    @extend_schema(request=serializers.CashSerializer, responses=serializers.PortfolioSerializer)
+    @extend_schema(request=serializers.CashSerializer, responses=PortfolioPayload)
     def cash(self, request: Request, pk: UUID) -> Response:
         return self._set_balance(request, pk, serializers.CashSerializer, "cash", "cash")
 
@@ -120,16 +129,14 @@ class PortfolioViewSet(ViewSet):
         )
         return Response(self.answer(portfolio)[0])
 
-    @extend_schema(
-        request=serializers.OrderSerializer, responses=serializers.PortfolioSerializer(many=True)
-    )
+    @extend_schema(request=serializers.OrderSerializer, responses=PORTFOLIOS)
     def order(self, request: Request) -> Response:
         services.order_portfolios(user=request.user, **read(serializers.OrderSerializer, request))
         return self.list(request)
 
     @extend_schema(
         parameters=[OpenApiParameter("include_closed", bool, default=False)],
-        responses=serializers.HoldingSerializer(many=True),
+        responses=HOLDINGS,
     )
     def holdings(self, request: Request, pk: UUID) -> Response:
         portfolio = own_portfolio(request, pk)
@@ -149,13 +156,11 @@ class HoldingViewSet(ViewSet):
                 return Response(shown)
         raise Http404  # deleted while this request was under way
 
-    @extend_schema(responses=serializers.HoldingSerializer)
+    @extend_schema(responses=ValuedHolding)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         return self.answer(self.own(request, pk))
 
-    @extend_schema(
-        request=serializers.HoldingInputSerializer, responses=serializers.HoldingSerializer
-    )
+    @extend_schema(request=serializers.HoldingInputSerializer, responses=ValuedHolding)
     def partial_update(self, request: Request, pk: UUID) -> Response:
         holding = self.own(request, pk)
         return self.answer(
@@ -169,16 +174,15 @@ class HoldingViewSet(ViewSet):
         services.delete_holding(holding=self.own(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(responses=serializers.TransactionSerializer(many=True))
+    @extend_schema(responses=TRANSACTIONS)
     def transactions(self, request: Request, pk: UUID) -> Response:
         rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(
             holding=self.own(request, pk)
         )
-        return Response([transaction_json(row) for row in rows])
+        return Response([transaction_payload(row) for row in rows])
 
 
 class TransactionViewSet(GenericViewSet):
-    serializer_class = serializers.TransactionSerializer
     pagination_class = NewestFirst
     filter_backends = (QueryFilterBackend,)
     filterset_class = TransactionFilter
@@ -188,16 +192,16 @@ class TransactionViewSet(GenericViewSet):
             return Transaction.objects.none()
         return selectors.transactions_visible_to(self.request.user)
 
-    @extend_schema(responses=serializers.TransactionSerializer(many=True))
+    @extend_schema(responses=TRANSACTIONS)
     def list(self, request: Request) -> Response:
         if (portfolio_id := uuid_parameter(request, "portfolio_id")) is not None:
             concerns(portfolio_id)
         page = self.paginate_queryset(self.filter_queryset(selectors.listed(self.get_queryset())))
-        return self.get_paginated_response([transaction_json(row) for row in page])
+        return self.get_paginated_response([transaction_payload(row) for row in page])
 
     @extend_schema(
         request=serializers.TransactionInputSerializer,
-        responses={201: serializers.TransactionSerializer, **refusals(409)},
+        responses={201: TransactionPayload, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
         body = read(serializers.TransactionInputSerializer, request)
@@ -205,7 +209,7 @@ class TransactionViewSet(GenericViewSet):
         row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
         if row.holding.stock.history_fetched_at is None and not row.holding.stock.is_manual:
             enqueue_on_commit(fetch_history, str(row.holding.stock_id))
-        return Response(transaction_json(row), status=status.HTTP_201_CREATED)
+        return Response(transaction_payload(row), status=status.HTTP_201_CREATED)
 
     def _where(self, request: Request, body: dict[str, Any]) -> tuple[Portfolio, StockMetadata]:
         """Take what says where the transaction belongs out of `body`."""
@@ -249,13 +253,13 @@ class TransactionViewSet(GenericViewSet):
         )
         return portfolio, stock
 
-    @extend_schema(responses=serializers.TransactionSerializer)
+    @extend_schema(responses=TransactionPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return Response(transaction_json(own(self.get_queryset(), pk)))
+        return Response(transaction_payload(own(self.get_queryset(), pk)))
 
     @extend_schema(
         request=serializers.TransactionChangeSerializer,
-        responses={200: serializers.TransactionSerializer, **refusals(409)},
+        responses={200: TransactionPayload, **refusals(409)},
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         row = own(self.get_queryset(), pk)
@@ -267,11 +271,11 @@ class TransactionViewSet(GenericViewSet):
             changes.setdefault(
                 "exchange_rate", None
             )  # the old one is of another day: it is looked up
-        return Response(transaction_json(services.update_transaction(row=row, **changes)))
+        return Response(transaction_payload(services.update_transaction(row=row, **changes)))
 
     @extend_schema(
         request=serializers.TransactionChangeSerializer,
-        responses={200: serializers.TransactionSerializer, **refusals(409)},
+        responses={200: TransactionPayload, **refusals(409)},
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         return self.update(request, pk, partial=True)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 
+from msgspec import Struct
+
+from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import EXACT, ZERO, round_for_display
 
 # Cost and average are stored with 15 digits: their quotient differs from the rate that was paid by
@@ -112,24 +115,23 @@ class Line:
     is_doubtful: bool  # by a split that its transactions or its price lack
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """The sums of a portfolio, in its currency; the field names are the contract's."""
 
-    market_value: Decimal
-    net_value: Decimal
-    cost_basis: Decimal
-    unrealised_gain: Decimal
-    unrealised_gain_pct: Decimal | None
-    realised_gain: Decimal
-    income: Decimal
-    charges: Decimal
-    total_gain: Decimal
-    day_change: Decimal
-    day_change_pct: Decimal | None
+    market_value: ReadOnlyDecimal
+    net_value: ReadOnlyDecimal
+    cost_basis: ReadOnlyDecimal
+    unrealised_gain: ReadOnlyDecimal
+    unrealised_gain_pct: ReadOnlyDecimal | None
+    realised_gain: ReadOnlyDecimal
+    income: ReadOnlyDecimal
+    charges: ReadOnlyDecimal
+    total_gain: ReadOnlyDecimal
+    day_change: ReadOnlyDecimal
+    day_change_pct: ReadOnlyDecimal | None
     as_of: datetime | None
     stale: bool
-    missing: Sequence[str]
+    missing: list[str]
 
 
 def _sum(values: Iterable[Decimal | None]) -> Decimal:

@@ -449,15 +449,15 @@ def test_a_holding_can_be_renamed_and_deleted_with_its_transactions(api, portfol
 
 
 def test_the_answer_has_the_fields_that_the_schema_names(api, portfolio, stock):
-    from portfolios.api import serializers
+    from portfolios.calc.valuation import Summary
+    from portfolios.payloads import PortfolioPayload, TransactionPayload
+    from portfolios.selectors import ValuedHolding
 
     row = trade(portfolio, stock, "buy", "5", "1")
-    assert list(api.get(f"{URL}/{row.pk}").json()) == list(
-        serializers.TransactionSerializer().fields
-    )
+    assert list(api.get(f"{URL}/{row.pk}").json()) == list(TransactionPayload.__struct_fields__)
     assert list(api.get(f"/api/v1/holdings/{row.holding_id}").json()) == list(
-        serializers.HoldingSerializer().fields
+        ValuedHolding.__struct_fields__
     )
     shown = api.get(f"/api/v1/portfolios/{portfolio.pk}").json()
-    assert list(shown) == list(serializers.PortfolioSerializer().fields)
-    assert list(shown["summary"]) == list(serializers.SummarySerializer().fields)
+    assert list(shown) == list(PortfolioPayload.__struct_fields__)
+    assert list(shown["summary"]) == list(Summary.__struct_fields__)

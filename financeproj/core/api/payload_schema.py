@@ -20,7 +20,7 @@ The renderer (`core.api.renderers`) writes the JSON, and this module the compone
 
 - Decimal: a number with exactly its digits, so pass what `strip_zeros` or `round_for_display`
   return; float: a number of the format double.
-- date, datetime, UUID: text of that format. `DateText` is a date that is text already.
+- date, datetime, UUID: text of that format. `core.json_types` has types for special cases.
 - Literal and enums: an enum. `X | None`: may be null, is always there.
 - `X | UnsetType = UNSET`: is left out where it is unset. Every other field is always there.
 - A Struct in a Struct: a component of its own. `responses=list[PricePayload]`: an array.
@@ -31,7 +31,7 @@ A Struct checks nothing: requests are read by serializers.
 """
 
 from functools import partial
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from drf_spectacular.drainage import warn
@@ -41,8 +41,6 @@ from drf_spectacular.plumbing import build_array_type, build_object_type, resolv
 from msgspec import inspect
 
 Schema: TypeAlias = dict[str, Any]
-
-DateText: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
 
 NULL: Schema = {"type": "null"}
 SIMPLE: dict[type[inspect.Type], Schema] = {

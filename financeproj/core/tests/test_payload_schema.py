@@ -12,9 +12,9 @@ from drf_spectacular.plumbing import ComponentRegistry
 from jsonschema import Draft202012Validator
 from msgspec import UNSET, Meta, Struct, UnsetType, json
 
-from financeproj.core.api.payload_schema import DateText
 from financeproj.core.api.renderers import to_json
 from financeproj.core.api.schema import ApiSchema
+from financeproj.core.json_types import DateText
 
 
 class Colour(TextChoices):

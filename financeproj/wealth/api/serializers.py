@@ -1,3 +1,4 @@
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from financeproj.core.api.serializers import ExactDecimalField
@@ -7,7 +8,6 @@ from pensions.api.serializers import (
     ProjectionGoalSerializer,
 )
 from portfolios.api.report_serializers import INTERVALS
-from portfolios.api.serializers import PortfolioSerializer
 
 
 class NetWorthPointSerializer(serializers.Serializer):
@@ -41,6 +41,11 @@ class FreshnessSerializer(serializers.Serializer):
     stale = serializers.ListField(child=serializers.CharField())
 
 
+@extend_schema_field({"type": "array", "items": {"$ref": "#/components/schemas/Portfolio"}})
+class PortfoliosField(serializers.ListField):
+    pass
+
+
 class DashboardSerializer(serializers.Serializer):
     currency = serializers.CharField()
     net_worth = ExactDecimalField(allow_null=True)
@@ -51,7 +56,7 @@ class DashboardSerializer(serializers.Serializer):
     day_change = ExactDecimalField(allow_null=True)
     day_change_pct = ExactDecimalField(allow_null=True)
     total_gain = ExactDecimalField(allow_null=True)
-    portfolios = PortfolioSerializer(many=True)
+    portfolios = PortfoliosField()
     movers = MoverSerializer(many=True)
     pension_accounts = AccountSerializer(many=True)
     goal = ProjectionGoalSerializer(allow_null=True)

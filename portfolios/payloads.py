@@ -1,0 +1,102 @@
+"""The answers about portfolios and transactions. A holding's is `selectors.ValuedHolding`."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from financeproj.core.json_types import ReadOnlyDecimal
+from financeproj.core.money import strip_zeros
+from portfolios.calc.ledger import cash_effect
+from portfolios.calc.valuation import Summary
+from portfolios.models import Transaction, TransactionSource, TransactionType
+from portfolios.selectors import ValuedPortfolio
+
+# None in the preview of an import that was not saved, which the schema says there in words.
+RecordedId = Annotated[UUID | None, Meta(extra_json_schema={"type": "string"})]
+
+
+class PortfolioPayload(Struct):
+    id: UUID
+    name: str
+    brokerage_firm: str
+    currency: str
+    used_credit: ReadOnlyDecimal
+    cash: ReadOnlyDecimal
+    position: int
+    created_at: datetime
+    updated_at: datetime
+    summary: Summary
+
+
+class TransactionPayload(Struct):
+    id: RecordedId
+    holding_id: RecordedId
+    portfolio_id: UUID
+    ticker: str
+    company_name: str
+    type: TransactionType
+    date: date
+    quantity: ReadOnlyDecimal
+    price: ReadOnlyDecimal | None
+    commission: ReadOnlyDecimal
+    currency: str
+    exchange_rate: ReadOnlyDecimal | None
+    amount: ReadOnlyDecimal
+    average_cost_per_share_at_transaction: ReadOnlyDecimal | None
+    realised_gain: ReadOnlyDecimal | None
+    note: str
+    external_id: str | None
+    source: TransactionSource
+    import_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def portfolio_payload(valued: ValuedPortfolio) -> PortfolioPayload:
+    portfolio = valued.portfolio
+    return PortfolioPayload(
+        id=portfolio.pk,
+        name=portfolio.name,
+        brokerage_firm=portfolio.brokerage_firm,
+        currency=portfolio.currency,
+        used_credit=strip_zeros(portfolio.used_credit),
+        cash=strip_zeros(portfolio.cash),
+        position=portfolio.position,
+        created_at=portfolio.created_at,
+        updated_at=portfolio.updated_at,
+        summary=valued.summary,
+    )
+
+
+def transaction_payload(row: Transaction) -> TransactionPayload:
+    stock = row.holding.stock
+    return TransactionPayload(
+        id=row.pk,
+        holding_id=row.holding_id,
+        portfolio_id=row.portfolio_id,
+        ticker=stock.ticker,
+        company_name=row.holding.name,
+        type=TransactionType(row.type),
+        date=row.date,
+        quantity=strip_zeros(row.quantity),
+        price=_stripped(row.price),
+        commission=strip_zeros(row.commission),
+        currency=stock.currency,
+        exchange_rate=_stripped(row.exchange_rate),
+        amount=strip_zeros(cash_effect(row)),
+        average_cost_per_share_at_transaction=_stripped(row.average_cost_per_share_at_transaction),
+        realised_gain=_stripped(row.realised_gain),
+        note=row.note,
+        external_id=row.external_id,
+        source=TransactionSource(row.source),
+        import_id=row.import_batch_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _stripped(value: Decimal | None) -> Decimal | None:
+    return None if value is None else strip_zeros(value)
