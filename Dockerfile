@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# Tags, not digests: pin the base image to the digest that your registry shows for it (FROM python:…@sha256:…) where you
-# build for more than yourself. The packages are pinned with hashes in requirements.txt.
+# The base image is given by tag. If others rely on your build, pin it to the digest that your registry shows
+# (FROM python:…@sha256:…). The packages are pinned with hashes in requirements.txt.
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
@@ -8,12 +8,12 @@ RUN python -m venv /app/.venv
 COPY requirements.txt ./
 RUN /app/.venv/bin/pip install --require-hashes -r requirements.txt
 COPY . .
-# A key for this one command: the image holds none.
+# This key is for this command only; the image contains no key.
 RUN SECRET_KEY=only-for-collectstatic-which-signs-nothing-at-all-in-here .venv/bin/python manage.py collectstatic --noinput \
     && rm -rf var
 
 FROM python:3.11-slim-bookworm
-# Code and packages belong to root; the process that serves can change nothing but /app/var, /backups and /tmp.
+# Root owns code and packages. The server process can write only to /app/var, /backups and /tmp.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin finance \
     && install -d -o finance -g finance -m 700 /app/var /backups
 WORKDIR /app

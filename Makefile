@@ -1,17 +1,17 @@
-# Every command that people and CI run. `make` alone lists them.
+# All commands for developers and CI. Run `make` to list them.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# -n 4: two cores, of which tests that wait for processes leave some; conftest.py says in which order.
+# Four workers on two cores, because some tests only wait for processes. conftest.py sets the order.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 SERVE := PATH="$(abspath $(BIN)):$$PATH" PORT=$${PORT:-8000} $(BIN)/honcho start web worker beat
 
-# Where this is set, each process that a test starts would compile the project anew.
+# If this were set, each process that a test starts would compile the project again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# TEST_SERVICES=1: on PostgreSQL and Redis, which then have to be there.
+# TEST_SERVICES=1 runs the tests on PostgreSQL and Redis, which must be running.
 ifdef TEST_SERVICES
 DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/financeproj_test
 REDIS_URL ?= redis://127.0.0.1:6379/15
@@ -37,7 +37,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.ready
 	printf 'DEBUG=true\n' >> .env
 	chmod 600 .env
 
-## make demo    everything set up, demo data, and a server on http://127.0.0.1:8000
+## make demo    set up everything, load demo data, serve http://127.0.0.1:8000
 demo: $(VENV)/.ready .env
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py make_demo
@@ -49,8 +49,8 @@ run: $(VENV)/.ready .env
 	$(BIN)/python manage.py offer_superuser
 	$(SERVE)
 
-## make test    every test; TEST_SERVICES=1 runs them on PostgreSQL and Redis, COVERAGE=1 shows and holds the coverage floors
-# Not always: measuring takes Python twice the time.
+## make test    run all tests; TEST_SERVICES=1 uses PostgreSQL and Redis, COVERAGE=1 also checks the coverage limits
+# Coverage is optional because measuring it doubles the time.
 test: $(VENV)/.dev .env
 ifdef COVERAGE
 	$(PYTEST) --cov --cov-report=term --cov-report=json:var/coverage.json
@@ -59,7 +59,7 @@ else
 	$(PYTEST)
 endif
 
-## make check   lint, types, imports, known dangers, migrations, deployment, schema
+## make check   check style, types, imports, security, migrations, deployment settings and schema
 check: $(VENV)/.dev .env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,7 +73,7 @@ check: $(VENV)/.dev .env
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(BIN)/python -m pytest -q tests/test_contract.py tests/test_openapi.py
 
-## make openapi docs/openapi.yaml from the code; `make examples` first records the examples in it anew
+## make openapi write docs/openapi.yaml from the code; `make examples` also records its examples again
 openapi: $(VENV)/.dev .env
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
@@ -81,21 +81,21 @@ examples: $(VENV)/.dev .env
 	RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q tests/test_url_walk.py -k owner
 	$(MAKE) openapi
 
-## make bench   the speed of the main job, as ratios within one run
+## make bench   measure the speed of imports and reports, as ratios within one run
 bench: $(VENV)/.dev .env
 	$(BIN)/python -m benchmarks
 
-## make fuzz    10,000 mutated statements through the import, 5,000 made-up requests through the API
+## make fuzz    import 10,000 mutated broker files, send 5,000 generated requests to the API
 fuzz: $(VENV)/.dev .env
 	SCHEMA_EXAMPLES=40 $(BIN)/python -m pytest -q -s tests/test_schema_holds.py
 	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q --show-capture=no integrations/imports/tests/test_import_fuzz.py
 
-## make load    50 users at once for four minutes, on PostgreSQL and Redis
+## make load    simulate 50 concurrent users for four minutes, on PostgreSQL and Redis
 load: $(VENV)/.dev .env
 	$(BIN)/python -m benchmarks.load
 
-## make deploy-test  README's commands and docs/deploy.md's, in a clean folder as a user without rights
-# Apart from `make test`: it installs every package anew from the network, which takes minutes.
+## make deploy-test  run the commands of README.md and docs/deploy.md in a clean folder, as an unprivileged user
+# Not part of `make test`, because it installs every package from the network, which takes minutes.
 deploy-test: $(VENV)/.dev .env
 	DEPLOY_TEST=1 $(BIN)/python -m pytest -q tests/test_deploy.py
 
