@@ -1,8 +1,6 @@
-"""Which stored rate stands for a pair of currencies on a day: docs/definitions.md, "Prices and
-rates".
-"""
+"""Find the rate of a pair of currencies on a day (docs/definitions.md, "Prices and rates")."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,9 +24,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class FoundRate:
-    """`date` and `stale` are those of the oldest leg; `source` is `mixed` when the legs disagree on
-    it.
-    """
+    """A rate with the date of its oldest leg; `source` is `mixed` if the legs have several."""
 
     rate: Decimal
     date: date
@@ -36,8 +32,17 @@ class FoundRate:
     stale: bool
 
 
+def all_pairs_needed(pairs: Iterable[Pair]) -> set[Pair]:
+    """Return every stored pair that may carry one of the rates of `pairs`."""
+    needed: set[Pair] = set()
+    for base, target in pairs:
+        if base != target:
+            needed.update(pairs_needed(base, target))
+    return needed
+
+
 def pairs_needed(base: str, target: str) -> Iterator[Pair]:
-    """Every stored pair that may carry a rate from `base` to `target`."""
+    """Yield every stored pair that may carry a rate from `base` to `target`."""
     yield from ((base, target), (target, base))
     for via in VIA:
         for currency in (base, target):
@@ -46,12 +51,11 @@ def pairs_needed(base: str, target: str) -> Iterator[Pair]:
 
 
 def find_rate(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> FoundRate | None:
-    """Units of `target` for one `base` on `day`, by the first route whose legs are all at most 7
-    days old.
+    """Return units of `target` for one `base` on `day`, None where no route is known.
 
-    Routes in order: the pair, its inverse, through EUR, through USD. Failing all, the route whose
-    oldest leg is youngest, reported as stale; None where no route is known. `known` has each pair's
-    last rate on or before `day`.
+    The first route whose legs are all at most 7 days old counts: the pair, its inverse, through
+    EUR, through USD. Failing all, it is the route whose oldest leg is youngest, as stale. `known`
+    has each pair's last rate on or before `day`.
     """
     if base == target:
         return FoundRate(ONE, day, "identity", stale=False)
@@ -74,10 +78,9 @@ def _routes(
 
 
 def _leg(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> Leg | None:
-    """The pair or its inverse: the first that is fresh, else the younger."""
-    candidates = [
-        leg for leg in (known.get((base, target)), _inverted(known.get((target, base)))) if leg
-    ]
+    """Return the pair's leg or its inverse: the first that is fresh, else the younger."""
+    direct, inverse = known.get((base, target)), _inverted(known.get((target, base)))
+    candidates = list(filter(None, (direct, inverse)))
     for leg in candidates:
         if (day - leg.date).days <= FRESH_DAYS:
             return leg
@@ -96,7 +99,8 @@ def _joined(day: date, *legs: Leg | None) -> FoundRate | None:
         rate = EXACT.multiply(rate, leg.rate)
         oldest = min(oldest, leg.date)
         sources.add(leg.source)
-    source = sources.pop() if len(sources) == 1 else "mixed"
-    return FoundRate(
-        round_for_storage(rate), oldest, source, stale=(day - oldest).days > FRESH_DAYS
-    )
+    source = "mixed"
+    if len(sources) == 1:
+        source = sources.pop()
+    stale = (day - oldest).days > FRESH_DAYS
+    return FoundRate(round_for_storage(rate), oldest, source, stale=stale)

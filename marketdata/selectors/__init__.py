@@ -1,0 +1,36 @@
+"""Read what is stored about instruments, prices and rates.
+
+No source is asked here (`marketdata.queries` does), and every query count is constant.
+"""
+
+from marketdata.calc.rates import FoundRate as RateNow
+from marketdata.selectors.instruments import (
+    currencies_in_use,
+    instrument_for,
+    instruments_visible_to,
+    known_instruments,
+    sourced_instruments,
+    splits_of,
+    unpriced_and_old,
+)
+from marketdata.selectors.prices import (
+    CloseOn,
+    PriceHistory,
+    PriceNow,
+    closes_on,
+    is_fresh,
+    price_history,
+    prices_now,
+    with_staleness_of_now,
+)
+from marketdata.selectors.rates import (
+    Conversion,
+    RateHistory,
+    asked_pairs,
+    forget_legs,
+    rate_history,
+    rate_on,
+    rates_now,
+    rates_on,
+    rates_on_days,
+)

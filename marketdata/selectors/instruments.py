@@ -1,0 +1,96 @@
+"""Which instruments there are, and their splits."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+
+from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
+
+
+def instruments_visible_to(user: Any) -> QuerySet[StockMetadata]:
+    """Return the instruments that sources price, and the user's own."""
+    return StockMetadata.objects.filter(Q(owner__isnull=True) | Q(owner=user))
+
+
+def instrument_for(*, user: Any, ticker: str) -> StockMetadata | None:
+    """Return the user's instrument of `ticker` (in any case), else the shared one."""
+    found = instruments_visible_to(user).filter(ticker=ticker.strip().upper())
+    return found.order_by(F("owner").asc(nulls_last=True)).first()
+
+
+def known_instruments(*, user: Any, query: str, limit: int) -> list[StockMetadata]:
+    """Return stored instruments by ticker, name or ISIN.
+
+    The exact ticker or ISIN comes first, then what begins with `query`.
+    """
+    same = Q(ticker__iexact=query) | Q(isin__iexact=query)
+    contained = Q(ticker__icontains=query) | Q(company_name__icontains=query)
+    rank = Case(
+        When(same, then=0),
+        When(ticker__istartswith=query, then=1),
+        When(company_name__istartswith=query, then=2),
+        default=3,
+    )
+    found = instruments_visible_to(user).filter(contained | same).annotate(rank=rank)
+    best = found.order_by("rank", "ticker", F("owner").asc(nulls_last=True))[: 2 * limit]
+    by_ticker: dict[str, StockMetadata] = {}
+    for stock in best:
+        by_ticker.setdefault(stock.ticker, stock)  # the user's own instrument hides the shared one
+    return list(by_ticker.values())[:limit]
+
+
+def currencies_in_use(*, user: Any) -> set[str]:
+    """Return the user's base currency and those of the instruments they own or hold."""
+    held = StockMetadata.objects.filter(Q(owner=user) | Q(holdings__portfolio__user=user))
+    return {user.base_currency, *held.values_list("currency", flat=True)}
+
+
+def sourced_instruments(tickers: Iterable[str] = ()) -> list[StockMetadata]:
+    """Return the instruments that a source prices, or only those of `tickers`.
+
+    Raises LookupError naming the tickers that none of them has.
+    """
+    stocks = StockMetadata.objects.filter(owner__isnull=True).order_by("ticker")
+    wanted = {ticker.upper() for ticker in tickers}
+    if not wanted:
+        return list(stocks)
+    found = list(stocks.filter(ticker__in=wanted))
+    unknown = wanted.difference(stock.ticker for stock in found)
+    if unknown:
+        raise LookupError(f"No source prices {', '.join(sorted(unknown))} here.")
+    return found
+
+
+def unpriced_and_old(
+    stock_ids: Iterable[UUID], *, before: datetime
+) -> tuple[list[StockMetadata], list[StockMetadata]]:
+    """Return the instruments without any price, and those last quoted `before`, by ticker.
+
+    Instruments priced by hand are never old. Two queries.
+    """
+    stocks = StockMetadata.objects.filter(pk__in=set(stock_ids)).order_by("ticker")
+    has_close = Exists(HistoricalStockPrice.objects.filter(stock=OuterRef("pk")))
+    unpriced = stocks.filter(~has_close, quote__isnull=True)
+    old = stocks.filter(quote__fetched_at__lt=before).exclude(source=StockMetadata.MANUAL)
+    return list(unpriced), list(old)
+
+
+def splits_of(
+    stock_ids: Iterable[UUID], *, after: date | None = None
+) -> dict[UUID, list[tuple[date, Decimal]]]:
+    """Return splits (date, new shares per old one) by instrument, oldest first.
+
+    Instruments without any are absent.
+    """
+    rows = StockSplit.objects.filter(stock_id__in=list(stock_ids))
+    if after is not None:
+        rows = rows.filter(date__gt=after)
+    found: dict[UUID, list[tuple[date, Decimal]]] = defaultdict(list)
+    for stock_id, day, ratio in rows.order_by("date").values_list("stock_id", "date", "ratio"):
+        found[stock_id].append((day, ratio))
+    return dict(found)

@@ -1,0 +1,299 @@
+"""The latest prices, closes of a day, and price histories."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import OuterRef, Q, Subquery
+from django.utils import timezone
+
+from financeproj.core.db.fields import latest_day
+from financeproj.core.money import EXACT, ONE, round_for_storage
+from marketdata.calc.sanity import split_factor
+from marketdata.models import HistoricalStockPrice, StockMetadata, StockQuote
+from marketdata.selectors.instruments import splits_of
+
+# The background refreshes a quote at the end of the cache time; until that is done the quote is
+# not stale.
+GRACE = 4 / 3
+
+Splits = list[tuple[date, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceNow:
+    """The latest known price of an instrument, in its currency and in today's shares.
+
+    Where an exchange's day has begun before ours, `price` is in that day's shares: `ahead` of them
+    were one of ours before a split. `day` is the trading day of `price`. `previous_close` is the
+    last close before it, in the same shares, None when there is none. `fetched_at` is None for a
+    price entered by hand.
+    """
+
+    price: Decimal
+    previous_close: Decimal | None
+    day: date
+    as_of: datetime
+    fetched_at: datetime | None
+    source: str
+    stale: bool
+    ahead: Decimal = ONE
+
+
+def is_fresh(fetched_at: datetime | None, *, grace: float = 1) -> bool:
+    """Return whether an answer of that time still is within `grace` times the cache time."""
+    return fetched_at is not None and timezone.now() - fetched_at <= _cache_time(grace)
+
+
+def _cache_time(grace: float) -> timedelta:
+    return timedelta(seconds=settings.MARKET_DATA_CACHE_SECONDS * grace)
+
+
+# --- The latest price -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _LatestRow:
+    """The stored row that gives the latest price, before splits are applied to it.
+
+    `previous_close` is in the shares of `previous_day`.
+    """
+
+    price: Decimal
+    day: date
+    as_of: datetime
+    fetched_at: datetime | None
+    source: str
+    previous_close: Decimal | None
+    previous_day: date | None
+
+
+def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
+    """Return the latest known price of each instrument.
+
+    It is the quote, or the last stored close where that is newer. Instruments without any price
+    are absent. A price from before a split is divided by its ratio. Prices of a day that has not
+    begun anywhere do not count.
+    """
+    begun = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=latest_day())
+    closes = begun.order_by("-date").values("date")
+    stocks = list(
+        StockMetadata.objects.filter(pk__in=list(stock_ids))
+        .select_related("quote")
+        .annotate(last_day=Subquery(closes[:1]))
+        .annotate(day_before=Subquery(closes.filter(date__lt=OuterRef("last_day"))[:1]))
+    )
+    days = _days_read(stocks)
+    ids = [stock.pk for stock in stocks]
+    closes_by_day = _closes_by_day(ids, days)
+    splits = splits_of(ids, after=min(days, default=date.min))
+    found = {}
+    for stock in stocks:
+        row = _latest_row(stock, closes_by_day)
+        if row is not None:
+            found[stock.pk] = _price_now(stock, row, splits.get(stock.pk, []))
+    return found
+
+
+def _days_read(stocks: Iterable[Any]) -> set[date]:
+    days: set[date] = set()
+    for stock in stocks:
+        days.update(day for day in (stock.last_day, stock.day_before) if day)
+    return days
+
+
+def _closes_by_day(
+    stock_ids: list[UUID], days: set[date]
+) -> dict[tuple[UUID, date], tuple[Decimal, str]]:
+    """Return (close, source) by instrument and day."""
+    rows = HistoricalStockPrice.objects.filter(stock__in=stock_ids, date__in=days)
+    found = {}
+    for stock_id, day, close, source in rows.values_list("stock_id", "date", "close", "source"):
+        found[stock_id, day] = (close, source)
+    return found
+
+
+def _latest_row(
+    stock: Any, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
+) -> _LatestRow | None:
+    quote = getattr(stock, "quote", None)
+    if quote is not None and _is_latest(quote, stock.last_day):
+        return _row_of_quote(stock, quote, closes)
+    if stock.last_day is None:
+        return None
+    close, source = closes[stock.pk, stock.last_day]
+    previous = None
+    if stock.day_before:
+        previous = closes[stock.pk, stock.day_before][0]
+    return _LatestRow(
+        price=close,
+        day=stock.last_day,
+        as_of=datetime.combine(stock.last_day, time.min, tzinfo=UTC),
+        fetched_at=_close_fetched_at(stock, quote, source),
+        source=source,
+        previous_close=previous,
+        previous_day=stock.day_before,
+    )
+
+
+def _is_latest(quote: StockQuote, last_day: date | None) -> bool:
+    has_begun = quote.day <= latest_day()
+    return has_begun and (last_day is None or quote.day >= last_day)
+
+
+def _row_of_quote(
+    stock: Any, quote: StockQuote, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
+) -> _LatestRow:
+    previous = None
+    previous_day = stock.last_day
+    if stock.last_day == quote.day:
+        previous_day = stock.day_before
+    if previous_day:
+        previous = closes[stock.pk, previous_day][0]
+    elif quote.previous_close is not None:
+        # The source has made it comparable with its price.
+        previous, previous_day = quote.previous_close, quote.day
+    return _LatestRow(
+        price=quote.price,
+        day=quote.day,
+        as_of=quote.as_of,
+        fetched_at=quote.fetched_at,
+        source=quote.source,
+        previous_close=previous,
+        previous_day=previous_day,
+    )
+
+
+def _close_fetched_at(stock: Any, quote: StockQuote | None, source: str) -> datetime | None:
+    """Return when a source last confirmed the latest close; None for a close by hand."""
+    if source == StockMetadata.MANUAL:
+        return None
+    times = [stock.history_fetched_at]
+    if quote is not None:
+        times.append(quote.fetched_at)
+    return max(filter(None, times), default=None)
+
+
+def _price_now(stock: Any, row: _LatestRow, splits: Splits) -> PriceNow:
+    until = latest_day()
+    later = split_factor(splits, row.day, until)
+    previous = row.previous_close
+    if previous is not None and row.previous_day is not None:
+        between = split_factor(splits, row.previous_day, row.day)
+        previous = _divided(previous, EXACT.multiply(later, between))
+    by_hand = stock.is_manual or row.source == StockMetadata.MANUAL
+    return PriceNow(
+        price=_divided(row.price, later),
+        previous_close=previous,
+        day=row.day,
+        as_of=row.as_of,
+        fetched_at=row.fetched_at,
+        source=row.source,
+        stale=not by_hand and not is_fresh(row.fetched_at, grace=GRACE),
+        ahead=split_factor(splits, timezone.localdate(), until),
+    )
+
+
+def _divided(price: Decimal, factor: Decimal) -> Decimal:
+    if factor == ONE:
+        return price
+    return round_for_storage(EXACT.divide(price, factor))
+
+
+def with_staleness_of_now(prices: Mapping[UUID, PriceNow]) -> dict[UUID, PriceNow]:
+    """Return `prices`, read a while ago, with `stale` as it is by now."""
+    oldest = timezone.now() - _cache_time(GRACE)
+    found = dict(prices)
+    for stock_id, price in prices.items():
+        asked = price.fetched_at is not None and price.source != StockMetadata.MANUAL
+        if asked and price.fetched_at < oldest:
+            found[stock_id] = replace(price, stale=True)
+    return found
+
+
+# --- Closes of a day, and histories ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOn:
+    """The close that stands on a day: that of `date`, in the shares of the day asked for."""
+
+    price: Decimal
+    date: date
+    source: str
+
+
+def closes_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, CloseOn]:
+    """Return the last close on or before `day` of each instrument.
+
+    Instruments without one are absent. Two queries.
+    """
+    known = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=day)
+    last = known.order_by("-date")
+    rows = (
+        StockMetadata.objects.filter(pk__in=set(stock_ids))
+        .annotate(
+            day=Subquery(last.values("date")[:1]),
+            close=Subquery(last.values("close")[:1]),
+            by=Subquery(last.values("source")[:1]),
+        )
+        .filter(day__isnull=False)
+        .values_list("pk", "day", "close", "by")
+    )
+    closes = list(rows)
+    earliest = min((row[1] for row in closes), default=day)
+    splits = splits_of([row[0] for row in closes], after=earliest)
+    found = {}
+    for stock_id, close_day, close, source in closes:
+        factor = split_factor(splits.get(stock_id, []), close_day, day)
+        found[stock_id] = CloseOn(_divided(close, factor), close_day, source)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class PriceHistory:
+    """`points` are (day, close as traded, close in today's shares), oldest first.
+
+    `splits` and `dividends` are those of the same days.
+    """
+
+    points: list[tuple[date, Decimal, Decimal]]
+    splits: Splits
+    dividends: list[tuple[date, Decimal]]
+
+
+def price_history(*, stock: StockMetadata, start: date | None, end: date) -> PriceHistory:
+    """Return closes from `start` (None: the first known) to `end`.
+
+    They end with the quote where that is newer.
+    """
+    begin = start or date.min
+    between = Q(date__gte=begin, date__lte=end)
+    closes = list(stock.prices.filter(between).order_by("date").values_list("date", "close"))
+    quote = StockQuote.objects.filter(stock=stock).values_list("day", "price").first()
+    if quote and begin <= quote[0] <= end and (not closes or quote[0] > closes[-1][0]):
+        closes.append(quote)
+    dividends = stock.dividends.filter(between).order_by("date").values_list("date", "amount")
+    splits = splits_of([stock.pk]).get(stock.pk, [])
+    return PriceHistory(
+        points=_adjusted(closes, splits),
+        splits=[event for event in splits if begin <= event[0] <= end],
+        dividends=list(dividends),
+    )
+
+
+def _adjusted(
+    closes: list[tuple[date, Decimal]], splits: Splits
+) -> list[tuple[date, Decimal, Decimal]]:
+    """Return (day, close as traded, close in today's shares) for each of `closes`."""
+    factor, ahead, points = ONE, list(splits), []
+    for day, close in reversed(closes):
+        while ahead and ahead[-1][0] > day:
+            factor = EXACT.multiply(factor, ahead.pop()[1])
+        points.append((day, close, _divided(close, factor)))
+    points.reverse()
+    return points
