@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from financeproj.core.money import EXACT, round_for_display, round_for_storage, strip_zeros
 from financeproj.users.models import User
+from marketdata.selectors import Conversion
 from pensions import selectors
 from pensions.calc import projection as calc
 from pensions.models import ContributionPlan, PensionAccount
@@ -245,7 +246,7 @@ def _add_contributions(
         return
     currency_of = {account.pk: account.currency for account in accounts}
     plans = list(ContributionPlan.objects.filter(account__in=currency_of))
-    rates = selectors.Rates({currency_of[plan.account_id] for plan in plans}, user.base_currency)
+    rates = Conversion({currency_of[plan.account_id] for plan in plans}, user.base_currency)
     start.stale |= rates.stale
     if rates.missing:
         start.missing = sorted({*start.missing, *rates.missing})

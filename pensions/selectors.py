@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from financeproj.core.errors import NotFound
-from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
+from financeproj.core.money import EXACT, ZERO, strip_zeros
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
 from pensions.models import ContributionPlan, PensionAccount, PensionAccounts, PensionValueEntry
@@ -99,34 +99,13 @@ class PensionsValue:
 def value_of_accounts(accounts: Iterable[PensionAccount], currency: str) -> PensionsValue:
     """Add up `accounts` (with their current values) in `currency`, at the latest rates."""
     valued = [account for account in accounts if account.current_value is not None]
-    rates = Rates({account.currency for account in valued}, currency)
+    rates = marketdata.Conversion({account.currency for account in valued}, currency)
     if rates.missing:
         return PensionsValue(None, rates.missing, rates.stale)
     total = ZERO
     for account in valued:
         total = EXACT.add(total, rates.convert(account.current_value, account.currency))
     return PensionsValue(strip_zeros(total), [], rates.stale)
-
-
-class Rates:
-    """The latest rates from some currencies into one; `missing` names the pairs without a rate."""
-
-    def __init__(self, currencies: Iterable[str], target: str) -> None:
-        pairs = {(base, target) for base in currencies if base != target}
-        self._target = target
-        self._known = marketdata.rates_now(pairs)
-        self.missing = sorted(
-            f"{base}/{target}" for base, target in pairs if (base, target) not in self._known
-        )
-        self.stale = any(rate.stale for rate in self._known.values())
-
-    def knows(self, currency: str) -> bool:
-        return currency == self._target or (currency, self._target) in self._known
-
-    def convert(self, amount: Decimal, currency: str) -> Decimal:
-        """Convert `amount` into the target currency, exactly; `currency` must not be missing."""
-        rate = ONE if currency == self._target else self._known[currency, self._target].rate
-        return EXACT.multiply(amount, rate)
 
 
 def needed_pairs() -> set[tuple[str, str]]:

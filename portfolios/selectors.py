@@ -297,27 +297,22 @@ class NetValue:
 
 def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetValue:
     """What `portfolios` are worth together, in `currency`."""
-    pairs = {
-        (one.portfolio.currency, currency)
-        for one in portfolios
-        if one.portfolio.currency != currency
-    }
-    rates = marketdata.rates_now(pairs)
-    unknown = sorted(f"{base}/{target}" for base, target in pairs if (base, target) not in rates)
-    missing = sorted({ticker for one in portfolios for ticker in one.summary.missing})
-    stale = any(one.summary.stale for one in portfolios) or any(
-        rate.stale for rate in rates.values()
-    )
-    if unknown:
-        return NetValue(None, None, None, None, [*missing, *unknown], stale)
+    rates = marketdata.Conversion((one.portfolio.currency for one in portfolios), currency)
+    missing: set[str] = set()
+    for one in portfolios:
+        missing.update(one.summary.missing)
+    stale = rates.stale or any(one.summary.stale for one in portfolios)
+    if rates.missing:
+        return NetValue(None, None, None, None, [*sorted(missing), *rates.missing], stale)
     sums = {"market_value": ZERO, "cash": ZERO, "used_credit": ZERO, "net_value": ZERO}
     for one in portfolios:
-        pair = (one.portfolio.currency, currency)
-        rate = rates[pair].rate if pair in rates else ONE
+        rate = rates.rate(one.portfolio.currency)
         sums["market_value"] += one.summary.market_value * rate
         sums["cash"] += one.portfolio.cash * rate
         sums["used_credit"] += one.portfolio.used_credit * rate
         sums["net_value"] += one.summary.net_value * rate
     return NetValue(
-        **{name: strip_zeros(value) for name, value in sums.items()}, missing=missing, stale=stale
+        **{name: strip_zeros(value) for name, value in sums.items()},
+        missing=sorted(missing),
+        stale=stale,
     )

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from financeproj.core.money import EXACT, ZERO, round_for_display
 from financeproj.users.models import User
+from marketdata.selectors import Conversion
 from pensions.payloads import AccountPayload, ProjectionGoalPayload, account_payload
 from pensions.projections import Assumptions, has_goal, projection_of
-from pensions.selectors import PensionsValue, Rates, accounts_of, value_of_accounts
+from pensions.selectors import PensionsValue, accounts_of, value_of_accounts
 from portfolios.calc.valuation import fraction, rounded
 from portfolios.payloads import PortfolioPayload, portfolio_payload
 from portfolios.selectors import ValuedPortfolio
@@ -105,7 +106,7 @@ class _Movement:
 def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard:
     """Add up `portfolios`, all of the user's, and the pensions in the base currency."""
     currency = user.base_currency
-    rates = Rates({valued.portfolio.currency for valued in portfolios}, currency)
+    rates = Conversion({valued.portfolio.currency for valued in portfolios}, currency)
     accounts = list(accounts_of(user))
     pensions = value_of_accounts(accounts, currency)
     sums = None if rates.missing else _sums_of(portfolios, rates)
@@ -138,7 +139,7 @@ def _amounts_of(sums: _Sums, pensions_value: Decimal | None) -> dict[str, Decima
     }
 
 
-def _sums_of(portfolios: Sequence[ValuedPortfolio], rates: Rates) -> _Sums:
+def _sums_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> _Sums:
     sums = _Sums()
     with localcontext(EXACT):
         for valued in portfolios:
@@ -153,7 +154,7 @@ def _sums_of(portfolios: Sequence[ValuedPortfolio], rates: Rates) -> _Sums:
 
 
 def _missing_from(
-    portfolios: Sequence[ValuedPortfolio], pensions: PensionsValue, rates: Rates
+    portfolios: Sequence[ValuedPortfolio], pensions: PensionsValue, rates: Conversion
 ) -> list[str]:
     """Name instruments without a price and currency pairs without a rate."""
     missing = {*rates.missing, *pensions.missing}
@@ -162,7 +163,7 @@ def _missing_from(
     return sorted(missing)
 
 
-def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Rates) -> list[Mover]:
+def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> list[Mover]:
     """List what moved most today, by percent.
 
     An instrument in several portfolios counts once. Portfolios without a known rate are left out.
@@ -189,7 +190,7 @@ def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Rates) -> list[Move
 
 
 def _add_movements(
-    movements: dict[tuple[str, str], _Movement], valued: ValuedPortfolio, rates: Rates
+    movements: dict[tuple[str, str], _Movement], valued: ValuedPortfolio, rates: Conversion
 ) -> None:
     currency = valued.portfolio.currency
     for holding in valued.holdings:
