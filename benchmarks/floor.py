@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.generate import SIZES, Generated, generate
+from benchmarks.kinds import Kind
 from benchmarks.measure import fastest_seconds
-from portfolios.calc.performance import Kind
 
 _CACHE_BYTES = 1 << 19
 

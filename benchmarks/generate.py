@@ -8,7 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from portfolios.calc.performance import Kind, Market, Trades
+from benchmarks.kinds import Kind
+from portfolios.calc.performance import Market, Trades
 
 SIZES = {
     "S": (20, 500, 3),

@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from benchmarks.generate import CURRENCIES, Generated
+from benchmarks.kinds import Kind
 from financeproj.users.models import User
 from marketdata import series
 from marketdata.models import (
@@ -19,7 +20,6 @@ from marketdata.models import (
     StockVector,
 )
 from portfolios.calc.ledger import replay
-from portfolios.calc.performance import Kind
 from portfolios.models import Holding, Portfolio, Transaction
 from portfolios.services.replay import store_position
 

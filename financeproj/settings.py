@@ -493,7 +493,7 @@ SPECTACULAR_SETTINGS = {
         "financeproj.core.api.schema.add_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "TransactionTypeEnum": "portfolios.models.TransactionType",
+        "TransactionTypeEnum": "portfolios.models.TRANSACTION_TYPES",
         "TransactionSourceEnum": "portfolios.models.TransactionSource",
         "ErrorTypeEnum": "financeproj.core.api.schema.ERROR_TYPES",
     },

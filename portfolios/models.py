@@ -14,6 +14,7 @@ from financeproj.core.db.fields import (
 )
 from financeproj.core.db.names import FOLDED, Named
 from marketdata.models import StockMetadata
+from portfolios.calc.kinds import UNPRICED_TYPES, TransactionType
 
 
 class Portfolio(ErrorsAtFields, Named):
@@ -238,16 +239,7 @@ class PendingImport(models.Model):
         return str(self.import_batch)
 
 
-class TransactionType(models.TextChoices):
-    BUY = "buy"
-    SELL = "sell"
-    DIVIDEND = "dividend"
-    INTEREST = "interest"
-    FEE = "fee"
-    TAX = "tax"
-    SPLIT = "split"
-    TRANSFER_IN = "transfer_in"
-    TRANSFER_OUT = "transfer_out"
+TRANSACTION_TYPES = [(kind.value, kind.label) for kind in TransactionType]
 
 
 class TransactionSource(models.TextChoices):
@@ -264,8 +256,6 @@ class Transaction(ErrorsAtFields):
     file had it: what duplicates are recognised by even after an edit.
     """
 
-    PRICELESS = (TransactionType.SPLIT, TransactionType.TRANSFER_OUT)
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     holding = models.ForeignKey(Holding, on_delete=models.CASCADE, related_name="transactions")
     # Repeats holding.portfolio, so that the database itself keeps external ids and the order of
@@ -273,7 +263,7 @@ class Transaction(ErrorsAtFields):
     portfolio = models.ForeignKey(
         Portfolio, on_delete=models.CASCADE, related_name="transactions", editable=False
     )
-    type = models.CharField(max_length=12, choices=TransactionType)
+    type = models.CharField(max_length=12, choices=TRANSACTION_TYPES)
     date = models.DateField()
     # The day on which it counts: `date`, but the source's day for a split that the user dated a few
     # days off.
@@ -339,7 +329,7 @@ class Transaction(ErrorsAtFields):
                 violation_error_message="The exchange rate must be above 0.",
             ),
             models.CheckConstraint(
-                condition=Q(type__in=["split", "transfer_out"])
+                condition=Q(type__in=list(UNPRICED_TYPES))
                 | Q(price__isnull=False, exchange_rate__isnull=False),
                 name="transaction_has_price_and_rate",
             ),
@@ -347,7 +337,7 @@ class Transaction(ErrorsAtFields):
                 condition=~Q(type="split", quantity=1), name="transaction_split_changes_something"
             ),
             models.CheckConstraint(
-                condition=Q(type__in=TransactionType.values), name="transaction_type_known"
+                condition=Q(type__in=list(TransactionType)), name="transaction_type_known"
             ),
             models.CheckConstraint(
                 condition=Q(source__in=TransactionSource.values), name="transaction_source_known"

@@ -17,9 +17,10 @@ from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_visible_to
 from portfolios import selectors
+from portfolios.calc.kinds import types_where
 
-PAYMENTS = frozenset(["dividend", "tax"])
-TRADES = frozenset(["buy", "sell", "transfer_in", "transfer_out"])
+PAYMENTS = frozenset(types_where(lambda rules: rules.is_paid_in_any_currency))
+TRADES = frozenset(types_where(lambda rules: rules.moves_shares))
 CANDIDATES = 10
 LOOKED_AT = 5
 

@@ -11,12 +11,7 @@ from financeproj.core.identifiers import (
     has_ticker_characters,
 )
 from integrations.statements.base import Fault, StatementRow
-
-TYPES = frozenset(
-    ["buy", "sell", "dividend", "interest", "fee", "tax", "split", "transfer_in", "transfer_out"]
-)
-# Types that may leave out price and exchange rate.
-PRICELESS = frozenset(["split", "transfer_out"])
+from portfolios.calc.kinds import RULES
 
 # A symbol is remembered in lower case, which makes up to three letters of one.
 MAX_LENGTHS = (
@@ -56,13 +51,14 @@ def faults_of(row: StatementRow) -> list[tuple[str, Fault]]:
         else ("date", "type", "ticker", "quantity")
     )
     faults += [(name, REQUIRED) for name in needed if values.get(name, 0) in (None, "")]
-    if kind and kind not in TYPES:
+    rules = RULES.get(kind) if kind else None
+    if kind and rules is None:
         faults.append(
-            ("type", Fault("unknown_type", f"A type is one of {', '.join(sorted(TYPES))}."))
+            ("type", Fault("unknown_type", f"A type is one of {', '.join(sorted(RULES))}."))
         )
     if values.get("ticker") and (fault := ticker_fault(values["ticker"])):
         faults.append(("ticker", fault))
-    if "price" in values and values["price"] is None and kind not in PRICELESS:
+    if "price" in values and values["price"] is None and (rules is None or rules.is_priced):
         faults.append(("price", REQUIRED))
     faults += [
         (name, fault)
@@ -70,7 +66,7 @@ def faults_of(row: StatementRow) -> list[tuple[str, Fault]]:
         if (fault := _not_above_zero(values.get(name)))
     ]
     faults += [(name, NEGATIVE) for name in ("price", "commission") if (values.get(name) or 0) < 0]
-    if kind == "split" and values.get("quantity") == 1:
+    if rules is not None and rules.is_ratio and values.get("quantity") == 1:
         faults.append(
             ("quantity", Fault("invalid", "A split makes more or fewer shares of one, not 1."))
         )

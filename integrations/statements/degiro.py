@@ -33,6 +33,7 @@ from integrations.statements.sheet import (
     taken_back,
 )
 from integrations.statements.values import number_in, single_spaced
+from portfolios.calc.kinds import RULES
 
 DUTCH = (
     "Datum", "Tijd", "Valutadatum", "Product", "ISIN", "Omschrijving", "FX", "Mutatie", "", "Saldo", "", "Order Id"
@@ -460,9 +461,7 @@ def _cash_effect(row: StatementRow | None, change: Decimal) -> tuple[Decimal, De
     gross = EXACT.multiply(row.quantity, row.price)
     # The price in the words has lost its last digits: 5.416 for what cost 5.42.
     unit = Decimal(5).scaleb(min(int(row.price.as_tuple().exponent), 0) - 1)
-    return (-gross if row.type in ("buy", "tax") else gross), CENT + EXACT.multiply(
-        row.quantity, unit
-    )
+    return RULES[row.type].money * gross, CENT + EXACT.multiply(row.quantity, unit)
 
 
 FORMAT = Format(

@@ -21,6 +21,7 @@ from integrations.statements.base import (
     Table,
 )
 from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, iso_day, taken_back
+from portfolios.calc.kinds import RULES
 
 NORWEGIAN = (
     "Id", "Bokføringsdag", "Handelsdag", "Oppgjørsdag", "Portefølje", "Transaksjonstype", "Verdipapir", "ISIN",
@@ -320,11 +321,10 @@ def _cash_divergence(raws: Iterable[Raw], made: dict[int, list[StatementRow]]) -
 def _cash_effect(row: StatementRow) -> Decimal:
     gross = EXACT.multiply(row.quantity, row.price or ZERO)
     rate = row.exchange_rate or ONE
-    if row.type in ("buy", "tax"):
-        return EXACT.multiply(-(gross + (row.commission or ZERO)), rate)
-    if row.type in ("sell", "dividend"):
-        return EXACT.multiply(gross - (row.commission or ZERO), rate)
-    return ZERO
+    sign = RULES[row.type].money
+    if not sign:
+        return ZERO
+    return EXACT.multiply(sign * gross - (row.commission or ZERO), rate)
 
 
 def _rounding_of_rate(row: StatementRow) -> Decimal:

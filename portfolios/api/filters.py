@@ -3,14 +3,14 @@ from typing import Any
 from django_filters import rest_framework as filters
 
 from financeproj.core.api.query import check_period
-from portfolios.models import Transaction, TransactionType
+from portfolios.models import TRANSACTION_TYPES, Transaction
 
 
 class TransactionFilter(filters.FilterSet):
     portfolio_id = filters.UUIDFilter(field_name="portfolio_id")
     holding_id = filters.UUIDFilter(field_name="holding_id")
     ticker = filters.CharFilter(method="by_ticker")
-    type = filters.ChoiceFilter(choices=TransactionType.choices)
+    type = filters.ChoiceFilter(choices=TRANSACTION_TYPES)
     start = filters.DateFilter(field_name="date", lookup_expr="gte", input_formats=["%Y-%m-%d"])
     end = filters.DateFilter(field_name="date", lookup_expr="lte", input_formats=["%Y-%m-%d"])
     import_id = filters.UUIDFilter(field_name="import_batch_id")

@@ -12,7 +12,7 @@ from financeproj.core.api.serializers import (
     PatternField,
     TextField,
 )
-from portfolios.models import TransactionType
+from portfolios.models import TRANSACTION_TYPES
 
 
 class PortfolioInputSerializer(ApiSerializer):
@@ -43,7 +43,7 @@ class HoldingInputSerializer(ApiSerializer):
 class TransactionChangeSerializer(ApiSerializer):
     """The fields of a transaction that can be given, and given again in an edit."""
 
-    type = serializers.ChoiceField(TransactionType.choices)
+    type = serializers.ChoiceField(TRANSACTION_TYPES)
     date = PastDateField()
     quantity = ExactDecimalField(minimum=0, above_minimum=True)
     price = ExactDecimalField(

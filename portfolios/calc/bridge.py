@@ -7,15 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from portfolios.calc.performance import (
+    CHARGES,
+    INCOME,
+    PURCHASES,
+    SALES,
+    TRANSFERS_IN,
+    TRANSFERS_OUT,
     Floats,
     Ints,
-    Kind,
     Layout,
     Market,
     Trades,
     block_values,
     blocks,
     entries,
+    is_one_of,
     layout,
     summed,
     unpriced_instruments,
@@ -78,9 +84,10 @@ def bridge(trades: Trades, market: Market) -> Bridge:
     def of(chosen: Ints, amounts: Floats) -> Floats:
         return summed(instrument[chosen], amounts[chosen], len(start))
 
-    bought, sold = np.flatnonzero(kind == Kind.BUY), np.flatnonzero(kind == Kind.SELL)
-    earned = np.flatnonzero((kind == Kind.DIVIDEND) | (kind == Kind.INTEREST))
-    charged = np.flatnonzero((kind == Kind.FEE) | (kind == Kind.TAX))
+    bought = np.flatnonzero(is_one_of(kind, PURCHASES))
+    sold = np.flatnonzero(is_one_of(kind, SALES))
+    earned = np.flatnonzero(is_one_of(kind, INCOME))
+    charged = np.flatnonzero(is_one_of(kind, CHARGES))
     traded = of(bought, gross * rate) - of(sold, gross * rate)
     traded_at_close = of(bought, gross * rate_of_day) - of(sold, gross * rate_of_day)
     commissions = of(bought, cost) + of(sold, cost)
@@ -88,8 +95,8 @@ def bridge(trades: Trades, market: Market) -> Bridge:
     charges = of(charged, gross * rate + cost)
 
     moved = np.zeros(len(counted))
-    transfers = np.flatnonzero((kind == Kind.TRANSFER_IN) | (kind == Kind.TRANSFER_OUT))
-    sign = np.where(kind[transfers] == Kind.TRANSFER_IN, 1.0, -1.0)
+    transfers = np.flatnonzero(is_one_of(kind, TRANSFERS_IN + TRANSFERS_OUT))
+    sign = np.where(is_one_of(kind[transfers], TRANSFERS_IN), 1.0, -1.0)
     moved[transfers] = sign * worth_at(placed, market, counted[transfers]) * rate_of_day[transfers]
     late, entry_column, worth = entries(placed, market)
     moved_in = of(transfers, moved)

@@ -1,6 +1,4 @@
-"""Realised gains lot by lot, first in first out, as tax returns want them. docs/definitions.md,
-"Realised gains".
-"""
+"""Realised gains lot by lot, first in first out. docs/definitions.md, "Realised gains"."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -10,13 +8,16 @@ from decimal import Decimal, localcontext
 from typing import Generic
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
-from portfolios.calc.ledger import CLOSING, OPENING, E, order
+from portfolios.calc.kinds import RULES
+from portfolios.calc.ledger import E, Entry, cash_effect, order
 
 
 @dataclass(slots=True)
 class Lot:
-    """Shares bought (or transferred in) together: how many are left, in today's shares, and what
-    they cost in `_p`.
+    """Shares bought or transferred in together.
+
+    `quantity` is what is left of them, in today's shares; `cost` what that part cost, in the
+    portfolio's currency.
     """
 
     bought_on: date
@@ -26,8 +27,9 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Sale(Generic[E]):
-    """One sale with the lots that it used up, oldest first; amounts in the portfolio's currency,
-    unrounded.
+    """One sale with the lots that it used, oldest first.
+
+    Amounts are in the portfolio's currency and unrounded.
     """
 
     entry: E
@@ -45,33 +47,37 @@ class Sale(Generic[E]):
 
 
 def sales(entries: Iterable[E]) -> list[Sale[E]]:
-    """Every sale of a holding, in the order in which they took effect. `entries` come in any order.
+    """Return every sale of a holding, in the order of effect. `entries` come in any order.
 
-    A lot costs (quantity x price + commission) x rate of its buy; a split scales lots, a transfer
-    in makes one, a transfer out takes the oldest.
+    A lot costs (quantity x price + commission) x rate of its purchase. A split scales all lots, a
+    transfer in makes a lot, and a transfer out takes the oldest ones.
     """
     lots: deque[Lot] = deque()
     found: list[Sale[E]] = []
     with localcontext(EXACT):
         for entry in sorted(entries, key=order):
-            gross = entry.quantity * (entry.price or ZERO)
-            rate = ONE if entry.exchange_rate is None else entry.exchange_rate
-            if entry.type in OPENING:
-                lots.append(
-                    Lot(entry.effective_date, entry.quantity, (gross + entry.commission) * rate)
-                )
-            elif entry.type == "split":
+            rules = RULES[entry.type]
+            if rules.is_ratio:
                 for lot in lots:
                     lot.quantity = in_new_shares(lot.quantity, entry.quantity)
-            elif entry.type in CLOSING:
+            elif rules.shares > 0:
+                lots.append(Lot(entry.effective_date, entry.quantity, _cost(entry)))
+            elif rules.shares < 0:
                 used = _take(lots, entry.quantity)
-                if entry.type == "sell":
-                    found.append(Sale(entry, (gross - entry.commission) * rate, used))
+                if rules.is_sale:
+                    found.append(Sale(entry, cash_effect(entry), used))
     return found
 
 
+def _cost(entry: Entry) -> Decimal:
+    """Return what the shares that came in cost, in the portfolio's currency."""
+    gross = entry.quantity * (entry.price or ZERO)
+    rate = ONE if entry.exchange_rate is None else entry.exchange_rate
+    return (gross + entry.commission) * rate
+
+
 def _take(lots: deque[Lot], quantity: Decimal) -> list[Lot]:
-    """Remove the oldest `quantity` shares."""
+    """Remove the oldest `quantity` shares from `lots` and return them."""
     taken = []
     while quantity > 0 and lots:
         lot = lots[0]

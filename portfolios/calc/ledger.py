@@ -1,7 +1,7 @@
 """The ledger of one holding, replayed in Decimal. docs/definitions.md, "The ledger of a holding".
 
-Symbols: `_c` is in the instrument's currency, `_p` in the portfolio's; `rate` turns the first into
-  the second.
+Names that end in `_c` are in the instrument's currency, in `_p` in the portfolio's. The exchange
+rate converts the first into the second.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,25 +11,11 @@ from decimal import Decimal, localcontext
 from typing import Generic, Protocol, TypeVar
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
-
-# What comes first on one day; within a rank the order of entry decides.
-RANK = {
-    "split": 0,
-    "transfer_in": 1,
-    "buy": 2,
-    "dividend": 3,
-    "interest": 3,
-    "fee": 3,
-    "tax": 3,
-    "sell": 4,
-    "transfer_out": 5,
-}
-OPENING = ("buy", "transfer_in")
-CLOSING = ("sell", "transfer_out")
+from portfolios.calc.kinds import RULES, shares_after
 
 
 class Entry(Protocol):
-    """What a replay reads of a transaction; `effective_date` is the day on which it counts."""
+    """The fields of a transaction that a replay reads. It counts on its `effective_date`."""
 
     type: str
     effective_date: date
@@ -63,9 +49,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[E]):
-    """What one entry did: the average cost that stands beside it, and the gain in `_p` if it was a
-    sale.
-    """
+    """What one entry did: the average cost shown with it and, for a sale, the gain in `_p`."""
 
     entry: E
     average_c: Decimal | None
@@ -82,18 +66,17 @@ class Oversold(Exception):
 
 
 def order(entry: Entry) -> tuple[date, int, int]:
-    """The key by which entries take effect."""
-    return entry.effective_date, RANK[entry.type], entry.sequence
+    """Sort key: the order in which entries take effect."""
+    return entry.effective_date, RULES[entry.type].rank, entry.sequence
 
 
 def replay(
     entries: Iterable[E], *, leave_out: Callable[[Oversold], bool] | None = None
 ) -> tuple[Position, list[Step[E]]]:
-    """The position after all `entries` (any order), and what each did, in the order in which they
-    took effect.
+    """Return the position after all `entries`, and one step for each in the order of effect.
 
-    Raises Oversold at the first entry that takes out more than is held, unless `leave_out` says to
-    go on without it.
+    `entries` come in any order. Raises Oversold at the first entry that takes out more than is
+    held, unless `leave_out` returns True for it: the replay then continues without that entry.
     """
     position = Position()
     steps: list[Step[E]] = []
@@ -110,8 +93,9 @@ def replay(
 
 
 def states(entries: Iterable[E]) -> Iterator[tuple[E, Position]]:
-    """Each of `entries` (any order) in the order in which they took effect, with a copy of the
-    position after it.
+    """Yield each entry in the order of effect, with a copy of the position after it.
+
+    `entries` come in any order.
     """
     position = Position()
     for entry in sorted(entries, key=order):
@@ -121,39 +105,50 @@ def states(entries: Iterable[E]) -> Iterator[tuple[E, Position]]:
 
 
 def _apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | None]:
-    kind, quantity = entry.type, entry.quantity
-    if kind == "split":
-        position.quantity = in_new_shares(position.quantity, quantity)
+    """Change `position` by one entry.
+
+    Returns the average cost that the step shows and, for a sale, the realised gain in `_p`.
+    """
+    rules = RULES[entry.type]
+    if rules.is_ratio:
+        position.quantity = in_new_shares(position.quantity, entry.quantity)
         return _average(position), None
-    if kind in CLOSING:
-        if quantity > position.quantity:
-            raise Oversold(entry, position.quantity)
-        average_c = position.cost_c / position.quantity
-        cost_p = quantity * (position.cost_p / position.quantity)
-        realised_p = None
-        if kind == "sell":
-            proceeds_c = quantity * _price(entry) - entry.commission
-            realised_p = proceeds_c * _rate(entry) - cost_p
-            position.realised_c += proceeds_c - quantity * average_c
-            position.realised_p += realised_p
-        if quantity == position.quantity:
-            position.quantity = position.cost_c = position.cost_p = ZERO
-        else:
-            position.quantity -= quantity
-            position.cost_c -= quantity * average_c
-            position.cost_p -= cost_p
-        return average_c, realised_p
-    gross = quantity * _price(entry)
-    if kind in OPENING:
-        cost_c = gross + entry.commission
-        position.quantity += quantity
+    if rules.shares < 0:
+        return _take_out(position, entry)
+    gross_c = entry.quantity * _price(entry)
+    if rules.shares > 0:
+        cost_c = gross_c + entry.commission
+        position.quantity += entry.quantity
         position.cost_c += cost_c
         position.cost_p += cost_c * _rate(entry)
-    elif kind in ("dividend", "interest"):
-        position.income_p += (gross - entry.commission) * _rate(entry)
+    elif rules.money > 0:
+        position.income_p += (gross_c - entry.commission) * _rate(entry)
     else:
-        position.charges_p += (gross + entry.commission) * _rate(entry)
+        position.charges_p += (gross_c + entry.commission) * _rate(entry)
     return _average(position), None
+
+
+def _take_out(position: Position, entry: Entry) -> tuple[Decimal, Decimal | None]:
+    """Remove the shares of a sale or transfer out at average cost. Raises Oversold."""
+    quantity = entry.quantity
+    if quantity > position.quantity:
+        raise Oversold(entry, position.quantity)
+    average_c = position.cost_c / position.quantity
+    cost_c = quantity * average_c
+    cost_p = quantity * (position.cost_p / position.quantity)
+    realised_p = None
+    if RULES[entry.type].money > 0:
+        proceeds_c = quantity * _price(entry) - entry.commission
+        realised_p = proceeds_c * _rate(entry) - cost_p
+        position.realised_c += proceeds_c - cost_c
+        position.realised_p += realised_p
+    if quantity == position.quantity:
+        position.quantity = position.cost_c = position.cost_p = ZERO
+    else:
+        position.quantity -= quantity
+        position.cost_c -= cost_c
+        position.cost_p -= cost_p
+    return average_c, realised_p
 
 
 def _average(position: Position) -> Decimal | None:
@@ -169,29 +164,24 @@ def _rate(entry: Entry) -> Decimal:
 
 
 def cash_effect(entry: Entry) -> Decimal:
-    """What `entry` does to the cash, in the portfolio's currency: a buy is negative, splits and
-    transfers are 0.
+    """Return what `entry` does to the cash, in the portfolio's currency.
+
+    A purchase is negative, splits and transfers are 0.
     """
-    if entry.type in ("split", *(kind for kind in RANK if kind.startswith("transfer"))):
+    sign = RULES[entry.type].money
+    if not sign:
         return ZERO
     with localcontext(EXACT):
-        gross = entry.quantity * _price(entry)
-        if entry.type in ("buy", "fee", "tax"):
-            return -(gross + entry.commission) * _rate(entry)
-        return (gross - entry.commission) * _rate(entry)
+        gross_c = entry.quantity * _price(entry)
+        return (sign * gross_c - entry.commission) * _rate(entry)
 
 
 def quantities(entries: Iterable[Entry]) -> list[tuple[date, Decimal]]:
-    """(day, shares held at its end) for every day on which something happened, oldest first."""
-    held: dict[date, Decimal] = {}
-    quantity = ZERO
+    """Return (day, shares held at its end) for every day with an entry, oldest first."""
+    held_on: dict[date, Decimal] = {}
+    held = ZERO
     with localcontext(EXACT):
         for entry in sorted(entries, key=order):
-            if entry.type in OPENING:
-                quantity += entry.quantity
-            elif entry.type in CLOSING:
-                quantity -= entry.quantity
-            elif entry.type == "split":
-                quantity = in_new_shares(quantity, entry.quantity)
-            held[entry.effective_date] = quantity
-    return list(held.items())
+            held = shares_after(held, entry.type, entry.quantity)
+            held_on[entry.effective_date] = held
+    return list(held_on.items())

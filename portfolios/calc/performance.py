@@ -9,37 +9,53 @@ transactions or days.
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from portfolios.calc.kinds import RULES, codes_where
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
 Flags = NDArray[np.bool_]
+Codes = NDArray[np.int8]  # of kinds, as `Rules.code` has them
 
 
-class Kind(IntEnum):
-    """The types of transactions, in the order in which those of one day count."""
+PURCHASES = codes_where(lambda rules: rules.is_purchase)
+SALES = codes_where(lambda rules: rules.is_sale)
+INCOME = codes_where(lambda rules: rules.is_income)
+CHARGES = codes_where(lambda rules: rules.is_charge)
+RATIOS = codes_where(lambda rules: rules.is_ratio)
+SHARES_IN = codes_where(lambda rules: rules.shares > 0)
+SHARES_OUT = codes_where(lambda rules: rules.shares < 0)
+TRANSFERS_IN = codes_where(lambda rules: rules.is_transfer and rules.shares > 0)
+TRANSFERS_OUT = codes_where(lambda rules: rules.is_transfer and rules.shares < 0)
 
-    SPLIT = 0
-    TRANSFER_IN = 1
-    BUY = 2
-    DIVIDEND = 3
-    INTEREST = 4
-    FEE = 5
-    TAX = 6
-    SELL = 7
-    TRANSFER_OUT = 8
-
-
-# Rows of one bincount over (row, day), so that the flows of all types are summed in one pass.
+# Rows of one bincount over (row, day), so that the flows of all kinds are summed in one pass.
 _BOUGHT, _CHARGED, _SOLD, _EARNED, _NO_CASH = range(5)
-_ROW = np.array(
-    [_NO_CASH, _NO_CASH, _BOUGHT, _EARNED, _EARNED, _CHARGED, _CHARGED, _SOLD, _NO_CASH],
-    dtype=np.int64,
-)
-_COMMISSION_SIGN = np.array([0, 1, 1, -1, -1, 1, 1, -1, 0], dtype=np.float64)
+
+
+def _flow_rows() -> Ints:
+    """[code] the row of that bincount for each kind."""
+    rows = np.full(CODES, _NO_CASH, dtype=np.int64)
+    rows[list(PURCHASES)] = _BOUGHT
+    rows[list(CHARGES)] = _CHARGED
+    rows[list(SALES)] = _SOLD
+    rows[list(INCOME)] = _EARNED
+    return rows
+
+
+def _commission_signs() -> Floats:
+    """[code] the sign with which a commission counts towards gross."""
+    signs = np.zeros(CODES)
+    for rules in RULES.values():
+        signs[rules.code] = rules.commission_sign
+    return signs
+
+
+CODES = 1 + max(rules.code for rules in RULES.values())
+_ROW = _flow_rows()
+_COMMISSION_SIGN = _commission_signs()
 
 BLOCK_BYTES = 1 << 20  # holdings x days at a time: fits the second-level cache
 
@@ -58,7 +74,7 @@ class Trades:
 
     instrument: NDArray[np.int32]
     day: NDArray[np.int32]
-    kind: NDArray[np.int8]
+    kind: Codes
     quantity: Floats
     price: Floats
     commission: Floats
@@ -148,6 +164,14 @@ class Layout:
     def is_priced(self) -> Flags:
         """[trade] Whether the day of each transaction has a price and a rate."""
         return self.column >= self.priced_from[self.trades.instrument]
+
+
+def is_one_of(kind: Codes, codes: Sequence[int]) -> Flags:
+    """[trade] whether its kind is one of `codes`; a comparison each is faster than np.isin."""
+    found = np.zeros(len(kind), dtype=np.bool_)
+    for code in codes:
+        found |= kind == code
+    return found
 
 
 def layout(trades: Trades, market: Market) -> Layout:
@@ -263,9 +287,10 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
     over all holdings at once.
     """
     trades = placed.trades
-    adds = (trades.kind == Kind.TRANSFER_IN) | (trades.kind == Kind.BUY)
-    leaves = trades.kind >= Kind.SELL
-    moves = np.flatnonzero(adds | leaves)
+    adds = is_one_of(trades.kind, SHARES_IN)
+    leaves = is_one_of(trades.kind, SHARES_OUT)
+    moves_shares = adds | leaves
+    moves = np.flatnonzero(moves_shares)
     if not len(moves):
         return np.zeros(len(trades))
     instrument, leaves, held, before = (
@@ -287,7 +312,7 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
             break
     if len(moves) == len(trades):
         return cost
-    latest = np.cumsum(adds | (trades.kind >= Kind.SELL)) - 1  # between moves the cost stands
+    latest = np.cumsum(moves_shares) - 1  # between moves the cost stands
     carried = cost[np.maximum(latest, 0)]
     carried[(latest < 0) | (instrument[np.maximum(latest, 0)] != trades.instrument)] = 0.0
     return carried
@@ -306,7 +331,7 @@ def daily(trades: Trades, market: Market) -> Daily:
     cost = running_cost(placed, cash)
     cost_change = cost.copy()
     cost_change[1:] -= np.where(trades.instrument[1:] == trades.instrument[:-1], cost[:-1], 0.0)
-    sold = trades.kind == Kind.SELL
+    sold = is_one_of(trades.kind, SALES)
     realised = summed(column[sold], (cash + cost_change)[sold], days)
 
     cost_column, priced = column, np.ones(len(column), dtype=bool)
@@ -323,7 +348,7 @@ def daily(trades: Trades, market: Market) -> Daily:
 
     inflow = by_row[_BOUGHT] + by_row[_CHARGED]
     outflow = by_row[_SOLD] + by_row[_EARNED]
-    invested = np.bincount(column[(trades.kind == Kind.BUY) & priced], minlength=days) > 0
+    invested = np.bincount(column[is_one_of(trades.kind, PURCHASES) & priced], minlength=days) > 0
     _add_transfers(placed, market, priced, inflow, outflow, invested)
     missing: Ints = np.zeros(0, dtype=np.int64)
     if not placed.complete:
@@ -367,13 +392,13 @@ def _add_transfers(
 ) -> None:
     """Transfers count at market value, whatever price they carry."""
     kind = placed.trades.kind
-    for code, flow in ((Kind.TRANSFER_IN, inflow), (Kind.TRANSFER_OUT, outflow)):
-        chosen = np.flatnonzero((kind == code) & priced)
+    for codes, flow in ((TRANSFERS_IN, inflow), (TRANSFERS_OUT, outflow)):
+        chosen = np.flatnonzero(is_one_of(kind, codes) & priced)
         if len(chosen):
             column = placed.column[chosen]
             rate = market.rates[market.currency[placed.trades.instrument[chosen]], column]
             flow += summed(column, worth_at(placed, market, chosen) * rate, placed.days)
-            if code == Kind.TRANSFER_IN:
+            if codes is TRANSFERS_IN:
                 invested[column] = True
 
 
@@ -389,7 +414,7 @@ def entries(placed: Layout, market: Market) -> tuple[Ints, Ints, Floats]:
     held = placed.run_held[run]
     trades = placed.trades
     entry_day = (placed.column == placed.priced_from[trades.instrument]) & (placed.column > 0)
-    split = np.flatnonzero(entry_day & (trades.kind == Kind.SPLIT))
+    split = np.flatnonzero(entry_day & is_one_of(trades.kind, RATIOS))
     np.multiply.at(held, np.searchsorted(late, trades.instrument[split]), trades.quantity[split])
     late, column, held = late[held > 0], column[held > 0], held[held > 0]
     return late, column, held * market.close[late, column]

@@ -18,9 +18,10 @@ from django.utils import timezone
 from financeproj.core.money import ONE, ZERO, round_for_storage, strip_zeros
 from marketdata.selectors import PriceNow, RateNow, closes_on, prices_now, rates_on
 from portfolios.calc import returns
+from portfolios.calc.kinds import RULES
 from portfolios.calc.ledger import Position, cash_effect, replay, states
 from portfolios.calc.performance import first_priced_column
-from portfolios.models import Portfolio, Transaction, TransactionType
+from portfolios.models import Portfolio, Transaction
 from portfolios.reports.figures import Book, Figures, market_of
 from portfolios.reports.payloads import performance
 from portfolios.reports.vectors import day_of
@@ -304,9 +305,7 @@ def _flows(
     period = figures.period
     late = _first_priced_days(book, figures, latest)
     at_market = [
-        row
-        for row in rows
-        if row.type.startswith("transfer") and row.effective_date >= period.start
+        row for row in rows if RULES[row.type].is_transfer and row.effective_date >= period.start
     ]
     days = {row.effective_date for row in at_market} | {
         day for day in late.values() if day is not None
@@ -334,7 +333,8 @@ def _flows(
 
     flows: list[dict[str, Any]] = []
     for row in rows:
-        if row.effective_date < period.start or row.type == TransactionType.SPLIT:
+        rules = RULES[row.type]
+        if row.effective_date < period.start or rules.is_ratio:
             continue
         first = late.get(row.holding_id, period.start)
         if first is None or row.effective_date < first:
@@ -344,12 +344,12 @@ def _flows(
             "transaction_id": row.pk,
             "holding_id": row.holding_id,
         }
-        if row.type in (TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT):
+        if rules.is_transfer:
             shown |= market(row.holding_id, row.effective_date, row.quantity)
-            paid_in = row.type == TransactionType.TRANSFER_IN
+            paid_in = rules.shares > 0
         else:
             cash = cash_effect(row)
-            paid_in = row.type in (TransactionType.BUY, TransactionType.FEE, TransactionType.TAX)
+            paid_in = rules.money < 0
             shown["amount"] = strip_zeros(round_for_storage(-cash if paid_in else cash))
         flows.append(shown | {"direction": "in" if paid_in else "out"})
     for holding_id, day in late.items():
@@ -390,7 +390,7 @@ def _held_when_day_began(rows: Sequence[Transaction], day: date) -> Decimal:
     """In the shares that a split of the day makes of it."""
     position = Position()
     for row, state in states(row for row in rows if row.effective_date <= day):
-        if row.effective_date < day or row.type == TransactionType.SPLIT:
+        if row.effective_date < day or RULES[row.type].is_ratio:
             position = state
     return position.quantity
 

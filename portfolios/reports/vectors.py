@@ -19,10 +19,10 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
-from financeproj.core.money import EXACT, ZERO, in_new_shares
+from financeproj.core.money import EXACT, ZERO
 from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
-from portfolios.calc.ledger import CLOSING, OPENING, RANK
-from portfolios.calc.performance import Kind, Trades
+from portfolios.calc.kinds import RULES, shares_after
+from portfolios.calc.performance import Trades
 from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
 
 log = structlog.get_logger(__name__)
@@ -163,7 +163,6 @@ def _unpacked(data: bytes) -> TradeVector | None:
     return TradeVector(holding_ids, trades, versions)
 
 
-_CODE = {kind.name.lower(): int(kind) for kind in Kind}
 _DTYPES: Mapping[str, Any] = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
 
 
@@ -221,7 +220,7 @@ def _read(pks: Collection[UUID], *, is_all: bool, holdings: Sequence[Holding]) -
         )  # fmt: skip
     rows = [row for row in rows if row[0] in pks]  # not of a holding that is newer than `holdings`
     place = {pk: index for index, pk in enumerate(dict.fromkeys(row[0] for row in rows))}
-    rows.sort(key=lambda row: (place[row[0]], row[2], RANK[row[1]], row[3]))
+    rows.sort(key=lambda row: (place[row[0]], row[2], RULES[row[1]].rank, row[3]))
     columns = list(zip(*rows, strict=True)) or [()] * 8
 
     def floats(values: Sequence[float | None]) -> Any:
@@ -230,7 +229,7 @@ def _read(pks: Collection[UUID], *, is_all: bool, holdings: Sequence[Holding]) -
     trades = Trades(
         instrument=np.array([place[pk] for pk in columns[0]], dtype=np.int32),
         day=np.array([day_number(day) for day in columns[2]], dtype=np.int32),
-        kind=np.array([_CODE[kind] for kind in columns[1]], dtype=np.int8),
+        kind=np.array([RULES[kind].code for kind in columns[1]], dtype=np.int8),
         quantity=np.array([float(quantity) for quantity in columns[4]], dtype=np.float64),
         price=floats(columns[5]),
         commission=floats(columns[6]),
@@ -249,11 +248,6 @@ def _held(
         for holding_id, kind, quantity in zip(holding_ids, kinds, quantities, strict=True):
             if holding_id != of:
                 held, of = ZERO, holding_id
-            if kind in OPENING:
-                held += quantity
-            elif kind in CLOSING:
-                held -= quantity
-            elif kind == "split":
-                held = in_new_shares(held, quantity)
+            held = shares_after(held, kind, quantity)
             result.append(float(held))
     return result

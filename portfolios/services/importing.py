@@ -20,7 +20,8 @@ from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockSplit
 from portfolios.calc.duplicates import fingerprint, match
-from portfolios.calc.ledger import CLOSING, Oversold, Position, Step, order, quantities, replay
+from portfolios.calc.kinds import RULES
+from portfolios.calc.ledger import Oversold, Position, Step, order, quantities, replay
 from portfolios.models import (
     DismissedSplit,
     Holding,
@@ -51,8 +52,6 @@ PLANNED = 0.3  # of the work is done when it is known what to write
 ERRORS_LISTED = 1000
 VALUE_SHOWN = 100
 RUNNING = ImportBatch.State.RUNNING
-# What can leave a later sale short; a split may be a reverse one.
-TAKING = (*CLOSING, "split")
 
 
 class ImportRow(Protocol):
@@ -208,7 +207,7 @@ def _rates(
         stock = stocks[row.ticker]
         if (
             row.exchange_rate is None
-            and row.type not in Transaction.PRICELESS
+            and RULES[row.type].is_priced
             and isinstance(stock, StockMetadata)
         ):
             wanted.add((stock.currency, portfolio.currency, row.date))
@@ -329,7 +328,7 @@ class _Plan:
         stock = self.stocks[row.ticker]
         assert isinstance(stock, StockMetadata)  # nosec B101  # for mypy
         rate = row.exchange_rate
-        if rate is None and row.type not in Transaction.PRICELESS:
+        if rate is None and RULES[row.type].is_priced:
             pair = (stock.currency, self.portfolio.currency)
             rate = ONE if pair[0] == pair[1] else self.rates.get((*pair, row.date))
             if rate is None:
@@ -405,7 +404,9 @@ class _Plan:
                 # twenty replays.
                 problem = InsufficientQuantity(error, ticker=ticker)
                 before = [
-                    row for row in made if row.type in TAKING and order(row) < order(error.entry)
+                    row
+                    for row in made
+                    if RULES[row.type].can_reduce_shares and order(row) < order(error.entry)
                 ]
                 if not before:
                     raise problem from error

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
-from financeproj.core.money import ZERO, in_new_shares, round_for_storage, strip_zeros
+from financeproj.core.money import ZERO, round_for_storage, strip_zeros
 from marketdata.models import StockSplit
+from portfolios.calc.kinds import shares_after
 from portfolios.calc.ledger import Oversold, Position, Step, order, replay
 from portfolios.models import (
     DismissedSplit,
@@ -347,12 +348,7 @@ def _held_on(rows: list[Row], day: Any) -> Decimal:
     """What is held when `day` begins; an impossible history counts up to where it breaks."""
     held = ZERO
     for row in sorted((row for row in rows if row.effective_date < day), key=order):
-        if row.type in (TransactionType.BUY, TransactionType.TRANSFER_IN):
-            held += row.quantity
-        elif row.type in (TransactionType.SELL, TransactionType.TRANSFER_OUT):
-            held -= row.quantity
-        elif row.type == TransactionType.SPLIT:
-            held = in_new_shares(held, row.quantity)
+        held = shares_after(held, row.type, row.quantity)
     return max(held, ZERO)
 
 

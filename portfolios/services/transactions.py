@@ -13,7 +13,8 @@ from financeproj.core.money import ONE, ZERO
 from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
-from portfolios.models import Portfolio, Transaction, TransactionSource, TransactionType
+from portfolios.calc.kinds import RULES
+from portfolios.models import Portfolio, Transaction, TransactionSource
 from portfolios.services.holdings import holding_for
 from portfolios.services.replay import (
     InsufficientQuantity,
@@ -99,7 +100,7 @@ def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
         _change(current, changes)
         current.exchange_rate = current.exchange_rate or row.exchange_rate  # as looked up above
         complete(current, portfolio=portfolio, stock=stock)
-        if current.type != TransactionType.SELL:
+        if not RULES[current.type].is_sale:
             current.realised_gain = None  # of the sale that it was
         _validate(current)
         current.save(force_update=True)
@@ -154,11 +155,12 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
     if row.date > timezone.localdate():
         raise DomainError(f"The date {row.date} is in the future.", attr="date", code="future_date")
     row.effective_date = row.date
-    if row.type not in TransactionType.values:
+    if row.type not in RULES:
         raise DomainError(f"There is no type {row.type}.", attr="type", code="invalid_choice")
-    if row.type == TransactionType.SPLIT and row.quantity == 1:
+    rules = RULES[row.type]
+    if rules.is_ratio and row.quantity == 1:
         raise DomainError("A split of 1 for 1 changes nothing.", attr="quantity", code="invalid")
-    if row.type in Transaction.PRICELESS:
+    if not rules.is_priced:
         return
     if row.price is None:
         raise DomainError("A price is needed.", attr="price", code="required")

@@ -5,8 +5,8 @@ from decimal import Decimal
 import numpy as np
 from hypothesis import strategies as st
 
-from portfolios.calc.performance import Kind, Market, Trades
-from portfolios.tests.oracle import History, Ledger, Trade
+from portfolios.calc.performance import Market, Trades
+from portfolios.tests.oracle import History, Kind, Ledger, Trade
 
 FIRST_DAY = 19_700  # 2023-12-09, a Saturday
 

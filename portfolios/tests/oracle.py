@@ -8,10 +8,23 @@ test.
 import itertools
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
-
-from portfolios.calc.performance import Kind
+from enum import IntEnum
 
 D0 = Decimal(0)
+
+
+class Kind(IntEnum):
+    """The kinds with the codes that stored arrays have, in the order in which one day's count."""
+
+    SPLIT = 0
+    TRANSFER_IN = 1
+    BUY = 2
+    DIVIDEND = 3
+    INTEREST = 4
+    FEE = 5
+    TAX = 6
+    SELL = 7
+    TRANSFER_OUT = 8
 
 
 @dataclass

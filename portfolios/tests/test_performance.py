@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from financeproj.core.money import round_for_storage
 from portfolios.calc import bridge as bridges
 from portfolios.calc import ledger
-from portfolios.calc.performance import Kind, daily
+from portfolios.calc.performance import daily
 from portfolios.calc.returns import daily_returns, twr_index
 from portfolios.tests import oracle
 from portfolios.tests.histories import FIRST_DAY, arrays, histories
+from portfolios.tests.oracle import Kind
 
 DAYS = 40
 quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,9 +17,9 @@ from marketdata import series
 from marketdata import services as market
 from marketdata.models import StockMetadata
 from portfolios import services
-from portfolios.calc.performance import Kind
 from portfolios.tests import oracle
 from portfolios.tests.histories import FIRST_DAY, histories
+from portfolios.tests.oracle import Kind
 
 EPOCH = date(1970, 1, 1)
 CURRENCIES = ("NOK", "USD", "EUR", "GBP")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from portfolios.calc import returns
 from portfolios.calc.bridge import bridge
-from portfolios.calc.performance import Kind, daily
+from portfolios.calc.performance import daily
 from portfolios.tests import oracle
 from portfolios.tests.histories import FIRST_DAY, arrays, histories
-from portfolios.tests.oracle import History, Trade
+from portfolios.tests.oracle import History, Kind, Trade
 
 EPOCH = date(1970, 1, 1).toordinal()
 MONDAY = date(2024, 1, 1).toordinal() - EPOCH

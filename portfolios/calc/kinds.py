@@ -1,0 +1,129 @@
+"""The kinds of transactions and the rules of each. Everything else about kinds is derived here.
+
+To add a kind, add one line to `TransactionType`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from financeproj.core.money import in_new_shares
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How one kind of transaction counts.
+
+    `code` stands for the kind in stored arrays: never change one or use it again. `rank` is the
+    place among the transactions of one day; within a rank the order of entry decides. `shares` and
+    `money` are signs: +1 where shares or money come in, -1 where they leave, 0 where neither
+    happens. `is_ratio`: the quantity is new shares for each old one. `is_priced`: the transaction
+    needs a price and an exchange rate. `is_paid_in_any_currency`: brokers may book the payment in
+    another currency than the one in which the instrument trades.
+    """
+
+    code: int
+    rank: int
+    shares: int = 0
+    money: int = 0
+    is_ratio: bool = False
+    is_priced: bool = True
+    is_paid_in_any_currency: bool = False
+
+    @property
+    def is_purchase(self) -> bool:
+        return self.shares > 0 and self.money < 0
+
+    @property
+    def is_sale(self) -> bool:
+        return self.shares < 0 and self.money > 0
+
+    @property
+    def is_transfer(self) -> bool:
+        return self.shares != 0 and self.money == 0
+
+    @property
+    def is_income(self) -> bool:
+        return self.shares == 0 and self.money > 0
+
+    @property
+    def is_charge(self) -> bool:
+        return self.shares == 0 and self.money < 0
+
+    @property
+    def moves_shares(self) -> bool:
+        """Whether shares come in or leave; a ratio only changes how they are counted."""
+        return self.shares != 0
+
+    @property
+    def can_reduce_shares(self) -> bool:
+        """Whether a later sale can lack shares because of it: a split can be a reverse one."""
+        return self.shares < 0 or self.is_ratio
+
+    @property
+    def commission_sign(self) -> int:
+        """+1 where a commission adds to what is paid, -1 where it reduces what is received."""
+        if self.money:
+            return -self.money
+        return max(self.shares, 0)
+
+
+class TransactionType(StrEnum):
+    """The table of kinds, in the order in which people choose from them."""
+
+    BUY = "buy", Rules(code=2, rank=2, shares=+1, money=-1)
+    SELL = "sell", Rules(code=7, rank=4, shares=-1, money=+1)
+    DIVIDEND = "dividend", Rules(code=3, rank=3, money=+1, is_paid_in_any_currency=True)
+    INTEREST = "interest", Rules(code=4, rank=3, money=+1)
+    FEE = "fee", Rules(code=5, rank=3, money=-1)
+    TAX = "tax", Rules(code=6, rank=3, money=-1, is_paid_in_any_currency=True)
+    SPLIT = "split", Rules(code=0, rank=0, is_ratio=True, is_priced=False)
+    TRANSFER_IN = "transfer_in", Rules(code=1, rank=1, shares=+1)
+    TRANSFER_OUT = "transfer_out", Rules(code=8, rank=5, shares=-1, is_priced=False)
+
+    rules: Rules
+
+    def __new__(cls, value: str, rules: Rules | None = None) -> "TransactionType":
+        # Only the lines above come here. A look-up such as TransactionType("buy") gives no rules.
+        if rules is None:
+            raise TypeError(f"{value} needs rules.")
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.rules = rules
+        return member
+
+    @property
+    def label(self) -> str:
+        return self.name.replace("_", " ").title()
+
+
+RULES: dict[str, Rules] = {kind.value: kind.rules for kind in TransactionType}
+
+
+def types_where(holds: Callable[[Rules], bool]) -> tuple[str, ...]:
+    """Return the kinds whose rules meet a condition, in the order of the table."""
+    return tuple(kind.value for kind in TransactionType if holds(kind.rules))
+
+
+def codes_where(holds: Callable[[Rules], bool]) -> tuple[int, ...]:
+    """Return the codes of the kinds whose rules meet a condition."""
+    return tuple(kind.rules.code for kind in TransactionType if holds(kind.rules))
+
+
+UNPRICED_TYPES = types_where(lambda rules: not rules.is_priced)
+
+
+def shares_after(held: Decimal, kind: str, quantity: Decimal) -> Decimal:
+    """Return the shares held after a transaction of `quantity`, when `held` were held before.
+
+    Call it in the context `money.EXACT`.
+    """
+    rules = RULES[kind]
+    if rules.is_ratio:
+        return in_new_shares(held, quantity)
+    if rules.shares > 0:
+        return held + quantity
+    if rules.shares < 0:
+        return held - quantity
+    return held

@@ -1,0 +1,49 @@
+"""The table of transaction kinds."""
+
+from decimal import Decimal as D
+
+from portfolios.calc import kinds, performance
+from portfolios.calc.kinds import RULES, TransactionType, shares_after
+from portfolios.models import TRANSACTION_TYPES, Transaction
+from portfolios.tests.oracle import Kind
+
+
+def test_the_codes_in_stored_arrays_stay_what_they_were():
+    assert {kind.name: kind.rules.code for kind in TransactionType} == {
+        kind.name: kind.value for kind in Kind
+    }
+
+
+def test_every_kind_has_a_code_of_its_own():
+    codes = [rules.code for rules in RULES.values()]
+    assert len(codes) == len(set(codes))
+
+
+def test_the_choices_of_a_transaction_are_the_table():
+    assert Transaction._meta.get_field("type").choices == TRANSACTION_TYPES
+    assert TRANSACTION_TYPES[0] == ("buy", "Buy")
+    assert ("transfer_in", "Transfer In") in TRANSACTION_TYPES
+
+
+def test_groups_follow_from_the_signs():
+    names = {rules.code: name for name, rules in RULES.items()}
+    assert kinds.UNPRICED_TYPES == ("split", "transfer_out")
+    assert [names[code] for code in performance.SHARES_IN] == ["buy", "transfer_in"]
+    assert [names[code] for code in performance.SHARES_OUT] == ["sell", "transfer_out"]
+    assert [names[code] for code in performance.INCOME] == ["dividend", "interest"]
+    assert [names[code] for code in performance.CHARGES] == ["fee", "tax"]
+
+
+def test_shares_after_each_kind():
+    after = {kind: shares_after(D(10), kind, D(2)) for kind in RULES}
+    assert after == {
+        "buy": D(12),
+        "transfer_in": D(12),
+        "sell": D(8),
+        "transfer_out": D(8),
+        "split": D(20),
+        "dividend": D(10),
+        "interest": D(10),
+        "fee": D(10),
+        "tax": D(10),
+    }
