@@ -1,4 +1,4 @@
-"""Fixtures that every app's tests share."""
+"""Fixtures shared by the tests of all apps."""
 
 import gc
 import os
@@ -19,32 +19,32 @@ from portfolios import inputs
 from portfolios.reports import vectors
 from tests.servers.cache import empty_cache
 from tests.servers.processes import django_db_setup, first_database  # noqa: F401  (fixtures)
-from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first closes the network to every test)
+from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first blocks the network in every test)
 
 PASSWORD = "correct horse battery"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Two test processes on one Redis share nothing in it."""
+    """Keep test processes on one Redis apart."""
     from django.conf import settings
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
-    # Each test's client makes the middleware anew, and whitenoise would look through all static
+    # Each test's client creates the middleware again, and whitenoise would scan all static
     # files each time.
     settings.WHITENOISE_AUTOREFRESH = True
-    # What was imported is no garbage, and looking for it takes time (as in gunicorn.conf.py).
+    # Imported modules are not garbage, and scanning them takes time (as in gunicorn.conf.py).
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     hypothesis.settings.register_profile(
         "untimed", deadline=None
-    )  # how long an example takes proves nothing
+    )  # the duration of an example proves nothing
     hypothesis.settings.load_profile("untimed")
 
 
 @contextmanager
 def untraced(config: pytest.Config, *, when: bool) -> Generator[None, None, None]:
-    """Nothing in here counts as covered, `when` so; tracing doubles the time that Python takes."""
+    """Stop coverage inside this block if `when`; tracing doubles the time that Python takes."""
     controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
     if controller is None or not controller.started or not when:
         yield
@@ -58,11 +58,10 @@ def untraced(config: pytest.Config, *, when: bool) -> Generator[None, None, None
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """What is marked untraced is not traced while it is set up either: the demo's import takes as
-    long as the test.
+    """Do not trace the set-up of tests marked untraced: the demo's import takes as long as the test.
 
-    The marker is our own: at pytest-cov's `no_cover` both would resume, and coverage that was
-    started twice goes on when it is stopped once.
+    The marker is our own. With pytest-cov's `no_cover`, both would resume coverage, and coverage
+    that was started twice continues after it is stopped once.
     """
     with untraced(item.config, when=item.get_closest_marker("untraced") is not None):
         return (yield)
@@ -72,16 +71,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """The migrations of the test database are not traced."""
+    """Do not trace the migrations of the test database."""
     with untraced(request.config, when=fixturedef.argname == "django_db_setup"):
         return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that may use the database may use the embedded cache's file too.
+    """Let tests with database access also use the embedded cache's file.
 
-    One that copies the database is marked too: pytest-django makes only those that a marked test
-    names.
+    Tests that copy the database are marked too, because pytest-django only creates the databases
+    named by a marked test.
     """
     from django.conf import settings
 
@@ -105,8 +104,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def by_turns(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The files whose tests start servers, and mostly wait for them, evenly among those that
-    calculate: test processes that take one file after the other keep all cores busy.
+    """Distribute the files whose tests mostly wait for servers evenly among the others.
+
+    Test processes that take one file after the other then keep all cores busy.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
@@ -133,9 +133,7 @@ def by_turns(items: list[pytest.Item]) -> list[pytest.Item]:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: Any
 ) -> None:
-    """A run that was broken off may have left its test database, and processes that hold it: it
-    goes first.
-    """
+    """Remove the test database that an interrupted run may have left, with processes that use it."""
     from django.db import connection
 
     if connection.vendor == "postgresql":
@@ -145,9 +143,7 @@ def django_db_modify_db_settings(
 
 
 def forget() -> None:
-    """What this process keeps by version: after a rollback the next rows get the same ids and
-    versions.
-    """
+    """Clear this process's versioned caches: after a rollback, ids and versions are reused."""
     series.kept.clear()
     vectors.kept.clear()
     inputs.kept.clear()
@@ -157,7 +153,7 @@ def forget() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(request: pytest.FixtureRequest) -> None:
-    """No cached answer, lock or throttle of one test reaches the next."""
+    """Clear cached answers, locks and throttles between tests."""
     locks._local.clear()
     forget()
     if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
@@ -168,7 +164,7 @@ def _nothing_remembered(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
-    """bcrypt's cost is its point, but not in every test; test_passwords.py puts it back."""
+    """Use a fast password hasher; test_passwords.py restores bcrypt."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -199,7 +195,7 @@ def api_client(user: User | None = None) -> APIClient:
 
 @pytest.fixture
 def api(user: User) -> APIClient:
-    """A client signed in as `user`."""
+    """Return a client that is signed in as `user`."""
     return api_client(user)
 
 

@@ -1,7 +1,7 @@
-"""make bench: every figure as a ratio measured within this one run; exits 1 when a limit is passed.
+"""Run all benchmarks (`make bench`). Each figure is a ratio measured within this run.
 
-A module here prints its own lines, `name: R x what (limit L)`, and returns whether all of them
-held.
+Exits with 1 if a limit is exceeded. Each module prints lines `name: R x what (limit L)` and returns
+whether all its limits hold.
 """
 
 import sys

@@ -1,6 +1,4 @@
-"""Whether the probe is answered in time while one client asks for the largest timeline in a
-loop.
-"""
+"""Measure the latency of /healthz while a client requests the largest timeline in a loop."""
 
 import os
 import secrets
@@ -11,7 +9,7 @@ LIMIT = 5
 
 
 def main() -> bool:
-    """Print the ratio of the two p99; whether it is within the limit."""
+    """Print the ratio of the two p99 values. Return whether it is within the limit."""
     environment = {
         **os.environ,
         "REDIS_URL": "",
@@ -27,7 +25,7 @@ def main() -> bool:
         command, check=True, stdout=subprocess.PIPE, text=True, env=environment
     ).stdout
     idle, busy = map(float, printed.split()[-2:])
-    print(f"healthz_p99: {busy / idle:.1f} x idle while L is asked for in a loop (limit {LIMIT})")
+    print(f"healthz_p99: {busy / idle:.1f} x idle while L is requested in a loop (limit {LIMIT})")
     print(f"healthz_p99: {idle * 1e3:.1f} ms idle, {busy * 1e3:.1f} ms busy")
     return busy / idle <= LIMIT
 

@@ -1,4 +1,4 @@
-"""Reading files that are made to take long: ten times the size, at most twelve times as long."""
+"""Read files crafted to be slow: ten times the size may take at most twelve times as long."""
 
 import gc
 import sys
@@ -13,23 +13,23 @@ from integrations.statements.registry import read_statement
 from integrations.tests.hostile import KINDS
 
 SIZES = (100_000, 1_000_000, 10_000_000)
-LIMIT = 12  # x the time of the file before
-SHORT_SECONDS = 0.25  # which may pass for any file, whatever smaller ones take
+LIMIT = 12  # x the time of the previous file
+SHORT_SECONDS = 0.25  # any file may take this long, whatever the smaller ones take
 ATTEMPTS = 5
 OPTIONS = Options(today=date(2025, 6, 30), number_fault=lambda value: None, is_currency=is_currency)
 
 
 def seconds_for(data: bytes) -> float:
-    """The processor time of this process for one reading."""
+    """Return the CPU time of this process for reading the file once, in seconds."""
     start = time.process_time()
-    with suppress(FileProblem):  # refusing a file may take no longer either
+    with suppress(FileProblem):  # refusing a file must be as fast
         read_statement(data, OPTIONS)
     return time.process_time() - start
 
 
 def main() -> bool:
-    """Print how the time of each kind grows; whether all of them are linear."""
-    gc.disable()  # how long Python looks for cycles depends on what else the process holds
+    """Print how the time of each kind grows. Return whether all grow linearly."""
+    gc.disable()  # The garbage collector's time depends on the other objects in the process.
     held = True
     for kind, make in KINDS.items():
         files = [make(size) for size in SIZES]

@@ -1,4 +1,4 @@
-"""Importing a file of 100,000 rows, against storing the same rows and nothing else."""
+"""Compare importing a file of 100,000 rows with `bulk_create` of the same rows."""
 
 import random
 import subprocess
@@ -11,9 +11,9 @@ MEMORY_LIMIT_MB = 600
 
 
 def main() -> bool:
-    """Print the ratio and the peak memory; whether both are within their limits.
+    """Print the ratio and the peak memory. Return whether both are within their limits.
 
-    Runs in a process of its own, whose peak memory is the import's.
+    Runs in a separate process, so that its peak memory is the import's.
     """
     command = [sys.executable, "-m", "benchmarks.bench_import_100k"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -24,9 +24,7 @@ def main() -> bool:
 
 
 def statement(rows: int, *, tickers: int = 200, seed: int = 1) -> bytes:
-    """A generic CSV in which nothing is sold that was not bought: buys, sales, dividends, fees and
-    some splits.
-    """
+    """Return a generic CSV with buys, sales, dividends, fees and some splits, never oversold."""
     chance = random.Random(seed)
     lines = [
         "date,type,ticker,company_name,quantity,price,currency,commission,exchange_rate,note,external_id"
@@ -51,7 +49,7 @@ def statement(rows: int, *, tickers: int = 200, seed: int = 1) -> bytes:
 
 
 def measure(rows: int = 100_000) -> tuple[float, float]:
-    """(time of the import / time of bulk_create, peak memory in MB up to the end of the import)."""
+    """Return (import time / bulk_create time, peak memory in MB up to the end of the import)."""
     from django.db import transaction
 
     from benchmarks.measure import peak_megabytes

@@ -1,6 +1,4 @@
-"""The full definitions on arrays, as a multiple of the floor; and how the cost grows with the
-size.
-"""
+"""Compare the full calculations on arrays with the floor, and measure growth with the size."""
 
 import sys
 from typing import Any
@@ -16,7 +14,7 @@ from portfolios.calc.performance import Market, Trades, daily
 
 
 def kernel(trades: Trades, market: Market) -> dict[str, Any]:
-    """Every number of a timeline and of a performance answer."""
+    """Calculate all figures of a timeline and of a performance answer."""
     numbers = daily(trades, market)
     of_day = returns.daily_returns(numbers)
     index = returns.twr_index(of_day)
@@ -34,8 +32,9 @@ LIMIT = 2  # x floor, for M and L
 
 
 def main() -> bool:
-    """Print the floor's own speed, the kernel's multiples of it and how they grow; whether the
-    limit holds.
+    """Print the floor's speed, the kernel's multiples of it and their growth.
+
+    Return whether the limit holds.
     """
     show_floor()
     work, seconds, held = [], [], True
@@ -54,8 +53,7 @@ def main() -> bool:
         limit = "" if size == "S" else f" (limit {LIMIT})"
         held = held and (size == "S" or taken / lowest <= LIMIT)
         print(f"kernel_{size}: {taken / lowest:.2f} x floor{limit}", flush=True)
-    # Prices and transactions grow together from size to size; a price costs about a twentieth of a
-    # transaction.
+    # Prices and transactions grow together. A price costs about a twentieth of a transaction.
     exponent = np.polyfit(np.log(work), np.log(seconds), 1)[0]
     print(f"kernel_growth: exponent {exponent:.2f} over S, M, L (1 is linear)")
     return held

@@ -1,4 +1,4 @@
-"""The Monte Carlo projection against the bare draw of its random numbers."""
+"""Compare the Monte Carlo projection with drawing its random numbers alone."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ MEMORY_LIMIT_MB = 400
 
 
 def fastest(function: Callable[[], Any], rounds: int = 5) -> float:
-    """Seconds of the fastest of some rounds: the one that the machine disturbed least."""
+    """Return the seconds of the fastest round, which the machine disturbed least."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -35,8 +35,9 @@ def simulation(paths: int = PATHS) -> None:
 
 
 def main() -> bool:
-    """Print the ratio and, from a process of its own, the memory; whether both are within their
-    limits.
+    """Print the ratio and the memory of a separate process.
+
+    Return whether both are within their limits.
     """
     ratio = fastest(simulation) / fastest(draw)
     print(f"monte_carlo: {ratio:.2f} x draw (limit {LIMIT})", flush=True)
@@ -47,8 +48,9 @@ def main() -> bool:
 
 
 def memory() -> bool:
-    """Print the peak of this process after simulating 100,000 paths; whether it is within the
-    limit.
+    """Print the peak memory of this process after simulating 100,000 paths.
+
+    Return whether it is within the limit.
     """
     simulation(100_000)
     peak = peak_megabytes()

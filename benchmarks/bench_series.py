@@ -1,4 +1,4 @@
-"""load_series_M: 100 instruments of ten years as a matrix, against reading the rows."""
+"""Compare loading 100 instruments of ten years as a matrix with reading the rows."""
 
 import os
 import random
@@ -24,7 +24,7 @@ def seconds(function: Callable[[], Any], repeats: int) -> float:
 
 
 def main() -> bool:
-    """Both on a database that is thrown away."""
+    """Measure both on a temporary database."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
@@ -36,9 +36,7 @@ def main() -> bool:
 
 
 def load_series() -> bool:
-    """Whether the matrix costs at most its share of reading the rows; the process keeps no vectors
-    meanwhile.
-    """
+    """Return whether the matrix is within its limit. The process caches no vectors meanwhile."""
     from django.db import connection
 
     from marketdata import series, services
@@ -70,7 +68,7 @@ def load_series() -> bool:
         matrix = series.closes(ids, START, END)
         assert matrix.shape == (INSTRUMENTS, (END - START).days + 1)
 
-    vectors()  # makes and stores them
+    vectors()  # builds and stores the vectors
     ratio = seconds(vectors, 15) / seconds(rows, 5)
     print(
         f"load_series_M: {ratio:.4f} x values_list "

@@ -1,4 +1,4 @@
-"""Timelines over REST, on SQLite and, where DATABASE_URL names one, on PostgreSQL."""
+"""Measure timelines over REST on SQLite and, if DATABASE_URL names one, on PostgreSQL."""
 
 import json
 import math
@@ -10,12 +10,12 @@ SIZES = ("S", "M", "L")
 LIMITS = {("M", "warm"): 12, ("L", "warm"): 6, ("M", "cold"): 40}
 HOLDINGS_LIMIT = 4
 MEMORY_LIMIT_MB = 400
-# Instruments x weekdays + what as many transactions cost: S, L.
+# Instruments x weekdays + the cost of the transactions in the same unit: S, L.
 WORK = {"S": 20 * 783 + 20 * 500, "L": 500 * 5220 + 20 * 100_000}
 
 
 def main() -> bool:
-    """Print a line for each figure and database; whether all of them are within their limits."""
+    """Print a line per figure and database. Return whether all are within their limits."""
     own = os.environ.get("DATABASE_URL", "")
     databases = {"sqlite": ""} | ({"postgresql": own} if own.startswith("postgres") else {})
     held = [_measured_on(name, url) for name, url in databases.items()]
@@ -40,7 +40,7 @@ def _measured_on(name: str, url: str) -> bool:
 
 
 def _measured(size: str, url: str) -> dict[str, float]:
-    """In a process of its own, on a database of its own beside the one of `url` (none: SQLite)."""
+    """Run in a separate process on a temporary database on the server of `url` (none: SQLite)."""
     environment = {
         **os.environ,
         "DATABASE_URL": url,

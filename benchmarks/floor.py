@@ -1,8 +1,7 @@
-"""The floor: the bare arithmetic for value, flows, average cost, TWR and XIRR on arrays that are
-already there.
+"""Calculate value, flows, average cost, TWR and XIRR on existing arrays: the floor of the benchmarks.
 
-It knows no gaps, splits, transfers or checks, has a column a weekday, and takes flows at the end of
-the day: a measure of what NumPy can do, not of the definitions.
+The floor handles no gaps, splits, transfers or checks, has one column per weekday, and places flows
+at the end of the day. It measures what NumPy can do, not the definitions.
 """
 
 import itertools
@@ -18,7 +17,7 @@ _CACHE_BYTES = 1 << 19
 
 
 def arrays(data: Generated) -> dict[str, np.ndarray]:
-    """What the floor works on: transactions in the order of time, prices on weekdays."""
+    """The floor's input: transactions in chronological order, prices on weekdays."""
     trades = data.trades
     order = np.lexsort((trades.instrument, trades.day))
     return {
@@ -50,7 +49,7 @@ def floor(a: dict[str, np.ndarray]) -> dict[str, Any]:
     shares = np.where(buys, a["quantity"], np.where(sells, -a["quantity"], 0.0))
     flow = np.bincount(at, cash, days)
 
-    # Average cost: a linear recurrence per instrument, solved by doubling.
+    # The average cost is a linear recurrence per instrument, solved by doubling.
     moves = np.flatnonzero(buys | sells)
     order = moves[np.argsort(instrument[moves].astype(np.int16), kind="stable")]
     of, day, change, paid = instrument[order], at[order], shares[order], cash[order]
@@ -75,7 +74,7 @@ def floor(a: dict[str, np.ndarray]) -> dict[str, Any]:
     realised = np.bincount(day, np.where(grows, 0.0, cost_change - paid), days)
     realised += np.bincount(at[dividends], -cash[dividends], days)
 
-    # Values: holdings x days in blocks that stay in the cache.
+    # Values are calculated in blocks of holdings x days that fit in the CPU cache.
     rows = max(1, _CACHE_BYTES // (8 * days))
     edges = np.searchsorted(of, np.arange(0, instruments + rows, rows))
     value, buffer = np.zeros(days), np.empty((rows, days))
@@ -107,7 +106,7 @@ def floor(a: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def xirr(days: np.ndarray, flow: np.ndarray, end_value: float) -> float:
-    """Newton on the logarithm of the rate, over flows netted per day."""
+    """Solve for the rate with Newton's method on its logarithm, over flows netted per day."""
     chosen = flow != 0
     years, paid = (days[-1] - days[chosen]) / 365.0, flow[chosen]
     logarithm = float(np.log1p(0.1))
@@ -121,7 +120,7 @@ def xirr(days: np.ndarray, flow: np.ndarray, end_value: float) -> float:
 
 
 def main() -> bool:
-    """Print how fast the floor is, so that a slow one shows; it has no limit of its own."""
+    """Print the speed of the floor, so that a slow one is visible. It has no limit."""
     for size in SIZES:
         data = generate(size)
         a = arrays(data)

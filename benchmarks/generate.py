@@ -1,6 +1,4 @@
-"""Deterministic histories of three sizes for the benches: traded on weekdays, in five
-currencies.
-"""
+"""Generate deterministic histories of three sizes, traded on weekdays in five currencies."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +14,7 @@ SIZES = {
     "M": (100, 5_000, 10),
     "L": (500, 100_000, 20),
 }  # instruments, transactions, years
-CURRENCIES = ("NOK", "EUR", "GBP", "SEK", "USD")  # the first is the portfolio's
+CURRENCIES = ("NOK", "EUR", "GBP", "SEK", "USD")  # the first is the portfolio's currency
 WEEKDAYS_A_YEAR = 261
 _EPOCH = date(1970, 1, 1).toordinal()
 _AROUND = np.array([1.0, 11.5, 13.3, 1.02, 10.4])
@@ -40,9 +38,7 @@ class Generated:
         return date.fromordinal(int(self.days[0]) + _EPOCH)
 
     def market(self) -> Market:
-        """Every calendar day, Saturdays and Sundays at Friday's values: what the application hands
-        to the kernel.
-        """
+        """Return all calendar days, weekends at Friday's values, as the application passes them."""
         calendar = np.arange(self.days[0], self.days[-1] + 1)
         column = np.searchsorted(self.days, calendar, side="right") - 1
         return Market(
@@ -55,10 +51,9 @@ class Generated:
 
 @cache
 def generate(size: str) -> Generated:
-    """Half of the transactions are buys, a third sales of a part or all, the rest dividends; never
-    oversold.
+    """Generate a history: half buys, a third sales of a part or all, the rest dividends.
 
-    The numbers are always the same; the last day is today, or the Friday before.
+    It is never oversold. The numbers are always the same; the last day is today or the last Friday.
     """
     instruments, count, years = SIZES[size]
     random = np.random.default_rng([7, instruments, count])
@@ -94,7 +89,7 @@ def generate(size: str) -> Generated:
     wanted = random.integers(1, 300, count)
     order = np.lexsort(
         (kinds, at, instrument)
-    )  # within a day as the ledger has it, so that a sale follows its buy
+    )  # within a day in the ledger's order, so that a sale follows its buy
     owned = dict.fromkeys(range(instruments), 0)
     for index in order.tolist():
         which, owns = int(instrument[index]), owned[int(instrument[index])]
@@ -128,7 +123,7 @@ def generate(size: str) -> Generated:
 def _in_ledger_order(
     instrument, day, kind, quantity, price, commission, rate, held, order
 ) -> Trades:
-    # A wish for a sale of nothing became a buy: within a day the kinds may stand anew, so held is
+    # A sale of 0 shares became a buy, which may change the order within a day. Therefore held is
     # summed up again.
     order = order[np.lexsort((kind[order], day[order], instrument[order]))]
     kind, quantity, which = kind[order], quantity[order], instrument[order]

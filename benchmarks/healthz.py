@@ -1,6 +1,4 @@
-"""What `bench_healthz` runs in a process of its own: a server of two workers, probed idle and at
-work.
-"""
+"""Run a server with two workers and probe it idle and busy; `bench_healthz` starts this module."""
 
 import os
 import secrets
@@ -19,7 +17,7 @@ PAUSE_SECONDS = 0.005
 
 
 def probe(port: int) -> float:
-    """Seconds of one /healthz over a connection of its own, which either worker may take."""
+    """Return the seconds of one /healthz over a new connection, which either worker may accept."""
     start = time.perf_counter()
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/healthz")
@@ -37,7 +35,7 @@ def p99(port: int) -> float:
 
 
 def ask_in_a_loop(port: int, path: str, token: str) -> None:
-    """One client that asks for `path` again and again, until it is ended."""
+    """Request `path` in a loop until the process is ended."""
     headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
     while True:
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
@@ -49,9 +47,7 @@ def ask_in_a_loop(port: int, path: str, token: str) -> None:
 
 
 def measure() -> tuple[float, float]:
-    """(p99 of an idle server, p99 while one client asks for a timeline of size L in a loop), in
-    seconds.
-    """
+    """Return the p99 in seconds of an idle server, and while a client requests timelines of size L."""
     from rest_framework_simplejwt.tokens import AccessToken
 
     from benchmarks.scratch import scratch_database
@@ -79,7 +75,7 @@ def measure() -> tuple[float, float]:
             _wait_for(port)
             asking = ["-m", "benchmarks.healthz", str(port), path, str(AccessToken.for_user(user))]
             client = subprocess.Popen([sys.executable, *asking])
-            time.sleep(5)  # both workers have answered once and keep the vectors
+            time.sleep(5)  # both workers have answered once and cached the vectors
             client.send_signal(signal.SIGSTOP)
             time.sleep(1)
             idle = p99(port)

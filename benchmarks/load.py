@@ -1,11 +1,10 @@
-"""make load: 50 people at once for four minutes, each with a portfolio of size M, on PostgreSQL and
-Redis.
+"""Simulate 50 concurrent users for four minutes, each with a portfolio of size M (`make load`).
 
-Everything is on this machine and of this program's own: the servers, the database, the clients.
-Everybody has looked in before. Each client waits a second between requests; four in five read, the
-others record, correct and delete trades and import files. Holds if there is no error, each kind's
-p99 is under 40 times what one client alone waits for it in the middle, and the memory of the
-server's processes grows by less than 5 % from the middle of the run to its end.
+Starts its own PostgreSQL, Redis and web server on this machine. Each user has sent requests before
+the measurement. Clients wait a second between requests; four in five requests read, the others
+record, correct and delete trades and import files. Passes if there is no error, if the p99 of each
+kind is below 40 times the median of a single client, and if the memory of the server's processes
+grows by less than 5 % in the second half.
 
     python -m benchmarks.load [--clients 50] [--seconds 240]
 """
@@ -30,7 +29,7 @@ from pathlib import Path
 MOST_TIMES_ALONE = 40
 MOST_GROWTH = 0.05
 THINK_SECONDS = 1.0
-ALONE = 25  # requests of each kind by one client alone
+ALONE = 25  # requests of each kind by a single client
 READS = (
     "dashboard",
     "portfolios",
@@ -45,7 +44,7 @@ WRITES = ("record", "correct", "delete", "import")
 
 
 class Client:
-    """One person: who they are, what they have, and a connection that is kept."""
+    """One user with a portfolio and a persistent connection."""
 
     def __init__(self, port: int, person: dict, seed: int) -> None:
         self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
@@ -80,7 +79,7 @@ class Client:
         return json.dumps(body | more).encode()
 
     def ask(self, kind: str):
-        """(status, body) of one request of a kind."""
+        """Send one request of a kind. Return (status, body)."""
         portfolio = self.person["portfolio"]
         paths = {
             "dashboard": "/dashboard",
@@ -136,7 +135,7 @@ class Client:
 
 
 class Measured:
-    """Seconds by kind, and what went wrong."""
+    """The seconds by kind, and the errors."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = defaultdict(list)
@@ -152,7 +151,7 @@ class Measured:
 
 def alone(port: int, person: dict) -> Measured:
     client, found = Client(port, person, 0), Measured()
-    for kind in (*READS, *WRITES) * 2:  # both processes have loaded what they need
+    for kind in (*READS, *WRITES) * 2:  # both processes have loaded their modules
         client.ask(kind)
     for _ in range(ALONE):
         for kind in (*READS, *WRITES):
@@ -161,11 +160,12 @@ def alone(port: int, person: dict) -> Measured:
 
 
 def sign_on(port: int, people: list[dict]) -> list[str]:
-    """Everybody looks in, one after the other: fifty people do not come back in one second. What
-    went wrong.
+    """Send the first requests of all users, one after the other. Return the errors.
+
+    Fifty users do not come back in the same second.
     """
     found = Measured()
-    for person in people * 2:  # over new connections, so that most meet both processes
+    for person in people * 2:  # over new connections, so that most reach both processes
         client = Client(port, person, 0)
         for kind in READS:
             found.note(client, kind)
@@ -195,9 +195,7 @@ def together(port: int, people: list[dict], seconds: float) -> Measured:
 
 
 def megabytes(session: int) -> float:
-    """The memory of a session's processes: what each process has for itself, and its part of what
-    they share.
-    """
+    """Return the memory of a session's processes in MB: private memory plus a part of shared memory."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -212,9 +210,7 @@ def megabytes(session: int) -> float:
 
 
 def prepare(count: int) -> list[dict]:
-    """`count` people with a portfolio of size M each, of the same instruments but each with trades
-    of their own.
-    """
+    """Create `count` users, each with a portfolio of size M: the same instruments, own trades."""
     from django.db import connection
     from rest_framework_simplejwt.tokens import AccessToken
 
@@ -245,7 +241,7 @@ def prepare(count: int) -> list[dict]:
     with connection.cursor() as cursor:
         cursor.execute(
             "VACUUM ANALYZE"
-        )  # as PostgreSQL itself would, in the first minutes after so many new rows
+        )  # PostgreSQL would do the same in the first minutes after so many new rows
     return people
 
 
@@ -320,7 +316,7 @@ def main() -> int:
             call_command("migrate", verbosity=0)
             people = prepare(wanted.clients)
             connections.close_all()
-            print(f"{wanted.clients} people with 100 instruments and 5,000 trades each")
+            print(f"{wanted.clients} users with 100 instruments and 5,000 trades each")
             serve = ["-m", "gunicorn", "financeproj.wsgi"]
             server = subprocess.Popen([sys.executable, *serve], start_new_session=True)
             _wait_for(port)

@@ -1,4 +1,4 @@
-"""What a benchmark measures of its own process."""
+"""Measure time and memory of the current process."""
 
 import time
 from collections.abc import Callable
@@ -9,8 +9,9 @@ from typing import Any
 def fastest_seconds(
     *functions: Callable[[], Any], at_least_seconds: float = 2.0, rounds: int = 7
 ) -> list[float]:
-    """Seconds of the fastest run of each of `functions`, run in turns: what else the machine does
-    only adds.
+    """Return the seconds of the fastest run of each of `functions`, run in turns.
+
+    The minimum is used because other work of the machine only adds time.
     """
     fastest = [float("inf")] * len(functions)
     begun, done = time.perf_counter(), 0
@@ -24,9 +25,9 @@ def fastest_seconds(
 
 
 def peak_megabytes() -> float:
-    """The most memory this process has held since it began.
+    """Return the peak memory of this process in MB.
 
-    From /proc rather than getrusage, whose maximum a new process inherits from whoever started it.
+    Reads /proc, because a new process inherits the maximum of getrusage from its parent.
     """
     status = Path("/proc/self/status").read_text()
     return (

@@ -1,6 +1,4 @@
-"""A database for one benchmark beside the user's: a file in a temporary folder, or a PostgreSQL
-database.
-"""
+"""Provide a temporary database for a benchmark: a file, or a database on the PostgreSQL server."""
 
 import secrets
 import tempfile
@@ -14,7 +12,7 @@ from django.db import connection
 
 @contextmanager
 def scratch_database() -> Iterator[None]:
-    """The default connection goes to a new, migrated database, which is gone afterwards."""
+    """Point the default connection to a new, migrated database, and remove it afterwards."""
     connection.close()
     users_own = connection.settings_dict["NAME"]
     with tempfile.TemporaryDirectory() as folder:

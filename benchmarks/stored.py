@@ -1,4 +1,4 @@
-"""A generated history in the database, as far as a request reads it."""
+"""Store a generated history in the database, as far as requests read it."""
 
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ RECENT_DAYS = 30
 
 
 def store(data: Generated, user: User) -> Portfolio:
-    """A portfolio of `user` with the instruments, closes, rates and transactions of `data`."""
+    """Create a portfolio of `user` with the instruments, closes, rates and transactions of `data`."""
     stocks = _store_instruments(data)
     _store_rates(data)
     portfolio = Portfolio.objects.create(
@@ -73,8 +73,8 @@ def _store_instruments(data: Generated) -> list[StockMetadata]:
         )
         for stock, close in zip(stocks, data.close[:, -1].tolist(), strict=True)
     )
-    # Requests read the vectors, which are made when prices are written, and the latest rows: so
-    # only these are here.
+    # Requests read the vectors, which are built when prices are written, and the latest rows.
+    # Only these are stored.
     calendar = data.market().close
     StockVector.objects.bulk_create(
         StockVector(stock=stock, version=1, first_day=days[0], data=row.tobytes())
@@ -97,11 +97,11 @@ def _store_rates(data: Generated) -> None:
     today = timezone.localdate()
     series.rates(
         [(code, CURRENCIES[0]) for code in CURRENCIES[1:]], today, today
-    )  # makes and stores the vectors
+    )  # builds and stores the vectors
 
 
 def _insert(model: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """Many rows, past the ORM."""
+    """Insert many rows without the ORM."""
     table, names = model._meta.db_table, ", ".join((*columns, "source"))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -1,6 +1,4 @@
-"""What `bench_timeline` runs in a process of its own: requests against one database, from
-middleware to bytes.
-"""
+"""Measure requests against one database, from middleware to bytes; `bench_timeline` starts this."""
 
 import json
 import os
@@ -14,8 +12,9 @@ from benchmarks.measure import fastest_seconds, peak_megabytes
 
 
 def client_of(user: Any) -> Any:
-    """GETs as `user`, with a token, as a browser that takes gzip; returns the response and checks
-    that it is 200.
+    """Return a function that sends GET requests as `user` and checks that they answer 200.
+
+    They use a token and accept gzip, as a browser does.
     """
     from django.test import Client
     from rest_framework_simplejwt.tokens import AccessToken
@@ -32,7 +31,7 @@ def client_of(user: Any) -> Any:
 
 
 def forget() -> None:
-    """What a new process would not know: the vectors that this one has kept."""
+    """Clear the vectors that this process has cached, as in a new process."""
     from marketdata import series
     from marketdata.selectors import forget_legs
     from portfolios import inputs
@@ -46,7 +45,7 @@ def forget() -> None:
 
 
 def measure(size: str) -> dict[str, float]:
-    """Seconds and multiples of the floor for a portfolio of `size`, in a database of its own."""
+    """Return seconds and multiples of the floor for a portfolio of `size` in a new database."""
     from django.conf import settings
 
     from benchmarks.scratch import scratch_database
@@ -74,7 +73,7 @@ def measure(size: str) -> dict[str, float]:
 
 
 def database_url() -> str:
-    """That of the database of this process."""
+    """Return the address of this process's database."""
     from django.db import connection
 
     settings = connection.settings_dict
@@ -86,9 +85,7 @@ def database_url() -> str:
 
 
 def _in_a_new_process(*arguments: str) -> str:
-    """The last line that this module prints when it is run with `arguments` on the database of this
-    process.
-    """
+    """Run this module with `arguments` on this process's database. Return its last line."""
     command = [sys.executable, "-m", "benchmarks.timeline", *arguments]
     environment = {**os.environ, "DATABASE_URL": database_url()}
     return subprocess.run(
@@ -97,7 +94,7 @@ def _in_a_new_process(*arguments: str) -> str:
 
 
 def peak_of_one_answer(user_id: str, path: str) -> float:
-    """The peak memory in MB of a process that has answered one timeline and knew nothing before."""
+    """Return the peak memory in MB of a new process that has answered one timeline."""
     from financeproj.users.models import User
 
     client_of(User.objects.get(pk=user_id))(path)
