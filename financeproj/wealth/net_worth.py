@@ -14,7 +14,7 @@ from financeproj.core.money import ZERO, round_for_storage, strip_zeros
 from marketdata.selectors import rates_on
 from pensions.selectors import ValuedAccount
 from portfolios.calc.performance import Floats
-from portfolios.calc.timeline import sample, tidy
+from portfolios.calc.timeline import Interval, sample, tidy
 from portfolios.reports.balances import Balances, entry_on, on_days
 from portfolios.reports.explain import ledgers_until, positions_shown, rate_shown
 from portfolios.reports.figures import Book, Figures, Period, rates_into
@@ -69,7 +69,7 @@ class NetWorthReport(Struct, frozen=True):
     currency: str
     start: date
     end: date
-    interval: str
+    interval: Interval
     points: list[NetWorthPoint]
     stale: bool
     missing: list[str]
@@ -85,7 +85,7 @@ def first_entry_on(
     return min(first_days, default=None)
 
 
-def net_worth_over_time(wealth: Wealth, *, interval: str) -> NetWorthReport:
+def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthReport:
     """Report net worth at the end of each `interval` (day, week or month) of the period.
 
     Portfolios count what has a price.
@@ -127,7 +127,7 @@ def net_worth_over_time(wealth: Wealth, *, interval: str) -> NetWorthReport:
     )
 
 
-def _points(period: Period, interval: str, columns: Sequence[Floats]) -> list[NetWorthPoint]:
+def _points(period: Period, interval: Interval, columns: Sequence[Floats]) -> list[NetWorthPoint]:
     chosen = sample(period.first_day, period.columns, interval)
     days = (period.first_day + chosen.last).astype("datetime64[D]")
     dates = np.datetime_as_string(days).tolist()

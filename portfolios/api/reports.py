@@ -26,12 +26,11 @@ from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
 from marketdata.selectors import PriceNow
 from portfolios import selectors, services
-from portfolios.api import report_serializers as shapes
 from portfolios.api.views import own, own_portfolio
 from portfolios.calc.timeline import INTERVALS
 from portfolios.models import Portfolio
-from portfolios.reports import payloads as answers
-from portfolios.reports.allocation import OF_ALL, OF_ONE, allocation
+from portfolios.reports import payloads
+from portfolios.reports.allocation import OF_ALL, OF_ONE, PartPayload, allocation
 from portfolios.reports.explain import holding_explained, performance_explained
 from portfolios.reports.figures import (
     Book,
@@ -43,7 +42,7 @@ from portfolios.reports.figures import (
     period_of,
     shelf_of,
 )
-from portfolios.reports.gains import METHODS, realised_gains
+from portfolios.reports.gains import METHODS, RealisedGainPayload, realised_gains
 
 START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the first transaction.")
 END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default, and at most: today.")
@@ -142,7 +141,7 @@ def _benchmark(request: Request) -> StockMetadata | None:
 class TimelineView(APIView):
     @extend_schema(
         parameters=[START, END, INTERVAL, BENCHMARK, BY],
-        responses={200: shapes.TimelineSerializer, **THIRD_PARTY},
+        responses={200: payloads.TimelinePayload, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
         """Value, cost, flows, income and the time-weighted index, a point a day, ISO week or
@@ -152,16 +151,15 @@ class TimelineView(APIView):
         by = choice_parameter(request, "by", TOGETHER_OR_EACH, "all")
         report = report_of(request, pk)
 
-        def answer() -> dict[str, Any]:
-            timeline = answers.timeline(
+        def answer() -> payloads.TimelinePayload:
+            timeline = payloads.timeline(
                 report.figures, interval=interval, benchmark=report.benchmark
             )
             if by == "all" or not report.is_of_all:
                 return timeline
             parts = [figures_of(book, report.period, report.prices) for book in report.books]
-            return timeline | {
-                "portfolios": answers.values_of_each(report.books, parts, interval=interval)
-            }
+            timeline.portfolios = payloads.values_of_each(report.books, parts, interval=interval)
+            return timeline
 
         return answer_unless_known(request, report.version, answer)
 
@@ -169,7 +167,7 @@ class TimelineView(APIView):
 class PerformanceView(APIView):
     @extend_schema(
         parameters=[START, END, BENCHMARK],
-        responses={200: shapes.PerformanceSerializer, **THIRD_PARTY},
+        responses={200: payloads.PerformancePayload, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
         """Gain, rates of return and risk of a period; `reasons` says why a figure is null."""
@@ -177,7 +175,7 @@ class PerformanceView(APIView):
         return answer_unless_known(
             request,
             report.version,
-            lambda: answers.performance(report.figures, benchmark=report.benchmark),
+            lambda: payloads.performance(report.figures, benchmark=report.benchmark),
         )
 
 
@@ -210,21 +208,21 @@ class HoldingExplainView(APIView):
 
 
 class BridgeView(APIView):
-    @extend_schema(parameters=[START, END], responses=shapes.BridgeSerializer)
+    @extend_schema(parameters=[START, END], responses=payloads.BridgePayload)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """How the start value became the end value, per holding and in total."""
         report = report_of(request, pk)
         return answer_unless_known(
             request,
             report.version,
-            lambda: answers.bridge_of(report.books[0], report.period, report.prices),
+            lambda: payloads.bridge_of(report.books[0], report.period, report.prices),
         )
 
 
 class AllocationView(APIView):
     @extend_schema(
         parameters=[OpenApiParameter("by", enum=OF_ONE, default="holding")],
-        responses=shapes.PartSerializer(many=True),
+        responses=list[PartPayload],
     )
     def get(self, request: Request, pk: UUID | None = None) -> Response:
         """How the market value is spread, largest part first; the weights add up to 1."""
@@ -236,7 +234,7 @@ class AllocationView(APIView):
 class AllocationOfAllView(AllocationView):
     @extend_schema(
         parameters=[OpenApiParameter("by", enum=OF_ALL, default="holding")],
-        responses=shapes.PartSerializer(many=True),
+        responses=list[PartPayload],
     )
     def get(self, request: Request) -> Response:  # type: ignore[override]
         """How the market value of all portfolios is spread, largest part first; the weights add up
@@ -255,7 +253,7 @@ class RealisedGainsView(APIView):
             ),
             OpenApiParameter("method", enum=METHODS, default="average"),
         ],
-        responses=shapes.RealisedGainSerializer(many=True),
+        responses=list[RealisedGainPayload],
     )
     def get(self, request: Request, pk: UUID) -> Response:
         """Every sale with its gain; with `method=fifo` and the lots that it used up."""

@@ -3,13 +3,15 @@ floats.
 """
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from portfolios.calc.performance import Flags, Floats
 
-INTERVALS = ("day", "week", "month")
+Interval: TypeAlias = Literal["day", "week", "month"]
+INTERVALS: tuple[Interval, ...] = ("day", "week", "month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Sample:
         )
 
 
-def sample(first_day: int, columns: int, interval: str) -> Sample:
+def sample(first_day: int, columns: int, interval: Interval) -> Sample:
     """The last days of ISO weeks or of months, and the last column; `first_day` is the day of
     column 0, not sampled.
     """

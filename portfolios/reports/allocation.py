@@ -3,10 +3,19 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
-from typing import Any
+
+from msgspec import Struct
 
 from financeproj.core.currencies import currencies
-from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage, strip_zeros
+from financeproj.core.json_types import DoubleDecimal
+from financeproj.core.money import (
+    EXACT,
+    ONE,
+    ZERO,
+    round_for_display,
+    round_for_storage,
+    strip_zeros,
+)
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import rates_now
 from portfolios.models import Holding
@@ -14,6 +23,13 @@ from portfolios.selectors import ValuedHolding, ValuedPortfolio
 
 UNKNOWN = "unknown"
 Part = tuple[str, str]  # key and label
+
+
+class PartPayload(Struct):
+    key: str
+    label: str
+    market_value: DoubleDecimal
+    weight: DoubleDecimal
 
 
 def _by_text(field: str) -> Callable[[ValuedHolding, StockMetadata, ValuedPortfolio], Part]:
@@ -50,7 +66,7 @@ def _currency_name(code: str) -> str:
 
 def allocation(
     portfolios: Sequence[ValuedPortfolio], *, by: str, currency: str
-) -> list[dict[str, Any]]:
+) -> list[PartPayload]:
     """The priced holdings by `by`, largest first, in `currency`; the weights add up to exactly 1.
 
     What has no price or no rate into `currency` is left out.
@@ -87,7 +103,7 @@ def allocation(
         return _weighed(worth, labels)
 
 
-def _weighed(worth: dict[str, Decimal], labels: dict[str, str]) -> list[dict[str, Any]]:
+def _weighed(worth: dict[str, Decimal], labels: dict[str, str]) -> list[PartPayload]:
     total = sum(worth.values(), ZERO)
     ordered = sorted(worth, key=lambda key: (-worth[key], labels[key], key))
     weights = {key: round_for_storage(worth[key] / total) if total else ZERO for key in ordered}
@@ -96,11 +112,11 @@ def _weighed(worth: dict[str, Decimal], labels: dict[str, str]) -> list[dict[str
             weights.values(), ZERO
         )  # the rounding goes where it shows least
     return [
-        {
-            "key": key,
-            "label": labels[key],
-            "market_value": strip_zeros(round_for_storage(worth[key])),
-            "weight": strip_zeros(weights[key]),
-        }
+        PartPayload(
+            key=key,
+            label=labels[key],
+            market_value=round_for_display(worth[key]),
+            weight=strip_zeros(weights[key]),
+        )
         for key in ordered
     ]

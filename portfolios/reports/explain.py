@@ -230,7 +230,11 @@ def performance_explained(
             "number_of_days": period.days,
         },
         "numbers": {
-            name: {"value": answer[name], "formula": formula, "reason": answer["reasons"].get(name)}
+            name: {
+                "value": getattr(answer, name),
+                "formula": formula,
+                "reason": answer.reasons.get(name),
+            }
             for name, formula in _PERFORMANCE_FORMULAS.items()
         },
         "missing": figures.missing,

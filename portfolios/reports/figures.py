@@ -169,7 +169,7 @@ class Figures:
     period: Period
     currency: str
     daily: Daily
-    missing: Sequence[str]
+    missing: list[str]
     stale: bool
 
 

@@ -2,19 +2,45 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Literal, TypeAlias
 from uuid import UUID
 
-from financeproj.core.money import EXACT, round_for_storage, strip_zeros
+from msgspec import Struct
+
+from financeproj.core.json_types import DoubleDecimal
+from financeproj.core.money import EXACT, round_for_display, strip_zeros
 from portfolios.calc import fifo
 from portfolios.calc.ledger import cash_effect, replay
 from portfolios.models import Portfolio, Transaction
 
-METHODS = ("average", "fifo")
+Method: TypeAlias = Literal["average", "fifo"]
+METHODS: tuple[Method, ...] = ("average", "fifo")
 
 
-def realised_gains(portfolio: Portfolio, *, year: int | None, method: str) -> list[dict[str, Any]]:
+class LotPayload(Struct):
+    bought_on: date
+    quantity: DoubleDecimal
+    cost: DoubleDecimal
+
+
+class RealisedGainPayload(Struct):
+    """A sale; amounts are in the portfolio's currency."""
+
+    transaction_id: UUID
+    ticker: str
+    date: date
+    quantity: DoubleDecimal
+    proceeds: DoubleDecimal
+    cost: DoubleDecimal
+    gain: DoubleDecimal
+    lots: list[LotPayload]
+
+
+def realised_gains(
+    portfolio: Portfolio, *, year: int | None, method: Method
+) -> list[RealisedGainPayload]:
     """Each sale (of `year`, else of all) oldest first, in the portfolio's currency; one query.
 
     `lots` are the purchases that a sale used up, for `fifo`; at average cost there are none.
@@ -52,21 +78,21 @@ def _average(ledger: list[Transaction]) -> list[Sale]:
 
 def _shown(
     row: Transaction, proceeds: Decimal, cost: Decimal, lots: Sequence[fifo.Lot]
-) -> dict[str, Any]:
-    return {
-        "transaction_id": row.pk,
-        "ticker": row.holding.stock.ticker,
-        "date": row.date,
-        "quantity": strip_zeros(row.quantity),
-        "proceeds": strip_zeros(round_for_storage(proceeds)),
-        "cost": strip_zeros(round_for_storage(cost)),
-        "gain": strip_zeros(round_for_storage(EXACT.subtract(proceeds, cost))),
-        "lots": [
-            {
-                "bought_on": lot.bought_on,
-                "quantity": strip_zeros(round_for_storage(lot.quantity)),
-                "cost": strip_zeros(round_for_storage(lot.cost)),
-            }
+) -> RealisedGainPayload:
+    return RealisedGainPayload(
+        transaction_id=row.pk,
+        ticker=row.holding.stock.ticker,
+        date=row.date,
+        quantity=strip_zeros(row.quantity),
+        proceeds=round_for_display(proceeds),
+        cost=round_for_display(cost),
+        gain=round_for_display(EXACT.subtract(proceeds, cost)),
+        lots=[
+            LotPayload(
+                bought_on=lot.bought_on,
+                quantity=round_for_display(lot.quantity),
+                cost=round_for_display(lot.cost),
+            )
             for lot in lots
         ],
-    }
+    )

@@ -1,9 +1,10 @@
 """Query parameters: read, or refused with 400 naming the parameter."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -15,6 +16,8 @@ from rest_framework.request import Request
 from financeproj.core.api.errors import BadQuery
 from financeproj.core.api.serializers import DAY
 from financeproj.core.errors import DomainError
+
+Choice = TypeVar("Choice", bound=str)
 
 TRUE, FALSE = ("true", "1"), ("false", "0", "")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
@@ -50,11 +53,14 @@ def date_parameter(request: Request, name: str) -> date | None:
         raise BadQuery(f"{name} is a date such as 2024-05-31.", attr=name) from error
 
 
-def choice_parameter(request: Request, name: str, choices: tuple[str, ...], default: str) -> str:
+def choice_parameter(
+    request: Request, name: str, choices: Sequence[Choice], default: Choice
+) -> Choice:
     text = request.query_params.get(name) or default
-    if text not in choices:
-        raise BadQuery(f"{name} is one of {', '.join(choices)}.", attr=name)
-    return text
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise BadQuery(f"{name} is one of {', '.join(choices)}.", attr=name)
 
 
 def number_parameter(

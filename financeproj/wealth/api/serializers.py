@@ -7,7 +7,7 @@ from pensions.api.serializers import (
     GoalFieldsSerializer,
     ProjectionGoalSerializer,
 )
-from portfolios.api.report_serializers import INTERVALS
+from portfolios.calc.timeline import INTERVALS
 
 
 class NetWorthPointSerializer(serializers.Serializer):

@@ -21,8 +21,8 @@ from pensions.projections import goal_of
 from pensions.selectors import accounts_with_values
 from pensions.services import ensure_rates
 from portfolios import selectors, services
-from portfolios.api.report_serializers import INTERVALS
 from portfolios.api.reports import END, INTERVAL, START, Report, report_of
+from portfolios.calc.timeline import INTERVALS
 from portfolios.reports.balances import balances_of
 
 
