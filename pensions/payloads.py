@@ -1,11 +1,11 @@
-"""What the API shows of pensions."""
+"""The shapes of the answers about pensions."""
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from financeproj.core.money import strip_zeros
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -17,7 +17,7 @@ class AccountPayload(Struct, frozen=True):
     id: UUID
     name: str
     currency: str
-    ynab_account_id: str | None
+    ynab_account_id: Annotated[str | None, Meta(extra_json_schema={"readOnly": True})]
     current_value: Decimal | None
     current_value_date: date | None
     created_at: datetime
@@ -29,7 +29,7 @@ class ValuePayload(Struct, frozen=True):
     id: UUID
     date: date
     value: Decimal
-    source: Literal["manual", "ynab", "import"]
+    source: PensionValueEntry.Source
 
 
 class ContributionPayload(Struct, frozen=True):
@@ -37,14 +37,14 @@ class ContributionPayload(Struct, frozen=True):
 
     id: UUID
     amount: Decimal
-    frequency: Literal["monthly", "quarterly", "yearly"]
+    frequency: ContributionPlan.Frequency
     start: date
     end: date | None
     growth: Decimal
 
 
 class ProjectionGoalPayload(Struct, frozen=True):
-    """How the retirement goal fares in a projection. `probability` needs simulations."""
+    """How the retirement goal fares in a projection."""
 
     amount: Decimal | None
     year: int | None
@@ -52,24 +52,25 @@ class ProjectionGoalPayload(Struct, frozen=True):
     shortfall: Decimal | None
     on_track: bool | None
     required_monthly_contribution: Decimal | None
-    probability: float | UnsetType | None = UNSET
+    probability: Annotated[float | UnsetType | None, Meta(description="Only with simulations.")] = (
+        UNSET
+    )
 
 
 class GoalPayload(Struct, frozen=True):
-    """How the retirement goal fares with all wealth.
-
-    `progress` is net worth ÷ goal; `reached_in` is the first year that reaches it at this pace.
-    """
+    """How the retirement goal fares with all wealth."""
 
     amount: Decimal | None
     year: int | None
-    progress: Decimal | None
+    progress: Annotated[Decimal | None, Meta(description="Net worth ÷ goal.")]
     projected_value: Decimal | None
     on_track: bool | None
     shortfall: Decimal | None
     required_monthly_contribution: Decimal | None
     probability: float | None
-    reached_in: int | None
+    reached_in: Annotated[
+        int | None, Meta(description="The first year that reaches it at this pace.")
+    ]
     currency: str
     stale: bool
     missing: list[str]
@@ -77,10 +78,10 @@ class GoalPayload(Struct, frozen=True):
 
 
 class AssumptionsPayload(Struct, frozen=True):
-    """What a projection assumed. `monthly_contribution` null: the accounts' plans."""
+    """What a projection assumed; rates are yearly fractions."""
 
     months: int
-    monthly_contribution: Decimal | None
+    monthly_contribution: Annotated[Decimal | None, Meta(description="null: the accounts' plans.")]
     contributions_from: Literal["plans", "monthly_contribution"]
     contribution_growth: Decimal
     annual_return: Decimal
@@ -94,16 +95,13 @@ class AssumptionsPayload(Struct, frozen=True):
     seed: int | None
 
 
-class ProjectionPoint(Struct, frozen=True, gc=False):
-    """One month. `contributions` is paid in since the start, `real_value` in today's money.
-
-    Percentiles (p5 … p95) are nominal and need simulations.
-    """
+class ProjectionPointPayload(Struct, frozen=True, gc=False):
+    """One month, in the base currency; percentiles (nominal) only with simulations."""
 
     date: date
-    contributions: float
+    contributions: Annotated[float, Meta(description="Paid in since the start.")]
     value: float
-    real_value: float
+    real_value: Annotated[float, Meta(description="In today's money.")]
     p5: float | UnsetType = UNSET
     p25: float | UnsetType = UNSET
     p50: float | UnsetType = UNSET
@@ -118,7 +116,7 @@ class ProjectionPayload(Struct, frozen=True):
     start_date: date
     start_value: Decimal | None
     assumptions: AssumptionsPayload
-    points: list[ProjectionPoint]
+    points: list[ProjectionPointPayload]
     goal: ProjectionGoalPayload | None
     stale: bool
     missing: list[str]

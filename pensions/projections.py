@@ -21,7 +21,7 @@ from pensions.payloads import (
     GoalPayload,
     ProjectionGoalPayload,
     ProjectionPayload,
-    ProjectionPoint,
+    ProjectionPointPayload,
 )
 from portfolios.selectors import ValuedPortfolio, net_value_of, portfolios_of, valued
 
@@ -140,7 +140,7 @@ def projection_of(
     if has_goal(user):
         reasons = reasons | progress.reasons
         goal = _projection_goal_payload(progress, assumptions)
-    points: list[ProjectionPoint] = []
+    points: list[ProjectionPointPayload] = []
     if start.total is not None and start.contributions is not None:
         points = _points(assumptions, today, start, start.contributions, progress.simulation)
     return ProjectionPayload(
@@ -401,7 +401,7 @@ def _points(
     start: _Start,
     contributions: calc.Floats,
     simulation: calc.Simulation | None,
-) -> list[ProjectionPoint]:
+) -> list[ProjectionPointPayload]:
     """Return one point a month from today; `contributions` is cumulative."""
     months = assumptions.months
     paid = contributions[:months]
@@ -413,4 +413,7 @@ def _points(
         columns.extend(simulation.percentiles)
     with np.errstate(over="ignore"):
         rows = np.round(np.array(columns), SHOWN_DECIMALS).T.tolist()
-    return [ProjectionPoint(calc.add_months(today, month), *row) for month, row in enumerate(rows)]
+    return [
+        ProjectionPointPayload(calc.add_months(today, month), *row)
+        for month, row in enumerate(rows)
+    ]

@@ -30,7 +30,7 @@ AMOUNTS = (
 )
 
 
-class Mover(Struct, frozen=True):
+class MoverPayload(Struct, frozen=True):
     """An instrument that moved today. `day_change` is in the base currency."""
 
     ticker: str
@@ -39,18 +39,15 @@ class Mover(Struct, frozen=True):
     day_change_pct: Decimal | None
 
 
-class Freshness(Struct, frozen=True):
+class FreshnessPayload(Struct, frozen=True):
     """How old the prices of the holdings are. `stale` lists tickers."""
 
     oldest_price_at: datetime | None
     stale: list[str]
 
 
-class Dashboard(Struct, frozen=True):
-    """What a user owns, in the base currency; an amount that needs an unknown rate is None.
-
-    `missing` names instruments without a price and currency pairs without a rate.
-    """
+class DashboardPayload(Struct, frozen=True):
+    """What a user owns, in the base currency; an amount that needs an unknown rate is null."""
 
     currency: str
     net_worth: Decimal | None
@@ -62,10 +59,10 @@ class Dashboard(Struct, frozen=True):
     day_change_pct: Decimal | None
     total_gain: Decimal | None
     portfolios: list[PortfolioPayload]
-    movers: list[Mover]
+    movers: list[MoverPayload]
     pension_accounts: list[AccountPayload]
     goal: ProjectionGoalPayload | None
-    freshness: Freshness
+    freshness: FreshnessPayload
     missing: list[str]
 
 
@@ -103,7 +100,7 @@ class _Movement:
         return fraction(self.day_change, self.before)
 
 
-def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard:
+def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> DashboardPayload:
     """Add up `portfolios`, all of the user's, and the pensions in the base currency."""
     currency = user.base_currency
     rates = Conversion({valued.portfolio.currency for valued in portfolios}, currency)
@@ -111,7 +108,7 @@ def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard
     pensions = value_of_accounts(accounts, currency)
     sums = None if rates.missing else _sums_of(portfolios, rates)
     amounts = dict.fromkeys(AMOUNTS) if sums is None else _amounts_of(sums, pensions.value)
-    return Dashboard(
+    return DashboardPayload(
         currency=currency,
         **amounts,
         pensions_value=rounded(pensions.value),
@@ -163,7 +160,7 @@ def _missing_from(
     return sorted(missing)
 
 
-def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> list[Mover]:
+def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> list[MoverPayload]:
     """List what moved most today, by percent.
 
     An instrument in several portfolios counts once. Portfolios without a known rate are left out.
@@ -179,7 +176,7 @@ def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> list
     movers = []
     for key in sorted(movements, key=rank)[:MAX_MOVERS]:
         movement = movements[key]
-        mover = Mover(
+        mover = MoverPayload(
             ticker=movement.ticker,
             company_name=movement.company_name,
             day_change=round_for_display(movement.day_change),
@@ -212,7 +209,7 @@ def _goal_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> ProjectionGoa
     return projection_of(user, assumptions, portfolios).goal
 
 
-def _freshness_of(portfolios: Sequence[ValuedPortfolio]) -> Freshness:
+def _freshness_of(portfolios: Sequence[ValuedPortfolio]) -> FreshnessPayload:
     """Return the time of the oldest price and the tickers with stale prices."""
     oldest: datetime | None = None
     stale = set()
@@ -225,4 +222,4 @@ def _freshness_of(portfolios: Sequence[ValuedPortfolio]) -> Freshness:
             price_at = holding.price_as_of
             if price_at is not None and (oldest is None or price_at < oldest):
                 oldest = price_at
-    return Freshness(oldest, sorted(stale))
+    return FreshnessPayload(oldest, sorted(stale))

@@ -10,6 +10,7 @@ from uuid import UUID
 import numpy as np
 from msgspec import Struct
 
+from financeproj.core.json_types import DateText
 from financeproj.core.money import ZERO, round_for_storage, strip_zeros
 from marketdata.selectors import rates_on
 from pensions.selectors import ValuedAccount
@@ -52,10 +53,10 @@ class Wealth:
         return min(candidates, default=None)
 
 
-class NetWorthPoint(Struct, frozen=True, gc=False):
-    """Net worth on a day; an amount that needs an unknown rate is None."""
+class NetWorthPointPayload(Struct, frozen=True, gc=False):
+    """Net worth on a day; an amount that needs an unknown rate is null."""
 
-    date: str
+    date: DateText
     portfolios: float
     cash: float | None
     credit: float | None
@@ -63,14 +64,14 @@ class NetWorthPoint(Struct, frozen=True, gc=False):
     net_worth: float | None
 
 
-class NetWorthReport(Struct, frozen=True):
-    """Net worth over a period. `missing` names instruments without a price and unknown rates."""
+class NetWorthPayload(Struct, frozen=True):
+    """Net worth over a period; `missing` names what has no price or rate."""
 
     currency: str
     start: date
     end: date
     interval: Interval
-    points: list[NetWorthPoint]
+    points: list[NetWorthPointPayload]
     stale: bool
     missing: list[str]
 
@@ -85,7 +86,7 @@ def first_entry_on(
     return min(first_days, default=None)
 
 
-def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthReport:
+def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayload:
     """Report net worth at the end of each `interval` (day, week or month) of the period.
 
     Portfolios count what has a price.
@@ -116,7 +117,7 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthReport
         pensions += converted(on_days(pension.entries, period), pension.account.currency)
 
     columns = (portfolios, cash, credit, pensions, portfolios + cash - credit + pensions)
-    return NetWorthReport(
+    return NetWorthPayload(
         currency=wealth.currency,
         start=period.start,
         end=period.end,
@@ -127,12 +128,14 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthReport
     )
 
 
-def _points(period: Period, interval: Interval, columns: Sequence[Floats]) -> list[NetWorthPoint]:
+def _points(
+    period: Period, interval: Interval, columns: Sequence[Floats]
+) -> list[NetWorthPointPayload]:
     chosen = sample(period.first_day, period.columns, interval)
     days = (period.first_day + chosen.last).astype("datetime64[D]")
     dates = np.datetime_as_string(days).tolist()
     amounts = [_none_for_nan(tidy(chosen.levels(column))) for column in columns]
-    return list(map(NetWorthPoint, dates, *amounts))
+    return list(map(NetWorthPointPayload, dates, *amounts))
 
 
 def _none_for_nan(series: Floats) -> list[float | None]:

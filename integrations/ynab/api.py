@@ -16,7 +16,7 @@ from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.users.models import User
 from integrations.models import YnabSettings
 from integrations.ynab import serializers, services, sync
-from pensions.api.serializers import ValueSerializer
+from pensions.payloads import ValuePayload, value_payload
 from pensions.selectors import account_of
 
 ASKED = {**THIRD_PARTY, **refusals(409)}
@@ -69,10 +69,9 @@ class YnabBalanceView(APIView):
 
 
 class PensionSyncView(APIView):
-    @extend_schema(request=None, responses={200: ValueSerializer, 201: ValueSerializer, **ASKED})
+    @extend_schema(request=None, responses={200: ValuePayload, 201: ValuePayload, **ASKED})
     def post(self, request: Request, pk: UUID) -> Response:
         """201 for a new value, 200 when today's is replaced."""
         entry, is_new = sync.sync_account(account=account_of(request.user, pk))
-        return Response(
-            ValueSerializer(entry).data, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-        )
+        answer_status = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(value_payload(entry), answer_status)

@@ -13,6 +13,15 @@ from pensions import selectors, services
 from pensions.api import serializers
 from pensions.api.query import parse_assumptions
 from pensions.models import ContributionPlan
+from pensions.payloads import (
+    AccountPayload,
+    ContributionPayload,
+    ProjectionPayload,
+    ValuePayload,
+    account_payload,
+    contribution_payload,
+    value_payload,
+)
 from pensions.projections import projection_of
 from portfolios.selectors import portfolios_of
 from portfolios.services import ensure_priced
@@ -23,20 +32,19 @@ def _valid(form: Any) -> dict[str, Any]:
     return form.validated_data
 
 
-def _account(request: Request, pk: UUID) -> dict[str, Any]:
-    return serializers.AccountSerializer(selectors.account_of(request.user, pk)).data
+def _account(request: Request, pk: UUID) -> AccountPayload:
+    return account_payload(selectors.account_of(request.user, pk))
 
 
 class AccountsView(APIView):
-    @extend_schema(responses=serializers.AccountSerializer(many=True))
+    @extend_schema(responses=list[AccountPayload])
     def get(self, request: Request) -> Response:
-        return Response(
-            serializers.AccountSerializer(selectors.accounts_of(request.user), many=True).data
-        )
+        accounts = selectors.accounts_of(request.user)
+        return Response([account_payload(account) for account in accounts])
 
     @extend_schema(
         request=serializers.AccountInputSerializer,
-        responses={201: serializers.AccountSerializer, **refusals(409), **THIRD_PARTY},
+        responses={201: AccountPayload, **refusals(409), **THIRD_PARTY},
     )
     def post(self, request: Request) -> Response:
         fields = _valid(serializers.AccountInputSerializer(data=request.data))
@@ -45,13 +53,13 @@ class AccountsView(APIView):
 
 
 class AccountView(APIView):
-    @extend_schema(responses=serializers.AccountSerializer)
+    @extend_schema(responses=AccountPayload)
     def get(self, request: Request, pk: UUID) -> Response:
         return Response(_account(request, pk))
 
     @extend_schema(
         request=serializers.AccountInputSerializer,
-        responses={200: serializers.AccountSerializer, **refusals(409), **THIRD_PARTY},
+        responses={200: AccountPayload, **refusals(409), **THIRD_PARTY},
     )
     def put(self, request: Request, pk: UUID) -> Response:
         account = selectors.account_of(request.user, pk)
@@ -61,7 +69,7 @@ class AccountView(APIView):
 
     @extend_schema(
         request=serializers.AccountInputSerializer,
-        responses={200: serializers.AccountSerializer, **refusals(409), **THIRD_PARTY},
+        responses={200: AccountPayload, **refusals(409), **THIRD_PARTY},
     )
     def patch(self, request: Request, pk: UUID) -> Response:
         account = selectors.account_of(request.user, pk)
@@ -76,40 +84,38 @@ class AccountView(APIView):
 
 
 class ValuesView(APIView):
-    @extend_schema(responses=serializers.ValueSerializer(many=True))
+    @extend_schema(responses=list[ValuePayload])
     def get(self, request: Request, pk: UUID) -> Response:
         values = selectors.account_of(request.user, pk).values.order_by("date")
-        return Response(serializers.ValueSerializer(values, many=True).data)
+        return Response([value_payload(entry) for entry in values])
 
     @extend_schema(
         request=serializers.ValueInputSerializer,
-        responses={201: serializers.ValueSerializer, **refusals(409)},
+        responses={201: ValuePayload, **refusals(409)},
     )
     def post(self, request: Request, pk: UUID) -> Response:
         account = selectors.account_of(request.user, pk)
         fields = _valid(serializers.ValueInputSerializer(data=request.data))
         entry = services.record_value(account=account, on=fields["date"], value=fields["value"])
-        return Response(serializers.ValueSerializer(entry).data, status.HTTP_201_CREATED)
+        return Response(value_payload(entry), status.HTTP_201_CREATED)
 
 
 class ValueView(APIView):
     def _update(self, request: Request, pk: UUID, value_id: UUID, partial: bool) -> Response:
         entry = selectors.value_of(request.user, pk, value_id)
         fields = _valid(serializers.ValueInputSerializer(data=request.data, partial=partial))
-        return Response(
-            serializers.ValueSerializer(services.update_value(entry=entry, **fields)).data
-        )
+        return Response(value_payload(services.update_value(entry=entry, **fields)))
 
     @extend_schema(
         request=serializers.ValueInputSerializer,
-        responses={200: serializers.ValueSerializer, **refusals(409)},
+        responses={200: ValuePayload, **refusals(409)},
     )
     def put(self, request: Request, pk: UUID, value_id: UUID) -> Response:
         return self._update(request, pk, value_id, partial=False)
 
     @extend_schema(
         request=serializers.ValueInputSerializer,
-        responses={200: serializers.ValueSerializer, **refusals(409)},
+        responses={200: ValuePayload, **refusals(409)},
     )
     def patch(self, request: Request, pk: UUID, value_id: UUID) -> Response:
         return self._update(request, pk, value_id, partial=True)
@@ -121,20 +127,20 @@ class ValueView(APIView):
 
 
 class ContributionsView(APIView):
-    @extend_schema(responses=serializers.ContributionSerializer(many=True))
+    @extend_schema(responses=list[ContributionPayload])
     def get(self, request: Request, pk: UUID) -> Response:
         plans = selectors.account_of(request.user, pk).contributions.all()
-        return Response(serializers.ContributionSerializer(plans, many=True).data)
+        return Response([contribution_payload(plan) for plan in plans])
 
     @extend_schema(
         request=serializers.ContributionInputSerializer,
-        responses={201: serializers.ContributionSerializer},
+        responses={201: ContributionPayload},
     )
     def post(self, request: Request, pk: UUID) -> Response:
         account = selectors.account_of(request.user, pk)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data))
         plan = services.create_contribution(account=account, **fields)
-        return Response(serializers.ContributionSerializer(plan).data, status.HTTP_201_CREATED)
+        return Response(contribution_payload(plan), status.HTTP_201_CREATED)
 
 
 class ContributionView(APIView):
@@ -143,32 +149,28 @@ class ContributionView(APIView):
 
     @extend_schema(
         request=serializers.ContributionInputSerializer,
-        responses=serializers.ContributionSerializer,
+        responses=ContributionPayload,
     )
     def put(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
         plan = selectors.contribution_of(request.user, pk, contribution_id)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data))
         plan = services.update_contribution(plan=plan, **{**self.DEFAULTS, **fields})
-        return Response(serializers.ContributionSerializer(plan).data)
+        return Response(contribution_payload(plan))
 
     @extend_schema(
         request=serializers.ContributionInputSerializer,
-        responses=serializers.ContributionSerializer,
+        responses=ContributionPayload,
     )
     def patch(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
         plan = selectors.contribution_of(request.user, pk, contribution_id)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data, partial=True))
-        return Response(
-            serializers.ContributionSerializer(
-                services.update_contribution(plan=plan, **fields)
-            ).data
-        )
+        plan = services.update_contribution(plan=plan, **fields)
+        return Response(contribution_payload(plan))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
-        services.delete_contribution(
-            plan=selectors.contribution_of(request.user, pk, contribution_id)
-        )
+        plan = selectors.contribution_of(request.user, pk, contribution_id)
+        services.delete_contribution(plan=plan)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -198,7 +200,7 @@ class ProjectionView(APIView):
             OpenApiParameter("simulations", int, default=0, description="Up to 100,000."),
             OpenApiParameter("seed", int),
         ],
-        responses={200: serializers.ProjectionSerializer, **refusals(404)},
+        responses={200: ProjectionPayload, **refusals(404)},
     )
     def get(self, request: Request) -> Response:
         assumptions = parse_assumptions(request)

@@ -9,14 +9,15 @@ from rest_framework.views import APIView
 
 from financeproj.core.api.conditional import answer_unless_known
 from financeproj.core.api.query import choice_parameter
-from financeproj.wealth.api import serializers
-from financeproj.wealth.dashboard import dashboard_of
+from financeproj.wealth.dashboard import DashboardPayload, dashboard_of
 from financeproj.wealth.net_worth import (
+    NetWorthPayload,
     Wealth,
     first_entry_on,
     net_worth_explained,
     net_worth_over_time,
 )
+from pensions.payloads import GoalPayload
 from pensions.projections import goal_of
 from pensions.selectors import accounts_with_values
 from pensions.services import ensure_rates
@@ -55,7 +56,7 @@ def wealth_of(request: Request) -> tuple[Report, Wealth]:
 
 
 class NetWorthView(APIView):
-    @extend_schema(parameters=[START, END, INTERVAL], responses=serializers.NetWorthSerializer)
+    @extend_schema(parameters=[START, END, INTERVAL], responses=NetWorthPayload)
     def get(self, request: Request) -> HttpResponse:
         """Portfolios, cash, credit and pensions in the base currency, a point a day, ISO week or
         month.
@@ -78,7 +79,7 @@ class NetWorthExplainView(APIView):
 
 
 class DashboardView(APIView):
-    @extend_schema(responses=serializers.DashboardSerializer)
+    @extend_schema(responses=DashboardPayload)
     def get(self, request: Request) -> Response:
         """The first screen in one call, in the base currency."""
         ensure_rates(user=request.user)
@@ -87,7 +88,7 @@ class DashboardView(APIView):
 
 
 class GoalView(APIView):
-    @extend_schema(responses=serializers.GoalSerializer)
+    @extend_schema(responses=GoalPayload)
     def get(self, request: Request) -> Response:
         ensure_rates(user=request.user)
         services.ensure_priced(selectors.portfolios_of(request.user))
