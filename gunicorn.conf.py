@@ -2,6 +2,7 @@
 
 import gc
 import os
+from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 
@@ -21,6 +22,15 @@ max_requests = 50_000
 max_requests_jitter = 10_000
 # The application writes its own access lines in JSON.
 accesslog = None
+
+
+def on_starting(server: object) -> None:
+    """Remove the uploads that an earlier server left when it was killed.
+
+    In the master process, once: a worker that is renewed leaves alone what the others receive.
+    """
+    for file in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
+        file.unlink(missing_ok=True)
 
 
 def post_worker_init(worker: object) -> None:

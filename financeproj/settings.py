@@ -143,6 +143,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "axes.middleware.AxesMiddleware",
+    "financeproj.core.ops.uploads.bounded_bodies",
     "marketdata.middleware.third_party_time_limit",
 ]
 
@@ -437,9 +438,11 @@ CSRF_FAILURE_VIEW = "financeproj.core.api.error_pages.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_HANDLERS = [
     "financeproj.core.ops.uploads.BoundedUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 MAX_UPLOAD_BYTES = 20_000_000
+MAX_MULTIPART_BYTES = 21_000_000  # files and the fields around them
+FILE_UPLOAD_TEMP_DIR = VAR_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
 
 # --- REST -----------------------------------------------------------------------------------------
 

@@ -43,6 +43,11 @@ def stages():
     return [lines[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
 
 
+def test_uploads_have_a_folder_of_their_own_with_room_for_ten():
+    assert Path(settings.FILE_UPLOAD_TEMP_DIR) == ROOT / "var" / "uploads"
+    assert 10 * settings.MAX_MULTIPART_BYTES < 256 * 1024**2  # in compose.yaml
+
+
 def test_the_image_has_two_stages_serves_without_root_and_says_how_it_is():
     build, final = stages()
     assert build[0][1].endswith(" AS build")
@@ -79,7 +84,10 @@ def test_compose_starts_everything_after_the_migrations_on_read_only_file_system
     assert services["release"]["command"] == ["python", "manage.py", "migrate", "--noinput"]
     for name in ("release", "web", "worker", "beat"):
         assert services[name]["read_only"] is True, name
-        assert services[name]["tmpfs"] == ["/tmp", "/app/var"], name
+        assert services[name]["tmpfs"] == [
+            "/tmp:size=64m",
+            "/app/var:size=256m,mode=0700,uid=10001,gid=10001",
+        ], name
         assert services[name]["volumes"] == ["backups:/backups"], name
     for name in ("web", "worker", "beat"):
         waits = {

@@ -16,6 +16,8 @@ from financeproj.settings import (
 
 VAR_DIR = Path(os.environ["TEST_PLACE"])
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+FILE_UPLOAD_TEMP_DIR = VAR_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 if REDIS_URL:
     CACHES["default"]["KEY_PREFIX"] = str(
         VAR_DIR

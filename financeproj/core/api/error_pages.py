@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from financeproj.core.api.errors import DiskFull, refusal_of, request_id
+from financeproj.core.api.errors import BODY_TOO_LARGE, DiskFull, refusal_of, request_id
 from financeproj.core.api.renderers import to_json
 
 
@@ -24,9 +24,13 @@ def error_answer(request: HttpRequest, status: int, code: str, detail: str) -> H
     return render(request, "error.html", context, status=status)
 
 
+def too_large(request: HttpRequest) -> HttpResponse:
+    return error_answer(request, 413, "too_large", _(BODY_TOO_LARGE))
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
-        return error_answer(request, 413, "too_large", _("The request is too large."))
+        return too_large(request)
     return error_answer(request, 400, "bad_request", _("The request cannot be read."))
 
 

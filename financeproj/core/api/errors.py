@@ -40,7 +40,7 @@ STATUS_OF_ERROR = (
     (UpstreamBadAnswer, 502),
     (UpstreamError, 503),
 )
-BODY_TOO_LARGE = "The request is too large: JSON may have 2.5 MB, a file 20 MB."
+BODY_TOO_LARGE = gettext_noop("The request is too large: JSON may have 2.5 MB, a file 20 MB.")
 
 
 class BadQuery(exceptions.APIException):

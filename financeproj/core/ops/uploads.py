@@ -1,25 +1,89 @@
-"""Uploads are bounded while they stream in, not once they are here."""
+"""Bounds on what a request brings: by the length that it states, then while it streams in.
 
+Nothing of an upload outlives its request: files are closed, and deleted with that, however the
+request ends. What a killed process leaves in FILE_UPLOAD_TEMP_DIR goes when the server starts
+(gunicorn.conf.py).
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.core.files.uploadhandler import FileUploadHandler
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http import HttpRequest, HttpResponse
+
+from financeproj.core.api.error_pages import too_large
 
 
-class BoundedUploadHandler(FileUploadHandler):
-    """First in the chain: stops a body of more than MAX_UPLOAD_BYTES where it passes them."""
+def bounded_bodies(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Refuse a body that is too large before reading any of it, and close a request's uploads.
+
+    Middleware. The body of a request without a Content-Length is empty for Django.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        is_form_with_files = request.content_type == "multipart/form-data"
+        limit = (
+            settings.MAX_MULTIPART_BYTES
+            if is_form_with_files
+            else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        )
+        if _stated_length(request) > limit:
+            return too_large(request)
+        try:
+            return get_response(request)
+        finally:
+            if is_form_with_files:
+                _close_uploads(request)
+
+    return answer
+
+
+def _stated_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0  # as Django reads it
+
+
+def _close_uploads(request: HttpRequest) -> None:
+    for handler in request.upload_handlers:
+        if isinstance(handler, BoundedUploadHandler):
+            handler.close_files()
+
+
+class BoundedUploadHandler(TemporaryFileUploadHandler):
+    """Streams files of at most MAX_UPLOAD_BYTES together into temporary files, for signed-in users
+    alone.
+    """
 
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
         self.received = 0
+        self.files: list[TemporaryUploadedFile] = []
 
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        # The pages and the admin read a form to check its CSRF token, before any view asks who
+        # sends it. The API sets the user that a token stands for before it reads the body.
+        user = getattr(self.request, "user", None)
+        if user is None or not user.is_authenticated:
+            raise PermissionDenied
+        super().new_file(*args, **kwargs)
+        self.files.append(self.file)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.received += len(raw_data)
         if self.received > settings.MAX_UPLOAD_BYTES:
+            self.close_files()
             # Django's own, which becomes 413 on the pages and in the admin too
             raise RequestDataTooBig
-        return raw_data
+        super().receive_data_chunk(raw_data, start)
 
-    def file_complete(self, file_size: int) -> None:
-        return None
+    def close_files(self) -> None:
+        """Close the files, also those that are not complete, which deletes them."""
+        for file in self.files:
+            file.close()
