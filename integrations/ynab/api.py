@@ -2,7 +2,6 @@
 account.
 """
 
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -15,57 +14,52 @@ from rest_framework.views import APIView
 from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.users.models import User
 from integrations.models import YnabSettings
-from integrations.ynab import serializers, services, sync
+from integrations.ynab import payloads, services, sync
+from integrations.ynab.serializers import BudgetInputSerializer
 from pensions.payloads import ValuePayload, value_payload
 from pensions.selectors import account_of
 
 ASKED = {**THIRD_PARTY, **refusals(409)}
 
 
-def _settings_of(user: User) -> dict[str, Any]:
+def _settings_of(user: User) -> payloads.YnabSettingsPayload:
     chosen = YnabSettings.objects.select_related("budget").filter(user=user).first()
-    return serializers.YnabSettingsSerializer(
-        {
-            "budget_id": chosen.budget.pk if chosen else None,
-            "budget_name": (chosen.budget.name or None) if chosen else None,
-            "verified": bool(chosen and chosen.budget.verified),
-            "api_key_configured": bool(settings.YNAB_API_KEY),
-            "last_sync": sync.latest_run_of(user),
-        }
-    ).data
+    return payloads.settings_payload(
+        chosen.budget if chosen else None,
+        api_key_configured=bool(settings.YNAB_API_KEY),
+        last_run=sync.latest_run_of(user),
+    )
 
 
 class YnabSettingsView(APIView):
-    @extend_schema(responses=serializers.YnabSettingsSerializer)
+    @extend_schema(responses=payloads.YnabSettingsPayload)
     def get(self, request: Request) -> Response:
         return Response(_settings_of(request.user))
 
     @extend_schema(
-        request=serializers.BudgetInputSerializer,
-        responses={200: serializers.YnabSettingsSerializer, **THIRD_PARTY},
+        request=BudgetInputSerializer,
+        responses={200: payloads.YnabSettingsPayload, **THIRD_PARTY},
     )
     def post(self, request: Request) -> Response:
         """422 `unknown_budget` if YNAB does not know it."""
-        form = serializers.BudgetInputSerializer(data=request.data)
+        form = BudgetInputSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         services.choose_budget(user=request.user, budget_id=form.validated_data["budget_id"])
         return Response(_settings_of(request.user))
 
 
 class YnabAccountsView(APIView):
-    @extend_schema(responses={200: serializers.YnabAccountSerializer(many=True), **ASKED})
+    @extend_schema(responses={200: list[payloads.YnabAccountPayload], **ASKED})
     def get(self, request: Request) -> Response:
-        return Response(
-            serializers.YnabAccountSerializer(services.balances_of(request.user), many=True).data
-        )
+        balances = services.balances_of(request.user)
+        return Response([payloads.account_payload(balance) for balance in balances])
 
 
 class YnabBalanceView(APIView):
-    @extend_schema(responses={200: serializers.YnabBalanceSerializer, **ASKED})
+    @extend_schema(responses={200: payloads.YnabBalancePayload, **ASKED})
     def get(self, request: Request, account_id: str) -> Response:
-        return Response(
-            serializers.YnabBalanceSerializer(services.balance_of(request.user, account_id)).data
-        )
+        balance = services.balance_of(request.user, account_id)
+        return Response(payloads.balance_payload(balance))
 
 
 class PensionSyncView(APIView):
