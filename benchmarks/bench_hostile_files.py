@@ -10,7 +10,7 @@ from itertools import pairwise
 from financeproj.core.currencies import is_currency
 from integrations.statements.base import FileProblem, Options
 from integrations.statements.registry import read_statement
-from integrations.tests.hostile import KINDS
+from integrations.statements.tests.hostile import KINDS
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 LIMIT = 12  # x the time of the previous file

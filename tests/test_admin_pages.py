@@ -24,8 +24,8 @@ from integrations.backups.services import make_backup
 from integrations.imports import queue
 from integrations.imports.tasks import run_import
 from integrations.models import Backup
+from integrations.statements.tests import test_nordnet as nordnet
 from integrations.system_status import system_status
-from integrations.tests import test_nordnet as nordnet
 from marketdata import gateway
 from marketdata.models import StockMetadata, StockQuote
 from pensions.services import create_account, record_value

@@ -160,12 +160,14 @@ def _identity(raw: Raw) -> dict[str, object]:
     }
 
 
-FORMAT = Format(
-    name="avanza",
-    label="Avanza",
-    columns=COLUMNS,
-    example=";".join(COLUMNS)
-    + "\r\n2024-03-01;1234567;Köp;Investor B;10;250,50;-2544;SEK;39;;SEK;SE0015811963;\r\n",
-    recognises=recognises,
-    read=read,
+FORMATS = (
+    Format(
+        name="avanza",
+        label="Avanza",
+        columns=COLUMNS,
+        example=";".join(COLUMNS)
+        + "\r\n2024-03-01;1234567;Köp;Investor B;10;250,50;-2544;SEK;39;;SEK;SE0015811963;\r\n",
+        recognises=recognises,
+        read=read,
+    ),
 )

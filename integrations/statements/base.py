@@ -237,6 +237,8 @@ class Format:
     example: str
     recognises: Callable[[Table], bool]
     read: Callable[[Table, Options], Statement]
+    # The reader checks the columns itself, so a named format is read without `recognises`.
+    reports_missing_columns: bool = False
 
 
 def column_key(name: str) -> str:

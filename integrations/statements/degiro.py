@@ -464,13 +464,15 @@ def _cash_effect(row: StatementRow | None, change: Decimal) -> tuple[Decimal, De
     return RULES[row.type].money * gross, CENT + EXACT.multiply(row.quantity, unit)
 
 
-FORMAT = Format(
-    name="degiro",
-    label="DEGIRO, account statement",
-    columns=tuple(name for name in DUTCH if name),
-    example=",".join(DUTCH)
-    + '\r\n01-03-2024,09:30,01-03-2024,ASML HOLDING,NL0010273215,"Koop 2 @ 880,5 EUR",,EUR,"-1761,00",EUR,"239,00",'
-    "11111111-2222-3333-4444-555555555555\r\n",
-    recognises=recognises,
-    read=read,
+FORMATS = (
+    Format(
+        name="degiro",
+        label="DEGIRO, account statement",
+        columns=tuple(name for name in DUTCH if name),
+        example=",".join(DUTCH)
+        + '\r\n01-03-2024,09:30,01-03-2024,ASML HOLDING,NL0010273215,"Koop 2 @ 880,5 EUR",,EUR,"-1761,00",EUR,"239,00",'
+        "11111111-2222-3333-4444-555555555555\r\n",
+        recognises=recognises,
+        read=read,
+    ),
 )

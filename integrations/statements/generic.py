@@ -176,11 +176,14 @@ def _digits(value: Decimal | None) -> str:
     return "" if value is None else format(strip_zeros(value), "f")
 
 
-FORMAT = Format(
-    name="generic",
-    label="Generic CSV",
-    columns=COLUMNS,
-    example=EXAMPLE,
-    recognises=recognises,
-    read=read,
+FORMATS = (
+    Format(
+        name="generic",
+        label="Generic CSV",
+        columns=COLUMNS,
+        example=EXAMPLE,
+        recognises=recognises,
+        read=read,
+        reports_missing_columns=True,
+    ),
 )

@@ -28,14 +28,17 @@ def read(table: Table, options: Options) -> Statement:
         )
     # A column that is not mapped is not read, whatever it is called.
     header = [ours.get(name, "") for name in names]
-    return generic.read(replace(table, header=header), options, name=FORMAT.name)
+    return generic.read(replace(table, header=header), options, name="mapped")
 
 
-FORMAT = Format(
-    name="mapped",
-    label="Any table, with `mapping` naming its columns",
-    columns=(),
-    example="",
-    recognises=lambda table: False,
-    read=read,
+FORMATS = (
+    Format(
+        name="mapped",
+        label="Any table, with `mapping` naming its columns",
+        columns=(),
+        example="",
+        recognises=lambda table: False,
+        read=read,
+        reports_missing_columns=True,
+    ),
 )

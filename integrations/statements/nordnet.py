@@ -337,13 +337,15 @@ def _rounding_of_rate(row: StatementRow) -> Decimal:
     )
 
 
-FORMAT = Format(
-    name="nordnet",
-    label="Nordnet (Norway, Finland)",
-    columns=NORWEGIAN,
-    example="\t".join(NORWEGIAN)
-    + "\r\n100001\t2024-03-01\t2024-03-01\t2024-03-05\t87654321\tKJØPT\tOrkla\tNO0003733800\t10\t80,50\t0\t29\tNOK\t"
-    "-834\tNOK\t834\tNOK\t0\tNOK\t10\t4 166,00\t\t\t\t200001\t200001\t29\tNOK\t\t\r\n",
-    recognises=recognises,
-    read=read,
+FORMATS = (
+    Format(
+        name="nordnet",
+        label="Nordnet (Norway, Finland)",
+        columns=NORWEGIAN,
+        example="\t".join(NORWEGIAN)
+        + "\r\n100001\t2024-03-01\t2024-03-01\t2024-03-05\t87654321\tKJØPT\tOrkla\tNO0003733800\t10\t80,50\t0\t29\tNOK\t"
+        "-834\tNOK\t834\tNOK\t0\tNOK\t10\t4 166,00\t\t\t\t200001\t200001\t29\tNOK\t\t\r\n",
+        recognises=recognises,
+        read=read,
+    ),
 )

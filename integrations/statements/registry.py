@@ -1,41 +1,39 @@
 """The formats that can be read, and the one way to read a file."""
 
 import difflib
+from importlib import import_module
 
-from integrations.statements import (
-    avanza,
-    degiro,
-    generic,
-    ibkr,
-    mapped,
-    nordnet,
-    revolut,
-    saxo,
-    scalable,
-    schwab,
-    swissquote,
-    traderepublic,
-    trading212,
-)
 from integrations.statements.base import FileProblem, Format, Options, Statement, Table, column_key
 from integrations.statements.detect import read_table
 
 AUTO = "auto"
-_FORMATS = (
-    generic.FORMAT,
-    nordnet.FORMAT,
-    avanza.FORMAT,
-    degiro.FORMAT,
-    *ibkr.FORMATS,
-    trading212.FORMAT,
-    saxo.FORMAT,
-    *revolut.FORMATS,
-    schwab.FORMAT,
-    scalable.FORMAT,
-    traderepublic.FORMAT,
-    swissquote.FORMAT,
-    mapped.FORMAT,
+# Modules of this package with a tuple `FORMATS`, in the order in which the formats are listed.
+_MODULES = (
+    "generic",
+    "nordnet",
+    "avanza",
+    "degiro",
+    "ibkr",
+    "trading212",
+    "saxo",
+    "revolut",
+    "schwab",
+    "scalable",
+    "traderepublic",
+    "swissquote",
+    "mapped",
 )
+
+
+def _load_formats() -> tuple[Format, ...]:
+    found: list[Format] = []
+    for name in _MODULES:
+        module = import_module(f"integrations.statements.{name}")
+        found.extend(module.FORMATS)
+    return tuple(found)
+
+
+_FORMATS = _load_formats()
 
 
 def formats() -> tuple[Format, ...]:
@@ -55,8 +53,7 @@ def read_statement(data: bytes, options: Options, format_name: str = AUTO) -> St
 def _format_of(table: Table, name: str) -> Format:
     if name != AUTO:
         named = next(found for found in _FORMATS if found.name == name)
-        # These two look for their columns themselves, and say what is missing.
-        if named not in (generic.FORMAT, mapped.FORMAT) and not named.recognises(table):
+        if not named.reports_missing_columns and not named.recognises(table):
             raise FileProblem("unknown_format", f"The header is not that of {named.label}.")
         return named
     matching = [found for found in _FORMATS if found.recognises(table)]

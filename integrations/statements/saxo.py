@@ -115,15 +115,17 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
-FORMAT = Format(
-    name="saxo",
-    label="Saxo",
-    columns=COLUMNS,
-    example=",".join(COLUMNS)
-    + "\r\n1,01-Mar-2024,05-Mar-2024,Trade,Apple Inc.,US0378331005,USD,NASDAQ,AAPL:xnas,Buy 10 @ 180.00 USD,"
-    '"-1801,00",5000001,1\r\n',
-    recognises=has_columns(
-        "Trade Date", "Value Date", "Instrument ISIN", "Event", "Conversion Rate"
+FORMATS = (
+    Format(
+        name="saxo",
+        label="Saxo",
+        columns=COLUMNS,
+        example=",".join(COLUMNS)
+        + "\r\n1,01-Mar-2024,05-Mar-2024,Trade,Apple Inc.,US0378331005,USD,NASDAQ,AAPL:xnas,Buy 10 @ 180.00 USD,"
+        '"-1801,00",5000001,1\r\n',
+        recognises=has_columns(
+            "Trade Date", "Value Date", "Instrument ISIN", "Event", "Conversion Rate"
+        ),
+        read=read,
     ),
-    read=read,
 )

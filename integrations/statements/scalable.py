@@ -62,12 +62,14 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
-FORMAT = Format(
-    name="scalable",
-    label="Scalable Capital",
-    columns=COLUMNS,
-    example=";".join(COLUMNS)
-    + '\r\n2024-03-01;09:30:00;Executed;"WWUM1";"ASML";Security;Buy;NL0010273215;2;880,5;-1761;0,99;0;EUR\r\n',
-    recognises=has_columns(*COLUMNS),
-    read=read,
+FORMATS = (
+    Format(
+        name="scalable",
+        label="Scalable Capital",
+        columns=COLUMNS,
+        example=";".join(COLUMNS)
+        + '\r\n2024-03-01;09:30:00;Executed;"WWUM1";"ASML";Security;Buy;NL0010273215;2;880,5;-1761;0,99;0;EUR\r\n',
+        recognises=has_columns(*COLUMNS),
+        read=read,
+    ),
 )

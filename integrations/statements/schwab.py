@@ -115,12 +115,14 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
-FORMAT = Format(
-    name="schwab",
-    label="Charles Schwab",
-    columns=COLUMNS,
-    example=",".join(COLUMNS)
-    + '\r\n"03/01/2024","Buy","SCHB","SCHWAB US BROAD MARKET ETF","10","$60.00","","-$600.00"\r\n',
-    recognises=has_columns(*COLUMNS),
-    read=read,
+FORMATS = (
+    Format(
+        name="schwab",
+        label="Charles Schwab",
+        columns=COLUMNS,
+        example=",".join(COLUMNS)
+        + '\r\n"03/01/2024","Buy","SCHB","SCHWAB US BROAD MARKET ETF","10","$60.00","","-$600.00"\r\n',
+        recognises=has_columns(*COLUMNS),
+        read=read,
+    ),
 )

@@ -73,14 +73,16 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
-FORMAT = Format(
-    name="swissquote",
-    label="Swissquote",
-    columns=COLUMNS,
-    example=";".join(COLUMNS)
-    + "\r\n01-03-2024 15:30:02;113947121;Buy;ASML;ASML HOLDING;NL0010273215;2.0;880.5;5.96;0.00;-1766.96;8.40;EUR\r\n",
-    recognises=has_columns(
-        "Order #", "Transaction", "Unit price", "Accrued Interest", "Net Amount"
+FORMATS = (
+    Format(
+        name="swissquote",
+        label="Swissquote",
+        columns=COLUMNS,
+        example=";".join(COLUMNS)
+        + "\r\n01-03-2024 15:30:02;113947121;Buy;ASML;ASML HOLDING;NL0010273215;2.0;880.5;5.96;0.00;-1766.96;8.40;EUR\r\n",
+        recognises=has_columns(
+            "Order #", "Transaction", "Unit price", "Accrued Interest", "Net Amount"
+        ),
+        read=read,
     ),
-    read=read,
 )

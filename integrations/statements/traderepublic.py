@@ -88,15 +88,17 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
-FORMAT = Format(
-    name="traderepublic",
-    label="Trade Republic",
-    columns=COLUMNS,
-    example=",".join(COLUMNS)
-    + "\r\n2024-03-01T09:30:00.000Z,2024-03-01,DEFAULT,TRADING,BUY,STOCK,ASML,NL0010273215,2,880.50,-1761.00,-1.00,,EUR"
-    ",,,,,11111111-2222-3333-4444-555555555555\r\n",
-    recognises=has_columns(
-        "datetime", "account_type", "category", "type", "symbol", "shares", "transaction_id"
+FORMATS = (
+    Format(
+        name="traderepublic",
+        label="Trade Republic",
+        columns=COLUMNS,
+        example=",".join(COLUMNS)
+        + "\r\n2024-03-01T09:30:00.000Z,2024-03-01,DEFAULT,TRADING,BUY,STOCK,ASML,NL0010273215,2,880.50,-1761.00,-1.00,,EUR"
+        ",,,,,11111111-2222-3333-4444-555555555555\r\n",
+        recognises=has_columns(
+            "datetime", "account_type", "category", "type", "symbol", "shares", "transaction_id"
+        ),
+        read=read,
     ),
-    read=read,
 )

@@ -186,18 +186,20 @@ def _identity(raw: Raw, currency: str | None) -> dict[str, Any]:
     }
 
 
-FORMAT = Format(
-    name="trading212",
-    label="Trading 212",
-    columns=COLUMNS,
-    example=",".join(COLUMNS)
-    + "\r\nMarket buy,2024-03-01 09:30:00,US0378331005,AAPL,Apple,0.5,180.00,USD,1.08000,,EUR,83.46,EUR,,,,"
-    "EOF1,0.13,EUR\r\n",
-    recognises=lambda table: (
-        has_columns(
-            "Action", "ISIN", "Ticker", "No. of shares", "Price / share", "Currency (Total)"
-        )(table)
-        and ("Time" in table.header or "Time (UTC)" in table.header)
+FORMATS = (
+    Format(
+        name="trading212",
+        label="Trading 212",
+        columns=COLUMNS,
+        example=",".join(COLUMNS)
+        + "\r\nMarket buy,2024-03-01 09:30:00,US0378331005,AAPL,Apple,0.5,180.00,USD,1.08000,,EUR,83.46,EUR,,,,"
+        "EOF1,0.13,EUR\r\n",
+        recognises=lambda table: (
+            has_columns(
+                "Action", "ISIN", "Ticker", "No. of shares", "Price / share", "Currency (Total)"
+            )(table)
+            and ("Time" in table.header or "Time (UTC)" in table.header)
+        ),
+        read=read,
     ),
-    read=read,
 )

@@ -14,9 +14,9 @@ import pytest
 from integrations.conftest import Upload
 from integrations.statements.nordnet import NORWEGIAN
 from integrations.statements.sheet import named_day
-from integrations.tests import test_nordnet
-from integrations.tests.samples import AVANZA, DEGIRO, SAMPLES, SAXO, SWISSQUOTE
-from integrations.tests.test_statement_truths import as_precise, held
+from integrations.statements.tests import test_nordnet
+from integrations.statements.tests.samples import SAMPLES, avanza, degiro, saxo, swissquote
+from integrations.statements.tests.test_samples import as_precise, held
 from marketdata.tests.factories import with_rates
 from portfolios import services
 from portfolios.models import Transaction
@@ -88,7 +88,9 @@ def test_an_unknown_header_names_the_nearest_broker_and_what_differs(account):
     assert "it lacks Handelsdag, Kurtasje (it has Handledag for Handelsdag)" in detail
 
 
-@pytest.mark.parametrize("sample", [AVANZA[0], SAXO[0]], ids=lambda sample: sample.name)
+@pytest.mark.parametrize(
+    "sample", [avanza.SAMPLES[0], saxo.SAMPLES[0]], ids=lambda sample: sample.name
+)
 def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sample):
     upload = account(sample.currency)
     mine, other = ("77", "99") if sample.format == "avanza" else ("1", "2")
@@ -110,32 +112,37 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
 
 def test_an_amount_in_another_currency_without_a_rate_fails_its_row_alone(account, dump):
     upload = account("SEK")
-    header = text_of(AVANZA[0]).splitlines()[0]
+    header = text_of(avanza.SAMPLES[0]).splitlines()[0]
     lines = [
         header,
         "1995-05-16;88;Utländsk källskatt;Utdelning ATL.K;5;;-3,90;SEK;;1;USD;US0000000011;",
         "2024-02-02;88;Köp;Skogsfonden;10,5;200,00;-2100;SEK;0;;SEK;SE0000000012;",
     ]
-    options = AVANZA[0].options
+    options = avanza.SAMPLES[0].options
     before = dump()
-    response = upload(data=file_of(AVANZA[0], lines), **options)
+    response = upload(data=file_of(avanza.SAMPLES[0], lines), **options)
     assert response.status_code == 422
     assert row_errors(response.json()) == [(2, "currency", "exchange_rate_required")]
     assert dump() == before
-    assert upload.done(data=file_of(AVANZA[0], lines), on_error="skip", **options)["created"] == 1
+    assert (
+        upload.done(data=file_of(avanza.SAMPLES[0], lines), on_error="skip", **options)["created"]
+        == 1
+    )
 
 
 def test_a_tax_told_only_in_the_accounts_currency_is_an_error_while_the_instruments_is_unknown(
     account,
 ):
     upload = account("SEK")
-    header = text_of(AVANZA[0]).splitlines()[0]
+    header = text_of(avanza.SAMPLES[0]).splitlines()[0]
     line = "2024-05-16;88;Utländsk källskatt;Utdelning ATL.K;5;;-3,90;SEK;;1;;US0000000011;"
     with_rates("USD", "SEK", {date(2024, 5, 16): "10.40"})
-    body = upload(data=file_of(AVANZA[0], [header, line]), **AVANZA[0].options).json()
+    body = upload(
+        data=file_of(avanza.SAMPLES[0], [header, line]), **avanza.SAMPLES[0].options
+    ).json()
     assert row_errors(body) == [(2, "currency", "exchange_rate_required")]
     upload.done("2024-01-02,buy,ATLAS.USD.DEMO,5,100,,USD,10")
-    upload.done(data=file_of(AVANZA[0], [header, line]), **AVANZA[0].options)
+    upload.done(data=file_of(avanza.SAMPLES[0], [header, line]), **avanza.SAMPLES[0].options)
     assert held()["ATLAS.USD.DEMO"][5].quantize(D("0.01")) == D("3.90")
 
 
@@ -238,10 +245,11 @@ def test_ids_that_a_spreadsheet_rounded_are_errors_and_pass_for_no_duplicates(up
 def test_thousands_that_look_like_decimals_are_read_in_the_language_of_their_words(
     account, words, change
 ):
-    header = text_of(DEGIRO[0]).splitlines()[0]
+    header = text_of(degiro.SAMPLES[0]).splitlines()[0]
     line = f'01-03-2024,09:30,01-03-2024,WORLD,IE0000000041,"{words}",,EUR,"{change or "-1.500,00"}",EUR,"0,00",x'
     body = account("EUR")(
-        data=f"{header}\r\n{line}\r\n".encode(), instruments=json.dumps(DEGIRO[2].instruments)
+        data=f"{header}\r\n{line}\r\n".encode(),
+        instruments=json.dumps(degiro.SAMPLES[2].instruments),
     ).json()
     if change:
         assert body["errors"] == []
@@ -252,15 +260,15 @@ def test_thousands_that_look_like_decimals_are_read_in_the_language_of_their_wor
 
 def test_a_number_that_could_be_either_needs_a_word_although_others_in_the_file_are_clear(account):
     upload = account("EUR")
-    header, first, *_ = text_of(SAXO[1]).splitlines()
+    header, first, *_ = text_of(saxo.SAMPLES[1]).splitlines()
     paper = "Wereldfonds,IE0000000041,EUR,Euronext Amsterdam,WERELD:xams"
     line = f'1,24-feb-2026,26-feb-2026,Trade,{paper},Buy 10 @ 180.00 EUR,"-1,801",8001,1,No,'
     mixed = f'1,24-feb-2026,26-feb-2026,Trade,{paper},Buy 10 @ 180.00 EUR,"-1801,50",8002,1,No,'
     assert "25.6" in first
-    data = file_of(SAXO[1], [header, first, mixed, line])
+    data = file_of(saxo.SAMPLES[1], [header, first, mixed, line])
     code, detail = refused(upload(data=data))
     assert (code, "-1,801 could be either" in detail) == ("ambiguous_numbers", True)
-    body = upload.done(data=data, decimal="point", **SAXO[1].options)
+    body = upload.done(data=data, decimal="point", **saxo.SAMPLES[1].options)
     assert (body["created"], body["errors"]) == (3, [])
     assert held()["WERELD.EUR.DEMO"][2] == D("3602.5")  # 1,801.50 and 1,801
 
@@ -297,13 +305,13 @@ def test_a_last_line_that_was_cut_off_is_refused_naming_it(account, sample, dump
 
 
 def test_a_single_row_that_was_cut_off_is_refused_too(account):
-    header, row, *_ = text_of(AVANZA[0]).splitlines()
+    header, row, *_ = text_of(avanza.SAMPLES[0]).splitlines()
     code, detail = refused(account("SEK")(data=f"{header}\r\n{row[:20]}".encode()))
     assert (code, "line 2" in detail) == ("ragged_rows", True)
 
 
 def test_degiros_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(account):
-    sample = DEGIRO[2]
+    sample = degiro.SAMPLES[2]
     data = sample.data.replace(b"701.29", b"702.29").replace(b"700.29", b"701.29")
     body = account("EUR").done(data=data, **sample.options)
     assert (body["reconciled"], body["first_divergence"]) == (
@@ -313,7 +321,7 @@ def test_degiros_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence
 
 
 def test_a_row_missing_from_degiros_file_is_found_by_the_balance(account):
-    sample = DEGIRO[2]
+    sample = degiro.SAMPLES[2]
     lines = [line for line in text_of(sample).splitlines() if ",EUR,-1.00," not in line]
     body = account("EUR").done(data=file_of(sample, lines), **sample.options)
     assert (body["reconciled"], body["first_divergence"]) == (
@@ -353,8 +361,10 @@ def test_null_characters_in_any_cell_are_an_answer_and_no_fault_of_ours(account,
 
 @pytest.mark.parametrize("code", ["GBp", "XYZ", "EU", "euro"])
 def test_a_currency_that_is_none_is_an_error_of_its_row(account, code):
-    header, row, *_ = text_of(SWISSQUOTE[1]).splitlines()
-    body = account("CHF")(data=file_of(SWISSQUOTE[1], [header, row.replace("USD", code)])).json()
+    header, row, *_ = text_of(swissquote.SAMPLES[1]).splitlines()
+    body = account("CHF")(
+        data=file_of(swissquote.SAMPLES[1], [header, row.replace("USD", code)])
+    ).json()
     assert row_errors(body) == [(2, "currency", "unknown_currency")]
 
 

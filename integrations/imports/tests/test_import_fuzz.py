@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integrations.statements.registry import formats
-from integrations.tests.samples import SAMPLES
+from integrations.statements.tests.samples import SAMPLES
 from portfolios import services
 from tests.servers.cache import empty_cache
 

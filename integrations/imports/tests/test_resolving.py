@@ -2,7 +2,8 @@
 
 import pytest
 
-from integrations.tests.test_brokers import T212, text
+from integrations.statements.tests.support import text
+from integrations.statements.tests.test_trading212 import T212
 from marketdata.models import StockMetadata
 from marketdata.tests.factories import instrument
 from portfolios.models import Holding, InstrumentAlias

@@ -10,7 +10,7 @@ from django.apps import apps
 
 from integrations.conftest import Upload
 from integrations.statements.registry import formats
-from integrations.tests.samples import SAMPLES
+from integrations.statements.tests.samples import SAMPLES
 from marketdata.tests.factories import with_rates
 from portfolios import services
 from portfolios.models import Holding, ImportBatch

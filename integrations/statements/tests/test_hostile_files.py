@@ -11,7 +11,7 @@ from integrations.imports.tests.test_statement_files import no_longer_than_15_di
 from integrations.statements.base import FileProblem, FileTooLarge, Options, Statement
 from integrations.statements.detect import CUT_OFF, MAX_CELL, read_table
 from integrations.statements.registry import formats, read_statement
-from integrations.tests.hostile import GENERIC, KINDS, header_of
+from integrations.statements.tests.hostile import GENERIC, KINDS, header_of
 
 OPTIONS = Options(
     today=date(2025, 6, 30), number_fault=no_longer_than_15_digits, is_currency=is_currency

@@ -1,0 +1,18 @@
+"""Fixtures for tests of statement formats."""
+
+import pytest
+
+from integrations.conftest import Upload
+from portfolios import services
+
+
+@pytest.fixture
+def account(api, user):
+    """An account at a broker: `account("EUR")(data=..., instruments=...)` imports into it."""
+
+    def make(currency):
+        return Upload(
+            api, services.create_portfolio(user=user, name=f"In {currency}", currency=currency)
+        )
+
+    return make

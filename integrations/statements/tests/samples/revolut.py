@@ -1,0 +1,65 @@
+from decimal import Decimal as D
+
+from integrations.statements.tests.samples.base import sample
+
+_REVOLUT = "Date,Ticker,Type,Quantity,Price per share,Total Amount,Currency,FX Rate"
+_COINS = "Symbol,Type,Quantity,Price,Value,Fees,Date"
+SAMPLES = [
+    sample(
+        "revolut in dollars with a split", "revolut", _REVOLUT,
+        """
+2024-03-01T08:00:00.000Z,,CASH TOP-UP,,,$500,USD,1.08
+2024-03-04T14:30:00.000Z,ATL,BUY - MARKET,2,"$1,000.50","$2,002.00",USD,1.08
+2024-04-04T14:30:00.000Z,ATL,STOCK SPLIT,6,,$0,USD,1.08
+2024-05-04T14:30:00.000Z,ATL,SELL - LIMIT,3,$300.00,$899.00,USD,1.08
+2024-05-16T14:30:00.000Z,ATL,DIVIDEND,,,$1.25,USD,1.08
+2024-06-02T14:30:00.000Z,,CUSTODY FEE,,,−$0.10,USD,1.08
+""",
+        [0, 1, 2, 3], [1, 2, 3, 4, 5],
+        currency="USD", created=4, ignored=2, instruments={"ATL": "ATLAS.USD.DEMO"},
+        # 2 for 2,002 become 8 at 250.25; 3 sold for 900 - 1, their cost 750.75
+        held={"ATLAS.USD.DEMO": (5, D("250.25"), D("1251.25"), D("148.25"), D("1.25"), 0)},
+    ),
+    sample(
+        "revolut in euro, points and commas in one file", "revolut", _REVOLUT,
+        """
+2025-06-05T07:26:04.809Z,ATL,BUY - MARKET,"0,5",€100.00,€50,EUR,1.0000
+2025-07-01T07:26:04.809Z,ATL,BUY - MARKET,1.5,€90.00,€136,EUR,1.0000
+2025-08-08T07:29:03.333Z,ATL,SELL - MARKET,1,€120.00,€119.50,EUR,1
+2025-09-01T07:29:03.333Z,ATL,DIVIDEND,,,€2.00,EUR,1
+2025-09-02T07:29:03.333Z,,CASH WITHDRAWAL,,,-€20,EUR,1
+""",
+        [0, 1, 2], [2, 3, 4],
+        currency="EUR", created=4, ignored=1, instruments={"ATL": "ATLAS.EUR.DEMO"},
+        # 50 and 135 + 1 for 2; one sold for 120 - 0.50
+        held={"ATLAS.EUR.DEMO": (1, 93, 93, D("26.5"), 2, 0)},
+    ),
+    sample(
+        "revolut crypto in euro", "revolut-crypto", _COINS,
+        """
+BTC,Buy,0.01,"€40,000.00",€400.00,€6.00,"Mar 4, 2024, 10:10:57 AM"
+BTC,Sell,0.004,"€50,000.00",€200.00,€3.00,"Apr 4, 2024, 10:10:57 PM"
+BTC,Stake,0.001,"€50,000.00",€50.00,€0.00,"Apr 5, 2024, 10:10:57 PM"
+BTC,Staking reward,0.001,,,,"Apr 6, 2024, 10:10:57 PM"
+BTC,Send,0.002,"€51,000.00",€102.00,€0.00,"Apr 7, 2024, 10:10:57 PM"
+""",
+        [0, 1, 2], [1, 2, 3, 4],
+        currency="EUR", created=4, ignored=1, instruments={"BTC-EUR": "BITCOIN.EUR.DEMO"},
+        # 400 + 6; 0.004 sold for 200 - 3, their cost 162.40; 243.60 for 0.007 with the reward, of
+        # which 0.002 leave
+        held={"BITCOIN.EUR.DEMO": (D("0.005"), 34800, 174, D("34.6"), 0, 0)},
+    ),
+    sample(
+        "revolut crypto in kronor", "revolut-crypto", _COINS,
+        """
+ETH,Buy,0.5,"20,000.00 SEK","10,000.00 SEK",100.00 SEK,"May 5, 2024, 10:10:57 PM"
+ETH,Receive,0.5,"22,000.00 SEK","11,000.00 SEK",0.00 SEK,"Jun 1, 2024, 6:18:21 PM"
+ETH,Sell,0.4,"25,000.00 SEK","10,000.00 SEK",50.00 SEK,"Jun 2, 2024, 9:10:31 PM"
+ETH,Learn reward,0.1,,,,"Nov 9, 2024, 3:50:00 AM"
+""",
+        [0, 1, 2], [1, 2, 3],
+        currency="SEK", created=4, ignored=0, instruments={"ETH-SEK": "ETHER.SEK.DEMO"},
+        # 10,100 and 11,000 for 1; 0.4 sold for 9,950, their cost 8,440; 12,660 for 0.7
+        held={"ETHER.SEK.DEMO": (D("0.7"), D("18085.714"), 12660, 1510, 0, 0)},
+    ),
+]  # fmt: skip
