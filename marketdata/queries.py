@@ -1,6 +1,4 @@
-"""What the market data endpoints answer: what is stored, asked for anew when it is older than the
-cache time.
-"""
+"""Read market data, asking a source first where what is stored is missing or old."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -34,14 +32,10 @@ from marketdata.selectors import (
     rate_history,
     rates_on_days,
 )
+from marketdata.services.asking import PATIENCE_SECONDS, time_limit
 from marketdata.services.instruments import learn_instrument
-from marketdata.services.refresh import (
-    PATIENCE_SECONDS,
-    fresh_rate,
-    obtain_rates,
-    refresh_stocks,
-    time_limit,
-)
+from marketdata.services.price_refresh import refresh_stocks
+from marketdata.services.rate_refresh import fresh_rate, obtain_rates
 from marketdata.sources import (
     BadAnswer,
     InstrumentInfo,
@@ -55,7 +49,7 @@ DEFAULT_RETRY_AFTER = 5.0
 
 
 def upstream_error(error: SourceError) -> DomainError:
-    """Return the error of the domain that reports `error` of a source."""
+    """Return the domain error that reports `error` of a source."""
     if isinstance(error, UnknownTicker):
         return NotFound(str(error), code="unknown_ticker")
     if isinstance(error, SourceTimeout):
@@ -66,13 +60,17 @@ def upstream_error(error: SourceError) -> DomainError:
     return UpstreamError(str(error), retry_after=retry_after)
 
 
+# --- Prices ---------------------------------------------------------------------------------------
+
+
 def instrument_named(*, user: Any, ticker: str) -> StockMetadata:
-    """The instrument of the path, learned from the source if it is new. Raises NotFound or
-    UpstreamError.
+    """Return the instrument of `ticker`, learned from the source if it is new.
+
+    Raises NotFound or UpstreamError.
     """
     ticker = ticker.strip().upper()
     if not is_ticker(ticker):
-        raise NotFound(f"{ticker} is no ticker.", code="unknown_ticker")
+        raise NotFound(f'"{ticker}" is not a valid ticker.', code="unknown_ticker")
     stock = instrument_for(user=user, ticker=ticker)
     if stock is not None:
         return stock
@@ -83,8 +81,9 @@ def instrument_named(*, user: Any, ticker: str) -> StockMetadata:
 
 
 def price_of(*, stock: StockMetadata) -> PriceNow:
-    """The latest price, stale when the source could not be asked. Raises NotFound or UpstreamError when
-    none is known.
+    """Return the latest price, stale when the source could not be asked.
+
+    Raises NotFound or UpstreamError when none is known.
     """
     price = prices_now([stock.pk]).get(stock.pk)
     if stock.is_manual:
@@ -93,17 +92,23 @@ def price_of(*, stock: StockMetadata) -> PriceNow:
         return price
     if price is not None and is_fresh(price.fetched_at):
         return price
-    error = refresh_stocks([stock], patience=PATIENCE_SECONDS if price else None)[stock.pk]
+    error = refresh_stocks([stock], patience=_patience(price))[stock.pk]
     price = prices_now([stock.pk]).get(stock.pk)
     if price is None:
-        raise upstream_error(
-            error or BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
-        )
+        unusable = BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
+        raise upstream_error(error or unusable)
     return replace(price, stale=not is_fresh(price.fetched_at))
 
 
+def _patience(older_answer: object) -> float | None:
+    """Return how long to wait for a call of another request: briefly with an `older_answer`."""
+    if older_answer:
+        return PATIENCE_SECONDS
+    return None
+
+
 def ensure_recent_history(*, stock: StockMetadata) -> bool:
-    """Bring the stored history up to date within the time limit; whether it now is.
+    """Bring the stored history up to date within the time limit; return whether it now is.
 
     Raises NotFound or UpstreamError when nothing is stored and nothing could be fetched.
     """
@@ -113,62 +118,58 @@ def ensure_recent_history(*, stock: StockMetadata) -> bool:
     if stock.history_fetched_at is not None and quote is not None and is_fresh(quote.fetched_at):
         return True
     has_any = stock.prices.exists()
-    patience = PATIENCE_SECONDS if has_any else None
-    error = refresh_stocks([stock], full=True, patience=patience)[stock.pk]
+    error = refresh_stocks([stock], full=True, patience=_patience(has_any))[stock.pk]
     if error is not None and not has_any and not stock.prices.exists():
         raise upstream_error(error)
     return error is None
 
 
-def _checked(*currencies: str) -> list[str]:
-    codes = [currency.upper() for currency in currencies]
-    for code in codes:
-        if not is_currency(code):
-            raise NotFound(
-                f"{code} is not a currency in circulation (ISO 4217).", code="unknown_currency"
-            )
-    return codes
-
-
-def _is_stale(rate: RateNow, error: SourceError | None) -> bool:
-    """Whether the rate is old, or its source could not be asked; an offline one, or none, need not
-    be.
-    """
-    needs_nobody = rate.source == "identity" or registry().is_offline(rate.source)
-    return rate.stale or (error is not None and not needs_nobody)
+# --- Exchange rates -------------------------------------------------------------------------------
 
 
 def rate_of(*, base: str, target: str) -> RateNow:
-    """The latest rate of a pair of the path. Raises NotFound or UpstreamError when none is known."""
-    base, target = _checked(base, target)
-    rate, error = fresh_rate(base, target)
-    if rate is None:
-        if error is None or isinstance(error, UnknownTicker):
-            raise NotFound(f"No rate from {base} to {target} is known.", code="unknown_rate")
-        raise upstream_error(error)
-    return replace(rate, stale=_is_stale(rate, error))
+    """Return the latest rate of a pair. Raises NotFound or UpstreamError when none is known."""
+    rate, is_stale = _latest_rate(_known_currency(base), _known_currency(target))
+    return replace(rate, stale=is_stale)
 
 
 def rates_between(
     *, base: str, target: str, start: date | None, end: date
 ) -> tuple[str, str, RateHistory, bool]:
-    """(base, target, the stored rates of the days from `start` to `end`, stale), asked for if the
-    pair is not fresh.
+    """Return (base, target, stored rates of the days from `start` to `end`, whether stale).
+
+    The source is asked if the pair is not fresh. Raises NotFound or UpstreamError when no rate is
+    known.
     """
-    base, target = _checked(base, target)
-    latest, error = fresh_rate(base, target)
-    if latest is None:
+    base, target = _known_currency(base), _known_currency(target)
+    _, is_stale = _latest_rate(base, target)
+    return base, target, rate_history(base=base, target=target, start=start, end=end), is_stale
+
+
+def _known_currency(code: str) -> str:
+    code = code.upper()
+    if not is_currency(code):
+        raise NotFound(
+            f"{code} is not a currency in circulation (ISO 4217).", code="unknown_currency"
+        )
+    return code
+
+
+def _latest_rate(base: str, target: str) -> tuple[RateNow, bool]:
+    """Return the latest rate, and whether it is old or its source could not be asked."""
+    rate, error = fresh_rate(base, target)
+    if rate is None:
         if error is None or isinstance(error, UnknownTicker):
             raise NotFound(f"No rate from {base} to {target} is known.", code="unknown_rate")
         raise upstream_error(error)
-    found = rate_history(base=base, target=target, start=start, end=end)
-    return base, target, found, _is_stale(latest, error)
+    needs_network = rate.source != "identity" and not registry().is_offline(rate.source)
+    return rate, rate.stale or (error is not None and needs_network)
 
 
 def exchange_rate_for_trade(*, base: str, target: str, day: date) -> Decimal | None:
-    """Units of `target` for one `base` on `day`, asked for if the database lacks it.
+    """Return units of `target` for one `base` on `day`, asked for if the database lacks it.
 
-    None when it is unknown or older than a week. Not to be called inside a transaction.
+    None when it is unknown or older than a week. Must not be called inside a transaction.
     """
     return exchange_rates_for_import([(base, target, day)])[base, target, day]
 
@@ -176,15 +177,17 @@ def exchange_rate_for_trade(*, base: str, target: str, day: date) -> Decimal | N
 def exchange_rates_for_import(
     wanted: Iterable[tuple[str, str, date]],
 ) -> dict[tuple[str, str, date], Decimal | None]:
-    """The same for many (base, target, day) within one time limit, in a constant number of
-    queries.
+    """Return the rate for each of many (base, target, day), None where it is unknown or old.
+
+    The sources are asked within one time limit, in a constant number of queries.
     """
     wanted = list(wanted)
     obtain_rates(wanted)
-    found = rates_on_days(wanted)
-    return {
-        one: rate.rate if (rate := found.get(one)) and not rate.stale else None for one in wanted
-    }
+    rates: dict[tuple[str, str, date], Decimal | None] = dict.fromkeys(wanted)
+    for key, rate in rates_on_days(wanted).items():
+        if not rate.stale:
+            rates[key] = rate.rate
+    return rates
 
 
 # --- Search ---------------------------------------------------------------------------------------
@@ -202,19 +205,10 @@ class Hit(Struct, frozen=True):
 
 
 def search(*, user: Any, query: str, limit: int) -> list[Hit]:
-    """Known instruments first, then the sources'; the database alone while they cannot be asked."""
+    """Return stored instruments first, then what the sources that can be asked find."""
     query = query.strip()
-    hits = [
-        Hit(
-            stock.ticker,
-            stock.company_name,
-            stock.exchange,
-            stock.asset_type,
-            stock.currency,
-            stock.source,
-        )
-        for stock in known_instruments(user=user, query=query, limit=limit)
-    ]
+    stored = known_instruments(user=user, query=query, limit=limit)
+    hits = [_hit(stock, stock.source) for stock in stored]
     seen = {hit.ticker for hit in hits}
     for source in registry().prices:
         if len(hits) >= limit:
@@ -222,32 +216,35 @@ def search(*, user: Any, query: str, limit: int) -> list[Hit]:
         for info in _found_by(source, query, limit):
             if info.ticker not in seen:
                 seen.add(info.ticker)
-                hits.append(
-                    Hit(
-                        info.ticker,
-                        info.company_name,
-                        info.exchange,
-                        info.asset_type,
-                        info.currency or None,
-                        source.name,
-                    )
-                )
+                hits.append(_hit(info, source.name))
     return hits[:limit]
 
 
+def _hit(found: StockMetadata | InstrumentInfo, source: str) -> Hit:
+    return Hit(
+        ticker=found.ticker,
+        company_name=found.company_name,
+        exchange=found.exchange,
+        asset_type=found.asset_type,
+        currency=found.currency or None,
+        source=source,
+    )
+
+
 def _found_by(source: Any, query: str, limit: int) -> list[InstrumentInfo]:
+    """Return what `source` finds, at most as old as the cache time; nothing if it fails."""
     if source.offline:
         return source.search(query, limit)
     key = f"search:{source.name}:{limit}:{query.casefold().encode().hex()[:180]}"
+    kept = cache.get(key)
+    if kept is not None:
+        return kept
     answers: list[list[InstrumentInfo]] = []
 
     def keep(answer: list[InstrumentInfo]) -> None:
         answers.append(answer)
         cache.set(key, answer, settings.MARKET_DATA_CACHE_SECONDS)
 
-    kept = cache.get(key)
-    if kept is not None:
-        return kept
     call = gateway.Call(
         key=key,
         party=gateway.party_of(source),
@@ -259,4 +256,6 @@ def _found_by(source: Any, query: str, limit: int) -> list[InstrumentInfo]:
         gateway.ask(call, seconds=time_limit())
     except SourceError:
         return []
-    return answers[0] if answers else cache.get(key) or []
+    if answers:
+        return answers[0]
+    return cache.get(key) or []  # another request asked, and stored the answer there

@@ -14,7 +14,7 @@ from conftest import PASSWORD
 from integrations.imports.pipeline import import_statement
 from integrations.simulated import SimulatedSource
 from marketdata.models import StockMetadata
-from marketdata.services import record_splits, refresh
+from marketdata.services import rate_refresh, record_splits
 from portfolios import services
 from portfolios.models import Holding, Portfolio, Transaction
 from portfolios.services.replay import contradicted_holdings
@@ -129,7 +129,7 @@ def test_twenty_requests_that_lack_a_history_work_it_out_and_store_it_once(
         exchange_rate=10,
     )
     asked, stored = [], []
-    history, record_rates = SimulatedSource.history, refresh.record_rates
+    history, record_rates = SimulatedSource.history, rate_refresh.record_rates
 
     def counted_history(self, ticker, start):
         asked.append(ticker)
@@ -140,7 +140,7 @@ def test_twenty_requests_that_lack_a_history_work_it_out_and_store_it_once(
         return record_rates(base=base, target=target, **kwargs)
 
     monkeypatch.setattr(SimulatedSource, "history", counted_history)
-    monkeypatch.setattr(refresh, "record_rates", counted_rates)
+    monkeypatch.setattr(rate_refresh, "record_rates", counted_rates)
 
     def look(index):
         name = ("timeline", "performance")[index % 2]

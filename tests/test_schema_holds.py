@@ -35,7 +35,7 @@ from financeproj.core.api.throttling import AnonThrottle, UserThrottle
 from financeproj.users.models import User
 from marketdata import series
 from marketdata.models import StockMetadata
-from marketdata.services.refresh import refresh_stocks
+from marketdata.services.price_refresh import refresh_stocks
 from tests.openapi import operations
 from tests.openapi import schema as described
 from tests.servers import network

@@ -9,6 +9,14 @@ from marketdata.services.instruments import (
     note_isin,
     save_instrument,
 )
+from marketdata.services.price_refresh import (
+    ensure_history,
+    ensure_prices,
+    learn_splits,
+    refresh_history,
+    refresh_quotes,
+    refresh_stocks,
+)
 from marketdata.services.prices import (
     accept_price,
     delete_dividend,
@@ -27,17 +35,8 @@ from marketdata.services.prices import (
     save_quote,
     save_split,
 )
+from marketdata.services.rate_refresh import ensure_rates, refresh_rates
 from marketdata.services.rates import delete_rate, record_rates, save_rate
-from marketdata.services.refresh import (
-    ensure_history,
-    ensure_prices,
-    ensure_rates,
-    learn_splits,
-    refresh_history,
-    refresh_quotes,
-    refresh_rates,
-    refresh_stocks,
-)
 from marketdata.services.restore import (
     restore_dividends,
     restore_instrument,

@@ -1,4 +1,4 @@
-"""Rows of one a day: closes, splits and dividends of an instrument, rates of a pair."""
+"""Rows with one value a day: closes, splits and dividends of an instrument, rates of a pair."""
 
 from collections.abc import Container, Mapping
 from datetime import date
@@ -11,12 +11,13 @@ from django.core.exceptions import ValidationError
 from financeproj.core.db.fields import not_in_future
 from financeproj.core.db.rows import insert_rows
 
+BATCH = 2000
+
 
 def check_entered(row: Any, *, day: str = "date") -> None:
-    """Validate a row of a person's hand, of which `day` is the field of its date. Raises
-    ValidationError.
+    """Validate a row entered by hand, whose date is the field `day`. Raises ValidationError.
 
-    Not after today: what a source says may be a day ahead of us, where its exchange is.
+    It must not be after today, while a source's may be a day ahead where its exchange is.
     """
     row.full_clean()
     try:
@@ -35,25 +36,23 @@ def put_days(
     known: Container[date],
     source: str,
 ) -> None:
-    """Make the rows of these days so. `owner` is the foreign key to what is locked, `known` the
-    days that have a row.
+    """Insert or update the rows of the days in `values`.
 
-    New rows, thousands with a first history, go in without a model instance each: everybody waits
-    meanwhile on SQLite.
+    `owner` names the foreign key to the locked row, `known` has the days that are stored. New rows
+    are inserted without a model instance each: a first history has thousands, and on SQLite every
+    other writer waits meanwhile.
     """
     fields = [model._meta.get_field(name) for name in (owner, "date", column, "source")]
-    insert_rows(
-        model,
-        fields,
-        ((owner_id, day, value, source) for day, value in values.items() if day not in known),
-    )
+    new = [(owner_id, day, value, source) for day, value in values.items() if day not in known]
+    insert_rows(model, fields, new)
+    changed = []
+    for day, value in values.items():
+        if day in known:
+            row = model(date=day, source=source, **{f"{owner}_id": owner_id, column: value})
+            changed.append(row)
     model.objects.all().as_service().bulk_create(
-        [
-            model(**{f"{owner}_id": owner_id, column: value}, date=day, source=source)
-            for day, value in values.items()
-            if day in known
-        ],
-        batch_size=2000,
+        changed,
+        batch_size=BATCH,
         update_conflicts=True,
         unique_fields=[owner, "date"],
         update_fields=[column, "source"],

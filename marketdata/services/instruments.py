@@ -1,7 +1,8 @@
-"""Finding and making instruments."""
+"""Find, make and describe instruments."""
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from financeproj.core.identifiers import (
 from marketdata import gateway
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
+from marketdata.services.asking import time_limit
+from marketdata.services.price_refresh import QUOTE_WINDOW
 from marketdata.services.prices import record_history
-from marketdata.services.refresh import QUOTE_WINDOW, time_limit
 from marketdata.sources import (
     History,
     InstrumentInfo,
@@ -31,16 +33,43 @@ from marketdata.sources import (
     registry,
 )
 
+# --- For trades and imports -----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What a user says of one ticker; `currency` and `company_name` may be unknown."""
+
+    ticker: str
+    currency: str | None = None
+    company_name: str = ""
+
+    def fits(self, currency: str) -> bool:
+        return self.currency in (None, "", currency)
+
+    def mismatch(self, currency: str) -> DomainError:
+        """Return the error for an instrument that is in `currency`."""
+        return DomainError(
+            f"{self.ticker} is in {currency}, not in {self.currency}.",
+            attr="currency",
+            code="currency_mismatch",
+        )
+
+    def checked(self, stock: StockMetadata) -> StockMetadata | DomainError:
+        if self.fits(stock.currency):
+            return stock
+        return self.mismatch(stock.currency)
+
 
 def instrument_for_trade(
     *, user: Any, ticker: str, currency: str | None, company_name: str = ""
 ) -> StockMetadata:
-    """The instrument that the user means by `ticker`, made if it is new; the source is asked only
-    then.
+    """Return the instrument that the user means by `ticker`, made if it is new.
 
-    Raises DomainError: `unknown_ticker` when the source says so and no currency is given,
-    `currency_required` when it cannot be asked and none is given, `currency_mismatch` when the
-    given one is not the instrument's. Not to be called inside a transaction.
+    The source is asked only for a new one. Raises DomainError: `unknown_ticker` when the source
+    does not know it and no currency is given, `currency_required` when the source cannot be asked
+    and none is given, `currency_mismatch` when the given one is not the instrument's. Must not be
+    called inside a transaction.
     """
     found = instruments_for_import(user=user, wanted=[(ticker, currency, company_name)])[ticker]
     if isinstance(found, DomainError):
@@ -51,56 +80,58 @@ def instrument_for_trade(
 def instruments_for_import(
     *, user: Any, wanted: Sequence[tuple[str, str | None, str]], dry_run: bool = False
 ) -> dict[str, StockMetadata | DomainError]:
-    """The same for many (ticker, currency, company name), the sources asked within one time limit.
+    """Return the instrument, or what is wrong, of each (ticker, currency, company name).
 
-    Keyed by the ticker as given. In a dry run new instruments are not stored; those that no source
-    has described are so only with their first trade (`keep_instruments`).
+    Keyed by the ticker as given. The sources are asked within one time limit in all. In a dry run
+    new instruments are not stored. Instruments that no source describes are only stored with their
+    first trade, by `keep_instruments`.
     """
-    # Others than ASCII's letters are no ticker's: ß must not become SS.
-    keys = {
-        ticker: ticker.strip().upper() if ticker.isascii() else ticker for ticker, _, _ in wanted
-    }
-    currencies: dict[str, str | None] = {}
-    names: dict[str, str] = {}
-    results: dict[str, StockMetadata | DomainError] = {}
-    for ticker, currency, company_name in wanted:
-        key = keys[ticker]
-        if not is_ticker(key):
-            results[key] = DomainError(
-                f"A ticker has up to {MAX_TICKER_LENGTH} {TICKER_CHARACTERS}",
-                attr="ticker",
-                code="invalid",
-            )
-        elif currency and currencies.get(key) and currencies[key] != currency:
-            results[key] = _mismatch(key, currencies[key] or "", currency)
-        currencies[key] = currencies.get(key) or currency
-        names[key] = names.get(key) or company_name
+    keys = {given: _key(given) for given, _, _ in wanted}
+    merged, results = _merged(wanted, keys)
     visible = instruments_visible_to(user).order_by(F("owner").desc(nulls_first=True))
-    known = {
-        stock.ticker: stock for stock in visible.filter(ticker__in=currencies)
-    }  # the user's own come last and win
-    for key, currency in currencies.items():
-        if key not in results and key in known:
-            stock = known[key]
-            fits = currency in (None, "", stock.currency)
-            results[key] = stock if fits else _mismatch(key, stock.currency, currency or "")
-    answers = _look_up([key for key in currencies if key not in results])
-    unsure = [key for key, answer in answers.items() if _tells_nothing(answer)]
-    # Somebody else may have made it meanwhile.
-    late = {stock.ticker: stock for stock in visible.filter(ticker__in=unsure)} if unsure else {}
+    # The user's own instruments come last and win.
+    known = {stock.ticker: stock for stock in visible.filter(ticker__in=merged)}
+    for key, stock in known.items():
+        if key not in results:
+            results[key] = merged[key].checked(stock)
+    answers = _look_up([key for key in merged if key not in results])
+    unsure = [key for key, answer in answers.items() if _describes_nothing(answer)]
+    stored_meanwhile: dict[str, StockMetadata] = {}
+    if unsure:
+        stored_meanwhile = {stock.ticker: stock for stock in visible.filter(ticker__in=unsure)}
     for key, answer in answers.items():
-        results[key] = _made(user, key, currencies[key], names[key], answer, late.get(key), dry_run)
-    return {ticker: results[key] for ticker, key in keys.items()}
+        results[key] = _made(user, merged[key], answer, stored_meanwhile.get(key), dry_run)
+    return {given: results[key] for given, key in keys.items()}
 
 
-def _mismatch(ticker: str, has: str, given: str) -> DomainError:
-    return DomainError(
-        f"{ticker} is in {has}, not in {given}.", attr="currency", code="currency_mismatch"
-    )
+def _key(ticker: str) -> str:
+    """Return the ticker in capitals; others than ASCII's are no ticker's, and ß must not be SS."""
+    if ticker.isascii():
+        return ticker.strip().upper()
+    return ticker
+
+
+def _merged(
+    wanted: Sequence[tuple[str, str | None, str]], keys: dict[str, str]
+) -> tuple[dict[str, _Wanted], dict[str, StockMetadata | DomainError]]:
+    """Return what is wanted by key, and the errors of keys that make no sense or contradict."""
+    merged: dict[str, _Wanted] = {}
+    errors: dict[str, StockMetadata | DomainError] = {}
+    for given, currency, company_name in wanted:
+        key = keys[given]
+        one = merged.setdefault(key, _Wanted(key))
+        if not is_ticker(key):
+            detail = f"A ticker has up to {MAX_TICKER_LENGTH} {TICKER_CHARACTERS}"
+            errors[key] = DomainError(detail, attr="ticker", code="invalid")
+        elif currency and not one.fits(currency):
+            errors[key] = _Wanted(key, currency).mismatch(one.currency or "")
+        one.currency = one.currency or currency
+        one.company_name = one.company_name or company_name
+    return merged, errors
 
 
 def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
-    """What the sources say about unknown tickers, within the time limit in all."""
+    """Ask the sources about unknown tickers, within the time limit in all."""
     answers: dict[str, History | SourceError] = {}
     calls = {}
     start = timezone.localdate() - QUOTE_WINDOW
@@ -124,17 +155,19 @@ def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
         except SourceError as error:
             answers[ticker] = error
     until = time.monotonic() + time_limit()
-    for _ in range(2):  # whoever was asking for the same just now may not store what they learned
+    # Twice: another request that was asking for the same may not store what it learned.
+    for _ in range(2):
         left = [call for ticker, call in calls.items() if ticker not in answers]
         outcomes = gateway.ask_all(left, seconds=max(0.0, until - time.monotonic()))
         for ticker, call in calls.items():
-            if (fault := outcomes.get(call.key)) is not None:
+            fault = outcomes.get(call.key)
+            if fault is not None:
                 answers[ticker] = fault
     return {ticker: answers.get(ticker, History(InstrumentInfo(ticker))) for ticker in tickers}
 
 
-def _tells_nothing(answer: History | SourceError) -> bool:
-    """Whether the source neither described the instrument nor said that there is none."""
+def _describes_nothing(answer: History | SourceError) -> bool:
+    """Return whether the source neither described the instrument nor said that it is unknown."""
     if isinstance(answer, SourceError):
         return not isinstance(answer, UnknownTicker)
     return not answer.info.currency
@@ -142,52 +175,63 @@ def _tells_nothing(answer: History | SourceError) -> bool:
 
 def _made(
     user: Any,
-    ticker: str,
-    currency: str | None,
-    company_name: str,
+    wanted: _Wanted,
     answer: History | SourceError,
-    found: StockMetadata | None,
+    stored: StockMetadata | None,
     dry_run: bool,
 ) -> StockMetadata | DomainError:
-    """The instrument after the source's `answer`; `found` is what somebody else stored if the
-    source told nothing.
+    """Return the instrument after the source's `answer`.
+
+    `stored` is what another request stored meanwhile, if the source described nothing.
     """
     if isinstance(answer, UnknownTicker):
-        if not currency:
-            return DomainError(
-                f"{ticker} is not known to the market data source. Give a currency to price it by hand.",
-                attr="ticker",
-                code="unknown_ticker",
-            )
-        return StockMetadata(
-            ticker=ticker,
-            currency=currency,
-            company_name=company_name,
-            source=StockMetadata.MANUAL,
-            owner=user,
-        )
-    source = registry().source_for(ticker).name
+        return _priced_by_hand(user, wanted)
+    source = registry().source_for(wanted.ticker).name
     if isinstance(answer, SourceError) or not answer.info.currency:
-        if found is not None:
-            fits = currency in (None, "", found.currency)
-            return found if fits else _mismatch(ticker, found.currency, currency or "")
-        if not currency:
-            return DomainError(
-                f"The market data source cannot be asked about {ticker} now. Give its currency.",
-                attr="currency",
-                code="currency_required",
-            )
-        # Shared by everybody: what one user calls it is kept in the holding, not here.
-        return StockMetadata(ticker=ticker, currency=currency, source=source)
-    if currency and currency != answer.info.currency:
-        return _mismatch(ticker, answer.info.currency, currency)
-    stock = described(answer.info, ticker, source)
-    return stock if dry_run else store_new(stock, answer)
+        if stored is not None:
+            return wanted.checked(stored)
+        return _undescribed(wanted, source)
+    if not wanted.fits(answer.info.currency):
+        return wanted.mismatch(answer.info.currency)
+    stock = described(answer.info, wanted.ticker, source)
+    if dry_run:
+        return stock
+    return store_new(stock, answer)
+
+
+def _priced_by_hand(user: Any, wanted: _Wanted) -> StockMetadata | DomainError:
+    if not wanted.currency:
+        return DomainError(
+            f"The market data source does not know {wanted.ticker}. "
+            "Give a currency to price it by hand.",
+            attr="ticker",
+            code="unknown_ticker",
+        )
+    return StockMetadata(
+        ticker=wanted.ticker,
+        currency=wanted.currency,
+        company_name=wanted.company_name,
+        source=StockMetadata.MANUAL,
+        owner=user,
+    )
+
+
+def _undescribed(wanted: _Wanted, source: str) -> StockMetadata | DomainError:
+    if not wanted.currency:
+        return DomainError(
+            f"The market data source cannot be asked about {wanted.ticker} now. Give its currency.",
+            attr="currency",
+            code="currency_required",
+        )
+    # All users share it: the name that one of them uses is kept in the holding, not here.
+    return StockMetadata(ticker=wanted.ticker, currency=wanted.currency, source=source)
 
 
 def described(info: InstrumentInfo, ticker: str, source: str) -> StockMetadata:
-    """A shared instrument, not stored yet, as the source describes it."""
-    asset_type = info.asset_type if info.asset_type in AssetType.values else AssetType.OTHER
+    """Return a shared instrument, not stored yet, as the source describes it."""
+    asset_type = info.asset_type
+    if asset_type not in AssetType.values:
+        asset_type = AssetType.OTHER
     return StockMetadata(
         ticker=ticker,
         company_name=info.company_name,
@@ -202,111 +246,12 @@ def described(info: InstrumentInfo, ticker: str, source: str) -> StockMetadata:
     )
 
 
-def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
-    """The instrument priced by hand that `ticker` (in any case) means to whoever enters a price for
-    it.
-
-    To staff it is another user's where they have none of their own. Raises NotFound, and Conflict:
-    `not_manual`, or `ambiguous_ticker` where several users have one.
-    """
-    ticker = ticker.strip().upper()
-    found = None
-    if is_ticker(ticker):
-        found = instrument_for(user=user, ticker=ticker)
-        if user.is_staff and (found is None or not found.is_manual):
-            others = list(StockMetadata.objects.filter(ticker=ticker, owner__isnull=False)[:2])
-            if len(others) > 1:
-                raise Conflict(
-                    f"Several users price a {ticker} by hand. Enter the price in the admin, at the one that is meant.",
-                    attr="ticker",
-                    code="ambiguous_ticker",
-                )
-            found = others[0] if others else found
-    if found is None:
-        raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")
-    if not found.is_manual:
-        raise Conflict(
-            f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual"
-        )
-    return found
-
-
-def shared_instrument(ticker: str) -> StockMetadata | None:
-    return StockMetadata.objects.filter(ticker=ticker, owner__isnull=True).first()
-
-
-def learn_instrument(*, ticker: str, seconds: float) -> StockMetadata:
-    """The shared instrument of `ticker`, asked for and stored with its latest prices. Raises
-    SourceError.
-    """
-    source = registry().source_for(ticker)
-    start = timezone.localdate() - QUOTE_WINDOW
-
-    def keep(answer: History) -> None:
-        store_new(described(answer.info, ticker, source.name), answer)
-
-    if source.offline:
-        keep(source.history(ticker, start))
-    else:
-        call = gateway.Call(
-            key=f"{source.name}:{ticker}",
-            party=gateway.party_of(source),
-            run=lambda: source.history(ticker, start),
-            keep=keep,
-            is_kept=lambda: shared_instrument(ticker) is not None,
-        )
-        until = time.monotonic() + seconds
-        gateway.ask(call, seconds=seconds)
-        if (
-            shared_instrument(ticker) is None
-        ):  # who was asking for the same just now did not store it
-            gateway.ask(call, seconds=max(0.0, until - time.monotonic()))
-    found = shared_instrument(ticker)
-    if found is None:
-        raise SourceTimeout(f"{source.name} did not answer in time.")
-    return found
-
-
-def store_new(stock: StockMetadata, answer: History) -> StockMetadata:
-    """Store a new instrument with the prices that came along."""
-    stock = _stored(stock)
-    if not stock.is_manual and stock.currency == answer.info.currency:
-        record_history(stock=stock, answer=answer, source=stock.source)
-    return stock
-
-
-def _stored(stock: StockMetadata) -> StockMetadata:
-    """The instrument stored, or the one that somebody else stored first."""
-    try:
-        stock.clean_fields(exclude=["owner"])
-        with transaction.atomic():
-            stock.save(force_insert=True)
-        return stock
-    except IntegrityError:
-        return StockMetadata.objects.get(ticker=stock.ticker, owner=stock.owner)
-
-
-def note_isin(*, stock_id: UUID, isin: str) -> None:
-    """Keep the ISIN that a statement gives an instrument without one, and the country in it. A
-    wrong one is ignored.
-    """
-    isin = isin.strip().upper()
-    if not is_isin(isin):
-        return
-    StockMetadata.objects.filter(pk=stock_id, isin="").update(isin=isin, version=F("version") + 1)
-    if country := Locale("en").territories.get(isin[:2]):
-        StockMetadata.objects.filter(pk=stock_id, isin=isin, country="").update(
-            country=country, version=F("version") + 1
-        )
-
-
 def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
-    """Store those of which only the user tells, in the transaction of their first trade: of a
-    refused trade nothing stays, least of all a currency that everybody else would have to agree
-    with. Three queries.
+    """Store instruments that only the user describes, in the transaction of their first trade.
 
-    Raises Conflict when another request stores one at this moment, unless that is the same shared
-    instrument.
+    Nothing stays of a refused trade, least of all a currency that all other users would have to
+    agree with. Three queries. Raises Conflict when another request stores one at this moment,
+    unless that is the same shared instrument.
     """
     new = [stock for stock in stocks if stock._state.adding]
     if not new:
@@ -329,6 +274,116 @@ def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
         stock.refresh_from_db()
 
 
+# --- Learned from a source ------------------------------------------------------------------------
+
+
+def shared_instrument(ticker: str) -> StockMetadata | None:
+    """Return the instrument of `ticker` that a source prices for all users."""
+    return StockMetadata.objects.filter(ticker=ticker, owner__isnull=True).first()
+
+
+def learn_instrument(*, ticker: str, seconds: float) -> StockMetadata:
+    """Ask for `ticker` within `seconds`, and store it with its latest prices.
+
+    Raises SourceError.
+    """
+    source = registry().source_for(ticker)
+    start = timezone.localdate() - QUOTE_WINDOW
+
+    def keep(answer: History) -> None:
+        store_new(described(answer.info, ticker, source.name), answer)
+
+    if source.offline:
+        keep(source.history(ticker, start))
+    else:
+        call = gateway.Call(
+            key=f"{source.name}:{ticker}",
+            party=gateway.party_of(source),
+            run=lambda: source.history(ticker, start),
+            keep=keep,
+            is_kept=lambda: shared_instrument(ticker) is not None,
+        )
+        until = time.monotonic() + seconds
+        gateway.ask(call, seconds=seconds)
+        if shared_instrument(ticker) is None:
+            # Another request was asking for the same, and did not store it.
+            gateway.ask(call, seconds=max(0.0, until - time.monotonic()))
+    found = shared_instrument(ticker)
+    if found is None:
+        raise SourceTimeout(f"{source.name} did not answer in time.")
+    return found
+
+
+def store_new(stock: StockMetadata, answer: History) -> StockMetadata:
+    """Store a new instrument with the prices that came along."""
+    stock = _stored(stock)
+    if not stock.is_manual and stock.currency == answer.info.currency:
+        record_history(stock=stock, answer=answer, source=stock.source)
+    return stock
+
+
+def _stored(stock: StockMetadata) -> StockMetadata:
+    """Return the instrument stored, or the one that another request stored first."""
+    try:
+        stock.clean_fields(exclude=["owner"])
+        with transaction.atomic():
+            stock.save(force_insert=True)
+        return stock
+    except IntegrityError:
+        return StockMetadata.objects.get(ticker=stock.ticker, owner=stock.owner)
+
+
+def note_isin(*, stock_id: UUID, isin: str) -> None:
+    """Keep the ISIN that a statement gives, and its country, where the instrument has none.
+
+    An ISIN with a wrong check digit is ignored.
+    """
+    isin = isin.strip().upper()
+    if not is_isin(isin):
+        return
+    stock = StockMetadata.objects.filter(pk=stock_id)
+    stock.filter(isin="").update(isin=isin, version=F("version") + 1)
+    country = Locale("en").territories.get(isin[:2])
+    if country:
+        without = stock.filter(isin=isin, country="")
+        without.update(country=country, version=F("version") + 1)
+
+
+# --- By hand --------------------------------------------------------------------------------------
+
+
+def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
+    """Return the instrument priced by hand that `ticker` (in any case) means to `user`.
+
+    Staff who have none of their own get another user's. Raises NotFound, and Conflict:
+    `not_manual`, or `ambiguous_ticker` where several users have one.
+    """
+    ticker = ticker.strip().upper()
+    found = None
+    if is_ticker(ticker):
+        found = instrument_for(user=user, ticker=ticker)
+        if user.is_staff and (found is None or not found.is_manual):
+            found = _instrument_of_another_user(ticker) or found
+    if found is None:
+        raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")
+    if not found.is_manual:
+        raise Conflict(
+            f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual"
+        )
+    return found
+
+
+def _instrument_of_another_user(ticker: str) -> StockMetadata | None:
+    found = list(StockMetadata.objects.filter(ticker=ticker, owner__isnull=False)[:2])
+    if len(found) > 1:
+        raise Conflict(
+            f"Several users price a {ticker} by hand. Enter the price in the admin.",
+            attr="ticker",
+            code="ambiguous_ticker",
+        )
+    return next(iter(found), None)
+
+
 def delete_instrument(*, stock: StockMetadata) -> None:
     """Delete an instrument. Raises Conflict while a portfolio holds or held it."""
     try:
@@ -349,15 +404,17 @@ def save_instrument(row: StockMetadata) -> None:
     """
     row.full_clean()
     before = StockMetadata.objects.select_for_update().filter(pk=row.pk).first()
-    if (
-        before
-        and before.currency != row.currency
-        and row.holdings.filter(transactions__isnull=False).exists()
-    ):
-        raise DomainError(
-            f"The currency of {row.ticker} is fixed: it was traded.",
-            attr="currency",
-            code="currency_fixed",
-        )
-    row.version = before.version + 1 if before else 0
+    row.version = 0
+    if before is not None:
+        if before.currency != row.currency and _was_traded(row):
+            raise DomainError(
+                f"The currency of {row.ticker} is fixed, because it was traded.",
+                attr="currency",
+                code="currency_fixed",
+            )
+        row.version = before.version + 1
     row.save()
+
+
+def _was_traded(stock: StockMetadata) -> bool:
+    return stock.holdings.filter(transactions__isnull=False).exists()

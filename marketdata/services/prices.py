@@ -1,11 +1,11 @@
-"""The only writers of prices, splits, dividends and quotes.
+"""Write prices, splits, dividends and quotes.
 
-Each locks the instrument, writes what differs, and moves `StockMetadata.version` in the same
-transaction when something did: a vector that carries an older version is never read.
+Every function locks the instrument, writes what differs, and moves `StockMetadata.version` in the
+same transaction if anything did: a vector with an older version is never read.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -33,16 +33,18 @@ from marketdata.sources import BadAnswer, History, Quote
 log = structlog.get_logger(__name__)
 
 MANUAL = StockMetadata.MANUAL
+# What a source may fill in of an instrument.
+DESCRIPTION = ("company_name", "exchange", "exchange_timezone", "sector", "country", "isin")
 
 
 def locked(stock: StockMetadata) -> StockMetadata:
-    """The instrument's row, locked until the transaction ends: one writer an instrument."""
-    # no_key: whoever adds a holding of it meanwhile does not wait for us.
+    """Return the instrument's row, locked until the transaction ends."""
+    # no_key: a request that adds a holding of it meanwhile does not wait for us.
     return StockMetadata.objects.select_for_update(no_key=True).get(pk=stock.pk)
 
 
 def _bump(stock: StockMetadata, *, vector_holds: bool = False) -> None:
-    """Move the version. `vector_holds`: nothing in the vector has changed, so it moves along."""
+    """Move the version, and with `vector_holds` that of the vector, which has not changed."""
     StockMetadata.objects.filter(pk=stock.pk).update(version=F("version") + 1)
     if vector_holds:
         StockVector.objects.filter(stock=stock, version=stock.version).update(
@@ -58,20 +60,22 @@ def _upsert(
     values: Sequence[tuple[date, Decimal]],
     source: str,
 ) -> int:
-    """Make the rows of `values` so; how many were not. What was entered by hand stays, unless this
-    is by hand too.
+    """Store `values` by day; return how many rows changed.
+
+    Rows entered by hand stay, unless these values are by hand too.
     """
     wanted = dict(values)
     if not wanted:
         return 0
     rows = model.objects.filter(stock=stock, date__gte=min(wanted), date__lte=max(wanted))
     known = {day: (value, by) for day, value, by in rows.values_list("date", column, "source")}
-    changed = {
-        day: value
-        for day, value in wanted.items()
-        if known.get(day) != (value, source)
-        and (source == MANUAL or known.get(day, (0, ""))[1] != MANUAL)
-    }
+    changed = {}
+    for day, value in wanted.items():
+        stored_value, stored_source = known.get(day, (None, ""))
+        is_same = (stored_value, stored_source) == (value, source)
+        is_protected = stored_source == MANUAL and source != MANUAL
+        if not is_same and not is_protected:
+            changed[day] = value
     put_days(model, "stock", stock.pk, column, changed, known=known, source=source)
     return len(changed)
 
@@ -80,29 +84,38 @@ def _upsert(
 def record_prices(
     *, stock: StockMetadata, closes: Sequence[tuple[date, Decimal]], source: str
 ) -> int:
-    """Store closes as traded, in the major unit; returns how many rows changed. Safe to repeat."""
+    """Store closes as traded, in the major unit; return how many rows changed. Safe to repeat."""
     stock = locked(stock)
     changed = _upsert(HistoricalStockPrice, stock, "close", closes, source)
     if changed:
-        days = {
-            day for day, _ in closes
-        }  # thousands: too many for the database to look up one by one
-        held_back = HeldBackPrice.objects.filter(stock=stock).values_list("pk", "date")
-        HeldBackPrice.objects.filter(pk__in=[pk for pk, day in held_back if day in days]).delete()
+        _release([day for day, _ in closes], stock)
         _bump(stock)
     return changed
+
+
+def _release(days: Sequence[date], stock: StockMetadata) -> None:
+    """Delete the held-back prices of `days`, which may be too many for a query to list."""
+    recorded = set(days)
+    held_back = HeldBackPrice.objects.filter(stock=stock).values_list("pk", "date")
+    believed = [pk for pk, day in held_back if day in recorded]
+    HeldBackPrice.objects.filter(pk__in=believed).delete()
 
 
 @transaction.atomic
 def record_splits(
     *, stock: StockMetadata, splits: Sequence[tuple[date, Decimal]], source: str
 ) -> int:
-    """Store splits (new shares per old one, to 15 digits) and send `splits_recorded`; returns how
-    many rows changed.
+    """Store splits (new shares per old one, to 15 digits) and send `splits_recorded`.
+
+    Returns how many rows changed. A ratio of 1 is left out.
     """
     stock = locked(stock)
-    rounded = [(day, round_for_storage(ratio)) for day, ratio in splits]
-    changed = _upsert(StockSplit, stock, "ratio", [one for one in rounded if one[1] != ONE], source)
+    rounded = []
+    for day, ratio in splits:
+        stored_ratio = round_for_storage(ratio)
+        if stored_ratio != ONE:
+            rounded.append((day, stored_ratio))
+    changed = _upsert(StockSplit, stock, "ratio", rounded, source)
     if changed:
         _bump(stock)
         splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False)
@@ -113,7 +126,7 @@ def record_splits(
 def record_dividends(
     *, stock: StockMetadata, dividends: Sequence[tuple[date, Decimal]], source: str
 ) -> int:
-    """Store dividends per share as paid; returns how many rows changed."""
+    """Store dividends per share as paid; return how many rows changed."""
     stock = locked(stock)
     changed = _upsert(StockDividend, stock, "amount", dividends, source)
     if changed:
@@ -149,11 +162,11 @@ def record_quote(
 def record_history(
     *, stock: StockMetadata, answer: History, source: str, full: bool = False
 ) -> None:
-    """Store one answer: splits (booked before the prices), dividends, believable closes, the quote.
+    """Store one answer: splits (booked before the prices), dividends, plausible closes, the quote.
 
-    `full` says that the answer reaches back to the beginning. Prices that make no sense yet are
-    held back, and a held-back quote leaves the old one, which grows stale. Raises BadAnswer when
-    the answer is in another currency than the instrument.
+    `full` states that the answer reaches back to the earliest day. Prices that are not plausible
+    yet are held back; a held-back quote leaves the old one, which grows stale. Raises BadAnswer
+    when the answer is in another currency than the instrument.
     """
     stock = locked(stock)
     if answer.info.currency and answer.info.currency != stock.currency:
@@ -162,30 +175,31 @@ def record_history(
         )
     _describe(stock, answer)
     record_splits(stock=stock, splits=answer.splits, source=source)
-    record_dividends(
-        stock=stock, dividends=[one for one in answer.dividends if one[1] > 0], source=source
-    )
-    splits = list(
-        StockSplit.objects.filter(stock=stock).order_by("date").values_list("date", "ratio")
-    )
-    kept, held = _sifted(stock, answer, splits)
-    record_prices(stock=stock, closes=kept, source=source)
+    paid = [dividend for dividend in answer.dividends if dividend[1] > 0]
+    record_dividends(stock=stock, dividends=paid, source=source)
+    stored_splits = StockSplit.objects.filter(stock=stock).order_by("date")
+    splits = list(stored_splits.values_list("date", "ratio"))
+    believed, held_back = _sifted(stock, answer, splits)
+    record_prices(stock=stock, closes=believed, source=source)
+    by_day = {price.date: price for price in held_back}
     if answer.quote is not None:
         doubt = _doubt(stock, answer.quote, splits)
         if doubt is None:
             record_quote(stock=stock, quote=answer.quote, source=source)
         else:
-            held = [one for one in held if one.date != doubt.date] + [doubt]
-    _hold_back(stock, held, source)
+            by_day[doubt.date] = doubt
+    _hold_back(stock, list(by_day.values()), source)
     if full or stock.history_fetched_at:
         StockMetadata.objects.filter(pk=stock.pk).update(history_fetched_at=timezone.now())
 
 
 def _describe(stock: StockMetadata, answer: History) -> None:
-    """Fill what is not known of the instrument yet; what a person has put right stays."""
-    known = {"company_name", "exchange", "exchange_timezone", "sector", "country", "isin"}
-    news = {name: getattr(answer.info, name) for name in known if not getattr(stock, name)}
-    news = {name: value for name, value in news.items() if value}
+    """Fill in what is not known of the instrument yet; corrections by hand stay."""
+    news = {}
+    for name in DESCRIPTION:
+        value = getattr(answer.info, name)
+        if value and not getattr(stock, name):
+            news[name] = value
     if news:
         StockMetadata.objects.filter(pk=stock.pk).update(**news)
         _bump(stock, vector_holds=True)
@@ -194,25 +208,22 @@ def _describe(stock: StockMetadata, answer: History) -> None:
 def _sifted(
     stock: StockMetadata, answer: History, splits: list[tuple[date, Decimal]]
 ) -> tuple[list[tuple[date, Decimal]], list[HeldBack]]:
+    """Divide the closes of `answer` into those to store and those to hold back."""
     if not answer.closes:
         return [], []
     first, latest = answer.closes[0][0], answer.closes[-1][0]
-    rows = HistoricalStockPrice.objects.filter(stock=stock)
-    last = (
-        rows.filter(date__lt=first, close__gt=0)
-        .order_by("-date")
-        .values_list("date", "close")
-        .first()
-    )
-    believed = dict(rows.filter(date__gte=first, date__lte=latest).values_list("date", "close"))
+    rows = HistoricalStockPrice.objects.filter(stock=stock).values_list("date", "close")
+    last = rows.filter(date__lt=first, close__gt=0).order_by("-date").first()
+    believed = dict(rows.filter(date__gte=first, date__lte=latest))
     return sift(answer.closes, splits=splits, last=last, believed=believed)
 
 
 def _doubt(
     stock: StockMetadata, quote: Quote, splits: list[tuple[date, Decimal]]
 ) -> HeldBack | None:
-    """Why the quote is not believed, None if it is: near the last close or the quote that
-    stands.
+    """Return the quote as a price to hold back, None if it is plausible.
+
+    It is if it lies near the last close or the stored quote.
     """
     if quote.price <= 0:
         return HeldBack(quote.day, quote.price, "not_positive", None)
@@ -222,36 +233,39 @@ def _doubt(
         stock=stock, day__lte=quote.day, price__gt=0
     ).values_list("day", "price")
     expected = [close / split_factor(splits, day, quote.day) for day, close in references]
-    if not expected or any(is_near(quote.price, one, LARGEST_JUMP) for one in expected):
+    is_plausible = any(is_near(quote.price, price, LARGEST_JUMP) for price in expected)
+    if is_plausible or not expected:
         return None
     return HeldBack(quote.day, quote.price, "jump", expected[0])
 
 
-def _hold_back(stock: StockMetadata, held: list[HeldBack], source: str) -> None:
-    for one in held:
+def _hold_back(stock: StockMetadata, prices: list[HeldBack], source: str) -> None:
+    for price in prices:
         HeldBackPrice.objects.update_or_create(
             stock=stock,
-            date=one.date,
+            date=price.date,
             defaults={
-                "close": one.close,
-                "reason": one.reason,
-                "previous": one.previous,
+                "close": price.close,
+                "reason": price.reason,
+                "previous": price.previous,
                 "source": source,
             },
         )
-    if held:
-        log.warning("prices_held_back", ticker=stock.ticker, days=[str(one.date) for one in held])
+    if prices:
+        days = [str(price.date) for price in prices]
+        log.warning("prices_held_back", ticker=stock.ticker, days=days)
 
 
 @transaction.atomic
 def accept_price(*, held_back: HeldBackPrice) -> None:
-    """A person believes a price that was held back: it is stored as its day's, and as the quote if
-    that is older.
+    """Store a held-back price as the close of its day, and as the quote if that is older.
+
+    Raises Conflict if it is not a price.
     """
     stock = locked(held_back.stock)
     held_back = HeldBackPrice.objects.select_related("stock").get(pk=held_back.pk)
     if held_back.close is None or held_back.close < 0:
-        raise Conflict("This is no price.", attr="close")
+        raise Conflict("Not a price: it must be 0 or more.", attr="close")
     record_prices(stock=stock, closes=[(held_back.date, held_back.close)], source=held_back.source)
     quote = StockQuote.objects.filter(stock=stock).first()
     if quote is not None and quote.day <= held_back.date:
@@ -262,32 +276,33 @@ def accept_price(*, held_back: HeldBackPrice) -> None:
 
 @transaction.atomic
 def reject_price(*, held_back: HeldBackPrice) -> None:
-    """A person does not believe it: it goes, and comes back only if the source repeats it."""
+    """Forget a held-back price, which comes back only if the source repeats it."""
     HeldBackPrice.objects.filter(pk=held_back.pk).delete()
 
 
-# --- Single rows: the admin, prices by hand -------------------------------------------------------
+# --- Single rows entered by hand ------------------------------------------------------------------
 
 
 @transaction.atomic
 def enter_price(
     *, stock: StockMetadata, day: date, close: Decimal
 ) -> tuple[HistoricalStockPrice, bool]:
-    """A price by hand on `day`, replacing the one there; returns the row and whether it is new."""
+    """Store a price by hand on `day`; return the row and whether the day had none."""
     is_new = not HistoricalStockPrice.objects.filter(stock=locked(stock), date=day).exists()
     record_prices(stock=stock, closes=[(day, close)], source=MANUAL)
     return HistoricalStockPrice.objects.get(stock=stock, date=day), is_new
 
 
 def _save(row: Any) -> None:
-    """One row of a person's hand, validated. An edit that moves it to another day or instrument
-    bumps both.
+    """Store one row entered by hand, validated.
+
+    An edit that moves it to another instrument bumps both.
     """
     check_entered(row)
-    before = type(row).objects.filter(pk=row.pk).first() if row.pk else None
-    for stock in sorted(
-        {one.stock for one in (before, row) if one is not None}, key=lambda stock: stock.pk
-    ):
+    stocks = {row.stock}
+    if row.pk:
+        stocks.update(stored.stock for stored in type(row).objects.filter(pk=row.pk))
+    for stock in sorted(stocks, key=lambda stock: stock.pk):
         _bump(locked(stock))
     row.save()
 
@@ -299,9 +314,7 @@ def _delete(row: Any) -> None:
 
 @transaction.atomic
 def save_price(row: HistoricalStockPrice) -> None:
-    """Store one close as a person entered it, so that no source overwrites it. Raises
-    ValidationError.
-    """
+    """Store one close by hand, which no source overwrites. Raises ValidationError."""
     row.source = MANUAL
     _save(row)
 
@@ -313,7 +326,7 @@ def delete_price(row: HistoricalStockPrice) -> None:
 
 @transaction.atomic
 def save_split(row: StockSplit) -> None:
-    """Store one split as a person entered it and send `splits_recorded`. Raises ValidationError."""
+    """Store one split by hand and send `splits_recorded`. Raises ValidationError."""
     row.source = MANUAL
     _save(row)
     splits_recorded.send(sender=StockSplit, stock=row.stock, by_hand=True)
@@ -338,9 +351,7 @@ def delete_dividend(row: StockDividend) -> None:
 
 @transaction.atomic
 def save_quote(row: StockQuote) -> None:
-    """Store a quote as a person entered it; the next answer of the source replaces it. Raises
-    ValidationError.
-    """
+    """Store a quote by hand, which the source's next answer replaces. Raises ValidationError."""
     check_entered(row, day="day")
     _bump(locked(row.stock), vector_holds=True)
     row.save()
@@ -350,18 +361,3 @@ def save_quote(row: StockQuote) -> None:
 def delete_quote(row: StockQuote) -> None:
     _bump(locked(row.stock), vector_holds=True)
     row.delete()
-
-
-def reread_from(
-    stock: StockMetadata, *, full: bool, beginning: date, short: timedelta, overlap: timedelta
-) -> date:
-    """From which day to ask a source: only what is missing, with the last stored days read again.
-
-    Without a history yet: from the `beginning` if `full`, else the `short` window that a quote
-    needs.
-    """
-    if stock.history_fetched_at is None:
-        return beginning if full else timezone.localdate() - short
-    rows = HistoricalStockPrice.objects.filter(stock=stock).exclude(source=MANUAL)
-    last = rows.order_by("-date").values_list("date", flat=True).first()
-    return last - overlap if last else beginning

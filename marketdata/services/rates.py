@@ -1,6 +1,6 @@
-"""The only writers of exchange rates. Each bumps `CurrencyPair.version` in the same transaction."""
+"""Write exchange rates. Every write bumps `CurrencyPair.version` in its transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -14,18 +14,26 @@ from marketdata.services.days import check_entered, put_days
 from marketdata.sources import registry
 
 MANUAL = StockMetadata.MANUAL
-# A rate of a day gives way to one of the same or a higher rank.
+# A day's rate gives way to one of the same or a higher rank.
 OFFLINE, NETWORK, BY_HAND = range(3)
 
 
 def _rank(source: str) -> int:
-    return BY_HAND if source == MANUAL else OFFLINE if registry().is_offline(source) else NETWORK
+    if source == MANUAL:
+        return BY_HAND
+    if registry().is_offline(source):
+        return OFFLINE
+    return NETWORK
 
 
 def locked_pair(base: str, target: str) -> CurrencyPair:
-    """The pair's row, made if it is new, and locked until the transaction ends."""
+    """Return the pair's row, made if it is new, and locked until the transaction ends."""
     made, _ = CurrencyPair.objects.get_or_create(base=base, target=target)
-    return CurrencyPair.objects.select_for_update(no_key=True).get(pk=made.pk)
+    return _locked(made.pk)
+
+
+def _locked(pair_id: int) -> CurrencyPair:
+    return CurrencyPair.objects.select_for_update(no_key=True).get(pk=pair_id)
 
 
 def _bump(pair: CurrencyPair) -> None:
@@ -36,47 +44,58 @@ def _bump(pair: CurrencyPair) -> None:
 def record_rates(
     *, base: str, target: str, rates: Sequence[tuple[date, Decimal]], source: str
 ) -> int:
-    """Store units of `target` for one `base` by day; returns how many rows changed. Safe to repeat.
+    """Store units of `target` for one `base` by day; return how many rows changed.
 
-    An offline source's fill days without a rate; those of a source over the network replace an
-    offline one's, and nothing replaces one by hand.
+    Rates of an offline source fill days without one, those of a source over the network replace
+    an offline source's, and nothing replaces one entered by hand. Safe to repeat.
     """
     wanted = {day: round_for_storage(rate) for day, rate in rates if rate > 0}
     pair = locked_pair(base, target)
-    known: dict[date, tuple[Decimal, str]] = {}
-    if wanted:
-        rows = HistoricalExchangeRate.objects.filter(
-            pair=pair, date__gte=min(wanted), date__lte=max(wanted)
-        )
-        known = {day: (rate, by) for day, rate, by in rows.values_list("date", "rate", "source")}
-    rank = _rank(source)
+    known = _known_rates(pair, wanted)
     changed = {
         day: rate
         for day, rate in wanted.items()
-        if day not in known or (known[day] != (rate, source) and _rank(known[day][1]) <= rank)
+        if day not in known or _replaces((rate, source), known[day])
     }
     put_days(HistoricalExchangeRate, "pair", pair.pk, "rate", changed, known=known, source=source)
     if changed:
         _bump(pair)
-    if rank == NETWORK:
+    if _rank(source) == NETWORK:
         CurrencyPair.objects.filter(pk=pair.pk).update(fetched_at=timezone.now())
     return len(changed)
 
 
+def _known_rates(
+    pair: CurrencyPair, wanted: Mapping[date, Decimal]
+) -> dict[date, tuple[Decimal, str]]:
+    """Return the stored (rate, source) of the days from the first to the last of `wanted`."""
+    if not wanted:
+        return {}
+    rows = HistoricalExchangeRate.objects.filter(
+        pair=pair, date__gte=min(wanted), date__lte=max(wanted)
+    )
+    return {day: (rate, by) for day, rate, by in rows.values_list("date", "rate", "source")}
+
+
+def _replaces(new: tuple[Decimal, str], stored: tuple[Decimal, str]) -> bool:
+    return new != stored and _rank(stored[1]) <= _rank(new[1])
+
+
 @transaction.atomic
 def save_rate(row: HistoricalExchangeRate) -> None:
-    """Store one rate as a person entered it, so that no source overwrites it. Raises
-    ValidationError.
-    """
+    """Store one rate entered by hand, which no source overwrites. Raises ValidationError."""
     row.source = MANUAL
     check_entered(row)
-    before = HistoricalExchangeRate.objects.filter(pk=row.pk).first() if row.pk else None
-    for pair_id in sorted({one.pair_id for one in (before, row) if one is not None}):
-        _bump(CurrencyPair.objects.select_for_update(no_key=True).get(pk=pair_id))
+    pair_ids = {row.pair_id}
+    if row.pk:
+        stored = HistoricalExchangeRate.objects.filter(pk=row.pk)
+        pair_ids.update(stored.values_list("pair_id", flat=True))
+    for pair_id in sorted(pair_ids):
+        _bump(_locked(pair_id))
     row.save()
 
 
 @transaction.atomic
 def delete_rate(row: HistoricalExchangeRate) -> None:
-    _bump(CurrencyPair.objects.select_for_update(no_key=True).get(pk=row.pair_id))
+    _bump(_locked(row.pair_id))
     row.delete()

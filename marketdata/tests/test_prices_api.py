@@ -408,9 +408,7 @@ def test_staff_are_told_when_several_users_have_one_of_the_ticker(
     answer = enter(staff)
     [error] = answer.json()["errors"]
     assert (answer.status_code, error["code"], error["attr"]) == (409, "ambiguous_ticker", "ticker")
-    assert error["detail"] == (
-        "Several users price a CABIN by hand. Enter the price in the admin, at the one that is meant."
-    )
+    assert error["detail"] == ("Several users price a CABIN by hand. Enter the price in the admin.")
     assert not HistoricalStockPrice.objects.exists()
 
 

@@ -1,0 +1,232 @@
+"""Ask the sources for missing or old prices, never over a network inside a transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from marketdata import gateway
+from marketdata.models import (
+    HeldBackPrice,
+    HistoricalStockPrice,
+    StockMetadata,
+    StockQuote,
+    StockSplit,
+)
+from marketdata.selectors import is_fresh
+from marketdata.services.asking import (
+    EARLIEST_DAY,
+    TASK_SECONDS,
+    failed_just_now,
+    note_failure,
+    time_limit,
+)
+from marketdata.services.prices import locked, record_history
+from marketdata.sources import InstrumentInfo, MarketDataSource, SourceError, registry
+
+# Enough for a previous close across any holidays.
+QUOTE_WINDOW = timedelta(days=10)
+# Five trading days are read again, since the latest bars change.
+OVERLAP = timedelta(days=7)
+
+
+def refresh_stocks(
+    stocks: Sequence[StockMetadata],
+    *,
+    full: bool = False,
+    seconds: float | None = None,
+    patience: float | None = None,
+    young: float = 1,
+    since: date | None = None,
+) -> dict[UUID, SourceError | None]:
+    """Ask for the latest prices within `seconds` in all (default: a request's time limit).
+
+    Returns by instrument the error that prevented it, else None. `full` fetches the whole history
+    of those that have none yet, `since` all days from there on again. An answer younger than
+    `young` cache times is not asked for. Instruments priced by hand are left alone.
+    """
+    outcomes: dict[UUID, SourceError | None] = {}
+    stock_of_call: dict[str, UUID] = {}
+    calls = []
+    for stock in stocks:
+        if stock.is_manual:
+            outcomes[stock.pk] = None
+            continue
+        source = registry().source_for(stock.ticker)
+        call = _call_for(stock, source, full=full, young=young, since=since)
+        if source.offline:
+            outcomes[stock.pk] = _answer_at_once(stock, call)
+        else:
+            stock_of_call[call.key] = stock.pk
+            calls.append(call)
+    if seconds is None:
+        seconds = time_limit()
+    for key, error in gateway.ask_all(calls, seconds=seconds, patience=patience).items():
+        outcomes[stock_of_call[key]] = error
+    return outcomes
+
+
+def _call_for(
+    stock: StockMetadata, source: MarketDataSource, *, full: bool, young: float, since: date | None
+) -> gateway.Call:
+    reaches_back = (full and since is None) or stock.history_fetched_at is not None
+    start = since or _first_day_missing(stock, full=full)
+
+    def is_kept() -> bool:
+        if since is not None:
+            return False
+        if full and not _has_history(stock):
+            return False
+        return _was_asked_lately(stock, young)
+
+    return gateway.Call(
+        key=f"{source.name}:{stock.ticker}",
+        party=gateway.party_of(source),
+        run=lambda: source.history(stock.ticker, start),
+        keep=lambda answer: record_history(
+            stock=stock, answer=answer, source=source.name, full=reaches_back
+        ),
+        is_kept=is_kept,
+    )
+
+
+def _first_day_missing(stock: StockMetadata, *, full: bool) -> date:
+    """Return the day from which to ask: the last stored days are read again.
+
+    Without a history it is the earliest day if `full`, else the few days that a quote needs.
+    """
+    if stock.history_fetched_at is None:
+        if full:
+            return EARLIEST_DAY
+        return timezone.localdate() - QUOTE_WINDOW
+    fetched = HistoricalStockPrice.objects.filter(stock=stock).exclude(source=StockMetadata.MANUAL)
+    last = fetched.order_by("-date").values_list("date", flat=True).first()
+    if last is None:
+        return EARLIEST_DAY
+    return last - OVERLAP
+
+
+def _has_history(stock: StockMetadata) -> bool:
+    fetched = StockMetadata.objects.filter(pk=stock.pk, history_fetched_at__isnull=False)
+    return fetched.exists()
+
+
+def _was_asked_lately(stock: StockMetadata, young: float) -> bool:
+    # A held-back quote leaves the old one as it was, although the source was asked.
+    quoted_at = StockQuote.objects.filter(stock=stock).values_list("fetched_at", flat=True).first()
+    held_back = HeldBackPrice.objects.filter(stock=stock).aggregate(latest=Max("seen_at"))
+    return is_fresh(quoted_at, grace=young) or is_fresh(held_back["latest"], grace=young)
+
+
+def _answer_at_once(stock: StockMetadata, call: gateway.Call) -> SourceError | None:
+    """Ask a source that only calculates.
+
+    All requests of a page ask at the same time: the ones that waited for the lock find the answer
+    stored.
+    """
+    if call.is_kept():
+        return None
+    try:
+        with transaction.atomic():
+            locked(stock)
+            if not call.is_kept():
+                call.keep(call.run())
+    except SourceError as error:
+        return error
+    return None
+
+
+# --- For tasks ------------------------------------------------------------------------------------
+
+
+def refresh_quotes(stock_ids: Iterable[UUID | str]) -> dict[UUID, SourceError | None]:
+    """Refresh each instrument whose quote is in the second half of the cache time or older."""
+    stocks = list(StockMetadata.objects.filter(pk__in=list(stock_ids)))
+    return refresh_stocks(stocks, seconds=TASK_SECONDS, young=0.5)
+
+
+def refresh_history(stock_id: UUID | str, *, since: date | None = None) -> SourceError | None:
+    """Fetch what the stored history of one instrument lacks, or all of it `since` a day.
+
+    Safe to repeat: a killed run stores nothing.
+    """
+    stock = StockMetadata.objects.filter(pk=stock_id).first()
+    if stock is None or stock.is_manual:
+        return None
+    if stock.history_fetched_at is None and not stock.sector:
+        _learn_sector(stock)
+    outcomes = refresh_stocks([stock], full=True, seconds=TASK_SECONDS, young=0.5, since=since)
+    return outcomes[stock.pk]
+
+
+def _learn_sector(stock: StockMetadata) -> None:
+    """Ask for the sector, which only a source's search names; a failure is ignored."""
+    source = registry().source_for(stock.ticker)
+
+    def keep(found: list[InstrumentInfo]) -> None:
+        for info in found:
+            if info.ticker == stock.ticker and info.sector:
+                StockMetadata.objects.filter(pk=stock.pk, sector="").update(sector=info.sector)
+
+    if source.offline:
+        return  # what it knows came with the instrument
+    call = gateway.Call(
+        key=f"sector:{source.name}:{stock.ticker}",
+        party=gateway.party_of(source),
+        run=lambda: source.search(stock.ticker, 5),
+        keep=keep,
+        is_kept=lambda: False,
+    )
+    gateway.ask_all([call], seconds=time_limit())
+
+
+# --- For requests ---------------------------------------------------------------------------------
+
+
+def ensure_prices(*, stock_ids: Iterable[UUID]) -> None:
+    """Fetch instruments without any price, within the time limit; a source's failure is ignored."""
+    unpriced = (
+        StockMetadata.objects.filter(pk__in=list(stock_ids), owner__isnull=True)
+        .filter(quote__isnull=True)
+        .exclude(pk__in=HistoricalStockPrice.objects.values("stock"))
+    )
+    _fetch(unpriced, "price", refresh_stocks)
+
+
+def ensure_history(*, stock_ids: Iterable[UUID]) -> None:
+    """Fetch histories never fetched, within the time limit; a source's failure is ignored."""
+    lacking = StockMetadata.objects.filter(
+        pk__in=list(stock_ids), owner__isnull=True, history_fetched_at__isnull=True
+    )
+    _fetch(lacking, "history", lambda stocks: refresh_stocks(stocks, full=True))
+
+
+def _fetch(
+    stocks: QuerySet[StockMetadata],
+    kind: str,
+    refresh: Callable[[Sequence[StockMetadata]], dict[UUID, SourceError | None]],
+) -> None:
+    """Refresh those of `stocks` for which this has not failed just now."""
+    ordered = stocks.order_by("ticker")
+    lacking = [stock for stock in ordered if not failed_just_now(f"{kind}:{stock.pk}")]
+    for stock_id, error in refresh(lacking).items():
+        if error is not None:
+            note_failure(f"{kind}:{stock_id}")
+
+
+def learn_splits(*, stock: StockMetadata) -> bool:
+    """Ask for splits not stored yet, within the time limit; return whether there were any.
+
+    A source's failure is ignored.
+    """
+    before = _splits_of(stock)
+    if not stock.is_manual:
+        refresh_stocks([stock], full=True)
+    return before != _splits_of(stock)
+
+
+def _splits_of(stock: StockMetadata) -> set[tuple[date, object]]:
+    return set(StockSplit.objects.filter(stock=stock).values_list("date", "ratio"))
