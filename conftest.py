@@ -15,8 +15,8 @@ from financeproj.core.shared import locks
 from financeproj.users.models import User
 from marketdata import series
 from marketdata.selectors import forget_legs
-from portfolios import inputs
 from portfolios.reports import vectors
+from portfolios.valuation import holdings_and_prices
 from tests.servers.cache import empty_cache
 from tests.servers.processes import django_db_setup, first_database  # noqa: F401  (fixtures)
 from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first blocks the network in every test)
@@ -145,9 +145,9 @@ def django_db_modify_db_settings(
 def forget() -> None:
     """Clear this process's versioned caches: after a rollback, ids and versions are reused."""
     series.kept.clear()
-    vectors.kept.clear()
-    inputs.kept.clear()
-    inputs.kept_prices.clear()
+    vectors.vector_cache.clear()
+    holdings_and_prices.holdings_cache.clear()
+    holdings_and_prices.prices_cache.clear()
     forget_legs()
 
 

@@ -34,13 +34,13 @@ def forget() -> None:
     """Clear the vectors that this process has cached, as in a new process."""
     from marketdata import series
     from marketdata.selectors import forget_legs
-    from portfolios import inputs
     from portfolios.reports import vectors
+    from portfolios.valuation import holdings_and_prices
 
     series.kept.clear()
-    vectors.kept.clear()
-    inputs.kept.clear()
-    inputs.kept_prices.clear()
+    vectors.vector_cache.clear()
+    holdings_and_prices.holdings_cache.clear()
+    holdings_and_prices.prices_cache.clear()
     forget_legs()
 
 

@@ -23,7 +23,8 @@ from pensions.payloads import (
     ProjectionPayload,
     ProjectionPointPayload,
 )
-from portfolios.selectors import ValuedPortfolio, net_value_of, portfolios_of, valued
+from portfolios.selectors import portfolios_of
+from portfolios.valuation import ValuedPortfolio, net_value_of, valued
 
 MAX_YEARS = 100
 MAX_MONTHS = 12 * MAX_YEARS

@@ -1,4 +1,4 @@
-"""The answers about portfolios and transactions. A holding's is `selectors.ValuedHolding`."""
+"""The answers about portfolios and transactions. A holding's is `valuation.ValuedHolding`."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from financeproj.core.money import strip_zeros
 from portfolios.calc.ledger import cash_effect
 from portfolios.calc.valuation import Summary
 from portfolios.models import Transaction, TransactionSource, TransactionType
-from portfolios.selectors import ValuedPortfolio
+from portfolios.valuation import ValuedPortfolio
 
 # None in the preview of an import that was not saved, which the schema says there in words.
 RecordedId = Annotated[UUID | None, Meta(extra_json_schema={"type": "string"})]

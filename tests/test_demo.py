@@ -10,7 +10,7 @@ from financeproj.users.models import User
 from financeproj.users.tasks import flush_tokens
 from marketdata.models import StockMetadata
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
-from portfolios import selectors, tasks
+from portfolios import selectors, tasks, valuation
 from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_the_demo_is_imported_from_csv_files_and_made_once(in_a_folder_of_its_ow
         2400,
     ]
     assert user.retirement_goal_amount == 4_000_000
-    for valued in selectors.valued(selectors.portfolios_of(user)):
+    for valued in valuation.valued(selectors.portfolios_of(user)):
         assert valued.summary.missing == []
         assert valued.summary.market_value > 0
 

@@ -15,7 +15,7 @@ from pensions.projections import Assumptions, has_goal, projection_of
 from pensions.selectors import PensionsValue, accounts_of, value_of_accounts
 from portfolios.calc.valuation import fraction, rounded
 from portfolios.payloads import PortfolioPayload, portfolio_payload
-from portfolios.selectors import ValuedPortfolio
+from portfolios.valuation import ValuedPortfolio
 
 MAX_MOVERS = 5
 # None when a rate into the base currency is unknown.

@@ -96,7 +96,7 @@ class ImportViewSet(ViewSet):
     @extend_schema(responses=ImportSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         import_batch = own(selectors.imports_visible_to(request.user), pk)
-        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(
+        rows = selectors.with_shown_columns(selectors.transactions_visible_to(request.user)).filter(
             import_batch=import_batch
         )
         preview = [transaction_payload(row) for row in rows.order_by("sequence")[:PREVIEW]]

@@ -23,8 +23,8 @@ from pensions.payloads import (
     value_payload,
 )
 from pensions.projections import projection_of
+from portfolios.queries import ensure_priced
 from portfolios.selectors import portfolios_of
-from portfolios.services import ensure_priced
 
 
 def _valid(form: Any) -> dict[str, Any]:

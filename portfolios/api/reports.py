@@ -20,12 +20,13 @@ from financeproj.core.api.errors import BadQuery
 from financeproj.core.api.query import choice_parameter, date_parameter, text_parameter
 from financeproj.core.api.schema import THIRD_PARTY
 from financeproj.core.errors import DomainError, NotFound
-from marketdata import queries, series
+from marketdata import queries as market_queries
+from marketdata import series
 from marketdata import services as marketdata
 from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
 from marketdata.selectors import PriceNow
-from portfolios import selectors, services
+from portfolios import queries, selectors
 from portfolios.api.views import own, own_portfolio
 from portfolios.calc.timeline import INTERVALS
 from portfolios.models import Portfolio
@@ -133,7 +134,7 @@ def _benchmark(request: Request) -> StockMetadata | None:
     if not ticker:
         return None
     try:
-        return queries.instrument_named(user=request.user, ticker=ticker)
+        return market_queries.instrument_named(user=request.user, ticker=ticker)
     except NotFound as error:
         raise DomainError(error.detail, attr="benchmark", code="unknown_ticker") from error
 
@@ -200,7 +201,7 @@ class HoldingExplainView(APIView):
         in between.
         """
         holding = own(selectors.holdings_visible_to(request.user), pk)
-        valued = services.valued_now([holding.portfolio])[0]
+        valued = queries.valued_now([holding.portfolio])[0]
         shown = next((one for one in valued.holdings if one.id == holding.pk), None)
         if shown is None:
             raise Http404  # deleted while this request was under way
@@ -228,7 +229,7 @@ class AllocationView(APIView):
         """How the market value is spread, largest part first; the weights add up to 1."""
         by = choice_parameter(request, "by", OF_ALL if pk is None else OF_ONE, "holding")
         portfolios, currency = scope_of(request, pk)
-        return Response(allocation(services.valued_now(portfolios), by=by, currency=currency))
+        return Response(allocation(queries.valued_now(portfolios), by=by, currency=currency))
 
 
 class AllocationOfAllView(AllocationView):

@@ -22,7 +22,7 @@ from financeproj.core.shared.enqueue import enqueue_on_commit
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.tasks import fetch_history
-from portfolios import selectors, services
+from portfolios import queries, selectors, services
 from portfolios.api import serializers
 from portfolios.api.filters import TransactionFilter
 from portfolios.models import Holding, Portfolio, Transaction
@@ -32,7 +32,7 @@ from portfolios.payloads import (
     portfolio_payload,
     transaction_payload,
 )
-from portfolios.selectors import ValuedHolding
+from portfolios.valuation import ValuedHolding
 
 # In a viewset `list` is its own method.
 PORTFOLIOS = list[PortfolioPayload]
@@ -68,7 +68,7 @@ def own_portfolio(request: Request, pk: UUID) -> Portfolio:
 
 class PortfolioViewSet(ViewSet):
     def answer(self, *portfolios: Portfolio) -> list[PortfolioPayload]:
-        return [portfolio_payload(valued) for valued in services.valued_now(portfolios)]
+        return [portfolio_payload(valued) for valued in queries.valued_now(portfolios)]
 
     @extend_schema(responses=PORTFOLIOS)
     def list(self, request: Request) -> Response:
@@ -141,7 +141,7 @@ class PortfolioViewSet(ViewSet):
     def holdings(self, request: Request, pk: UUID) -> Response:
         portfolio = own_portfolio(request, pk)
         include_closed = boolean_parameter(request, "include_closed", default=False)
-        holdings = services.valued_now([portfolio])[0].holdings
+        holdings = queries.valued_now([portfolio])[0].holdings
         return Response([one for one in holdings if include_closed or one.current_quantity])
 
 
@@ -151,7 +151,7 @@ class HoldingViewSet(ViewSet):
         return found
 
     def answer(self, holding: Holding) -> Response:
-        for shown in services.valued_now([holding.portfolio])[0].holdings:
+        for shown in queries.valued_now([holding.portfolio])[0].holdings:
             if shown.id == holding.pk:
                 return Response(shown)
         raise Http404  # deleted while this request was under way
@@ -176,7 +176,7 @@ class HoldingViewSet(ViewSet):
 
     @extend_schema(responses=TRANSACTIONS)
     def transactions(self, request: Request, pk: UUID) -> Response:
-        rows = selectors.listed(selectors.transactions_visible_to(request.user)).filter(
+        rows = selectors.with_shown_columns(selectors.transactions_visible_to(request.user)).filter(
             holding=self.own(request, pk)
         )
         return Response([transaction_payload(row) for row in rows])
@@ -196,7 +196,9 @@ class TransactionViewSet(GenericViewSet):
     def list(self, request: Request) -> Response:
         if (portfolio_id := uuid_parameter(request, "portfolio_id")) is not None:
             concerns(portfolio_id)
-        page = self.paginate_queryset(self.filter_queryset(selectors.listed(self.get_queryset())))
+        page = self.paginate_queryset(
+            self.filter_queryset(selectors.with_shown_columns(self.get_queryset()))
+        )
         return self.get_paginated_response([transaction_payload(row) for row in page])
 
     @extend_schema(

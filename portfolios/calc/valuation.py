@@ -1,8 +1,6 @@
-"""What a holding and a portfolio are worth now. docs/definitions.md, "A holding today". Plain
-Decimal.
-"""
+"""What a holding and a portfolio are worth now. docs/definitions.md, "A holding today"."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -12,15 +10,16 @@ from msgspec import Struct
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import EXACT, ZERO, round_for_display
 
-# Cost and average are stored with 15 digits: their quotient differs from the rate that was paid by
-# no more than this.
+# Cost and average cost are stored with 15 digits. Their quotient differs from the rate that was paid
+# by at most this fraction.
 ROUNDING = Decimal("1e-13")
 
 
 @dataclass(slots=True)
 class Valuation:
-    """The priced numbers of a holding in the portfolio's currency; all None where price or rate is
-    unknown.
+    """The figures of a holding that need a price, in the portfolio's currency.
+
+    All are None where the price or the rate is unknown.
     """
 
     market_value: Decimal | None = None
@@ -34,13 +33,15 @@ class Valuation:
 
 
 def rounded(value: Decimal | None) -> Decimal | None:
-    """A derived number as it is shown: 15 significant digits, without trailing zeros."""
+    """Round a derived number for display, as `round_for_display` does; None stays None."""
     return None if value is None else round_for_display(value)
 
 
 def fraction(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
-    """`part / whole`, None where either is unknown or `whole` is 0."""
-    return None if part is None or not whole else EXACT.divide(part, whole)
+    """Return `part / whole`, None where either is unknown or `whole` is 0."""
+    if part is None or not whole:
+        return None
+    return EXACT.divide(part, whole)
 
 
 def value_holding(
@@ -59,8 +60,7 @@ def value_holding(
 
     `average_cost`, `price` and `previous_close` are in the instrument's currency, `rate` turns that
     into the portfolio's, the rest is in the portfolio's. A closed holding is worth 0 and needs no
-    price. To be called within the context `money.EXACT`, which costs as much as the arithmetic to
-    enter.
+    price. Call it in the context `money.EXACT`: entering that costs as much as the arithmetic.
     """
     booked = realised_gain + income - charges
     if not quantity:
@@ -74,34 +74,44 @@ def value_holding(
         )
     if price is None or rate is None or average_cost is None:
         return Valuation()
-    cost_c = quantity * average_cost
-    # A share that cost nothing has no rate at which it was paid: then no currency effect.
-    paid_rate = cost_basis / cost_c if cost_c else rate
-    if abs(paid_rate - rate) < rate * ROUNDING:
-        paid_rate = rate
+    paid_rate = _paid_rate(quantity * average_cost, cost_basis, rate)
     market_value = quantity * price * rate
     gain = market_value - cost_basis
     fx_effect = quantity * price * (rate - paid_rate)
-    day_change = None if previous_close is None else quantity * (price - previous_close) * rate
-    return Valuation(
+    valuation = Valuation(
         market_value=rounded(market_value),
         unrealised_gain=rounded(gain),
         unrealised_gain_pct=rounded(fraction(gain, cost_basis)),
-        price_effect=rounded(
-            gain - fx_effect
-        ),  # q·(P − average)·paid rate, so that the two always make the gain
+        # quantity × (price − average cost) × paid rate; as a difference, the two effects always
+        # add up to the gain.
+        price_effect=rounded(gain - fx_effect),
         fx_effect=rounded(fx_effect),
         total_gain=rounded(gain + booked),
-        day_change=rounded(day_change),
-        day_change_pct=None
-        if day_change is None
-        else rounded(fraction(day_change, market_value - day_change)),
     )
+    if previous_close is not None:
+        day_change = quantity * (price - previous_close) * rate
+        valuation.day_change = rounded(day_change)
+        valuation.day_change_pct = rounded(fraction(day_change, market_value - day_change))
+    return valuation
+
+
+def _paid_rate(cost_c: Decimal, cost_p: Decimal, rate: Decimal) -> Decimal:
+    """Return the average exchange rate at which the cost was paid.
+
+    It is today's `rate` where shares cost nothing (then there is no currency effect), and where the
+    two differ by rounding alone.
+    """
+    if not cost_c:
+        return rate
+    paid = cost_p / cost_c
+    if abs(paid - rate) < rate * ROUNDING:
+        return rate
+    return paid
 
 
 @dataclass(slots=True)
-class Line:
-    """What a summary needs of one holding."""
+class SummaryLine:
+    """What a summary needs of one holding. A split that was not booked makes it doubtful."""
 
     ticker: str
     is_closed: bool
@@ -112,11 +122,11 @@ class Line:
     valuation: Valuation
     price_as_of: datetime | None
     is_stale: bool
-    is_doubtful: bool  # by a split that its transactions or its price lack
+    is_doubtful: bool
 
 
 class Summary(Struct, frozen=True):
-    """The sums of a portfolio, in its currency; the field names are the contract's."""
+    """The sums of a portfolio, in its currency, with the field names of the API."""
 
     market_value: ReadOnlyDecimal
     net_value: ReadOnlyDecimal
@@ -134,38 +144,71 @@ class Summary(Struct, frozen=True):
     missing: list[str]
 
 
-def _sum(values: Iterable[Decimal | None]) -> Decimal:
-    return sum((value for value in values if value is not None), ZERO)
+@dataclass(slots=True)
+class _Totals:
+    """Sums over holdings. Those of the second group cover the holdings with a price."""
+
+    cost_basis: Decimal = ZERO
+    realised_gain: Decimal = ZERO
+    income: Decimal = ZERO
+    charges: Decimal = ZERO
+
+    priced_cost: Decimal = ZERO
+    market_value: Decimal = ZERO
+    unrealised_gain: Decimal = ZERO
+    total_gain: Decimal = ZERO
+    day_change: Decimal = ZERO
+
+    def add(self, line: SummaryLine) -> None:
+        self.cost_basis += line.cost_basis
+        self.realised_gain += line.realised_gain
+        self.income += line.income
+        self.charges += line.charges
+        valuation = line.valuation
+        if valuation.market_value is None:
+            return
+        self.priced_cost += line.cost_basis
+        self.market_value += valuation.market_value
+        self.unrealised_gain += valuation.unrealised_gain or ZERO
+        self.total_gain += valuation.total_gain or ZERO
+        self.day_change += valuation.day_change or ZERO
 
 
-def summarise(lines: Sequence[Line], *, cash: Decimal, used_credit: Decimal) -> Summary:
-    """Add up holdings. Cost, realised gain, income and charges cover all; what needs a price covers
-    the priced ones, and `missing` names the rest, and those whose quantity is in doubt. `as_of` is
-    the oldest price in the sum.
+def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decimal) -> Summary:
+    """Add up holdings.
+
+    Cost, realised gain, income and charges cover all holdings; figures that need a price cover
+    those with one. `missing` names the others, and holdings whose quantity is in doubt. `as_of` is
+    the time of the oldest price in the sum.
     """
+    totals = _Totals()
+    missing: list[str] = []
+    price_times: list[datetime] = []
+    is_stale = False
     with localcontext(EXACT):
-        priced = [line for line in lines if line.valuation.market_value is not None]
-        market_value = _sum(line.valuation.market_value for line in priced)
-        gain = _sum(line.valuation.unrealised_gain for line in priced)
-        day_change = _sum(line.valuation.day_change for line in priced)
-        seen = [line.price_as_of for line in priced if line.price_as_of and not line.is_closed]
+        for line in lines:
+            totals.add(line)
+            is_priced = line.valuation.market_value is not None
+            if not is_priced or line.is_doubtful:
+                missing.append(line.ticker)
+            if is_priced and not line.is_closed:
+                is_stale = is_stale or line.is_stale
+                if line.price_as_of is not None:
+                    price_times.append(line.price_as_of)
+        value_before = totals.market_value - totals.day_change
         return Summary(
-            market_value=round_for_display(market_value),
-            net_value=round_for_display(market_value + cash - used_credit),
-            cost_basis=round_for_display(_sum(line.cost_basis for line in lines)),
-            unrealised_gain=round_for_display(gain),
-            unrealised_gain_pct=rounded(fraction(gain, _sum(line.cost_basis for line in priced))),
-            realised_gain=round_for_display(_sum(line.realised_gain for line in lines)),
-            income=round_for_display(_sum(line.income for line in lines)),
-            charges=round_for_display(_sum(line.charges for line in lines)),
-            total_gain=round_for_display(_sum(line.valuation.total_gain for line in priced)),
-            day_change=round_for_display(day_change),
-            day_change_pct=rounded(fraction(day_change, market_value - day_change)),
-            as_of=min(seen, default=None),
-            stale=any(line.is_stale for line in priced if not line.is_closed),
-            missing=sorted(
-                line.ticker
-                for line in lines
-                if line.valuation.market_value is None or line.is_doubtful
-            ),
+            market_value=round_for_display(totals.market_value),
+            net_value=round_for_display(totals.market_value + cash - used_credit),
+            cost_basis=round_for_display(totals.cost_basis),
+            unrealised_gain=round_for_display(totals.unrealised_gain),
+            unrealised_gain_pct=rounded(fraction(totals.unrealised_gain, totals.priced_cost)),
+            realised_gain=round_for_display(totals.realised_gain),
+            income=round_for_display(totals.income),
+            charges=round_for_display(totals.charges),
+            total_gain=round_for_display(totals.total_gain),
+            day_change=round_for_display(totals.day_change),
+            day_change_pct=rounded(fraction(totals.day_change, value_before)),
+            as_of=min(price_times, default=None),
+            stale=is_stale,
+            missing=sorted(missing),
         )

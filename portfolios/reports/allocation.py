@@ -19,7 +19,7 @@ from financeproj.core.money import (
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import rates_now
 from portfolios.models import Holding
-from portfolios.selectors import ValuedHolding, ValuedPortfolio
+from portfolios.valuation import ValuedHolding, ValuedPortfolio
 
 UNKNOWN = "unknown"
 Part = tuple[str, str]  # key and label

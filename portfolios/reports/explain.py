@@ -25,7 +25,7 @@ from portfolios.models import Portfolio, Transaction
 from portfolios.reports.figures import Book, Figures, market_of
 from portfolios.reports.payloads import performance
 from portfolios.reports.vectors import day_of
-from portfolios.selectors import ValuedHolding
+from portfolios.valuation import ValuedHolding
 
 
 def rate_shown(base: str, target: str, rate: RateNow | None, day: date) -> dict[str, Any]:

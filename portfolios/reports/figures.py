@@ -16,10 +16,10 @@ from marketdata import series
 from marketdata.calc.rates import FRESH_DAYS, Pair
 from marketdata.selectors import PriceNow
 from portfolios.calc.performance import AMOUNTS, Daily, Floats, Ints, Market, combined, daily
-from portfolios.inputs import inputs_of
 from portfolios.models import Holding, Portfolio
 from portfolios.reports.vectors import TradeVector, day_number, trades_of
-from portfolios.selectors import doubtful_from
+from portfolios.valuation import doubtful_from
+from portfolios.valuation.holdings_and_prices import read_holdings_and_prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def shelf_of(portfolios: Sequence[Portfolio]) -> Shelf:
     """One query for what this process has read before, else also what changed since; without
     deleted portfolios.
     """
-    inputs = inputs_of(portfolios)
+    inputs = read_holdings_and_prices(portfolios)
     if empty := [portfolio.pk for portfolio in portfolios if portfolio.pk not in inputs.holdings]:
         there = set(Portfolio.objects.filter(pk__in=empty).values_list("pk", flat=True))
         portfolios = [one for one in portfolios if one.pk in inputs.holdings or one.pk in there]

@@ -64,7 +64,7 @@ class TradeVector:
         return 53 * len(self.trades) + 250 * len(self.versions)
 
 
-kept = VersionedCache(MOST_BYTES_KEPT)
+vector_cache = VersionedCache(MOST_BYTES_KEPT)
 
 
 def trades_of(
@@ -76,7 +76,7 @@ def trades_of(
     One query for the portfolios that this process does not know, and one for each of which
     something changed.
     """
-    before = {portfolio.pk: kept.get(portfolio.pk, None) for portfolio in portfolios}
+    before = {portfolio.pk: vector_cache.get(portfolio.pk, None) for portfolio in portfolios}
     unknown = [pk for pk, vector in before.items() if vector is None]
     for row in TransactionVector.objects.filter(portfolio__in=unknown) if unknown else ():
         before[row.portfolio_id] = _unpacked(bytes(row.data))
@@ -85,7 +85,7 @@ def trades_of(
         old = before[portfolio.pk]
         vector, rows_read = brought_up(old, holdings.get(portfolio.pk, ()))
         if vector is not old or portfolio.pk in unknown:
-            kept.put(portfolio.pk, None, vector, vector.size)
+            vector_cache.put(portfolio.pk, None, vector, vector.size)
         if old is None or rows_read > WORTH_STORING * len(vector.trades):
             _store(portfolio, vector)
         found[portfolio.pk] = vector

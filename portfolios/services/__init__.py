@@ -12,7 +12,6 @@ from portfolios.services.portfolios import (
     set_balance,
     update_portfolio,
 )
-from portfolios.services.pricing import ensure_priced, valued_now
 from portfolios.services.replay import (
     InsufficientQuantity,
     contradicted_holdings,
@@ -39,7 +38,6 @@ __all__ = [
     "delete_portfolio",
     "delete_transaction",
     "delete_users",
-    "ensure_priced",
     "import_rows",
     "lock_portfolio",
     "order_portfolios",
@@ -54,5 +52,4 @@ __all__ = [
     "undo_import",
     "update_portfolio",
     "update_transaction",
-    "valued_now",
 ]

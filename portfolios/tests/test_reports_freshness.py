@@ -18,7 +18,7 @@ from marketdata import services as market
 from marketdata.models import StockMetadata
 from marketdata.selectors import rates_now
 from marketdata.sources import History, InstrumentInfo, Quote
-from portfolios import services
+from portfolios import queries, services
 from portfolios.models import Portfolio, TransactionVector
 from portfolios.reports import vectors
 from portfolios.reports.figures import shelf_of
@@ -150,7 +150,7 @@ def test_a_warm_timeline_reads_no_transactions_and_no_prices(api, portfolio, hel
     read = " ".join(query["sql"] for query in queried)
     assert "portfolios_transaction" not in read
     assert "marketdata_stockvector" not in read
-    vectors.kept.clear()
+    vectors.vector_cache.clear()
     with CaptureQueriesContext(connection) as queried:
         assert values(api, portfolio)[-1] == 1100
     read = " ".join(query["sql"] for query in queried)
@@ -163,7 +163,7 @@ def test_a_vector_that_was_left_behind_is_made_anew(api, portfolio, held):
     assert values(api, portfolio)[-1] == 1100
     trade(portfolio, held, "buy", "1", "100", on=TODAY)
     assert TransactionVector.objects.get().version < Portfolio.objects.get().version
-    vectors.kept.clear()
+    vectors.vector_cache.clear()
     assert values(api, portfolio)[-1] == 1210
     assert TransactionVector.objects.get().version == Portfolio.objects.get().version
 
@@ -186,7 +186,7 @@ def test_after_a_write_only_its_holding_is_read_again(api, portfolio, held, make
     # So little was read that the stored vector was left as it is; a process that begins with it
     # says the same.
     assert bytes(TransactionVector.objects.get().data) == stored
-    vectors.kept.clear()
+    vectors.vector_cache.clear()
     assert values(api, portfolio)[-1] == 1230
 
 
@@ -289,11 +289,11 @@ def test_the_explanation_of_a_holding_that_is_deleted_meanwhile_is_404(
 ):
     address = f"/api/v1/holdings/{portfolio.holdings.get().pk}/explain"
     assert api.get(address).status_code == 200
-    valued_now = services.valued_now
+    valued_now = queries.valued_now
 
     def valued_after_the_deletion(portfolios):
         services.delete_holding(holding=portfolio.holdings.get())
         return valued_now(portfolios)
 
-    monkeypatch.setattr(services, "valued_now", valued_after_the_deletion)
+    monkeypatch.setattr(queries, "valued_now", valued_after_the_deletion)
     assert api.get(address).status_code == 404

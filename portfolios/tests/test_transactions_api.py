@@ -451,7 +451,7 @@ def test_a_holding_can_be_renamed_and_deleted_with_its_transactions(api, portfol
 def test_the_answer_has_the_fields_that_the_schema_names(api, portfolio, stock):
     from portfolios.calc.valuation import Summary
     from portfolios.payloads import PortfolioPayload, TransactionPayload
-    from portfolios.selectors import ValuedHolding
+    from portfolios.valuation import ValuedHolding
 
     row = trade(portfolio, stock, "buy", "5", "1")
     assert list(api.get(f"{URL}/{row.pk}").json()) == list(TransactionPayload.__struct_fields__)

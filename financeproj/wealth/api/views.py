@@ -21,7 +21,7 @@ from pensions.payloads import GoalPayload
 from pensions.projections import goal_of
 from pensions.selectors import accounts_with_values
 from pensions.services import ensure_rates
-from portfolios import selectors, services
+from portfolios import queries, selectors
 from portfolios.api.reports import END, INTERVAL, START, Report, report_of
 from portfolios.calc.timeline import INTERVALS
 from portfolios.reports.balances import balances_of
@@ -83,7 +83,7 @@ class DashboardView(APIView):
     def get(self, request: Request) -> Response:
         """The first screen in one call, in the base currency."""
         ensure_rates(user=request.user)
-        portfolios = services.valued_now(selectors.portfolios_of(request.user))
+        portfolios = queries.valued_now(selectors.portfolios_of(request.user))
         return Response(dashboard_of(request.user, portfolios))
 
 
@@ -91,5 +91,5 @@ class GoalView(APIView):
     @extend_schema(responses=GoalPayload)
     def get(self, request: Request) -> Response:
         ensure_rates(user=request.user)
-        services.ensure_priced(selectors.portfolios_of(request.user))
+        queries.ensure_priced(selectors.portfolios_of(request.user))
         return Response(goal_of(request.user))

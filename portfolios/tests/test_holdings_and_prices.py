@@ -12,8 +12,9 @@ from django.utils import timezone
 from marketdata import services as market
 from marketdata.models import StockMetadata
 from marketdata.sources import History, InstrumentInfo, Quote
-from portfolios import inputs, services
+from portfolios import services
 from portfolios.tests.conftest import rate, trade
+from portfolios.valuation import holdings_and_prices
 
 pytestmark = pytest.mark.django_db(transaction=True)  # within a transaction nothing is kept
 
@@ -153,17 +154,20 @@ def test_what_is_kept_is_not_read_again(held, show):
 
 
 def test_only_so_much_is_kept(user, make_stock, monkeypatch):
-    monkeypatch.setattr(inputs.kept, "most", 2)
+    monkeypatch.setattr(holdings_and_prices.holdings_cache, "most", 2)
     stocks = [make_stock(f"A{number}.DEMO", price="1") for number in range(2)]
     portfolios = [services.create_portfolio(user=user, name=name, currency="NOK") for name in "abc"]
     for portfolio in portfolios:
         for stock in stocks:
             trade(portfolio, stock, "buy", "1", "1")
         portfolio.refresh_from_db()
-        assert len(inputs.inputs_of([portfolio]).holdings[portfolio.pk]) == 2
-    assert list(inputs.kept._values) == [(portfolios[-1].pk,)]
+        assert (
+            len(holdings_and_prices.read_holdings_and_prices([portfolio]).holdings[portfolio.pk])
+            == 2
+        )
+    assert list(holdings_and_prices.holdings_cache._values) == [(portfolios[-1].pk,)]
 
 
 def test_portfolios_without_holdings_have_no_inputs(portfolio):
-    assert inputs.inputs_of([portfolio]).holdings == {}
-    assert inputs.inputs_of([]).holdings == {}
+    assert holdings_and_prices.read_holdings_and_prices([portfolio]).holdings == {}
+    assert holdings_and_prices.read_holdings_and_prices([]).holdings == {}

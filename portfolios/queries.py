@@ -1,0 +1,38 @@
+"""Reads that may ask a source: for prices and rates of which none is stored yet."""
+
+from collections.abc import Iterable
+
+from marketdata import services as marketdata
+from portfolios.models import Portfolio
+from portfolios.valuation import (
+    ValuationData,
+    ValuedPortfolio,
+    read_valuation_data,
+    value_portfolios,
+)
+
+
+def ensure_priced(portfolios: Iterable[Portfolio]) -> None:
+    """Fetch, within the time limit, the missing prices and rates of open holdings.
+
+    A source that fails raises nothing here.
+    """
+    _fetch_missing(read_valuation_data(portfolios))
+
+
+def valued_now(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
+    """Fetch as `ensure_priced` does, then return each portfolio with every holding it ever had."""
+    data = read_valuation_data(portfolios)
+    if _fetch_missing(data):
+        data = read_valuation_data(data.portfolios, data.stored)
+    return value_portfolios(data)
+
+
+def _fetch_missing(data: ValuationData) -> bool:
+    """Ask the sources for what is missing. Returns whether anything was."""
+    stock_ids, pairs = data.unpriced_stock_ids(), data.unrated_pairs()
+    if stock_ids:
+        marketdata.ensure_prices(stock_ids=stock_ids)
+    if pairs:
+        marketdata.ensure_rates(pairs=pairs)
+    return bool(stock_ids or pairs)

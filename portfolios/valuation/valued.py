@@ -1,0 +1,248 @@
+"""Holdings and portfolios with what they are worth at stored prices and rates."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, localcontext
+from uuid import UUID
+
+from msgspec import Struct
+
+from financeproj.core.json_types import ReadOnlyDecimal
+from financeproj.core.money import EXACT, ONE, ZERO
+from marketdata.calc.rates import Pair
+from marketdata.selectors import PriceNow, RateNow, rates_now
+from portfolios.calc.valuation import (
+    Summary,
+    SummaryLine,
+    Valuation,
+    fraction,
+    rounded,
+    summarise,
+    value_holding,
+)
+from portfolios.models import Holding, Portfolio
+from portfolios.valuation.holdings_and_prices import HoldingsAndPrices, read_holdings_and_prices
+
+
+class ValuedHolding(Struct):
+    """A holding with what it is worth now; the fields and their order are the contract's."""
+
+    id: UUID
+    portfolio_id: UUID
+    ticker: str
+    company_name: str
+    currency: str
+    asset_type: str
+    current_quantity: ReadOnlyDecimal
+    average_cost_per_share: ReadOnlyDecimal | None
+    cost_basis: ReadOnlyDecimal
+    price: ReadOnlyDecimal | None
+    previous_close: ReadOnlyDecimal | None
+    price_as_of: datetime | None
+    price_source: str | None
+    price_stale: bool
+    exchange_rate: ReadOnlyDecimal | None
+    market_value: ReadOnlyDecimal | None
+    unrealised_gain: ReadOnlyDecimal | None
+    unrealised_gain_pct: ReadOnlyDecimal | None
+    price_effect: ReadOnlyDecimal | None
+    fx_effect: ReadOnlyDecimal | None
+    realised_gain: ReadOnlyDecimal
+    income: ReadOnlyDecimal
+    charges: ReadOnlyDecimal
+    total_gain: ReadOnlyDecimal | None
+    day_change: ReadOnlyDecimal | None
+    day_change_pct: ReadOnlyDecimal | None
+    weight: ReadOnlyDecimal | None
+    first_transaction_on: date | None
+    last_transaction_on: date | None
+
+
+@dataclass(slots=True)
+class ValuedPortfolio:
+    """A portfolio with its sums and its holdings, largest first."""
+
+    portfolio: Portfolio
+    summary: Summary
+    holdings: list[ValuedHolding]
+
+
+@dataclass(frozen=True, slots=True)
+class ValuationData:
+    """What portfolios are valued with: their holdings, the latest prices and the latest rates."""
+
+    portfolios: Sequence[Portfolio]
+    stored: HoldingsAndPrices
+    rates: dict[Pair, RateNow]
+
+    def unpriced_stock_ids(self) -> set[UUID]:
+        """Return the instruments of open holdings that have no price at all."""
+        held: set[UUID] = set()
+        for portfolio in self.portfolios:
+            held.update(self.stored.open_stock_ids.get(portfolio.pk, ()))
+        return held - self.stored.prices.keys()
+
+    def unrated_pairs(self) -> set[Pair]:
+        """Return the pairs of open holdings without a rate of the last week."""
+        unrated: set[Pair] = set()
+        for portfolio in self.portfolios:
+            for currency in self.stored.open_currencies.get(portfolio.pk, ()):
+                pair = (currency, portfolio.currency)
+                rate = self.rates.get(pair)
+                if currency != portfolio.currency and (rate is None or rate.stale):
+                    unrated.add(pair)
+        return unrated
+
+
+def read_valuation_data(
+    portfolios: Iterable[Portfolio], known: HoldingsAndPrices | None = None
+) -> ValuationData:
+    """Read what `portfolios` are valued with, in a fixed number of queries.
+
+    Two queries are enough for what this process has read before, or while `known` is still true.
+    """
+    portfolios = list(portfolios)
+    stored = read_holdings_and_prices(portfolios, known)
+    pairs = set()
+    for portfolio in portfolios:
+        for currency in stored.currencies.get(portfolio.pk, ()):
+            if currency != portfolio.currency:
+                pairs.add((currency, portfolio.currency))
+    return ValuationData(portfolios, stored, rates_now(pairs))
+
+
+def valued(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
+    """Return each portfolio with every holding it ever had, at stored prices and rates."""
+    return value_portfolios(read_valuation_data(portfolios))
+
+
+def value_portfolios(data: ValuationData) -> list[ValuedPortfolio]:
+    """Value each portfolio of `data` with every holding it ever had."""
+    with localcontext(EXACT):
+        return [_value_portfolio(portfolio, data) for portfolio in data.portfolios]
+
+
+def doubtful_from(holding: Holding, price: PriceNow | None) -> date | None:
+    """Return the day from which a split makes the holding's value doubtful, None if none does.
+
+    A price entered by hand is in the shares of its day: one of the split's day or later takes the
+    split into account.
+    """
+    split_on = holding.unbooked_split_on
+    if split_on and holding.stock.is_manual and price and price.day >= split_on:
+        return None
+    return split_on
+
+
+@dataclass(slots=True)
+class _Quote:
+    """The price and rate with which a holding is valued; None where unknown."""
+
+    price: Decimal | None = None
+    previous_close: Decimal | None = None
+    as_of: datetime | None = None
+    source: str | None = None
+    rate: Decimal | None = None
+    is_stale: bool = False
+    is_doubtful: bool = False
+
+
+def _quote_of(holding: Holding, target: str, data: ValuationData) -> _Quote:
+    """Return the latest price and the rate into the currency `target`."""
+    price = data.stored.prices.get(holding.stock_id)
+    quote = _Quote(is_doubtful=doubtful_from(holding, price) is not None)
+    if price is not None:
+        quote.price = price.price
+        quote.previous_close = price.previous_close
+        quote.as_of = price.as_of
+        quote.source = price.source
+        quote.is_stale = price.stale
+    currency = holding.stock.currency
+    if currency == target:
+        quote.rate = ONE
+    elif (rate := data.rates.get((currency, target))) is not None:
+        quote.rate = rate.rate
+        quote.is_stale = quote.is_stale or rate.stale
+    return quote
+
+
+def _value_portfolio(portfolio: Portfolio, data: ValuationData) -> ValuedPortfolio:
+    holdings, lines = [], []
+    for holding in data.stored.holdings.get(portfolio.pk, ()):
+        quote = _quote_of(holding, portfolio.currency, data)
+        valuation = value_holding(
+            quantity=holding.current_quantity,
+            average_cost=holding.average_cost_per_share,
+            cost_basis=holding.cost_basis,
+            realised_gain=holding.realised_gain,
+            income=holding.income,
+            charges=holding.charges,
+            price=quote.price,
+            previous_close=quote.previous_close,
+            rate=quote.rate,
+        )
+        lines.append(_summary_line(holding, quote, valuation))
+        holdings.append(_valued_holding(holding, quote, valuation))
+    summary = summarise(lines, cash=portfolio.cash, used_credit=portfolio.used_credit)
+    for valued_holding in holdings:
+        share = fraction(valued_holding.market_value, summary.market_value)
+        valued_holding.weight = rounded(share)
+    holdings.sort(key=_largest_first)
+    return ValuedPortfolio(portfolio=portfolio, summary=summary, holdings=holdings)
+
+
+def _largest_first(holding: ValuedHolding) -> tuple[Decimal, bool, str]:
+    """Sort key: by market value, those without one last, then by ticker."""
+    value = holding.market_value
+    return -(value or ZERO), value is None, holding.ticker
+
+
+def _summary_line(holding: Holding, quote: _Quote, valuation: Valuation) -> SummaryLine:
+    return SummaryLine(
+        ticker=holding.stock.ticker,
+        is_closed=holding.is_closed,
+        cost_basis=holding.cost_basis,
+        realised_gain=holding.realised_gain,
+        income=holding.income,
+        charges=holding.charges,
+        valuation=valuation,
+        price_as_of=quote.as_of,
+        is_stale=quote.is_stale,
+        is_doubtful=quote.is_doubtful,
+    )
+
+
+def _valued_holding(holding: Holding, quote: _Quote, valuation: Valuation) -> ValuedHolding:
+    stock = holding.stock
+    return ValuedHolding(
+        id=holding.pk,
+        portfolio_id=holding.portfolio_id,
+        ticker=stock.ticker,
+        company_name=holding.name,
+        currency=stock.currency,
+        asset_type=stock.asset_type,
+        current_quantity=holding.current_quantity,
+        average_cost_per_share=rounded(holding.average_cost_per_share),
+        cost_basis=holding.cost_basis,
+        price=rounded(quote.price),
+        previous_close=rounded(quote.previous_close),
+        price_as_of=quote.as_of,
+        price_source=quote.source,
+        price_stale=quote.is_stale,
+        exchange_rate=rounded(quote.rate),
+        market_value=valuation.market_value,
+        unrealised_gain=valuation.unrealised_gain,
+        unrealised_gain_pct=valuation.unrealised_gain_pct,
+        price_effect=valuation.price_effect,
+        fx_effect=valuation.fx_effect,
+        realised_gain=holding.realised_gain,
+        income=holding.income,
+        charges=holding.charges,
+        total_gain=valuation.total_gain,
+        day_change=valuation.day_change,
+        day_change_pct=valuation.day_change_pct,
+        weight=None,
+        first_transaction_on=holding.first_transaction_on,
+        last_transaction_on=holding.last_transaction_on,
+    )
