@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from financeproj.users.api.authentication import user_of
 from portfolios.selectors import portfolios_of
 
 THEMES = ("light", "dark")
@@ -57,7 +58,7 @@ def portfolios(request: HttpRequest) -> HttpResponse:
 @login_required
 def portfolio(request: HttpRequest, pk: UUID) -> HttpResponse:
     """404 for somebody else's portfolio, as in the API."""
-    found = get_object_or_404(portfolios_of(request.user), pk=pk)
+    found = get_object_or_404(portfolios_of(user_of(request)), pk=pk)
     return render(request, "portfolios/portfolio.html", {"portfolio": found})
 
 

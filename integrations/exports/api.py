@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from financeproj.core.api.query import uuid_parameter
 from financeproj.core.api.schema import refusals
+from financeproj.users.api.authentication import user_of
 from integrations.exports.transactions import export_transactions
 from integrations.exports.writing import write_export
 from portfolios.api.views import own_portfolio
@@ -30,7 +31,7 @@ class ExportCsvView(APIView):
         pk = uuid_parameter(request, "portfolio_id")
         portfolio = own_portfolio(request, pk) if pk else None
         return StreamingHttpResponse(
-            export_transactions(user=request.user, portfolio=portfolio),
+            export_transactions(user=user_of(request), portfolio=portfolio),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="transactions.csv"'},
         )
@@ -45,7 +46,7 @@ class ExportView(APIView):
         # Through a file of its own, so that a fault is an error and no broken file, and a slow
         # reader holds no snapshot of the database.
         file = TemporaryFile(dir=settings.VAR_DIR)  # noqa: SIM115  (the response closes it)
-        write_export(user=request.user, file=file)
+        write_export(user=user_of(request), file=file)
         file.seek(0)
-        name = f"{request.user.get_username()}-{timezone.localdate()}.zip"
+        name = f"{user_of(request).get_username()}-{timezone.localdate()}.zip"
         return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")

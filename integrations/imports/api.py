@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 
 from financeproj.core.api.schema import ErrorSerializer, refusals
 from financeproj.core.errors import DomainError
+from financeproj.users.api.authentication import user_of
 from integrations.imports.options import ImportOptions
 from integrations.imports.serializers import (
     FormatSerializer,
@@ -51,7 +52,9 @@ class ImportCsvView(APIView):
         form = ImportCsvSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         fields = form.validated_data
-        portfolio = selectors.portfolios_of(request.user).filter(pk=fields["portfolio_id"]).first()
+        portfolio = (
+            selectors.portfolios_of(user_of(request)).filter(pk=fields["portfolio_id"]).first()
+        )
         if portfolio is None:
             raise DomainError(
                 "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
@@ -89,23 +92,23 @@ class ImportViewSet(ViewSet):
         return Response(
             [
                 import_json(import_batch)
-                for import_batch in selectors.imports_visible_to(request.user)
+                for import_batch in selectors.imports_visible_to(user_of(request))
             ]
         )
 
     @extend_schema(responses=ImportSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        import_batch = own(selectors.imports_visible_to(request.user), pk)
-        rows = selectors.with_shown_columns(selectors.transactions_visible_to(request.user)).filter(
-            import_batch=import_batch
-        )
+        import_batch = own(selectors.imports_visible_to(user_of(request)), pk)
+        rows = selectors.with_shown_columns(
+            selectors.transactions_visible_to(user_of(request))
+        ).filter(import_batch=import_batch)
         preview = [transaction_payload(row) for row in rows.order_by("sequence")[:PREVIEW]]
         return Response(import_json(import_batch) | {"preview": preview})
 
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Undo the import. It stays readable, with the state `undone`."""
-        undo_import(import_batch=own(selectors.imports_visible_to(request.user), pk))
+        undo_import(import_batch=own(selectors.imports_visible_to(user_of(request)), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from financeproj.core.api.schema import THIRD_PARTY, refusals
+from financeproj.users.api.authentication import user_of
 from financeproj.users.models import User
 from integrations.models import YnabSettings
 from integrations.ynab import payloads, services, sync
@@ -34,7 +35,7 @@ def _settings_of(user: User) -> payloads.YnabSettingsPayload:
 class YnabSettingsView(APIView):
     @extend_schema(responses=payloads.YnabSettingsPayload)
     def get(self, request: Request) -> Response:
-        return Response(_settings_of(request.user))
+        return Response(_settings_of(user_of(request)))
 
     @extend_schema(
         request=BudgetInputSerializer,
@@ -44,21 +45,21 @@ class YnabSettingsView(APIView):
         """422 `unknown_budget` if YNAB does not know it."""
         form = BudgetInputSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        services.choose_budget(user=request.user, budget_id=form.validated_data["budget_id"])
-        return Response(_settings_of(request.user))
+        services.choose_budget(user=user_of(request), budget_id=form.validated_data["budget_id"])
+        return Response(_settings_of(user_of(request)))
 
 
 class YnabAccountsView(APIView):
     @extend_schema(responses={200: list[payloads.YnabAccountPayload], **ASKED})
     def get(self, request: Request) -> Response:
-        balances = services.balances_of(request.user)
+        balances = services.balances_of(user_of(request))
         return Response([payloads.account_payload(balance) for balance in balances])
 
 
 class YnabBalanceView(APIView):
     @extend_schema(responses={200: payloads.YnabBalancePayload, **ASKED})
     def get(self, request: Request, account_id: str) -> Response:
-        balance = services.balance_of(request.user, account_id)
+        balance = services.balance_of(user_of(request), account_id)
         return Response(payloads.balance_payload(balance))
 
 
@@ -66,6 +67,6 @@ class PensionSyncView(APIView):
     @extend_schema(request=None, responses={200: ValuePayload, 201: ValuePayload, **ASKED})
     def post(self, request: Request, pk: UUID) -> Response:
         """201 for a new value, 200 when today's is replaced."""
-        entry, is_new = sync.sync_account(account=account_of(request.user, pk))
+        entry, is_new = sync.sync_account(account=account_of(user_of(request), pk))
         answer_status = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(value_payload(entry), answer_status)

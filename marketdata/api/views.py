@@ -14,6 +14,7 @@ from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.core.currencies import currencies
 from financeproj.core.errors import DomainError
 from financeproj.core.money import EXACT, round_for_display, strip_zeros
+from financeproj.users.api.authentication import user_of
 from marketdata import queries, services
 from marketdata.api.payloads import (
     ClosePointPayload,
@@ -42,7 +43,7 @@ class CurrenciesView(APIView):
     @extend_schema(responses=list[CurrencyPayload])
     def get(self, request: Request) -> Response:
         """The ISO 4217 currencies in circulation, by code."""
-        used = currencies_in_use(user=request.user)
+        used = currencies_in_use(user=user_of(request))
         return Response(
             [
                 CurrencyPayload(
@@ -77,14 +78,14 @@ class SearchView(APIView):
                 attr="q",
                 code="required" if not query else "too_long",
             )
-        return Response(queries.search(user=request.user, query=query, limit=limit))
+        return Response(queries.search(user=user_of(request), query=query, limit=limit))
 
 
 class PriceView(APIView):
     @extend_schema(responses={200: PricePayload, **THIRD_PARTY})
     def get(self, request: Request, ticker: str) -> Response:
         """The latest price, at most as old as the cache time unless `stale`."""
-        stock = queries.instrument_named(user=request.user, ticker=ticker)
+        stock = queries.instrument_named(user=user_of(request), ticker=ticker)
         return Response(_price_payload(stock, queries.price_of(stock=stock)))
 
 
@@ -118,7 +119,7 @@ class PricesByHandView(APIView):
         """A price by hand, for an instrument without a source: one's own, to staff also another
         user's. A second one on a date replaces the first (200).
         """
-        stock = services.instrument_to_price(user=request.user, ticker=ticker)
+        stock = services.instrument_to_price(user=user_of(request), ticker=ticker)
         form = EnteredPriceSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         row, is_new = services.enter_price(
@@ -156,7 +157,7 @@ class HistoryView(APIView):
         """Closes as traded and in today's shares, with splits and dividends of the same days."""
         start, end = period_of(request)
         interval = choice_parameter(request, "interval", INTERVALS, "day")
-        stock = queries.instrument_named(user=request.user, ticker=ticker)
+        stock = queries.instrument_named(user=user_of(request), ticker=ticker)
         is_recent = queries.ensure_recent_history(stock=stock)
         found = price_history(stock=stock, start=start, end=end)
         points = sampled(found.points, interval, lambda point: point[0])

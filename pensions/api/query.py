@@ -13,6 +13,7 @@ from financeproj.core.api.query import (
     uuid_parameter,
 )
 from financeproj.core.errors import DomainError
+from financeproj.users.api.authentication import user_of
 from pensions.projections import (
     MAX_MONTHS,
     MAX_YEARS,
@@ -40,7 +41,7 @@ def parse_assumptions(request: Request) -> Assumptions:
         monthly_contribution=number_parameter(
             request, "monthly_contribution", minimum=0, maximum=MAX_AMOUNT
         ),
-        account=account_of(request.user, account_id) if account_id else None,
+        account=account_of(user_of(request), account_id) if account_id else None,
         include_portfolios=boolean_parameter(request, "include_portfolios", False),
         volatility=number_parameter(request, "volatility", minimum=0, maximum=MAX_RATE),
         portfolio_return=number_parameter(request, "portfolio_return", above=-1, maximum=MAX_RATE),
@@ -75,7 +76,7 @@ def _months(request: Request) -> int:
         return _months_until(until_year, today)
     if years is not None:
         return 12 * years
-    return default_months(request.user, today)
+    return default_months(user_of(request), today)
 
 
 def _months_until(year: int, today: date) -> int:

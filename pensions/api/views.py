@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from financeproj.core.api.schema import THIRD_PARTY, refusals
+from financeproj.users.api.authentication import user_of
 from pensions import selectors, services
 from pensions.api import serializers
 from pensions.api.query import parse_assumptions
@@ -33,13 +34,13 @@ def _valid(form: Any) -> dict[str, Any]:
 
 
 def _account(request: Request, pk: UUID) -> AccountPayload:
-    return account_payload(selectors.account_of(request.user, pk))
+    return account_payload(selectors.account_of(user_of(request), pk))
 
 
 class AccountsView(APIView):
     @extend_schema(responses=list[AccountPayload])
     def get(self, request: Request) -> Response:
-        accounts = selectors.accounts_of(request.user)
+        accounts = selectors.accounts_of(user_of(request))
         return Response([account_payload(account) for account in accounts])
 
     @extend_schema(
@@ -48,7 +49,7 @@ class AccountsView(APIView):
     )
     def post(self, request: Request) -> Response:
         fields = _valid(serializers.AccountInputSerializer(data=request.data))
-        account = services.create_account(user=request.user, **fields)
+        account = services.create_account(user=user_of(request), **fields)
         return Response(_account(request, account.pk), status.HTTP_201_CREATED)
 
 
@@ -62,7 +63,7 @@ class AccountView(APIView):
         responses={200: AccountPayload, **refusals(409), **THIRD_PARTY},
     )
     def put(self, request: Request, pk: UUID) -> Response:
-        account = selectors.account_of(request.user, pk)
+        account = selectors.account_of(user_of(request), pk)
         fields = _valid(serializers.AccountInputSerializer(data=request.data))
         services.update_account(account=account, **{"ynab_account_id": "", **fields})
         return Response(_account(request, pk))
@@ -72,21 +73,21 @@ class AccountView(APIView):
         responses={200: AccountPayload, **refusals(409), **THIRD_PARTY},
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        account = selectors.account_of(request.user, pk)
+        account = selectors.account_of(user_of(request), pk)
         fields = _valid(serializers.AccountInputSerializer(data=request.data, partial=True))
         services.update_account(account=account, **fields)
         return Response(_account(request, pk))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        services.delete_account(account=selectors.account_of(request.user, pk))
+        services.delete_account(account=selectors.account_of(user_of(request), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ValuesView(APIView):
     @extend_schema(responses=list[ValuePayload])
     def get(self, request: Request, pk: UUID) -> Response:
-        values = selectors.account_of(request.user, pk).values.order_by("date")
+        values = selectors.account_of(user_of(request), pk).values.order_by("date")
         return Response([value_payload(entry) for entry in values])
 
     @extend_schema(
@@ -94,7 +95,7 @@ class ValuesView(APIView):
         responses={201: ValuePayload, **refusals(409)},
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        account = selectors.account_of(request.user, pk)
+        account = selectors.account_of(user_of(request), pk)
         fields = _valid(serializers.ValueInputSerializer(data=request.data))
         entry = services.record_value(account=account, on=fields["date"], value=fields["value"])
         return Response(value_payload(entry), status.HTTP_201_CREATED)
@@ -102,7 +103,7 @@ class ValuesView(APIView):
 
 class ValueView(APIView):
     def _update(self, request: Request, pk: UUID, value_id: UUID, partial: bool) -> Response:
-        entry = selectors.value_of(request.user, pk, value_id)
+        entry = selectors.value_of(user_of(request), pk, value_id)
         fields = _valid(serializers.ValueInputSerializer(data=request.data, partial=partial))
         return Response(value_payload(services.update_value(entry=entry, **fields)))
 
@@ -122,14 +123,14 @@ class ValueView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID, value_id: UUID) -> Response:
-        services.delete_value(entry=selectors.value_of(request.user, pk, value_id))
+        services.delete_value(entry=selectors.value_of(user_of(request), pk, value_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ContributionsView(APIView):
     @extend_schema(responses=list[ContributionPayload])
     def get(self, request: Request, pk: UUID) -> Response:
-        plans = selectors.account_of(request.user, pk).contributions.all()
+        plans = selectors.account_of(user_of(request), pk).contributions.all()
         return Response([contribution_payload(plan) for plan in plans])
 
     @extend_schema(
@@ -137,7 +138,7 @@ class ContributionsView(APIView):
         responses={201: ContributionPayload},
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        account = selectors.account_of(request.user, pk)
+        account = selectors.account_of(user_of(request), pk)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data))
         plan = services.create_contribution(account=account, **fields)
         return Response(contribution_payload(plan), status.HTTP_201_CREATED)
@@ -152,7 +153,7 @@ class ContributionView(APIView):
         responses=ContributionPayload,
     )
     def put(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
-        plan = selectors.contribution_of(request.user, pk, contribution_id)
+        plan = selectors.contribution_of(user_of(request), pk, contribution_id)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data))
         plan = services.update_contribution(plan=plan, **{**self.DEFAULTS, **fields})
         return Response(contribution_payload(plan))
@@ -162,14 +163,14 @@ class ContributionView(APIView):
         responses=ContributionPayload,
     )
     def patch(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
-        plan = selectors.contribution_of(request.user, pk, contribution_id)
+        plan = selectors.contribution_of(user_of(request), pk, contribution_id)
         fields = _valid(serializers.ContributionInputSerializer(data=request.data, partial=True))
         plan = services.update_contribution(plan=plan, **fields)
         return Response(contribution_payload(plan))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID, contribution_id: UUID) -> Response:
-        plan = selectors.contribution_of(request.user, pk, contribution_id)
+        plan = selectors.contribution_of(user_of(request), pk, contribution_id)
         services.delete_contribution(plan=plan)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -204,7 +205,7 @@ class ProjectionView(APIView):
     )
     def get(self, request: Request) -> Response:
         assumptions = parse_assumptions(request)
-        services.ensure_rates(user=request.user)
+        services.ensure_rates(user=user_of(request))
         if assumptions.include_portfolios:
-            ensure_priced(portfolios_of(request.user))
-        return Response(projection_of(request.user, assumptions))
+            ensure_priced(portfolios_of(user_of(request)))
+        return Response(projection_of(user_of(request), assumptions))

@@ -20,6 +20,7 @@ from financeproj.core.api.errors import BadQuery
 from financeproj.core.api.query import choice_parameter, date_parameter, text_parameter
 from financeproj.core.api.schema import THIRD_PARTY
 from financeproj.core.errors import DomainError, NotFound
+from financeproj.users.api.authentication import user_of
 from marketdata import queries as market_queries
 from marketdata import series
 from marketdata import services as marketdata
@@ -78,7 +79,7 @@ class Report:
 def scope_of(request: Request, pk: UUID | None) -> tuple[list[Portfolio], str]:
     """The portfolio of the path in its currency, or all of the user's in the base currency."""
     if pk is None:
-        return list(selectors.portfolios_of(request.user)), request.user.base_currency
+        return list(selectors.portfolios_of(user_of(request))), user_of(request).base_currency
     portfolio = own_portfolio(request, pk)
     return [portfolio], portfolio.currency
 
@@ -134,7 +135,7 @@ def _benchmark(request: Request) -> StockMetadata | None:
     if not ticker:
         return None
     try:
-        return market_queries.instrument_named(user=request.user, ticker=ticker)
+        return market_queries.instrument_named(user=user_of(request), ticker=ticker)
     except NotFound as error:
         raise DomainError(error.detail, attr="benchmark", code="unknown_ticker") from error
 
@@ -200,7 +201,7 @@ class HoldingExplainView(APIView):
         """Where every figure of the holding comes from: transactions, price, rate, formulas, values
         in between.
         """
-        holding = own(selectors.holdings_visible_to(request.user), pk)
+        holding = own(selectors.holdings_visible_to(user_of(request)), pk)
         valued = queries.valued_now([holding.portfolio])[0]
         shown = next((one for one in valued.holdings if one.id == holding.pk), None)
         if shown is None:

@@ -19,6 +19,7 @@ from financeproj.core.api.query import (
 from financeproj.core.api.schema import refusals
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
+from financeproj.users.api.authentication import user_of
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.tasks import fetch_history
@@ -62,7 +63,7 @@ def own(rows: Any, pk: UUID) -> Any:
 
 
 def own_portfolio(request: Request, pk: UUID) -> Portfolio:
-    found: Portfolio = own(selectors.portfolios_of(request.user), pk)
+    found: Portfolio = own(selectors.portfolios_of(user_of(request)), pk)
     return found
 
 
@@ -72,7 +73,7 @@ class PortfolioViewSet(ViewSet):
 
     @extend_schema(responses=PORTFOLIOS)
     def list(self, request: Request) -> Response:
-        return Response(self.answer(*selectors.portfolios_of(request.user)))
+        return Response(self.answer(*selectors.portfolios_of(user_of(request))))
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
@@ -80,7 +81,7 @@ class PortfolioViewSet(ViewSet):
     )
     def create(self, request: Request) -> Response:
         portfolio = services.create_portfolio(
-            user=request.user, **read(serializers.PortfolioInputSerializer, request)
+            user=user_of(request), **read(serializers.PortfolioInputSerializer, request)
         )
         return Response(self.answer(portfolio)[0], status=status.HTTP_201_CREATED)
 
@@ -131,7 +132,9 @@ class PortfolioViewSet(ViewSet):
 
     @extend_schema(request=serializers.OrderSerializer, responses=PORTFOLIOS)
     def order(self, request: Request) -> Response:
-        services.order_portfolios(user=request.user, **read(serializers.OrderSerializer, request))
+        services.order_portfolios(
+            user=user_of(request), **read(serializers.OrderSerializer, request)
+        )
         return self.list(request)
 
     @extend_schema(
@@ -147,7 +150,7 @@ class PortfolioViewSet(ViewSet):
 
 class HoldingViewSet(ViewSet):
     def own(self, request: Request, pk: UUID) -> Holding:
-        found: Holding = own(selectors.holdings_visible_to(request.user), pk)
+        found: Holding = own(selectors.holdings_visible_to(user_of(request)), pk)
         return found
 
     def answer(self, holding: Holding) -> Response:
@@ -176,9 +179,9 @@ class HoldingViewSet(ViewSet):
 
     @extend_schema(responses=TRANSACTIONS)
     def transactions(self, request: Request, pk: UUID) -> Response:
-        rows = selectors.with_shown_columns(selectors.transactions_visible_to(request.user)).filter(
-            holding=self.own(request, pk)
-        )
+        rows = selectors.with_shown_columns(
+            selectors.transactions_visible_to(user_of(request))
+        ).filter(holding=self.own(request, pk))
         return Response([transaction_payload(row) for row in rows])
 
 
@@ -190,7 +193,7 @@ class TransactionViewSet(GenericViewSet):
     def get_queryset(self) -> Any:
         if getattr(self, "swagger_fake_view", False):
             return Transaction.objects.none()
-        return selectors.transactions_visible_to(self.request.user)
+        return selectors.transactions_visible_to(user_of(self.request))
 
     @extend_schema(responses=TRANSACTIONS)
     def list(self, request: Request) -> Response:
@@ -218,7 +221,7 @@ class TransactionViewSet(GenericViewSet):
         holding_id, portfolio_id = body.pop("holding_id", None), body.pop("portfolio_id", None)
         ticker, currency = body.pop("ticker", None), body.pop("currency", None)
         if holding_id is not None:
-            holding = selectors.holdings_visible_to(request.user).filter(pk=holding_id).first()
+            holding = selectors.holdings_visible_to(user_of(request)).filter(pk=holding_id).first()
             if holding is None:
                 raise DomainError(
                     "You have no such holding.", attr="holding_id", code="unknown_holding"
@@ -241,14 +244,14 @@ class TransactionViewSet(GenericViewSet):
                     code="currency_mismatch",
                 )
             return holding.portfolio, holding.stock
-        portfolio = selectors.portfolios_of(request.user).filter(pk=portfolio_id).first()
+        portfolio = selectors.portfolios_of(user_of(request)).filter(pk=portfolio_id).first()
         if portfolio is None:
             raise DomainError(
                 "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
             )
         concerns(portfolio.pk)
         stock = marketdata.instrument_for_trade(
-            user=request.user,
+            user=user_of(request),
             ticker=ticker,
             currency=currency,
             company_name=body.get("company_name", ""),

@@ -4,12 +4,24 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
+
+from financeproj.users.models import User
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return the signed-in user of a request. Raises NotAuthenticated if there is none."""
+    user = request.user
+    if not isinstance(user, User):
+        raise NotAuthenticated
+    return user
 
 
 class _Logged:

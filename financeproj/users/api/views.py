@@ -16,6 +16,7 @@ from financeproj.core.api.schema import refusals
 from financeproj.core.errors import DomainError
 from financeproj.users import services
 from financeproj.users.api import serializers
+from financeproj.users.api.authentication import user_of
 from financeproj.users.lockout import count_failure, locked_out, seconds_locked
 
 
@@ -78,7 +79,9 @@ class LogoutView(APIView):
         form = serializers.RefreshSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            services.revoke_refresh_token(user=request.user, token=form.validated_data["refresh"])
+            services.revoke_refresh_token(
+                user=user_of(request), token=form.validated_data["refresh"]
+            )
         except TokenError as error:
             raise InvalidToken(str(error)) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -87,13 +90,13 @@ class LogoutView(APIView):
 class MeView(APIView):
     @extend_schema(responses=serializers.UserSerializer)
     def get(self, request: Request) -> Response:
-        return Response(serializers.UserSerializer(request.user).data)
+        return Response(serializers.UserSerializer(user_of(request)).data)
 
     @extend_schema(request=serializers.UserSerializer, responses=serializers.UserSerializer)
     def patch(self, request: Request) -> Response:
         form = serializers.UserSerializer(data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        user = services.update_user(user=request.user, **form.validated_data)
+        user = services.update_user(user=user_of(request), **form.validated_data)
         return Response(serializers.UserSerializer(user).data)
 
 
@@ -105,7 +108,7 @@ class RetirementGoalView(APIView):
         form = serializers.RetirementGoalSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         user = services.set_retirement_goal(
-            user=request.user,
+            user=user_of(request),
             amount=form.validated_data["retirement_goal_amount"],
             year=form.validated_data["retirement_goal_year"],
         )
@@ -118,15 +121,15 @@ class PasswordView(APIView):
         form = serializers.PasswordSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         # Whoever got hold of a token must not find out the password with it.
-        if seconds := seconds_locked(request._request, request.user.username):
+        if seconds := seconds_locked(request._request, user_of(request).username):
             raise locked_out(seconds)
         try:
-            services.change_password(user=request.user, **form.validated_data)
+            services.change_password(user=user_of(request), **form.validated_data)
         except DomainError as error:
             if error.code == "wrong_password":
-                count_failure(request._request, request.user.username)
+                count_failure(request._request, user_of(request).username)
             raise
         if request._request.session.session_key:
-            request.user.refresh_from_db()
-            update_session_auth_hash(request._request, request.user)
+            user_of(request).refresh_from_db()
+            update_session_auth_hash(request._request, user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from financeproj.core.api.conditional import answer_unless_known
 from financeproj.core.api.query import choice_parameter
+from financeproj.users.api.authentication import user_of
 from financeproj.wealth.dashboard import DashboardPayload, dashboard_of
 from financeproj.wealth.net_worth import (
     NetWorthPayload,
@@ -29,7 +30,7 @@ from portfolios.reports.balances import balances_of
 
 def wealth_of(request: Request) -> tuple[Report, Wealth]:
     """Read what the user owns over the period of the query, with the version of the data."""
-    user = request.user
+    user = user_of(request)
     pensions = accounts_with_values(user)
     balances = balances_of(list(selectors.portfolios_of(user)))
     pairs, pension_versions = set(), []
@@ -82,14 +83,14 @@ class DashboardView(APIView):
     @extend_schema(responses=DashboardPayload)
     def get(self, request: Request) -> Response:
         """The first screen in one call, in the base currency."""
-        ensure_rates(user=request.user)
-        portfolios = queries.valued_now(selectors.portfolios_of(request.user))
-        return Response(dashboard_of(request.user, portfolios))
+        ensure_rates(user=user_of(request))
+        portfolios = queries.valued_now(selectors.portfolios_of(user_of(request)))
+        return Response(dashboard_of(user_of(request), portfolios))
 
 
 class GoalView(APIView):
     @extend_schema(responses=GoalPayload)
     def get(self, request: Request) -> Response:
-        ensure_rates(user=request.user)
-        queries.ensure_priced(selectors.portfolios_of(request.user))
-        return Response(goal_of(request.user))
+        ensure_rates(user=user_of(request))
+        queries.ensure_priced(selectors.portfolios_of(user_of(request)))
+        return Response(goal_of(user_of(request)))
