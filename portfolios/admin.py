@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from financeproj.core.admin import (
-    DeletesAllInIt,
+    CascadingDeleteAdmin,
     ReadOnlyAdmin,
     RowForm,
     ServiceAdmin,
@@ -63,7 +63,7 @@ class PortfolioForm(ServiceForm):
 
 
 # Registered by integrations, which adds the page that imports a file.
-class PortfolioAdmin(DeletesAllInIt, ServiceAdmin):
+class PortfolioAdmin(CascadingDeleteAdmin, ServiceAdmin):
     form = PortfolioForm
     list_display = (
         "name",

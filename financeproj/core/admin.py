@@ -1,4 +1,4 @@
-"""The admin writes through the same services as the API, and shows their refusals at the field."""
+"""Admin classes that write through the same services as the API and show their errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,24 +16,24 @@ from financeproj.core.money import strip_zeros
 
 
 class ServiceForm(forms.ModelForm):
-    """A form whose last step of validation is the write itself, by `write()`: what the service
-    refuses is an error of the form, at the field it names.
+    """A form that writes in its last validation step, by `write()`.
+
+    An error of the service becomes an error of the form, at the field it names.
     """
 
     def write(self, fields: dict[str, Any]) -> Any:
-        """Write what was entered through a service and return the stored row."""
+        """Write the form's values through a service and return the stored row."""
         raise NotImplementedError
 
     def _get_validation_exclusions(self) -> set[str]:
-        return {
-            field.name for field in self._meta.model._meta.get_fields()
-        }  # the service validates the whole row
+        # The service validates the whole row.
+        return {field.name for field in self._meta.model._meta.get_fields()}
 
     def validate_unique(self) -> None:
-        """Left to the service."""
+        """Leave this to the service."""
 
     def validate_constraints(self) -> None:
-        """Left to the service."""
+        """Leave this to the service."""
 
     def _post_clean(self) -> None:
         if self.errors:
@@ -43,9 +43,10 @@ class ServiceForm(forms.ModelForm):
         except DomainError as error:
             self.add_error(error.attr if error.attr in self.fields else None, error.detail)
         except ValidationError as error:
-            by_field = (
-                error.error_dict if hasattr(error, "error_dict") else {"__all__": error.error_list}
-            )
+            if hasattr(error, "error_dict"):
+                by_field = error.error_dict
+            else:
+                by_field = {"__all__": error.error_list}
             for field, errors in by_field.items():
                 self.add_error(field if field in self.fields else None, ValidationError(errors))
 
@@ -53,17 +54,20 @@ class ServiceForm(forms.ModelForm):
         return self.instance
 
     def save_m2m(self) -> None:
-        """Nothing: the service wrote it all."""
+        """Do nothing: the service wrote everything."""
 
 
 class RowForm(ServiceForm):
-    """For rows of which a service takes the whole: `save_row` is that service."""
+    """Write whole rows through `save_row`, a service that takes the row."""
 
     save_row: Callable[[Any], None]
 
     def write(self, fields: dict[str, Any]) -> Any:
         model = self._meta.model
-        row = model() if self.instance._state.adding else model.objects.get(pk=self.instance.pk)
+        if self.instance._state.adding:
+            row = model()
+        else:
+            row = model.objects.get(pk=self.instance.pk)
         for name, value in fields.items():
             setattr(row, name, value)
         type(self).save_row(row)
@@ -71,7 +75,7 @@ class RowForm(ServiceForm):
 
 
 class RefusingAdmin(admin.ModelAdmin):
-    """A ModelAdmin that says why a service refuses to delete, or an action."""
+    """Show why a service refused a deletion or an action."""
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -91,7 +95,7 @@ class RefusingAdmin(admin.ModelAdmin):
 
 
 class ServiceAdmin(RefusingAdmin):
-    """A ModelAdmin whose form is a ServiceForm, and which deletes by `delete_row()`."""
+    """Write through a ServiceForm and delete through `delete_row()`."""
 
     show_full_result_count = False
 
@@ -106,49 +110,49 @@ class ServiceAdmin(RefusingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        # Not in Django's transaction: the service has its own, and may ask a third party before it
-        # begins.
+        # Without Django's transaction: the service opens its own, and may call a third party before.
         return self._changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Nothing: the form wrote it."""
+        """Do nothing: the form wrote it."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self.delete_row(obj)
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        # In one order always, so that two of these never wait for each other's portfolio.
-        for row in sorted(queryset, key=lambda row: str(getattr(row, "portfolio_id", row.pk))):
+        def lock_order(row: Any) -> str:
+            return str(getattr(row, "portfolio_id", row.pk))
+
+        # A fixed order prevents deadlocks: two requests lock the portfolios in the same order.
+        for row in sorted(queryset, key=lock_order):
             self.delete_row(row)
 
 
-class DeletesAllInIt(RefusingAdmin):
-    """For rows that go with all that hangs on them: it is not listed before, which could be years
-    of transactions.
+class CascadingDeleteAdmin(RefusingAdmin):
+    """Delete rows with everything that belongs to them.
+
+    The confirmation page does not list it all, which could be years of transactions.
     """
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         rows = list(objs)
-        forbidden = {
-            str(one.related_model._meta.verbose_name)
-            for one in self.opts.related_objects
-            if one.on_delete is CASCADE
-            and self.admin_site.is_registered(one.related_model)
-            and not self.admin_site.get_model_admin(one.related_model).has_delete_permission(
-                request
-            )
-        }
-        named = [
-            f"{self.opts.verbose_name} {row}, with everything that belongs to it" for row in rows
-        ]
-        return named, {str(self.opts.verbose_name_plural): len(rows)}, forbidden, []
+        forbidden = set()
+        for relation in self.opts.related_objects:
+            model = relation.related_model
+            if relation.on_delete is not CASCADE or not self.admin_site.is_registered(model):
+                continue
+            if not self.admin_site.get_model_admin(model).has_delete_permission(request):
+                forbidden.add(str(model._meta.verbose_name))
+        kind = self.opts.verbose_name
+        descriptions = [f"{kind} {row}, with everything that belongs to it" for row in rows]
+        return descriptions, {str(self.opts.verbose_name_plural): len(rows)}, forbidden, []
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """For rows that only the system writes."""
+    """Show rows that only the system writes."""
 
     show_full_result_count = False
 
@@ -160,10 +164,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):
-    """Arrays made of the rows of `owner` at its version: looked at, and deleted to have them made
-    anew.
+    """Show arrays built from the rows of `owner`; deleting one rebuilds it.
 
-    `data` may be megabytes, and is never loaded.
+    `data` can be megabytes and is never loaded.
     """
 
     owner: str
@@ -188,14 +191,14 @@ class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):
 
 
 def number_column(name: str, description: str | None = None) -> Any:
-    """A list column, or a read-only field, with the exact number: Django's own pads it to 20
-    places.
-    """
+    """Make a list column or read-only field with the exact number; Django pads it to 20 places."""
 
     @admin.display(ordering=name, description=description or name.replace("_", " "))
     def column(row: Any) -> str:
         value = getattr(row, name)
-        return "–" if value is None else format(strip_zeros(value), "f")
+        if value is None:
+            return "–"
+        return format(strip_zeros(value), "f")
 
     column.__name__ = f"{name}_shown"
     return column

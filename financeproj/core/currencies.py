@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-# ISO 4217 lists these beside the money in circulation: units of account, indexed units and funds
-# codes.
+# ISO 4217 also lists units of account, indexed units and funds codes.
 NOT_IN_CIRCULATION = frozenset(
     ["BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW", "XAD"]
 )
@@ -20,22 +19,22 @@ class CurrencyInfo:
 
 @cache
 def currencies() -> dict[str, CurrencyInfo]:
-    """Every ISO 4217 currency in circulation by code, in the order of the codes.
+    """Return every ISO 4217 currency in circulation by code, ordered by code.
 
-    Metals, test codes and funds have no minor unit in the standard (or stand in NOT_IN_CIRCULATION)
-    and are left out.
+    Metals, test codes and funds are left out: they have no minor unit in the standard, or are
+    listed in NOT_IN_CIRCULATION.
     """
     from babel.numbers import get_currency_symbol
     from iso4217 import Currency
 
-    found = (
-        CurrencyInfo(
-            entry.code, entry.currency_name, get_currency_symbol(entry.code, "en"), entry.exponent
-        )
-        for entry in Currency
-        if entry.exponent is not None and entry.code not in NOT_IN_CIRCULATION
-    )
-    return {info.code: info for info in sorted(found, key=lambda info: info.code)}
+    by_code = {}
+    for entry in sorted(Currency, key=lambda entry: entry.code):
+        code, decimal_places = entry.code, entry.exponent
+        if decimal_places is None or code in NOT_IN_CIRCULATION:
+            continue
+        symbol = get_currency_symbol(code, "en")
+        by_code[code] = CurrencyInfo(code, entry.currency_name, symbol, decimal_places)
+    return by_code
 
 
 def is_currency(code: str) -> bool:

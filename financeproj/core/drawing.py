@@ -1,4 +1,4 @@
-"""Lines over time as inline SVG for the admin: no script and no style, as the policy wants it."""
+"""Line charts as inline SVG for the admin, without script or style (content security policy)."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -11,42 +11,43 @@ from financeproj.core.money import strip_zeros
 
 WIDTH, HEIGHT = 640, 190
 SPARK_WIDTH, SPARK_HEIGHT, MARGIN = 160, 32, 2
-LEFT, RIGHT, TOP, BOTTOM = 6, 92, 12, 26  # the values stand to the right, the dates below
+LEFT, RIGHT, TOP, BOTTOM = 6, 92, 12, 26  # values are to the right, dates below
 
 
 def line_chart(points: Sequence[tuple[date, Decimal]], unit: str) -> SafeString | str:
-    """The SVG of `points`, oldest first, in `unit`; a dash for fewer than two. Days and values are
-    to scale.
+    """Draw `points`, oldest first, in `unit`; days and values to scale.
+
+    Return a dash for fewer than two points.
     """
     if len(points) < 2:
         return "–"
     (first, _), (last, latest) = points[0], points[-1]
-    amounts = [float(value) for _, value in points]
-    low, high = (
-        min(points, key=lambda point: point[1])[1],
-        max(points, key=lambda point: point[1])[1],
-    )
-    span, days = float(high - low) or 1.0, (last - first).days or 1
+    values = [value for _, value in points]
+    low, high = min(values), max(values)
+    span = float(high - low) or 1.0
+    days = (last - first).days or 1
     inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
-    def y_of(amount: float) -> str:
-        return f"{TOP + inner_height * (1 - (amount - float(low)) / span):.1f}"
-
-    line = " ".join(
-        f"{LEFT + inner_width * (day - first).days / days:.1f},{y_of(amount)}"
-        for (day, _), amount in zip(points, amounts, strict=True)
-    )
+    coordinates = []
+    for day, value in points:
+        x = LEFT + inner_width * (day - first).days / days
+        y = TOP + inner_height * (1 - (float(value) - float(low)) / span)
+        coordinates.append(f"{x:.1f},{y:.1f}")
     label = (
         f"{strip_zeros(latest):f} {unit} on {last}; "
         f"between {strip_zeros(low):f} and {strip_zeros(high):f} since {first}"
     )
     return format_html(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" aria-label="{label}" font-size="11" fill="currentColor"><title>{label}</title>'
-        '<g stroke="currentColor" stroke-opacity=".2"><path d="M{left} {top}H{end}M{left} {bottom}H{end}"/></g>'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+        ' width="{width}" height="{height}" role="img" aria-label="{label}"'
+        ' font-size="11" fill="currentColor"><title>{label}</title>'
+        '<g stroke="currentColor" stroke-opacity=".2">'
+        '<path d="M{left} {top}H{end}M{left} {bottom}H{end}"/></g>'
         '<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.5"/>'
-        '<text x="{text}" y="{top}" dy="4">{high}</text><text x="{text}" y="{bottom}" dy="4">{low}</text>'
-        '<text x="{left}" y="{under}">{first}</text><text x="{end}" y="{under}" text-anchor="end">{last}</text></svg>',
+        '<text x="{text}" y="{top}" dy="4">{high}</text>'
+        '<text x="{text}" y="{bottom}" dy="4">{low}</text>'
+        '<text x="{left}" y="{under}">{first}</text>'
+        '<text x="{end}" y="{under}" text-anchor="end">{last}</text></svg>',
         width=WIDTH,
         height=HEIGHT,
         label=label,
@@ -56,7 +57,7 @@ def line_chart(points: Sequence[tuple[date, Decimal]], unit: str) -> SafeString 
         bottom=HEIGHT - BOTTOM,
         text=WIDTH - RIGHT + 8,
         under=HEIGHT - 6,
-        line=line,
+        line=" ".join(coordinates),
         high=f"{strip_zeros(high):f} {unit}",
         low=f"{strip_zeros(low):f} {unit}",
         first=first.isoformat(),
@@ -65,8 +66,9 @@ def line_chart(points: Sequence[tuple[date, Decimal]], unit: str) -> SafeString 
 
 
 def sparkline(values: Sequence[tuple[date, Decimal]]) -> SafeString | str:
-    """The SVG of `values`, oldest first; a dash for fewer than two. Days are to scale, the line
-    fills the height.
+    """Draw `values`, oldest first; days to scale, the line fills the height.
+
+    Return a dash for fewer than two values.
     """
     if len(values) < 2:
         return "–"
@@ -74,21 +76,21 @@ def sparkline(values: Sequence[tuple[date, Decimal]]) -> SafeString | str:
     amounts = [float(value) for _, value in values]
     low, span = min(amounts), max(amounts) - min(amounts)
     days = (last_day - first_day).days
-    points = " ".join(
-        f"{MARGIN + (SPARK_WIDTH - 2 * MARGIN) * (day - first_day).days / days:.1f},"
-        f"{SPARK_HEIGHT - MARGIN - (SPARK_HEIGHT - 2 * MARGIN) * ((amount - low) / span if span else 0.5):.1f}"
-        for (day, _), amount in zip(values, amounts, strict=True)
-    )
+    inner_width, inner_height = SPARK_WIDTH - 2 * MARGIN, SPARK_HEIGHT - 2 * MARGIN
+    coordinates = []
+    for (day, _), amount in zip(values, amounts, strict=True):
+        height = (amount - low) / span if span else 0.5
+        x = MARGIN + inner_width * (day - first_day).days / days
+        y = SPARK_HEIGHT - MARGIN - inner_height * height
+        coordinates.append(f"{x:.1f},{y:.1f}")
     label = f"From {strip_zeros(first)} on {first_day} to {strip_zeros(last)} on {last_day}"
     return format_html(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" height="{}" role="img" '
-        'aria-label="{}"><title>{}</title>'
-        '<polyline points="{}" fill="none" stroke="currentColor" stroke-width="1.5"/></svg>',
-        SPARK_WIDTH,
-        SPARK_HEIGHT,
-        SPARK_WIDTH,
-        SPARK_HEIGHT,
-        label,
-        label,
-        points,
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+        ' width="{width}" height="{height}" role="img" aria-label="{label}">'
+        "<title>{label}</title>"
+        '<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.5"/></svg>',
+        width=SPARK_WIDTH,
+        height=SPARK_HEIGHT,
+        label=label,
+        line=" ".join(coordinates),
     )

@@ -1,14 +1,14 @@
-"""Exact decimal numbers: what may enter, how derived ones are rounded, how they are written."""
+"""Exact decimal numbers: limits, rounding of derived numbers, and how numbers are shown."""
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from fractions import Fraction
 from functools import lru_cache
 
-# Replays and sums run in this context; 50 digits as docs/definitions.md says.
+# Replays and sums use this context; docs/definitions.md explains the 50 digits.
 EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _STORED = Context(prec=15, rounding=ROUND_HALF_EVEN)
 
-# 15 significant digits are what a float64, and so SQLite, keeps of a decimal.
+# A float64, and therefore SQLite, keeps 15 significant digits of a decimal.
 SIGNIFICANT_DIGITS = 15
 MAX_MAGNITUDE = 15  # every number is below 10^15
 MAX_DECIMAL_PLACES = 20
@@ -19,40 +19,36 @@ ONE = Decimal(1)
 
 
 def round_for_storage(value: Decimal) -> Decimal:
-    """`value` rounded half-even to 15 significant digits, as derived numbers and looked-up rates
-    are stored.
-    """
+    """Round half-even to 15 significant digits, as derived numbers and rates are stored."""
     return _STORED.plus(value)
 
 
 def strip_zeros(value: Decimal) -> Decimal:
-    """`value` without trailing zeros and without an exponent: 0.10 → 0.1, 1E+2 → 100. Exact."""
+    """Drop trailing zeros and the exponent, exactly: 0.10 → 0.1, 1E+2 → 100."""
     return _written_out(value.normalize(EXACT))
 
 
 def round_for_display(value: Decimal) -> Decimal:
-    """`strip_zeros` of `round_for_storage`, as derived numbers are shown."""
+    """Round as for storage and strip zeros, as derived numbers are shown."""
     return _written_out(value.normalize(_STORED))
 
 
 def _written_out(value: Decimal) -> Decimal:
-    # After normalize only multiples of ten have an exponent; asking for it would cost ten times the
-    # remainder.
+    # After normalize only multiples of ten have an exponent. Reading it from as_tuple() costs ten
+    # times as much as the remainder.
     try:
         if EXACT.remainder(value, _TEN):
             return value
-    except (
-        InvalidOperation
-    ):  # its quotient has more than 50 digits: an absurd price of an absurd quantity
+    except InvalidOperation:  # the quotient of an absurdly large number has more than 50 digits
         pass
     return Decimal(format(value, "f"))
 
 
 def in_new_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
-    """`quantity` old shares after a split of `ratio` new shares for one old, at 50 digits.
+    """Convert shares from before a split; `ratio` is new shares for one old. 50 digits.
 
-    A ratio that is a fraction cut off at 15 digits or more (0.333333333333333) counts as that
-    fraction: of 30 shares it leaves 10, which can be sold, and not 9.99999999999999.
+    A ratio cut off after 15 or more digits (0.333333333333333) counts as its fraction: 30 shares
+    become 10, which can be sold, not 9.99999999999999.
     """
     numerator, denominator = _fraction(ratio)
     return EXACT.divide(EXACT.multiply(quantity, numerator), denominator)
@@ -60,9 +56,7 @@ def in_new_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
 
 @lru_cache(maxsize=1000)
 def _fraction(ratio: Decimal) -> tuple[Decimal, Decimal]:
-    """Numerator and denominator; the latter is 1 unless all digits of `ratio` are those of a
-    fraction up to n/1000.
-    """
+    """Return numerator and denominator; a denominator up to 1000 if it explains all digits."""
     if significant_digits(ratio) >= SIGNIFICANT_DIGITS:
         near = Fraction(ratio).limit_denominator(1000)
         if abs(near - Fraction(ratio)) < Fraction(ratio) / 10 ** (SIGNIFICANT_DIGITS - 1):
@@ -71,5 +65,5 @@ def _fraction(ratio: Decimal) -> tuple[Decimal, Decimal]:
 
 
 def significant_digits(value: Decimal) -> int:
-    """How many digits `value` needs: 0.00120 needs 2, 1200 needs 2, 0 needs 1."""
+    """Count the digits that `value` needs: 0.00120 needs 2, 1200 needs 2, 0 needs 1."""
     return len("".join(map(str, value.as_tuple().digits)).strip("0")) or 1

@@ -3,12 +3,12 @@ from django.contrib.auth.admin import UserAdmin
 from rest_framework_simplejwt.token_blacklist.admin import BlacklistedTokenAdmin
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
-from financeproj.core.admin import DeletesAllInIt
+from financeproj.core.admin import CascadingDeleteAdmin
 from financeproj.users.models import User
 
 
 @admin.register(User)
-class OurUserAdmin(DeletesAllInIt, UserAdmin):
+class OurUserAdmin(CascadingDeleteAdmin, UserAdmin):
     list_display = ("username", "email", "base_currency", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_active", "base_currency")
     date_hierarchy = "date_joined"

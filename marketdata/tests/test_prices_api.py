@@ -284,7 +284,7 @@ def test_search_shows_a_users_own_instruments_and_nobody_elses(api, other_api, u
 
 def test_a_search_for_a_null_character_cannot_be_read(api, yahoo):
     answer = api.get("/api/v1/stocks/search?q=a%00b")
-    error = {"code": "invalid", "detail": "q has a null character.", "attr": "q"}
+    error = {"code": "invalid", "detail": "`q` must not contain a null character.", "attr": "q"}
     assert (answer.status_code, answer.json()["errors"]) == (400, [error])
     assert yahoo.asked("search") == 0
 

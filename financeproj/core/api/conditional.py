@@ -1,4 +1,4 @@
-"""Large answers: 304 when the client has it already, else JSON, compressed."""
+"""Large answers: 304 if the client has the current version, else compressed JSON."""
 
 import gzip
 from collections.abc import Callable
@@ -11,31 +11,34 @@ from rest_framework.request import Request
 
 from financeproj.core.api.renderers import to_json
 
-WORTH_COMPRESSING = 1024
-# Level 1 takes a tenth of the time of the default 6, and makes JSON a tenth larger.
-LEVEL = 1
+MIN_COMPRESSED_BYTES = 1024
+# Level 1 takes a tenth of the time of the default 6; the JSON is a tenth larger.
+COMPRESSION_LEVEL = 1
 
 
 def stamp(*parts: Any) -> str:
-    """A short text that changes with any of `parts`, which say themselves fully by repr()."""
+    """Return a hash of `parts`; their repr() must show all that matters."""
     return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def answer_unless_known(request: Request, version: str, make: Callable[[], Any]) -> HttpResponse:
-    """304 if the client's `If-None-Match` names `version`, else what `make` returns, as JSON.
+    """Answer 304 if `If-None-Match` names `version`, else what `make` returns, as JSON.
 
-    `version` must change with whatever the answer is made of.
+    `version` must change with everything the answer depends on.
     """
-    etag = f'W/"{version}"'  # weak: the compressed answer is another sequence of bytes
+    etag = f'W/"{version}"'  # weak: compressed and plain answers have different bytes
     known = parse_etags(request.headers.get("If-None-Match", ""))
     response: HttpResponse
-    if "*" in known or version in {tag.removeprefix("W/").strip('"') for tag in known}:
+    known_versions = {tag.removeprefix("W/").strip('"') for tag in known}
+    if "*" in known or version in known_versions:
         response = HttpResponseNotModified()
     else:
         body = to_json(make())
         response = HttpResponse(body, content_type="application/json")
-        if len(body) > WORTH_COMPRESSING and "gzip" in request.headers.get("Accept-Encoding", ""):
-            response.content = gzip.compress(body, LEVEL, mtime=0)
+        if len(body) > MIN_COMPRESSED_BYTES and "gzip" in request.headers.get(
+            "Accept-Encoding", ""
+        ):
+            response.content = gzip.compress(body, COMPRESSION_LEVEL, mtime=0)
             response["Content-Encoding"] = "gzip"
             response["Content-Length"] = str(len(response.content))
     response["ETag"] = etag

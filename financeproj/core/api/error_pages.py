@@ -1,9 +1,10 @@
-"""Answers to errors outside of DRF: unknown paths, CSRF, faults in middleware."""
+"""Answers to errors outside DRF: unknown paths, CSRF, failing middleware."""
 
 import sys
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import split_domain_port
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
@@ -31,11 +32,23 @@ def too_large(request: HttpRequest) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return too_large(request)
+    if isinstance(exception, DisallowedHost):
+        return error_answer(request, 400, "bad_request", _unknown_host(request))
     return error_answer(request, 400, "bad_request", _("The request cannot be read."))
 
 
+def _unknown_host(request: HttpRequest) -> str:
+    host, _port = split_domain_port(request.META.get("HTTP_HOST", ""))
+    if not host:
+        return _("The host name of the request is invalid.")
+    message = _("This server does not answer to %(host)s. Add it to ALLOWED_HOSTS.")
+    return message % {"host": host}
+
+
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_answer(request, 403, "permission_denied", _("You may not do this."))
+    return error_answer(
+        request, 403, "permission_denied", _("You do not have permission to do this.")
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -43,7 +56,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         request,
         403,
         "csrf_failed",
-        _("The form is out of date or came from elsewhere. Reload the page."),
+        _("The form has expired or came from another site. Reload the page."),
     )
 
 
@@ -52,9 +65,7 @@ def not_found(request: HttpRequest, exception: Http404) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """For Django, while it handles the error: a database that is away is not a fault of the
-    page.
-    """
+    """Answer an unhandled error, also one of a database that is unavailable."""
     refusal = refusal_of(sys.exception())
     if refusal is not None:
         answer = error_answer(

@@ -1,4 +1,4 @@
-"""The handler that turns every error of the API into the contract's envelope."""
+"""Turn every error of the API into the contract's error envelope."""
 
 import math
 from typing import Any
@@ -31,7 +31,7 @@ from financeproj.core.errors import (
 
 log = structlog.get_logger(__name__)
 
-# The first class that fits gives the status; any other error of the domain is 422.
+# The first class that matches gives the status; any other DomainError is 422.
 STATUS_OF_ERROR = (
     (Conflict, 409),
     (NotFound, 404),
@@ -40,11 +40,13 @@ STATUS_OF_ERROR = (
     (UpstreamBadAnswer, 502),
     (UpstreamError, 503),
 )
-BODY_TOO_LARGE = gettext_noop("The request is too large: JSON may have 2.5 MB, a file 20 MB.")
+BODY_TOO_LARGE = gettext_noop(
+    "The request is too large. JSON is limited to 2.5 MB, a file to 20 MB."
+)
 
 
 class BadQuery(exceptions.APIException):
-    """A query parameter that cannot be read: 400, where a field of the body would be 422."""
+    """Refuse a query parameter that cannot be parsed: 400, where a field of a body gets 422."""
 
     status_code = 400
     default_code = "invalid"
@@ -55,9 +57,7 @@ class BadQuery(exceptions.APIException):
 
 
 class InvalidFields(exceptions.ValidationError):
-    """Fields that do not hold. DRF's own class says 400; the contract keeps that for what cannot be
-    read.
-    """
+    """Refuse invalid fields with 422; DRF's own 400 is for what cannot be parsed."""
 
     status_code = 422
 
@@ -79,11 +79,11 @@ class DatabaseAway(exceptions.APIException):
 class DiskFull(exceptions.APIException):
     status_code = 503
     default_code = "disk_full"
-    default_detail = gettext_noop("There is no space left on the server's disk. Nothing was saved.")
+    default_detail = gettext_noop("The server's disk is full. Nothing was saved.")
 
 
 class _DomainErrorAnswer(exceptions.APIException):
-    """An error of the domain as DRF answers it."""
+    """Carry a DomainError through DRF."""
 
     def __init__(self, error: DomainError) -> None:
         super().__init__(error.detail, error.code)
@@ -103,31 +103,32 @@ def status_of(error: DomainError) -> int:
 
 
 def fields_of(error: DjangoValidationError) -> dict[str, list[exceptions.ErrorDetail]]:
-    """Django's errors with their codes, by field; `non_field_errors` for those of the whole row."""
-    by_field = (
-        error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
-    )
-    return {
-        "non_field_errors" if field == NON_FIELD_ERRORS else field: [
-            exceptions.ErrorDetail(message, code=one.code or "invalid")
-            for one in errors
-            for message in one.messages
-        ]
-        for field, errors in by_field.items()
-    }
+    """Convert Django's errors by field; those of the whole row are `non_field_errors`."""
+    if hasattr(error, "error_dict"):
+        by_field = error.error_dict
+    else:
+        by_field = {NON_FIELD_ERRORS: error.error_list}
+    details: dict[str, list[exceptions.ErrorDetail]] = {}
+    for field, errors in by_field.items():
+        name = "non_field_errors" if field == NON_FIELD_ERRORS else field
+        details[name] = []
+        for one in errors:
+            code = one.code or "invalid"
+            details[name] += [exceptions.ErrorDetail(text, code=code) for text in one.messages]
+    return details
 
 
 def refusal_of(error: BaseException | None) -> Busy | DiskFull | DatabaseAway | None:
-    """The 503 for a database or disk that cannot be used for the moment, None for every other
-    error.
-    """
+    """Return the 503 for a database or disk that is unavailable, None for any other error."""
     if error is None:
         return None
     if is_locked(error):
         return Busy()
     if is_disk_full(error):
         return DiskFull()
-    return DatabaseAway() if is_away(error) else None
+    if is_away(error):
+        return DatabaseAway()
+    return None
 
 
 class ApiExceptionHandler(ExceptionHandler):
@@ -142,9 +143,7 @@ class ApiExceptionHandler(ExceptionHandler):
             return _DomainErrorAnswer(TooLarge(BODY_TOO_LARGE))
         if isinstance(exc, SuspiciousOperation):  # too many fields or files
             return exceptions.ParseError("The request cannot be read.")
-        if isinstance(
-            exc, ObjectDoesNotExist
-        ):  # deleted by another request while this one was under way
+        if isinstance(exc, ObjectDoesNotExist):  # deleted by another request in the meantime
             return exceptions.NotFound()
         if isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
             return self.refused_sign_in(exc)
@@ -156,13 +155,10 @@ class ApiExceptionHandler(ExceptionHandler):
         return super().convert_known_exceptions(exc)
 
     def refused_sign_in(self, exc: Any) -> exceptions.APIException:
-        """One error instead of simplejwt's dictionary; and whoever sends bad tokens counts as not
-        signed in.
-        """
+        """Flatten simplejwt's errors into one, and throttle bad tokens as anonymous requests."""
         request, view = self.context["request"], self.context["view"]
-        if (
-            request is not None and view.get_authenticators()
-        ):  # elsewhere the throttles ran before this
+        # A view without authenticators has applied its throttles already.
+        if request is not None and view.get_authenticators():
             request._not_authenticated()
             for throttle in view.get_throttles():
                 if not throttle.allow_request(request, view):
@@ -179,7 +175,7 @@ class ApiExceptionHandler(ExceptionHandler):
         return exc
 
     def report_exception(self, exc: exceptions.APIException, response: Any) -> None:
-        """Only what nobody expected is an error of ours: a 503 that says why is an answer."""
+        """Report unexpected errors only: a 503 with a reason is a regular answer."""
         if exc.status_code == 500:
             super().report_exception(exc, response)
 

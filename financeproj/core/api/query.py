@@ -1,4 +1,4 @@
-"""Query parameters: read, or refused with 400 naming the parameter."""
+"""Query parameters: parse them, or refuse the request with 400 and name the parameter."""
 
 import re
 from collections.abc import Sequence
@@ -19,15 +19,17 @@ from financeproj.core.errors import DomainError
 
 Choice = TypeVar("Choice", bound=str)
 
-TRUE, FALSE = ("true", "1"), ("false", "0", "")
+TRUE = ("true", "1")
+FALSE = ("false", "0", "")
+MAX_NUMBER_LENGTH = 100
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 def text_parameter(request: Request, name: str) -> str:
-    """The text in `name` without the space around it, empty when it was left out."""
+    """Return the parameter without surrounding space; empty if it is absent."""
     text: str = request.query_params.get(name, "").strip()
-    if "\0" in text:  # which PostgreSQL has in no text
-        raise BadQuery(f"{name} has a null character.", attr=name)
+    if "\0" in text:  # PostgreSQL cannot store it
+        raise BadQuery(f"`{name}` must not contain a null character.", attr=name)
     return text
 
 
@@ -36,12 +38,12 @@ def boolean_parameter(request: Request, name: str, default: bool) -> bool:
     if text is None:
         return default
     if text.lower() not in TRUE + FALSE:
-        raise BadQuery(f"{name} is true or false.", attr=name)
+        raise BadQuery(f"`{name}` must be true or false.", attr=name)
     return text.lower() in TRUE
 
 
 def date_parameter(request: Request, name: str) -> date | None:
-    """The day in `name`, None when it was left out."""
+    """Return the date, None if the parameter is absent."""
     text = request.query_params.get(name)
     if not text:
         return None
@@ -50,7 +52,7 @@ def date_parameter(request: Request, name: str) -> date | None:
             raise ValueError
         return date.fromisoformat(text)
     except ValueError as error:
-        raise BadQuery(f"{name} is a date such as 2024-05-31.", attr=name) from error
+        raise BadQuery(f"`{name}` must be a date, e.g. 2024-05-31.", attr=name) from error
 
 
 def choice_parameter(
@@ -60,7 +62,7 @@ def choice_parameter(
     for choice in choices:
         if choice == text:
             return choice
-    raise BadQuery(f"{name} is one of {', '.join(choices)}.", attr=name)
+    raise BadQuery(f"`{name}` must be one of {', '.join(choices)}.", attr=name)
 
 
 def number_parameter(
@@ -71,41 +73,52 @@ def number_parameter(
     minimum: int | None = None,
     maximum: int,
 ) -> Decimal | None:
-    """The number in `name`, None when it was left out; out of the range (`above` is exclusive) it
-    is 422.
+    """Return the number, None if the parameter is absent.
+
+    `minimum` and `maximum` are inclusive, `above` is exclusive; a number outside raises DomainError.
     """
     text = request.query_params.get(name, "").strip()
     if not text:
         return None
-    try:
-        value = Decimal(text if len(text) <= 100 and text.isascii() and "_" not in text else "?")
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise BadQuery(f"{name} is a number.", attr=name)
-    # As a float too: what is above -1 by less than a float can say would be -1 in the arithmetic.
-    if (
-        value > maximum
-        or (minimum is not None and value < minimum)
-        or (above is not None and float(value) <= above)
-    ):
-        lowest = f"above {above}" if above is not None else f"{minimum} or more"
+    value = _finite_decimal(text)
+    if value is None:
+        raise BadQuery(f"`{name}` must be a number.", attr=name)
+    # The calculations use floats: a value that rounds to -1 as a float must count as -1.
+    is_too_small = (minimum is not None and value < minimum) or (
+        above is not None and float(value) <= above
+    )
+    if is_too_small or value > maximum:
+        lowest = f"{minimum} or more" if above is None else f"above {above}"
         raise DomainError(
-            f"{name} must be {lowest} and at most {maximum}.", attr=name, code="out_of_range"
+            f"`{name}` must be {lowest} and at most {maximum}.", attr=name, code="out_of_range"
         )
     return value
 
 
+def _finite_decimal(text: str) -> Decimal | None:
+    """Parse a number; None for anything else, including NaN and Infinity."""
+    if len(text) > MAX_NUMBER_LENGTH or not text.isascii() or "_" in text:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
+
+
 def integer_parameter(request: Request, name: str, *, minimum: int, maximum: int) -> int | None:
-    """The whole number in `name`, None when it was left out; out of the range it is 422."""
+    """Return the integer, None if the parameter is absent.
+
+    Both limits are inclusive; a number outside raises DomainError.
+    """
     text = request.query_params.get(name, "").strip()
     if not text:
         return None
     if not WHOLE_NUMBER.fullmatch(text):
-        raise BadQuery(f"{name} is a whole number.", attr=name)
+        raise BadQuery(f"`{name}` must be an integer.", attr=name)
     if not minimum <= int(text) <= maximum:
         raise DomainError(
-            f"{name} must be from {minimum} to {maximum}.", attr=name, code="out_of_range"
+            f"`{name}` must be from {minimum} to {maximum}.", attr=name, code="out_of_range"
         )
     return int(text)
 
@@ -117,20 +130,20 @@ def uuid_parameter(request: Request, name: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError as error:
-        raise BadQuery(f"{name} is an id.", attr=name) from error
+        raise BadQuery(f"`{name}` must be a UUID.", attr=name) from error
 
 
 def check_period(start: date | None, end: date | None) -> None:
     if start and end and start > end:
         raise DomainError(
-            f"start ({start}) is after end ({end}).", attr="start", code="start_after_end"
+            f"`start` ({start}) must not be after `end` ({end}).",
+            attr="start",
+            code="start_after_end",
         )
 
 
 class QueryFilterBackend(DjangoFilterBackend):
-    """django-filter, but a parameter that cannot be read is 400 and not a validation error of a
-    body.
-    """
+    """Answer 400 to a filter that cannot be parsed; django-filter treats it like a body's field."""
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         filterset = self.get_filterset(request, queryset, view)
@@ -146,11 +159,10 @@ POSITION = re.compile(r"(\d{4}-\d\d-\d\d) (\d{1,18}) ([0-9a-f-]{36})", re.ASCII)
 
 
 class NewestFirst(CursorPagination):
-    """Pages of dated rows, `{next, previous, results}`.
+    """Page dated rows, newest first: `{next, previous, results}`.
 
-    The cursor is the place of a row in the whole order, from which the page goes on either way:
-    DRF's own is a date and a number of rows, which skips and repeats rows where a day has many or
-    more are entered between two pages.
+    The cursor names the last row seen by date, sequence and id. DRF's own cursor is a date and an
+    offset, which skips and repeats rows when a day has many, or when rows are added between pages.
     """
 
     page_size = 100
@@ -160,41 +172,53 @@ class NewestFirst(CursorPagination):
         self.base_url = request.build_absolute_uri()
         cursor = self.decode_cursor(request) or Cursor(0, False, None)
         if cursor.position is not None:
-            day, sequence, pk = cursor.position
-            to = "gt" if cursor.reverse else "lt"
-            # The first condition says nothing new: by it the index is read from the row on.
-            queryset = queryset.filter(
-                Q(**{f"date__{to}e": day}),
-                Q(**{f"date__{to}": day})
-                | Q(**{f"sequence__{to}": sequence})
-                | Q(**{"sequence": sequence, f"id__{to}": pk}),
-            )
+            queryset = self._rows_after(queryset, cursor)
         rows = queryset.order_by(*self.ordering)
-        found = list((rows.reverse() if cursor.reverse else rows)[: self.page_size + 1])
+        if cursor.reverse:
+            rows = rows.reverse()
+        found = list(rows[: self.page_size + 1])
         self.page = found[: self.page_size]
-        goes_on, came_from = len(found) > self.page_size, cursor.position is not None
-        self.has_previous, self.has_next = (
-            (goes_on, came_from) if cursor.reverse else (came_from, goes_on)
-        )
+        has_more = len(found) > self.page_size
+        has_cursor = cursor.position is not None
         if cursor.reverse:
             self.page.reverse()
+            self.has_previous, self.has_next = has_more, has_cursor
+        else:
+            self.has_previous, self.has_next = has_cursor, has_more
         return self.page
 
+    @staticmethod
+    def _rows_after(queryset: Any, cursor: Cursor) -> Any:
+        """Filter to the rows behind the cursor, in its direction."""
+        day, sequence, pk = cursor.position
+        to = "gt" if cursor.reverse else "lt"
+        # The first condition is redundant, but lets the database start at the row in the index.
+        return queryset.filter(
+            Q(**{f"date__{to}e": day}),
+            Q(**{f"date__{to}": day})
+            | Q(**{f"sequence__{to}": sequence})
+            | Q(**{"sequence": sequence, f"id__{to}": pk}),
+        )
+
     def get_next_link(self) -> str | None:
-        return self._link(reverse=False, past=self.page[-1:]) if self.has_next else None
+        if not self.has_next:
+            return None
+        return self._link(reverse=False, past=self.page[-1:])
 
     def get_previous_link(self) -> str | None:
-        return self._link(reverse=True, past=self.page[:1]) if self.has_previous else None
+        if not self.has_previous:
+            return None
+        return self._link(reverse=True, past=self.page[:1])
 
     def _link(self, *, reverse: bool, past: list[Any]) -> str:
-        """To the page past a row; from an empty page, which has all rows on its other side, to
-        their end or start.
-        """
-        position = f"{past[0].date} {past[0].sequence} {past[0].id}" if past else None
+        """Link to the rows behind a row; without one (an empty page), to the whole list."""
+        position = None
+        if past:
+            position = f"{past[0].date} {past[0].sequence} {past[0].id}"
         return str(self.encode_cursor(Cursor(0, reverse, position)))
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """DRF's says `nullable`, which OpenAPI 3.1 no longer knows."""
+        """Describe a page; DRF's own says `nullable`, which OpenAPI 3.1 no longer has."""
         link = {"type": ["string", "null"], "format": "uri"}
         return {
             "type": "object",
@@ -208,11 +232,13 @@ class NewestFirst(CursorPagination):
             cursor = super().decode_cursor(request)
             if cursor is None or (cursor.position is None and not cursor.offset):
                 return cursor
-            place = POSITION.fullmatch(cursor.position or "")
-            if place is None or cursor.offset:
+            match = POSITION.fullmatch(cursor.position or "")
+            if match is None or cursor.offset:
                 raise ValueError
-            return Cursor(
-                0, cursor.reverse, (date.fromisoformat(place[1]), int(place[2]), UUID(place[3]))
-            )
+            day, sequence, pk = match.groups()
+            position = date.fromisoformat(day), int(sequence), UUID(pk)
+            return Cursor(0, cursor.reverse, position)
         except (NotFound, ValueError) as error:
-            raise BadQuery("cursor is not one that this list gave.", attr="cursor") from error
+            raise BadQuery(
+                "`cursor` is invalid. Use `next` or `previous` of an answer.", attr="cursor"
+            ) from error

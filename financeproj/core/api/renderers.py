@@ -1,4 +1,4 @@
-"""JSON in and out with exact decimals."""
+"""JSON with exact decimals, in and out."""
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -24,11 +24,10 @@ _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_encode_other)
 
 
 def to_json(data: Any) -> bytes:
-    """`data` as JSON: a Decimal with its exact digits as a number, a datetime in UTC with a Z, a
-    UUID as text.
+    """Encode `data`: Decimals as numbers with their exact digits, times in UTC with a Z.
 
-    Non-finite floats come out as null; a non-finite Decimal never gets this far
-    (`core.fields.check_number`).
+    Non-finite floats become null. Non-finite Decimals are refused on input
+    (`core.db.fields.check_number`).
     """
     return _encoder.encode(data)
 
@@ -44,11 +43,13 @@ class ExactJSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        return b"" if data is None else to_json(data)
+        if data is None:
+            return b""
+        return to_json(data)
 
 
 class AlwaysJSON(DefaultContentNegotiation):
-    """The API speaks JSON whatever `Accept` says: there is nothing to negotiate."""
+    """Answer with JSON, whatever `Accept` asks for."""
 
     def select_renderer(
         self, request: Any, renderers: Any, format_suffix: str | None = None
@@ -66,11 +67,11 @@ class ExactJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The body with every fraction as an exact Decimal. NaN and Infinity are no JSON."""
+        """Parse the body, fractions as exact Decimals; NaN and Infinity are refused."""
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
         if len(body) > limit:
-            raise TooLarge("A JSON body may have 2.5 MB.")
+            raise TooLarge("A JSON body is limited to 2.5 MB.")
         try:
             return _decoder.decode(body)
         except (msgspec.DecodeError, InvalidOperation, UnicodeDecodeError, RecursionError) as error:

@@ -36,7 +36,11 @@ REFUSALS: dict[int, tuple[str, tuple[str, str, str | None]]] = {
     409: ("It contradicts what is stored", ("conflict", "This contradicts what is stored.", None)),
     413: (
         "Too large",
-        ("too_large", "The request is too large: JSON may have 2.5 MB, a file 20 MB.", None),
+        (
+            "too_large",
+            "The request is too large. JSON is limited to 2.5 MB, a file to 20 MB.",
+            None,
+        ),
     ),
     415: (
         "Another media type is expected",

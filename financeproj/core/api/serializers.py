@@ -1,4 +1,4 @@
-"""Serializer fields and a base that every app's serializers share."""
+"""Serializer fields and the base class of every app's serializers."""
 
 import re
 from datetime import date
@@ -6,7 +6,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -14,15 +13,15 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from financeproj.core.api.errors import fields_of
 from financeproj.core.currencies import is_currency
-from financeproj.core.db.fields import POSTGRESQL_DIGITS, check_number
-from financeproj.core.money import SIGNIFICANT_DIGITS, strip_zeros
+from financeproj.core.db.fields import check_number, stored_digits
+from financeproj.core.money import strip_zeros
 
 EARLIEST_DATE = date(1900, 1, 1)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class ExactDecimalField(serializers.Field):
-    """A number with exactly its digits: JSON number or numeric text in, JSON number out.
+    """Keep a number exactly: JSON number or numeric text in, JSON number out.
 
     `minimum` is inclusive unless `above_minimum`; `maximum` is inclusive.
     """
@@ -53,11 +52,8 @@ class ExactDecimalField(serializers.Field):
         if isinstance(data, str) and (len(data) > 100 or "_" in data or not data.isascii()):
             self.fail("invalid")
         try:
-            value = Decimal(data.strip() if isinstance(data, str) else data)
-            check_number(
-                value,
-                digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS,
-            )
+            value = Decimal(data)
+            check_number(value, digits=stored_digits())
         except InvalidOperation:
             self.fail("invalid")
         except DjangoValidationError as error:
@@ -76,23 +72,21 @@ class ExactDecimalField(serializers.Field):
 
 class _OnlyText:
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(
-            data, str
-        ):  # DRF's own takes a whole number for text, and no other number
+        if not isinstance(data, str):  # DRF's own field accepts an integer as text
             self.fail("invalid")  # type: ignore[attr-defined]
         return super().to_internal_value(data)  # type: ignore[misc]
 
 
 class TextField(_OnlyText, serializers.CharField):
-    """Text: a number is not one."""
+    """Accept text only, not numbers."""
 
 
 class PatternField(_OnlyText, serializers.RegexField):
-    """Text of a shape."""
+    """Accept text that matches a pattern, not numbers."""
 
 
 class CurrencyCodeField(TextField):
-    """An ISO 4217 currency in circulation, in capitals whatever was typed."""
+    """Accept an ISO 4217 currency in circulation, upper or lower case; return upper case."""
 
     default_error_messages = {
         "unknown_currency": _("{code} is not a currency in circulation (ISO 4217).")
@@ -103,23 +97,23 @@ class CurrencyCodeField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         text = str(super().to_internal_value(data))
-        # The dotless ı of ıSK is an I to upper(); GBp and ZAc are hundredths, not GBP and ZAR.
-        is_plain = text.isascii() and (text.isupper() or text.islower())
-        code = text.upper() if is_plain else text
+        # upper() would turn the dotless ı of ıSK into I, and the minor units GBp and ZAc into
+        # GBP and ZAR.
+        has_one_case = text.isupper() or text.islower()
+        code = text.upper() if text.isascii() and has_one_case else text
         if len(code) == 3 and not is_currency(code):
             self.fail("unknown_currency", code=code)
         return code
 
 
 class DayField(serializers.DateField):
-    """A day from 1900 on."""
+    """Accept a date from 1900 on."""
 
-    default_error_messages = {"out_of_range": _("Dates before 1900 are not kept.")}
+    default_error_messages = {"out_of_range": _("The date must be 1900-01-01 or later.")}
 
     def to_internal_value(self, value: Any) -> date:
-        if isinstance(value, str) and not DAY.fullmatch(
-            value
-        ):  # 20240531 and 2024-W22-5 are ISO 8601 too
+        # ISO 8601 also has 20240531 and 2024-W22-5.
+        if isinstance(value, str) and not DAY.fullmatch(value):
             self.fail("invalid", format="YYYY-MM-DD")
         day: date = super().to_internal_value(value)
         if day < EARLIEST_DATE:
@@ -128,7 +122,7 @@ class DayField(serializers.DateField):
 
 
 class PastDateField(DayField):
-    """A day from 1900 to today (in TIME_ZONE)."""
+    """Accept a date from 1900 to today (in TIME_ZONE)."""
 
     default_error_messages = {"future_date": _("The date {date} is in the future.")}
 
@@ -140,19 +134,23 @@ class PastDateField(DayField):
 
 
 class ApiSerializer(serializers.Serializer):
-    """Plain serializer in which an optional field that is null counts as left out."""
+    """Treat an optional field that is null as absent."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
             data = {
                 name: value
                 for name, value in data.items()
-                if value is not None
-                or name not in self.fields
-                or self.fields[name].allow_null
-                or (self.fields[name].required and not self.partial)
+                if value is not None or not self._may_be_absent(name)
             }
         return super().to_internal_value(data)
+
+    def _may_be_absent(self, name: str) -> bool:
+        """Return whether null means "absent" for the field."""
+        field = self.fields.get(name)
+        if field is None or field.allow_null:
+            return False
+        return self.partial or not field.required
 
 
 def required_error(field: str, detail: str = "This field is required.") -> ValidationError:

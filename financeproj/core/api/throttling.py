@@ -1,4 +1,4 @@
-"""Requests a minute, counted for all processes together."""
+"""Rate limits, counted over all processes together."""
 
 import math
 import time
@@ -10,8 +10,9 @@ from financeproj.core.shared.locks import change
 
 
 class _CountedWindow:
-    """One counter a window instead of DRF's list of 600 timestamps, and one atomic step instead of
-    get and set.
+    """Count requests per window in one atomic step.
+
+    DRF keeps a list of timestamps (600 of them here) and reads and writes it separately.
     """
 
     def allow_request(self: Any, request: Any, view: Any) -> bool:
@@ -21,18 +22,22 @@ class _CountedWindow:
         now = time.time()
         window = math.floor(now / self.duration)
         self.seconds_left = (window + 1) * self.duration - now
-        count = change(
-            f"{key}:{window}", lambda count: (count or 0) + 1, timeout_seconds=self.duration
-        )
+        count = change(f"{key}:{window}", _one_more, timeout_seconds=self.duration)
         return count <= self.num_requests
 
     def wait(self: Any) -> float:
         return self.seconds_left
 
 
+def _one_more(count: int | None) -> int:
+    return (count or 0) + 1
+
+
 class UserThrottle(_CountedWindow, UserRateThrottle):
     def get_cache_key(self, request: Any, view: Any) -> str | None:
-        return super().get_cache_key(request, view) if request.user.is_authenticated else None
+        if not request.user.is_authenticated:
+            return None
+        return super().get_cache_key(request, view)
 
 
 class AnonThrottle(_CountedWindow, AnonRateThrottle):

@@ -1,4 +1,4 @@
-"""Failures of the database and the disk: which kind an exception is."""
+"""Classify exceptions from the database and the disk."""
 
 import errno
 
@@ -6,7 +6,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether SQLite gave up waiting for another writer."""
+    """Return whether SQLite gave up waiting for another writer."""
     return (
         isinstance(error, OperationalError)
         and str(error).startswith("database")
@@ -15,9 +15,7 @@ def is_locked(error: BaseException) -> bool:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether PostgreSQL could not be reached, or ended the connection: it is being restarted, or
-    gone.
-    """
+    """Return whether PostgreSQL is unreachable or closed the connection, e.g. in a restart."""
     if (
         not isinstance(error, OperationalError | InterfaceError)
         or connection.vendor != "postgresql"

@@ -1,4 +1,4 @@
-"""Model fields for exact numbers and currency codes, and what rows of them must keep to."""
+"""Model fields for exact numbers and currency codes, and the rules for their values."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldError, ValidationError
-from django.db import models, router
+from django.db import connection, models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -33,21 +33,20 @@ def not_in_future(day: date) -> None:
 
 
 def latest_day() -> date:
-    """The latest date on earth now: an exchange ahead of TIME_ZONE may have one after our today,
-    none a later one.
-    """
+    """Return the latest date on earth now, which can be one day after today in TIME_ZONE."""
     return timezone.localdate(timezone=FARTHEST_AHEAD)
 
 
 def begun_somewhere(day: date) -> None:
-    """Raise ValidationError for a day that has not begun anywhere yet."""
+    """Raise ValidationError for a day that has not begun anywhere on earth."""
     if day > latest_day():
         not_in_future(day)
 
 
 def check_number(value: Decimal, *, digits: int = SIGNIFICANT_DIGITS) -> None:
-    """Raise ValidationError unless `value` is finite, in range and needs at most `digits`
-    significant digits.
+    """Raise ValidationError unless `value` is finite, in range and has few enough digits.
+
+    `digits` limits the significant digits.
     """
     if not value.is_finite():
         raise ValidationError(_("Enter a number."), code="invalid")
@@ -55,41 +54,42 @@ def check_number(value: Decimal, *, digits: int = SIGNIFICANT_DIGITS) -> None:
         return
     if value.adjusted() >= MAX_MAGNITUDE:
         raise ValidationError(_("Enter a number below 10^15."), code="out_of_range")
-    if value.adjusted() < -MAX_DECIMAL_PLACES:  # before anything that would round it to 0
-        raise ValidationError(_("This is too close to 0 to be kept."), code="too_precise")
+    if value.adjusted() < -MAX_DECIMAL_PLACES:  # before a calculation rounds it to 0
+        raise ValidationError(_("This number is too close to 0 to be stored."), code="too_precise")
     if significant_digits(value) > digits:
         raise ValidationError(
-            _("At most %(digits)s significant digits can be kept without rounding."),
+            _("At most %(digits)s significant digits can be stored without rounding."),
             code="too_precise",
             params={"digits": digits},
         )
     if -int(value.normalize().as_tuple().exponent) > MAX_DECIMAL_PLACES:
         raise ValidationError(
-            _("At most %(places)s decimal places can be kept."),
+            _("At most %(places)s decimal places can be stored."),
             code="too_precise",
             params={"places": MAX_DECIMAL_PLACES},
         )
 
 
-class ExactDecimalField(models.DecimalField):
-    """A Decimal kept digit by digit: an unconstrained numeric on PostgreSQL, 15 significant digits
-    on SQLite.
+def stored_digits() -> int:
+    """Return how many significant digits the database stores exactly."""
+    return SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS
 
-    Django's own field has a fixed scale, which would round a crypto price on PostgreSQL and pad 0.1
-    to 0.1000 on both. Nothing is rounded here: what needs more digits is refused by `check_number`
-    in validation.
+
+class ExactDecimalField(models.DecimalField):
+    """Store a Decimal exactly: unconstrained numeric on PostgreSQL, 15 digits on SQLite.
+
+    Django's own field has a fixed scale: it rounds crypto prices on PostgreSQL and pads 0.1 to
+    0.1000 on both. Nothing is rounded here; `check_number` refuses more digits in validation.
     """
 
-    if TYPE_CHECKING:  # on a row it is the value
+    if TYPE_CHECKING:  # an instance has the value itself
 
         def __get__(self, instance: Any, owner: Any = None) -> Any: ...
         def __set__(self, instance: Any, value: Any) -> None: ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["max_digits"], kwargs["decimal_places"] = (
-            MAX_MAGNITUDE + MAX_DECIMAL_PLACES,
-            MAX_DECIMAL_PLACES,
-        )
+        kwargs["max_digits"] = MAX_MAGNITUDE + MAX_DECIMAL_PLACES
+        kwargs["decimal_places"] = MAX_DECIMAL_PLACES
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
@@ -98,7 +98,7 @@ class ExactDecimalField(models.DecimalField):
         return name, path, args, kwargs
 
     def get_internal_type(self) -> str:
-        # keeps Django's SQLite converter away, which quantises to decimal_places
+        # Another name than Django's, whose SQLite converter quantises to decimal_places.
         return "ExactDecimalField"
 
     def db_type(self, connection: Any) -> str:
@@ -107,26 +107,21 @@ class ExactDecimalField(models.DecimalField):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
         if value is None or isinstance(value, Decimal):
             return value
-        # repr() is the shortest text that reads back as this float: exact for up to 15 digits.
+        # repr() is the shortest text for this float: exact up to 15 digits.
         return Decimal(repr(value))
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         value = self.to_python(value)
         if value is None or connection.vendor == "postgresql" or not isinstance(value, Decimal):
             return value
-        # A number and not its text: a constraint checked before saving compares two parameters, and
-        # SQLite compares texts letter by letter. 15 digits are exact as a float.
+        # As a float, exact up to 15 digits. Constraints are checked before saving by comparing
+        # parameters, and SQLite compares text character by character.
         return float(value)
 
     def validate(self, value: Any, model_instance: Any) -> None:
         super().validate(value, model_instance)
         if value is not None:
-            from django.db import connection
-
-            check_number(
-                value,
-                digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS,
-            )
+            check_number(value, digits=stored_digits())
 
     @property
     def validators(self) -> list[Any]:
@@ -134,14 +129,16 @@ class ExactDecimalField(models.DecimalField):
 
     def value_to_string(self, obj: Any) -> str:
         value = self.value_from_object(obj)
-        return "" if value is None else format(strip_zeros(value), "f")
+        if value is None:
+            return ""
+        return format(strip_zeros(value), "f")
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"max_digits": None, "decimal_places": None, **kwargs})
 
 
 class CurrencyField(models.CharField):
-    """An ISO 4217 code. Its shape is also a constraint: see `currency_constraint`."""
+    """An ISO 4217 code; `currency_constraint` checks its shape in the database."""
 
     if TYPE_CHECKING:
 
@@ -170,9 +167,7 @@ class CurrencyField(models.CharField):
 
 
 class ErrorsAtFields(models.Model):
-    """A row of which a broken constraint is an error of the field that the constraint names last:
-    of the date in "one price of an instrument on a date".
-    """
+    """Report a failed constraint on the last field it names, e.g. on date for (stock, date)."""
 
     class Meta:
         abstract = True
@@ -182,9 +177,9 @@ class ErrorsAtFields(models.Model):
         using = router.db_for_write(type(self), instance=self)
         for model, constraints in self.get_constraints():
             checks = [one for one in constraints if type(one) is models.CheckConstraint]
-            hold = self._hold(model, checks, exclude, using)
+            checks_hold = self._hold(model, checks, exclude, using)
             for constraint in constraints:
-                if hold and constraint in checks:
+                if checks_hold and constraint in checks:
                     continue
                 try:
                     constraint.validate(model, self, exclude=exclude, using=using)
@@ -196,10 +191,10 @@ class ErrorsAtFields(models.Model):
     def _hold(
         self, model: Any, checks: list[models.CheckConstraint], exclude: Any, using: str
     ) -> bool:
-        """Whether all `checks` hold, in one query: one each took a quarter of the time of recording
-        a transaction.
+        """Return whether all `checks` hold, with one query.
 
-        False also where that can't be said for all together, since a field is left out.
+        One query each took a quarter of the time of recording a transaction. False also if a check
+        needs an excluded field, so that they cannot be checked together.
         """
         together = Q(*(one.condition for one in checks))
         values = self._get_field_expression_map(meta=model._meta, exclude=exclude)
@@ -224,7 +219,7 @@ def _leaves(condition: Q) -> Iterator[Any]:
 
 
 def currency_constraint(field: str, name: str) -> models.CheckConstraint:
-    """Three capital letters, in the database itself."""
+    """Require three capital letters in the database."""
     return models.CheckConstraint(
         condition=Q(**{f"{field}__regex": r"^[A-Z]{3}$"}),
         name=name,

@@ -1,20 +1,20 @@
-"""Names that must be unique whatever their case."""
+"""Names that are unique regardless of case."""
 
 from typing import Any
 
 from django.db import models
 
-# A character is folded to at most three: ΐ and ﬃ are (Unicode, full case folding).
+# Unicode case folding makes at most three characters of one: ΐ and ﬃ.
 FOLDED = 3
 
 
 def name_key(name: str) -> str:
-    """`name` as it is compared: ØRE and øre are one name, which SQLite's LOWER does not know."""
+    """Return `name` for comparison: ØRE equals øre, which SQLite's LOWER does not know."""
     return " ".join(name.split()).casefold()
 
 
 class Named(models.Model):
-    """A row with a `name`, whose `name_key` follows it at every save."""
+    """A row with a `name`; every save updates its `name_key`."""
 
     name: Any
     name_key: Any

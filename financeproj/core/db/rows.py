@@ -1,6 +1,4 @@
-"""Many rows at once: read from one snapshot of the database, inserted exactly as they are, and
-updated.
-"""
+"""Bulk access: read from one snapshot, insert rows exactly as they are, update columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,24 +14,23 @@ CHUNK = 1000
 
 @contextmanager
 def snapshot() -> Iterator[str]:
-    """The alias of a connection that sees the database as it is at its first query, whoever writes
-    meanwhile.
+    """Yield the alias of a connection that sees the database as of its first query.
 
-    Nobody waits for it, and it waits for nobody. Within a transaction it is that transaction's own
-    view.
+    It neither waits for writers nor blocks them. Inside a transaction it is the same connection.
     """
     if connection.in_atomic_block:
         yield connection.alias
         return
     own = connection.copy(ALIAS)
-    options = own.settings_dict["OPTIONS"] = {**own.settings_dict["OPTIONS"]}
+    options = dict(own.settings_dict["OPTIONS"])
+    own.settings_dict["OPTIONS"] = options
     if own.vendor == "sqlite":
-        options["transaction_mode"] = "DEFERRED"  # IMMEDIATE would shut the writers out
+        options["transaction_mode"] = "DEFERRED"  # IMMEDIATE would block writers
     else:
         from psycopg import IsolationLevel
 
         options["isolation_level"] = IsolationLevel.REPEATABLE_READ
-        options.pop("pool", None)  # a pool of its own would outlive this one connection
+        options.pop("pool", None)  # a pool would outlive this connection
     connections[ALIAS] = own
     try:
         with transaction.atomic(using=ALIAS):
@@ -44,47 +41,40 @@ def snapshot() -> Iterator[str]:
 
 
 def insert_rows(model: type[Model], fields: Sequence[Field], rows: Iterable[Sequence[Any]]) -> int:
-    """Insert `rows`, each with the values of `fields`, in chunks; how many they were.
+    """Insert `rows`, each with the values of `fields`, in chunks; return their number.
 
-    Unlike bulk_create it leaves keys and timestamps as they are, and keeps no row.
+    Unlike bulk_create it keeps keys and timestamps as they are, and no row in memory.
     """
     target = connections[DEFAULT_DB_ALIAS]
     quote = target.ops.quote_name
     columns = ", ".join(quote(field.column) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # nosec B608  # names of models
-    count, left = 0, iter(rows)
+    count = 0
+    remaining = iter(rows)
     with target.cursor() as cursor:
-        while chunk := list(islice(left, CHUNK)):
-            cursor.executemany(
-                sql,
-                [
-                    [
-                        field.get_db_prep_save(value, target)
-                        for field, value in zip(fields, row, strict=True)
-                    ]
-                    for row in chunk
-                ],
-            )
+        while chunk := list(islice(remaining, CHUNK)):
+            cursor.executemany(sql, [_prepared(fields, row, target) for row in chunk])
             count += len(chunk)
     return count
 
 
+def _prepared(fields: Sequence[Field], row: Sequence[Any], target: Any) -> list[Any]:
+    """Convert the values of a row for the database."""
+    pairs = zip(fields, row, strict=True)
+    return [field.get_db_prep_save(value, target) for field, value in pairs]
+
+
 def insert_as_they_are(model: type[Model], objects: Iterable[Model]) -> int:
-    """Insert unsaved `objects` of `model` with every column as it is but a counted key; how many
-    they were.
-    """
+    """Insert unsaved `objects` with all columns except an AutoField key; return their number."""
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
-    return insert_rows(
-        model, fields, ([getattr(one, field.attname) for field in fields] for one in objects)
-    )
+    return insert_rows(model, fields, (_values(one, fields) for one in objects))
 
 
 def update_rows(model: type[Model], objects: Iterable[Any], names: Sequence[str]) -> None:
-    """Store the columns `names` of each of `objects`, found by `pk`, and no other, `updated_at`
-    neither.
+    """Update only the columns `names` of `objects`, found by `pk`; not even `updated_at`.
 
-    As bulk_update, which writes a CASE for every value and takes ten times as long.
+    bulk_update writes a CASE for every value, which takes ten times as long.
     """
     target = connections[DEFAULT_DB_ALIAS]
     quote = target.ops.quote_name
@@ -92,13 +82,15 @@ def update_rows(model: type[Model], objects: Iterable[Any], names: Sequence[str]
     fields = [model._meta.get_field(name) for name in names]
     columns = ", ".join(f"{quote(field.column)} = %s" for field in fields)
     sql = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote(key.column)} = %s"  # nosec B608  # as above
-    values = [
-        [
-            *(field.get_db_prep_save(getattr(one, field.attname), target) for field in fields),
-            key.get_db_prep_save(one.pk, target),
-        ]
-        for one in objects
-    ]
-    if values:
+    rows = []
+    for one in objects:
+        row = _prepared(fields, _values(one, fields), target)
+        row.append(key.get_db_prep_save(one.pk, target))
+        rows.append(row)
+    if rows:
         with target.cursor() as cursor:
-            cursor.executemany(sql, values)
+            cursor.executemany(sql, rows)
+
+
+def _values(row: Any, fields: Iterable[Field]) -> list[Any]:
+    return [getattr(row, field.attname) for field in fields]

@@ -38,6 +38,23 @@ def test_an_unknown_page_is_404_with_a_way_back(client):
     assert b'href="/">Back to the start</a>' in response.content
 
 
+@pytest.mark.parametrize(
+    ("host", "detail"),
+    [
+        ("nas.local:8000", "This server does not answer to nas.local. Add it to ALLOWED_HOSTS."),
+        ("nas local", "The host name of the request is invalid."),
+    ],
+)
+def test_a_host_name_that_is_not_allowed_is_named(client, settings, host, detail):
+    settings.ALLOWED_HOSTS = ["localhost"]
+    answer = client.get("/api/v1/currencies", headers={"Host": host})
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"code": "bad_request", "detail": detail, "attr": None}]
+    page = client.get("/login", headers={"Host": host})
+    assert page.status_code == 400
+    assert detail in page.content.decode()
+
+
 @pytest.fixture
 def api(api):
     api.raise_request_exception = False

@@ -1,6 +1,4 @@
-"""Django's backend of PostgreSQL, whose pool does without every connection of a server that went
-away.
-"""
+"""Django's PostgreSQL backend, with a pool that drops all connections after a restart."""
 
 from typing import Any
 
@@ -9,11 +7,11 @@ from django.db.backends.postgresql import base
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A connection that answers; OperationalError where none can be had.
+        """Return a connection that answers, or raise OperationalError.
 
-        psycopg_pool's own check tries one kept connection after the other, and pauses a second and
-        longer between them: after PostgreSQL's restart, which breaks them all, requests would run
-        out of time with the server back.
+        psycopg_pool's own check tries one connection after the other, with pauses of a second and
+        more. After a restart of PostgreSQL breaks them all, requests would time out although the
+        server is back.
         """
         connection = super().get_new_connection(conn_params)
         if self.pool:

@@ -1,16 +1,16 @@
-"""Django's backend of SQLite, which leaves no cursor behind where a transaction could not begin."""
+"""Django's SQLite backend, which closes its cursor when a transaction cannot begin."""
 
 from django.db.backends.sqlite3 import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
-        """BEGIN as Django does it, but for closing the cursor.
+        """Begin a transaction and close the cursor even on failure.
 
-        The error of a lock that is taken keeps Django's open cursor, in a cycle with its traceback.
-        Whichever thread collects that garbage has to wait for the cursor's connection; if the
-        collector holds the write lock, and that connection has begun to wait for it, neither gets
-        on for the 30 seconds that SQLite waits.
+        Django leaves it open: the error of a taken lock keeps the cursor in a reference cycle with
+        its traceback. The thread that collects this garbage waits for the cursor's connection. If
+        it holds the write lock while that connection waits for the same lock, both hang for the
+        30 seconds of SQLite's timeout.
         """
         with self.cursor() as cursor:
             cursor.execute(f"BEGIN {self.transaction_mode or ''}")
