@@ -19,7 +19,7 @@ from tests.servers.processes import installation  # noqa: F401  (a fixture)
 IMPORT = "/api/v1/transactions/import-csv"
 FILE = b"date,type,ticker,quantity,price\n2024-01-02,buy,ATLAS.DEMO,10,5\n"
 MULTIPART = "multipart/form-data; boundary=edge"
-TOO_LARGE = "The request is too large: JSON may have 2.5 MB, a file 20 MB."
+TOO_LARGE = "The request is too large. JSON is limited to 2.5 MB, a file to 20 MB."
 
 pytestmark = pytest.mark.django_db
 
