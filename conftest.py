@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from financeproj.core.shared import locks
 from financeproj.users.models import User
-from marketdata import series
+from marketdata import vectors as market_vectors
 from marketdata.selectors import forget_legs
 from portfolios.reports import vectors
 from portfolios.valuation import holdings_and_prices
@@ -144,7 +144,7 @@ def django_db_modify_db_settings(
 
 def forget() -> None:
     """Clear this process's versioned caches: after a rollback, ids and versions are reused."""
-    series.kept.clear()
+    market_vectors.vector_cache.clear()
     vectors.vector_cache.clear()
     holdings_and_prices.holdings_cache.clear()
     holdings_and_prices.prices_cache.clear()

@@ -39,7 +39,7 @@ def load_series() -> bool:
     """Return whether the matrix is within its limit. The process caches no vectors meanwhile."""
     from django.db import connection
 
-    from marketdata import series, services
+    from marketdata import series, services, vectors
     from marketdata.models import HistoricalStockPrice, StockMetadata
 
     dice = random.Random(1)
@@ -57,19 +57,19 @@ def load_series() -> bool:
         services.record_prices(stock=stock, closes=closes, source="yahoo")
         ids.append(stock.pk)
 
-    def rows() -> None:
+    def read_rows() -> None:
         found = HistoricalStockPrice.objects.filter(
             stock_id__in=ids, date__gte=START, date__lte=END
         )
         list(found.values_list("stock_id", "date", "close"))
 
-    def vectors() -> None:
-        series.kept.clear()
+    def read_matrix() -> None:
+        vectors.vector_cache.clear()
         matrix = series.closes(ids, START, END)
         assert matrix.shape == (INSTRUMENTS, (END - START).days + 1)
 
-    vectors()  # builds and stores the vectors
-    ratio = seconds(vectors, 15) / seconds(rows, 5)
+    read_matrix()  # builds and stores the vectors
+    ratio = seconds(read_matrix, 15) / seconds(read_rows, 5)
     print(
         f"load_series_M: {ratio:.4f} x values_list "
         f"(limit {LIMITS['sqlite']} on SQLite, {LIMITS['postgresql']} on PostgreSQL)"

@@ -32,12 +32,12 @@ def client_of(user: Any) -> Any:
 
 def forget() -> None:
     """Clear the vectors that this process has cached, as in a new process."""
-    from marketdata import series
+    from marketdata import vectors as market_vectors
     from marketdata.selectors import forget_legs
     from portfolios.reports import vectors
     from portfolios.valuation import holdings_and_prices
 
-    series.kept.clear()
+    market_vectors.vector_cache.clear()
     vectors.vector_cache.clear()
     holdings_and_prices.holdings_cache.clear()
     holdings_and_prices.prices_cache.clear()

@@ -16,7 +16,7 @@ from financeproj.users.models import User
 from integrations import heartbeat
 from integrations.backups.services import make_backup, newest_backup
 from marketdata import selectors as marketdata
-from marketdata import series
+from marketdata import vectors as market_vectors
 from marketdata.models import StockQuote
 from marketdata.services import refresh_quotes, refresh_rates
 from pensions import selectors as pensions
@@ -183,9 +183,9 @@ def ledger() -> Iterator[Finding]:
 
 def stored_vectors() -> Iterator[Finding]:
     advice = "--fix drops it; it is made anew from the rows when it is read."
-    for vector, fault in series.faulty_vectors():
+    for vector, fault in market_vectors.faulty_vectors():
         says = f"{type(vector).__name__} {vector.pk} {fault}."
-        yield Finding("vectors", says, advice, partial(series.discard_vector, vector))
+        yield Finding("vectors", says, advice, partial(market_vectors.discard_vector, vector))
     for trades, fault in vectors.faulty_vectors():
         says = f"TransactionVector {trades.pk} {fault}."
         yield Finding("vectors", says, advice, partial(vectors.discard_vector, trades))

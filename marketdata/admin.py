@@ -16,7 +16,7 @@ from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, VectorA
 from financeproj.core.drawing import line_chart
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
-from marketdata import gateway, series, services, tasks
+from marketdata import gateway, services, tasks, vectors
 from marketdata.models import (
     CurrencyPair,
     HeldBackPrice,
@@ -295,7 +295,7 @@ class SeriesAdmin(VectorAdmin):
     date_hierarchy = "first_day"
 
     def delete_row(self, row: Any) -> None:
-        series.discard_vector(row)
+        vectors.discard_vector(row)
 
 
 @admin.register(StockVector)

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from marketdata import selectors, series, services
+from marketdata import selectors, series, services, vectors
 from marketdata.models import HistoricalStockPrice, PairVector, StockVector
 from marketdata.tests.factories import instrument, with_closes, with_quote, with_rates, with_splits
 
@@ -20,7 +20,7 @@ MON, TUE, WED, THU, FRI, SAT, SUN = (date(2024, 3, 4) + timedelta(days=n) for n 
 
 @pytest.fixture(autouse=True)
 def _empty_process():
-    series.kept.clear()
+    vectors.vector_cache.clear()
 
 
 def days(*values):
@@ -76,7 +76,7 @@ def test_no_write_leaves_a_stale_vector_behind(kept_in_process):
 
     def read():
         if not kept_in_process:
-            series.kept.clear()
+            vectors.vector_cache.clear()
         return days(*series.closes([stock.pk], MON, WED)[0])
 
     assert read() == [None, None, None]
@@ -122,7 +122,7 @@ def test_what_is_there_is_read_in_two_queries_and_what_is_kept_in_one(django_ass
     stocks = [with_closes(instrument(f"S{number}"), {MON: number + 1}) for number in range(5)]
     ids = [stock.pk for stock in stocks]
     series.prepare(ids)
-    series.kept.clear()
+    vectors.vector_cache.clear()
     with django_assert_num_queries(2):
         first = series.closes(ids, MON, FRI)
     with django_assert_num_queries(1):
@@ -137,9 +137,9 @@ def test_the_process_keeps_no_more_than_its_limit(monkeypatch):
         with_closes(instrument(f"S{number}"), {MON: 1, MON + timedelta(days=99): 2})
         for number in range(5)
     ]
-    monkeypatch.setattr(series.kept, "most", 2 * 100 * 8)
+    monkeypatch.setattr(vectors.vector_cache, "most", 2 * 100 * 8)
     series.closes([stock.pk for stock in stocks], MON, FRI)
-    assert series.kept.size == 2 * 100 * 8
+    assert vectors.vector_cache.size == 2 * 100 * 8
 
 
 def test_rates_follow_the_lookup_rule_day_by_day():

@@ -4,6 +4,7 @@ import numpy as np
 
 from marketdata import series
 from marketdata.models import StockMetadata
+from marketdata.selectors import splits_of
 from portfolios.calc.performance import Floats
 from portfolios.reports.figures import Period
 
@@ -17,7 +18,7 @@ def benchmark_index(stock: StockMetadata, currency: str, period: Period) -> Floa
     close = series.closes([stock.pk], period.day_before, period.end)[0]
     rate = series.rates([(stock.currency, currency)], period.day_before, period.end)[0]
     shares = np.ones(period.columns)
-    for day, ratio in series.split_events([stock.pk]).get(stock.pk, []):
+    for day, ratio in splits_of([stock.pk]).get(stock.pk, []):
         if period.start <= day <= period.end:
             shares[(day - period.day_before).days :] *= float(ratio)
     worth = close * rate * shares

@@ -106,7 +106,7 @@ def _store(portfolio: Portfolio, vector: TradeVector) -> None:
 
 
 def faulty_vectors() -> Iterator[tuple[TransactionVector, str]]:
-    """Stored vectors that would give wrong figures, and why, as `marketdata.series.faulty_vectors`.
+    """Stored vectors that would give wrong figures, and why, as `marketdata.vectors.faulty_vectors`.
     One is in memory at a time.
     """
     for pk in list(TransactionVector.objects.order_by("pk").values_list("pk", flat=True)):

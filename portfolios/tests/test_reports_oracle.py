@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from conftest import api_client
 from financeproj.users.models import User
-from marketdata import series
 from marketdata import services as market
+from marketdata import vectors
 from marketdata.models import StockMetadata
 from portfolios import services
 from portfolios.tests import oracle
@@ -32,7 +32,7 @@ def day_of(number):
 
 def stored(history, user, name, today):
     """The history as a portfolio in NOK of `user`, as it is known on the day `today`."""
-    series.kept.clear()  # the last example was rolled back, and its ids and versions come again
+    vectors.vector_cache.clear()  # the last example was rolled back, and its ids and versions come again
     portfolio = services.create_portfolio(user=user, name=name, currency="NOK")
     for code, rates in zip(CURRENCIES[1:], history.rates[1:], strict=True):
         known = [

@@ -34,7 +34,7 @@ from integrations.imports import queue  # noqa: E402
 from integrations.imports.options import ImportOptions  # noqa: E402
 from integrations.imports.pipeline import read_file  # noqa: E402
 from integrations.ynab.services import choose_budget  # noqa: E402
-from marketdata import series  # noqa: E402
+from marketdata import vectors  # noqa: E402
 from marketdata.models import (  # noqa: E402
     HistoricalExchangeRate,
     HistoricalStockPrice,
@@ -219,7 +219,7 @@ def facts():
 def faults():
     found = [
         *ledger_faults(),
-        *(fault for _, fault in series.faulty_vectors()),
+        *(fault for _, fault in vectors.faulty_vectors()),
         *(one.says for one in orphans()),
     ]
     return found

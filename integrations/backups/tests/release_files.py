@@ -273,11 +273,11 @@ def _read_all() -> None:
 
 
 def _forget_old_closes() -> None:
-    from marketdata import series
+    from marketdata import vectors
     from marketdata.models import HistoricalStockPrice, StockVector
 
     StockVector.objects.all().delete()
-    series.kept.clear()
+    vectors.vector_cache.clear()
     HistoricalStockPrice.objects.filter(date__lt=FIRST_CLOSE).as_service().delete()
 
 
