@@ -77,7 +77,7 @@ def rotate_refresh_token(*, token: str) -> RefreshToken:
     TokenError.
 
     The user is locked first, as in change_password: a token never outlives the password that it was
-    got with.
+    got with. One that is not listed is refused: restoring an older backup forgets which were revoked.
     """
     used = RefreshToken(token)  # type: ignore[arg-type]
     try:
@@ -86,7 +86,8 @@ def rotate_refresh_token(*, token: str) -> RefreshToken:
         )
     except ValidationError as error:  # no UUID
         raise TokenError("Token contained no recognizable user identification") from error
-    if user is None or not used.blacklist()[1]:
+    is_listed = OutstandingToken.objects.filter(jti=used.get("jti")).exists()
+    if user is None or not is_listed or not used.blacklist()[1]:
         raise TokenError("Token is blacklisted")
     return RefreshToken.for_user(user)
 
