@@ -10,26 +10,27 @@ from integrations.statements.base import StatementRow
 from portfolios import selectors
 from portfolios.models import Portfolio, Transaction
 
-EXPORT_CHUNK = 2000
+CHUNK = 2000
 
 
 def export_transactions(*, user: User, portfolio: Portfolio | None = None) -> Iterator[str]:
-    """The user's transactions, or those of one portfolio, as lines of the generic format, in the
-    order of entry.
+    """Write the user's transactions, or those of one portfolio, as lines of the generic format.
 
-    Read in chunks while they are taken, so that any number of them needs little memory.
+    They are in the order of entry, and read in chunks: any number of them needs little memory.
     """
     rows = selectors.transactions_visible_to(user)
-    return exported_lines(rows if portfolio is None else rows.filter(portfolio=portfolio))
+    if portfolio is not None:
+        rows = rows.filter(portfolio=portfolio)
+    return exported_lines(rows)
 
 
 def exported_lines(rows: QuerySet[Transaction]) -> Iterator[str]:
-    """`rows` as lines of the generic format, the header first."""
+    """Write `rows` as lines of the generic format, the header first."""
     rows = rows.select_related("holding__stock").order_by("portfolio_id", "date", "sequence")
-    return generic.write(_exported(row) for row in rows.iterator(EXPORT_CHUNK))
+    return generic.write(map(_statement_row, rows.iterator(CHUNK)))
 
 
-def _exported(row: Transaction) -> StatementRow:
+def _statement_row(row: Transaction) -> StatementRow:
     stock = row.holding.stock
     return StatementRow(
         row=0,

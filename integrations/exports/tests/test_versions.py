@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -13,7 +12,6 @@ from financeproj.users.models import User
 from integrations.backups.tests import release_files
 from integrations.backups.tests.archives import entry_of, everything, put, rewritten
 from integrations.exports import files, reading, writing
-from marketdata.sources import registry
 from portfolios.models import Portfolio, PortfolioBalance
 from portfolios.services import create_portfolio, set_balance
 
@@ -22,17 +20,6 @@ pytestmark = pytest.mark.django_db
 DATA = Path(__file__).parent / "data"
 EXPORTS = sorted(DATA.glob("export-*.zip"))
 FIGURES = DATA.parent.parent.parent / "backups" / "tests" / "data"
-
-
-@pytest.fixture
-def at_that_time(settings):
-    """The moment at which the files were made, and the sources that the figures come from."""
-    for name, value in release_files.SOURCES.items():
-        setattr(settings, name, value)
-    registry.cache_clear()
-    with time_machine.travel(release_files.NOW, tick=False):
-        yield
-    registry.cache_clear()
 
 
 def version_of(path):
