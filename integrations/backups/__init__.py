@@ -1,3 +1,1 @@
-"""Backups of the whole database: written from one snapshot, proved, and restored on either
-engine.
-"""
+"""Backups of the whole database: written from one snapshot, proved, restored on either engine."""

@@ -1,29 +1,24 @@
-"""Tables as lines of JSON, one array a row, the same from either engine; and a loose SQLite file to
-prove them in.
-"""
+"""Tables as lines of JSON, one array per row, the same from either engine."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import islice
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.apps import apps
 from django.db import models
-from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Field, Model
 
 from financeproj.core.money import EXACT, ZERO, strip_zeros
 from integrations.archives import ArchiveReader, ArchiveWriter, BadArchive
-from integrations.models import Backup
 
 CHUNK = 2000
-# Field → what its values are; the first that fits. A Decimal is text in JSON, so that none of its
-# digits is lost.
+# The table of backups themselves is about files of one installation, so no backup has it.
+NOT_ARCHIVED = {"integrations_backup"}
+# Field → the type of its values; the first that fits. A Decimal is text in JSON, which keeps all of
+# its digits.
 TYPES: tuple[tuple[type[Field], Any], ...] = (
     (models.JSONField, Any),
     (models.BinaryField, bytes),
@@ -39,44 +34,48 @@ TYPES: tuple[tuple[type[Field], Any], ...] = (
     (models.TextField, str),
     (models.GenericIPAddressField, str),
 )
-SQLITE_TYPES = {int: "INTEGER", bool: "INTEGER", float: "REAL", bytes: "BLOB"}
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
-def archived_models() -> list[type[Model]]:
-    """The model of every table of the database but `Backup`'s and the record of migrations, by
-    table.
+def archived_models(registry: Any = apps) -> list[type[Model]]:
+    """The model of every table that a backup has, sorted by table.
+
+    `registry` is the present state of all models, or a state of the past.
     """
-    found = [
-        model
-        for model in apps.get_models(include_auto_created=True)
-        if model._meta.managed and not model._meta.proxy and model is not Backup
-    ]
-    return sorted(found, key=lambda model: model._meta.db_table)
+    found = []
+    for model in registry.get_models(include_auto_created=True):
+        options = model._meta
+        if options.managed and not options.proxy and options.db_table not in NOT_ARCHIVED:
+            found.append(model)
+    return sorted(found, key=table_of)
+
+
+def table_of(model: type[Model]) -> str:
+    return model._meta.db_table
+
+
+def file_of(model: type[Model]) -> str:
+    return f"{table_of(model)}.jsonl"
 
 
 def fields_of(model: type[Model]) -> list[Field]:
     return list(model._meta.local_concrete_fields)
 
 
+def columns_of(model: type[Model]) -> list[str]:
+    return [field.column for field in fields_of(model)]
+
+
 def type_of(field: Field) -> Any:
-    """The Python type of the field's values; of a foreign key that of what it points at."""
+    """The Python type of the field's values; for a foreign key that of what it points at."""
     while isinstance(field, models.ForeignKey):
         field = field.target_field
     return next(type_ for kind, type_ in TYPES if isinstance(field, kind))
 
 
-def applied_migrations(connection: Any) -> list[str]:
-    return sorted(
-        f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()
-    )
-
-
 class Totals:
-    """How many rows, and the sum of each column of numbers: what two copies of a table must agree
-    on.
-    """
+    """The number of rows and the sum of each numeric column: two copies of a table must agree."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.rows = 0
@@ -85,24 +84,27 @@ class Totals:
         self.names = {index: fields[index].column for index in numbers}
 
     def counted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-        """The same rows, counted and added up while they pass."""
+        """Pass the same rows on, counted and added up."""
         add, sums = EXACT.add, self.sums
         for row in rows:
             self.rows += 1
             for index in sums:
                 value = row[index]
                 if value:
-                    sums[index] = add(
-                        sums[index], value if isinstance(value, Decimal) else Decimal(value)
-                    )
+                    number = value if isinstance(value, Decimal) else Decimal(value)
+                    sums[index] = add(sums[index], number)
             yield row
 
     def listed(self) -> dict[str, str]:
         """Column → sum, as the manifest has it."""
         return {self.names[index]: f"{strip_zeros(value):f}" for index, value in self.sums.items()}
 
+    def entry(self, model: type[Model]) -> dict[str, Any]:
+        """What the manifest states of the table."""
+        return {"table": table_of(model), "rows": self.rows, "totals": self.listed()}
+
     def differs_from(self, entry: Any) -> str | None:
-        """How these are not those of a manifest's entry, None if they are."""
+        """How the table differs from an entry of a manifest, or None."""
         if self.rows != entry["rows"]:
             return f"{entry['table']} has {self.rows:,} rows, not {entry['rows']:,}"
         known = entry.get("totals", {})
@@ -112,118 +114,75 @@ class Totals:
         return None
 
 
-def stored_rows(model: type[Model], fields: Sequence[Field], using: str) -> Iterator[Sequence[Any]]:
+def stored_rows(model: type[Model], using: str) -> Iterator[Sequence[Any]]:
     """The rows of a table in the order of their keys, read in chunks."""
-    rows = (
-        model._base_manager.using(using)
-        .order_by("pk")
-        .values_list(*(field.attname for field in fields))
-    )
+    names = [field.attname for field in fields_of(model)]
+    rows = model._base_manager.using(using).order_by("pk").values_list(*names)
     return rows.iterator(CHUNK)
 
 
+def stored_totals(model: type[Model], using: str) -> Totals:
+    totals = Totals(fields_of(model))
+    for _ in totals.counted(stored_rows(model, using)):
+        pass
+    return totals
+
+
 def write_table(archive: ArchiveWriter, model: type[Model], using: str) -> int:
-    """Add one table to the archive, with its counts and totals in the manifest; how many rows it
-    has.
+    """Add one table to the archive, with its counts and totals in the manifest.
+
+    Returns its number of rows.
     """
-    fields = fields_of(model)
-    totals = Totals(fields)
-    lines = (encode(row) + b"\n" for row in totals.counted(stored_rows(model, fields, using)))
-    entry = archive.add(f"{model._meta.db_table}.jsonl", lines)
-    entry |= {
-        "table": model._meta.db_table,
-        "columns": [field.column for field in fields],
-        "totals": totals.listed(),
-    }
-    # Counted by the database itself, too: what a chunked read would leave out does not go
-    # unnoticed.
-    if (count := model._base_manager.using(using).count()) != totals.rows:
+    totals = Totals(fields_of(model))
+    rows = totals.counted(stored_rows(model, using))
+    lines = (encode(row) + b"\n" for row in rows)
+    entry = archive.add(file_of(model), lines)
+    entry |= totals.entry(model)
+    entry["columns"] = columns_of(model)
+    # The database counts too, so that a row which a chunked read leaves out is noticed.
+    count = model._base_manager.using(using).count()
+    if count != totals.rows:
         raise BadArchive(
-            f"{model._meta.db_table} has {count:,} rows, of which {totals.rows:,} were read."
+            f"{table_of(model)} has {count:,} rows, of which {totals.rows:,} were read."
         )
     return totals.rows
 
 
-def archived_rows(
-    archive: ArchiveReader, entry: Any, fields: Sequence[Field]
-) -> Iterator[Sequence[Any]]:
-    """The rows of one table of an archive, with the values of `fields`. Raises BadArchive."""
-    types = tuple(type_of(field) | None if field.null else type_of(field) for field in fields)
-    row_type: Any = tuple.__class_getitem__(types)
-    decode = msgspec.json.Decoder(row_type).decode
-    for number, line in enumerate(archive.lines(entry["name"]), start=1):
-        try:
-            yield decode(line)
-        except (msgspec.DecodeError, ArithmeticError, ValueError) as error:
-            raise BadArchive(f"{entry['name']} line {number}: {error}.") from error
+def archived_rows(archive: ArchiveReader, model: type[Model]) -> Iterator[Sequence[Any]]:
+    """The rows of one table of an archive, with the values of the model's fields by column name.
 
-
-# --- The proof ------------------------------------------------------------------------------------
-
-
-def load_into_sqlite(archive: ArchiveReader, path: Path) -> str | None:
-    """Load every table into a new SQLite file and compare: what differs from the manifest, None if
-    nothing does.
-
-    Its columns hold the numbers as text: an SQLite number keeps 15 digits, and PostgreSQL's may
-    have more.
+    Raises BadArchive, also if the table or a column is missing.
     """
-    by_table = {model._meta.db_table: model for model in archived_models()}
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA journal_mode = OFF")
-        for entry in archive.files.values():
-            fields = fields_of(by_table[entry["table"]])
-            _create(connection, entry["table"], fields)
-            marks = ", ".join("?" * len(fields))
-            rows = (tuple(map(_bound, row)) for row in archived_rows(archive, entry, fields))
-            connection.execute("BEGIN")
-            while chunk := list(islice(rows, CHUNK)):
-                connection.executemany(f'INSERT INTO "{entry["table"]}" VALUES ({marks})', chunk)  # nosec B608  # a table of ours
-            connection.execute("COMMIT")
-        for entry in archive.files.values():
-            fields = fields_of(by_table[entry["table"]])
-            totals = Totals(fields)
-            for _ in totals.counted(_read_back(connection, entry["table"], fields)):
-                pass
-            if fault := totals.differs_from(entry):
-                return fault
-        for table, *_, parent, _ in connection.execute("PRAGMA foreign_key_check"):
-            return f"a row of {table} refers to a row of {parent} that is not there"
-        return None
-    finally:
-        connection.close()
+    name = file_of(model)
+    columns = archived_columns(archive, model)
+    fields = {field.column: field for field in fields_of(model)}
+    missing = sorted(set(fields) - set(columns))
+    if missing:
+        raise BadArchive(f"{name} has no column {', '.join(missing)}.")
+    types = [_nullable_type(fields.get(column)) for column in columns]
+    row_type: Any = tuple.__class_getitem__(tuple(types))
+    decode = msgspec.json.Decoder(row_type).decode
+    places = [columns.index(column) for column in fields]
+    for number, line in enumerate(archive.lines(name), start=1):
+        try:
+            row = decode(line)
+        except (msgspec.DecodeError, ArithmeticError, ValueError) as error:
+            raise BadArchive(f"{name} line {number}: {error}.") from error
+        yield [row[place] for place in places]
 
 
-def _create(connection: sqlite3.Connection, table: str, fields: Sequence[Field]) -> None:
-    columns = []
-    for field in fields:
-        words = [f'"{field.column}"', SQLITE_TYPES.get(type_of(field), "TEXT")]
-        if field.primary_key:
-            words.append("PRIMARY KEY")
-        if not field.null:
-            words.append("NOT NULL")
-        if isinstance(field, models.ForeignKey) and field.db_constraint:
-            target = field.target_field
-            words.append(f'REFERENCES "{target.model._meta.db_table}" ("{target.column}")')
-        columns.append(" ".join(words))
-    connection.execute(f'CREATE TABLE "{table}" ({", ".join(columns)})')
+def archived_columns(archive: ArchiveReader, model: type[Model]) -> list[str]:
+    """The columns that the archive has of a table. Raises BadArchive if it has no such table."""
+    entry = archive.files.get(file_of(model), {})
+    columns = entry.get("columns")
+    if not isinstance(columns, list) or entry.get("table") != table_of(model):
+        raise BadArchive(f"It has no table {table_of(model)}.")
+    return columns
 
 
-def _bound(value: Any) -> Any:
-    """`value` as the proof keeps it."""
-    if value is None or isinstance(value, str | int | float | bytes):
-        return value
-    return f"{value:f}" if isinstance(value, Decimal) else encode(value).decode()
-
-
-def _read_back(
-    connection: sqlite3.Connection, table: str, fields: Sequence[Field]
-) -> Iterator[list[Any]]:
-    decimals = {index for index, field in enumerate(fields) if type_of(field) is Decimal}
-    for row in connection.execute(f'SELECT * FROM "{table}"'):  # nosec B608  # a table of ours
-        yield [
-            Decimal(value) if index in decimals and value is not None else value
-            for index, value in enumerate(row)
-        ]
+def _nullable_type(field: Field | None) -> Any:
+    if field is None:
+        return Any
+    if field.null:
+        return type_of(field) | None
+    return type_of(field)

@@ -17,7 +17,8 @@ from financeproj.core.ops.checks import backups_can_be_written
 from financeproj.users.models import User
 from integrations import tasks
 from integrations.backups import services
-from integrations.backups.services import make_backup, newest_backup, restore_backup
+from integrations.backups.restoring import restore_backup
+from integrations.backups.services import make_backup, newest_backup
 from integrations.backups.tables import archived_models
 from integrations.backups.tests.archives import entry_of, everything, put, rewritten
 from integrations.exports.writing import write_export
@@ -217,7 +218,7 @@ def test_keys_that_are_counted_go_on_after_the_restored_ones(backup, full):
 def test_a_database_in_use_is_left_alone_unless_told(backup):
     before = everything()
     with pytest.raises(
-        CommandError, match=r"Nothing was changed. The database is not empty .*: say --replace"
+        CommandError, match=r"Nothing was changed. The database is not empty .*Pass --replace"
     ):
         call_command("restore", str(backup))
     assert everything() == before

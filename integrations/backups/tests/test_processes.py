@@ -5,6 +5,7 @@ import signal
 import time
 import zipfile
 from decimal import Decimal as D
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,16 @@ for number in range(3):
     stock = StockMetadata.objects.create(ticker=f"MANY{number}", currency="NOK", source="simulated")
     closes = [(date(1990, 1, 1) + timedelta(days=day), Decimal(day + 1) / 8) for day in range(10_000)]
     services.record_prices(stock=stock, closes=closes, source="simulated")
+"""
+
+COUNT = """
+from financeproj.users.models import User
+from marketdata.models import HistoricalStockPrice
+print(HistoricalStockPrice.objects.count(), User.objects.count())
+"""
+SCRATCH = """
+from integrations.backups.tests.scratch import scratch_exists
+print(scratch_exists())
 """
 
 
@@ -132,6 +143,28 @@ def test_a_restore_that_is_killed_changes_nothing(site):
     assert site.shell(count) == "30000 kept"
     site.manage("restore", str(path), "--replace")
     assert site.shell(count) == "30000"
+
+
+def test_a_restore_of_an_older_backup_that_is_killed_is_cleaned_up_by_the_next(site):
+    path = Path(__file__).parent / "data" / "backup-0.1.0-postgresql.zip"
+    begin = "import os, signal; from django.core.management import call_command;"
+    begin += (
+        "from django.db import connection; from integrations.backups import scratch, upgrading;"
+    )
+    end = f"call_command('restore', {str(path)!r}, '--replace')"
+    # While the scratch database is filled, and when its rows are about to be committed here.
+    for kill in (
+        "upgrading.call_command = lambda *args, **options: os.kill(os.getpid(), signal.SIGKILL);",
+        "connection._commit = lambda: os.kill(os.getpid(), signal.SIGKILL);",
+    ):
+        process = site.start("manage.py", "shell", "--no-imports", "-c", begin + kill + end)
+        assert process.wait(120) == -signal.SIGKILL, site.log()
+        assert site.shell(COUNT) == "30000 0"
+        assert site.shell(SCRATCH) == "True"
+    said = site.manage("restore", str(path), "--replace")
+    assert "The backup of financeproj 0.1.0 was brought up to date" in said
+    assert site.shell(COUNT) == "5876 2"
+    assert site.shell(SCRATCH) == "False"
 
 
 def test_beat_backs_up_nightly_only_where_a_folder_is_set(site):

@@ -1,0 +1,14 @@
+"""Look for what a restore may leave behind."""
+
+from django.db import connection
+
+from integrations.backups.scratch import SCHEMA, _folder
+
+
+def scratch_exists() -> bool:
+    """Whether the scratch database of a restore is still there, on the engine of this test."""
+    if connection.vendor == "sqlite":
+        return _folder().exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [SCHEMA])
+        return cursor.fetchone() is not None
