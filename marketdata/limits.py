@@ -1,5 +1,6 @@
-"""How often and whether a third party is asked: the circuit breaker and the rate limit, shared by
-all processes.
+"""How often and whether a third party is asked, shared by all processes.
+
+A circuit breaker stops asking after failures, and a rate limit bounds the calls.
 """
 
 import random
@@ -24,16 +25,16 @@ ABANDONED_SECONDS = 2
 
 
 class CircuitOpen(SourceUnavailable):
-    """Not asked: it failed too often just now, or asked for patience."""
+    """Not asked: it failed too often just now, or is rate-limiting us."""
 
 
 class TooBusy(SourceUnavailable):
-    """Not asked: too many are waiting already, or our own rate limit is used up."""
+    """Not asked: too many requests are waiting already, or our own rate limit is used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A third party: what it may be asked.
+    """A third party and how often it may be asked.
 
     `calls_per_second` on average, `burst` at once after a pause, and never more than
     `calls_per_hour` in any hour.
@@ -52,148 +53,182 @@ parties: dict[str, Party] = {}
 
 
 def party_of(source: Any) -> Party:
-    """The party behind a source; sources of one name share one."""
+    """Return the party behind a source; sources of one name share one."""
     return parties.get(source.name) or Party(source.name)
 
 
-# --- Circuit breaker
-# ---------------------------------------------------------------------------------------------- The
-# shared value is absent while all is well, else {failures, open_until, period, probe, probe_until,
-# reason}.
+# --- Circuit breaker ------------------------------------------------------------------------------
+
+# The shared state of a circuit; it is absent while all is well. `open_until` and `probe_until` are
+# times, 0 for none; `period` is how long it was last open for a rate limit, `probe` the one call
+# that is let through when that time is over.
+Circuit = dict[str, Any]
+_NO_FAILURES: Circuit = {
+    "failures": 0,
+    "open_until": 0,
+    "period": 0,
+    "probe": "",
+    "probe_until": 0,
+    "reason": "",
+}
 
 
-def _circuit_key(party: Party) -> str:
-    return f"circuit:{party.name}"
+def _change_circuit(party: Party, step: Callable[[Circuit | None], Circuit | None]) -> Any:
+    return change(f"circuit:{party.name}", step, timeout_seconds=2 * LONGEST_OPEN_SECONDS)
 
 
-def change_circuit(
-    party: Party, function: Callable[[dict[str, Any] | None], dict[str, Any] | None]
-) -> Any:
-    return change(_circuit_key(party), function, timeout_seconds=2 * LONGEST_OPEN_SECONDS)
+def _is_open(circuit: Circuit | None) -> bool:
+    return bool(circuit and circuit["open_until"])
+
+
+def circuit_state(party: Party) -> dict[str, Any]:
+    """Return `state`, `failures`, `retry_after_seconds` and `reason` of the party's circuit."""
+    circuit = _change_circuit(party, lambda held: held) or _NO_FAILURES
+    seconds = max(0, round(circuit["open_until"] - time.time()))
+    state = "closed"
+    if _is_open(circuit):
+        state = "open" if seconds else "half_open"
+    return {
+        "state": state,
+        "failures": circuit["failures"],
+        "retry_after_seconds": seconds,
+        "reason": circuit["reason"],
+    }
 
 
 def admit(party: Party, probe: str, seconds: float) -> None:
-    """Let a call through while the circuit is closed, and one probe when its time is over. Raises
-    CircuitOpen.
+    """Let a call through while the circuit is closed, and one probe when its time is over.
+
+    The probe may take `seconds`. Raises CircuitOpen.
     """
     now = time.time()
 
-    def step(held: dict[str, Any] | None) -> dict[str, Any] | None:
-        if held and held["open_until"] and now >= held["open_until"] and now >= held["probe_until"]:
-            return {**held, "probe": probe, "probe_until": now + seconds + ABANDONED_SECONDS}
-        return held
+    def step(held: Circuit | None) -> Circuit | None:
+        if held is None or not _is_open(held):
+            return held
+        if now < held["open_until"] or now < held["probe_until"]:
+            return held
+        return {**held, "probe": probe, "probe_until": now + seconds + ABANDONED_SECONDS}
 
-    held = change_circuit(party, step)
-    if held and held["open_until"] and held["probe"] != probe:
-        wait_for = max(held["open_until"] - now, 0) or held["probe_until"] - now
-        raise CircuitOpen(f"{party.name} is not asked for now: {held['reason']}", max(wait_for, 1))
+    circuit = _change_circuit(party, step)
+    if _is_open(circuit) and circuit["probe"] != probe:
+        wait_seconds = max(circuit["open_until"] - now, 0) or circuit["probe_until"] - now
+        detail = f"{party.name} is not asked for now: {circuit['reason']}"
+        raise CircuitOpen(detail, max(wait_seconds, 1))
 
 
 def forget_probe(party: Party, probe: str) -> None:
-    def step(held: dict[str, Any] | None) -> dict[str, Any] | None:
-        return {**held, "probe": "", "probe_until": 0} if held and held["probe"] == probe else held
+    """Let another call be the probe: this one was not made."""
 
-    change_circuit(party, step)
+    def step(held: Circuit | None) -> Circuit | None:
+        if held is not None and held["probe"] == probe:
+            return {**held, "probe": "", "probe_until": 0}
+        return held
+
+    _change_circuit(party, step)
 
 
 def note_success(party: Party, probe: str) -> None:
-    """One answered probe closes the circuit; an answer to a call from before it opened says
-    nothing.
-    """
+    """Close the circuit, unless the answer is to a call from before it opened."""
 
-    def step(held: dict[str, Any] | None) -> dict[str, Any] | None:
-        return held if held and held["open_until"] and held["probe"] != probe else None
+    def step(held: Circuit | None) -> Circuit | None:
+        if held is not None and _is_open(held) and held["probe"] != probe:
+            return held
+        return None
 
-    change_circuit(party, step)
+    _change_circuit(party, step)
 
 
 def note_failure(party: Party, probe: str, error: SourceError) -> None:
-    """Count the failure; where the circuit is open after it, `error` says how long it stays so."""
+    """Count a failure, and open the circuit after too many or a rate limit.
+
+    Where it is open then, `error.retry_after_seconds` becomes how long it stays open.
+    """
     now = time.time()
     jitter = 1 + random.uniform(0, 0.01)  # nosec B311  # spreads the calls, no secret
 
-    def step(held: dict[str, Any] | None) -> dict[str, Any]:
-        held = held or {
-            "failures": 0,
-            "open_until": 0,
-            "period": 0,
-            "probe": "",
-            "probe_until": 0,
-            "reason": "",
-        }
-        was_open = bool(held["open_until"])
-        if was_open and held["probe"] != probe:
-            return held
-        failures = held["failures"] + 1
-        period: float = 0
+    def step(held: Circuit | None) -> Circuit:
+        circuit = held or _NO_FAILURES
+        was_open = _is_open(circuit)
+        if was_open and circuit["probe"] != probe:
+            return circuit
+        failures = circuit["failures"] + 1
+        changed = {**_NO_FAILURES, "failures": failures, "reason": str(error)}
         if isinstance(error, RateLimited):
-            asked = error.retry_after_seconds or RATE_LIMITED_SECONDS
-            period = min(LONGEST_OPEN_SECONDS, max(asked, 2 * held["period"] if was_open else 0))
+            period = _rate_limited_seconds(error, circuit)
+            changed["period"] = period
+            changed["open_until"] = now + period * jitter
         elif was_open or failures >= FAILURES_TO_OPEN:
-            period = OPEN_SECONDS
-        return {
-            "failures": failures,
-            "open_until": now + period * jitter if period else 0,
-            "period": period if isinstance(error, RateLimited) else 0,
-            "probe": "",
-            "probe_until": 0,
-            "reason": str(error),
-        }
+            changed["open_until"] = now + OPEN_SECONDS * jitter
+        return changed
 
-    held = change_circuit(party, step)
-    if (left := held["open_until"] - now) > 0:
+    circuit = _change_circuit(party, step)
+    left = circuit["open_until"] - now
+    if left > 0:
         error.retry_after_seconds = left
     log.warning(
         "source_failed",
         party=party.name,
         error=type(error).__name__,
         detail=str(error),
-        circuit=held,
+        circuit=circuit,
     )
+
+
+def _rate_limited_seconds(error: RateLimited, circuit: Circuit) -> float:
+    """Return how long to stay away: what the party asks for, at least twice the last time."""
+    seconds = error.retry_after_seconds or RATE_LIMITED_SECONDS
+    if _is_open(circuit):
+        seconds = max(seconds, 2 * circuit["period"])
+    return min(LONGEST_OPEN_SECONDS, seconds)
 
 
 # --- Rate limit -----------------------------------------------------------------------------------
 
 
 def take_token(party: Party, at_most: float) -> float:
-    """Take one call from the party's bucket: the seconds to wait before it. Raises TooBusy if more
-    than `at_most`.
+    """Take one call from the party's bucket; return the seconds to wait before it.
+
+    Raises TooBusy if they are more than `at_most`; then nothing is taken.
     """
     now = time.time()
-    outcome: dict[str, float] = {}
+    delay = 0.0
 
     def step(held: list[float] | None) -> list[float]:
-        tokens, at = held or (float(party.burst), now)
-        tokens = min(float(party.burst), tokens + max(0.0, now - at) * party.calls_per_second) - 1
-        outcome["delay"] = max(0.0, -tokens / party.calls_per_second)
-        return [tokens + 1 if outcome["delay"] > at_most else tokens, now]
+        nonlocal delay
+        tokens, filled_at = held or (float(party.burst), now)
+        refill = max(0.0, now - filled_at) * party.calls_per_second
+        available = min(float(party.burst), tokens + refill)
+        delay = max(0.0, (1 - available) / party.calls_per_second)
+        if delay <= at_most:
+            available -= 1
+        return [available, now]
 
-    change(
-        f"tokens:{party.name}", step, timeout_seconds=(party.burst + 10) / party.calls_per_second
-    )
-    if outcome["delay"] > at_most:
-        raise TooBusy(f"{party.name} has been asked too often just now.", outcome["delay"])
-    return outcome["delay"]
+    forgotten_after = (party.burst + 10) / party.calls_per_second
+    change(f"tokens:{party.name}", step, timeout_seconds=forgotten_after)
+    if delay > at_most:
+        raise TooBusy(f"{party.name} has been asked too often just now.", delay)
+    return delay
 
 
 def count_in_hour(party: Party) -> None:
-    """Count one call against the party's ceiling. Raises TooBusy when the last hour has had them
-    all.
-    """
+    """Count one call against the party's limit an hour. Raises TooBusy when it is used up."""
     if party.calls_per_hour is None:
         return
     now = time.time()
-    ceiling = party.calls_per_hour
-    outcome: list[float] = []
+    limit = party.calls_per_hour
+    wait_seconds = 0.0
 
     def step(held: list[float] | None) -> list[float]:
+        nonlocal wait_seconds
         made = [at for at in held or [] if at > now - 3600]
-        outcome[:] = [made[0] + 3600 - now] if len(made) >= ceiling else []
-        return made if outcome else [*made, now]
+        wait_seconds = 0.0
+        if len(made) < limit:
+            return [*made, now]
+        wait_seconds = made[0] + 3600 - now
+        return made
 
     change(f"hour:{party.name}", step, timeout_seconds=3600)
-    if outcome:
-        raise TooBusy(
-            f"{party.name} has been asked {ceiling} times in an hour, which is our own limit.",
-            outcome[0],
-        )
+    if wait_seconds:
+        detail = f"{party.name} has been asked {limit} times in an hour, which is our own limit."
+        raise TooBusy(detail, wait_seconds)

@@ -11,7 +11,7 @@ import time_machine
 from django.db import connections
 
 from financeproj.core.shared import locks
-from marketdata import gateway
+from marketdata import flights, gateway
 from marketdata.gateway import Call, CircuitOpen, Party, TooBusy, ask, ask_all
 from marketdata.sources import (
     BadAnswer,
@@ -141,7 +141,7 @@ def test_a_failure_in_another_process_is_shared_too(third):
     token = locks.lease("flight:a", seconds=30)
 
     def other_process():
-        gateway._remember_failure("a", RateLimited("slow down", 33))
+        flights.remember_failure("a", RateLimited("slow down", 33))
         locks.release("flight:a", token)
 
     threading.Timer(0.3, in_thread(other_process)).start()
@@ -176,7 +176,7 @@ def test_a_call_that_hangs_is_abandoned_at_the_deadline(third):
 
 
 def test_hanging_calls_are_bounded_in_number(third, monkeypatch):
-    monkeypatch.setattr(gateway, "_calls", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(flights, "_threads", threading.BoundedSemaphore(2))
     third.gate = threading.Event()
     for key in ("a", "b"):
         with pytest.raises(SourceTimeout):
@@ -186,7 +186,7 @@ def test_hanging_calls_are_bounded_in_number(third, monkeypatch):
     assert third.asked == 2
     third.gate.set()
     until = time.monotonic() + 5
-    while not gateway._calls._value and time.monotonic() < until:
+    while not flights._threads._value and time.monotonic() < until:
         time.sleep(0.01)
     ask(third.call("c"), seconds=5)
     assert third.kept["c"] == "answer to c"
