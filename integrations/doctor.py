@@ -89,7 +89,7 @@ def times() -> Iterator[Finding]:
         ImportBatch.objects.aggregate(at=Max("created_at"))["at"],
     ]
     newest = max((at for at in latest if at), default=None)
-    if newest and newest > timezone.now() + ground.MOST_SKEW:
+    if newest and newest > timezone.now() + ground.MAX_CLOCK_SKEW:
         minutes = round((newest - timezone.now()).total_seconds() / 60)
         says = f"What was written last is {minutes} minutes in the future: this machine's clock went back, or was ahead."
         yield Finding("clock", says, "Set the clock by NTP (timedatectl set-ntp true).")

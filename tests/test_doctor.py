@@ -148,7 +148,7 @@ def test_an_unapplied_migration(healthy, doctor):
     MigrationRecorder(connection).record_unapplied("portfolios", last)
     code, said = doctor()
     assert code == 1
-    assert f"migrations: Not applied: portfolios.{last}.\n    manage.py migrate" in said
+    assert f"migrations: Not applied: portfolios.{last}.\n    Back up, then: manage.py migrate" in said
 
 
 def test_a_dead_beat_and_a_dead_worker(healthy, doctor):
@@ -309,7 +309,7 @@ def test_an_orphaned_vector(healthy, doctor):
     code, said = doctor()
     assert code == 1
     assert (
-        "orphans: 1 rows of marketdata_stockvector refer by stock_id to rows that are not there."
+        "orphans: 1 rows of marketdata_stockvector refer to missing rows (stock_id)."
         in said
     )
     assert f"vectors: StockVector {stock.pk} belongs to nothing." in said
@@ -367,7 +367,7 @@ def test_a_world_readable_env_file_which_it_closes(healthy, doctor):
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
     assert (
-        f"{path} holds secrets and every user of this machine may read or change it.\n    chmod o= {path}"
+        f"{path} contains secrets, and all users of this machine can access it.\n    chmod o= {path}"
         in said
     )
     assert doctor("--fix")[0] == 0
@@ -407,7 +407,7 @@ def test_a_clock_an_hour_off_a_redis_and_a_database_that_are_not_there(installat
     shifted = installation.environment | {"TEST_CLOCK_SHIFT": "3600"}
     told = installation.manage("doctor", check=False, environment=shifted)
     assert "clock: This machine's clock is 60 minutes ahead of " in told
-    assert "Set the clocks by NTP" in told
+    assert "Synchronise the clocks with NTP" in told
     shifted = installation.environment | {"TEST_CLOCK_SHIFT": "-3600"}
     told = installation.manage("doctor", check=False, environment=shifted)
     assert "clock: This machine's clock is 60 minutes behind " in told
@@ -417,9 +417,9 @@ def test_a_clock_an_hour_off_a_redis_and_a_database_that_are_not_there(installat
         "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
     }
     told = installation.manage("doctor", check=False, environment=without)
-    assert "cache: It does not answer: ConnectionError" in told
-    assert "broker: It does not answer: " in told
+    assert "cache: No answer: ConnectionError" in told
+    assert "broker: No answer: " in told
     assert "Start Redis, or correct REDIS_URL" in told
     assert "beat:" not in told  # that can't be known now
-    assert "database: It does not answer: OperationalError" in told
+    assert "database: No answer: OperationalError" in told
     assert "Start it, or correct DATABASE_URL." in told

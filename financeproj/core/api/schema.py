@@ -1,6 +1,4 @@
-"""The OpenAPI schema: every operation says what it refuses and with which status, and shows an
-example of itself.
-"""
+"""The OpenAPI schema: every operation lists its error statuses and shows a real example."""
 
 import json
 from functools import cache
@@ -18,22 +16,25 @@ ERROR_TYPES = ["validation_error", "client_error", "server_error"]
 EXAMPLES = Path(__file__).with_name("examples.json")
 REQUEST_ID = "0f0a6a1c-6f0c-4f0e-9f57-2f6f8f0f3c11"
 
-# status: what it means, and an example of its one error (code, detail, attr)
+# By status: its meaning, and an example of an error (code, detail, attr).
 REFUSALS: dict[int, tuple[str, tuple[str, str, str | None]]] = {
     400: (
         "The request cannot be read",
-        ("parse_error", "The body is not JSON: it is truncated.", None),
+        ("parse_error", "The body is not valid JSON: it is truncated.", None),
     ),
-    401: ("No token, or one that is no longer good", ("not_authenticated", "Sign in first.", None)),
+    401: (
+        "The token is missing, invalid or expired",
+        ("not_authenticated", "Sign in first.", None),
+    ),
     403: (
-        "A session without its CSRF token",
+        "The CSRF token of the session is missing",
         ("permission_denied", "CSRF Failed: CSRF token missing.", None),
     ),
     404: (
-        "What the path or query names is not there for this user",
+        "Not found, or another user's",
         ("not_found", "Not found.", None),
     ),
-    409: ("It contradicts what is stored", ("conflict", "This contradicts what is stored.", None)),
+    409: ("Conflicts with stored data", ("conflict", "This contradicts what is stored.", None)),
     413: (
         "Too large",
         (
@@ -43,20 +44,26 @@ REFUSALS: dict[int, tuple[str, tuple[str, str, str | None]]] = {
         ),
     ),
     415: (
-        "Another media type is expected",
+        "The media type is not supported",
         ("unsupported_media_type", 'Unsupported media type "text/plain".', None),
     ),
-    422: ("A field or a rule does not hold", ("required", "This field is required.", "name")),
-    429: ("Too many requests, or locked out", ("throttled", "Request was throttled.", None)),
+    422: (
+        "A field is invalid or a rule is broken",
+        ("required", "This field is required.", "name"),
+    ),
+    429: ("Too many requests or failed sign-ins", ("throttled", "Request was throttled.", None)),
     502: (
-        "A third party answers nonsense, or refuses our key",
-        ("upstream_bad_answer", "It made no sense.", None),
+        "A third party sent an invalid answer or refused our key",
+        ("upstream_bad_answer", "The source sent an invalid answer.", None),
     ),
     503: (
-        "A third party or the database is not available",
+        "A third party or the database is unavailable",
         ("busy", "The database is busy. Try again.", None),
     ),
-    504: ("A third party takes too long", ("upstream_timeout", "It took too long.", None)),
+    504: (
+        "A third party did not answer in time",
+        ("upstream_timeout", "The source did not answer in time.", None),
+    ),
 }
 RETRY_AFTER = {
     "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}
@@ -70,7 +77,7 @@ class ErrorItemSerializer(serializers.Serializer):
 
 
 class ErrorSerializer(serializers.Serializer):
-    """What every error looks like."""
+    """The envelope of every error."""
 
     type = serializers.ChoiceField(ERROR_TYPES)
     errors = ErrorItemSerializer(many=True)
@@ -78,8 +85,9 @@ class ErrorSerializer(serializers.Serializer):
 
 
 def refusals(*statuses: int) -> dict[int, Any]:
-    """For `extend_schema(responses=…)`: what an operation refuses beyond what follows from its
-    parameters and body.
+    """List error statuses for `extend_schema(responses=…)`.
+
+    Needed only for those that do not follow from an operation's parameters and body.
     """
     return dict.fromkeys(statuses, ErrorSerializer)
 
@@ -124,7 +132,7 @@ class ApiSchema(AutoSchema):
             return None
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "query" and not parameter.get("required"):
-                parameter["allowEmptyValue"] = True  # counts as left out
+                parameter["allowEmptyValue"] = True  # counts as absent
         reference = self.resolve_serializer(ErrorSerializer, "response").ref
         responses = operation["responses"]
         declared = {
@@ -141,7 +149,7 @@ class ApiSchema(AutoSchema):
         return operation
 
     def _refused(self, operation: dict[str, Any]) -> set[int]:
-        """What follows from the operation's parameters and body."""
+        """Return the error statuses that follow from the operation's parameters and body."""
         places = {parameter["in"] for parameter in operation.get("parameters", [])}
         statuses = {401, 429, 503}
         if self.method != "GET" and self.view.authentication_classes:
@@ -156,27 +164,29 @@ class ApiSchema(AutoSchema):
 
 
 def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular: what the operations refer to by status."""
+    """Add the error answers that operations refer to by status (a drf-spectacular hook)."""
     error = {"$ref": "#/components/schemas/Error"}
-    result["components"]["responses"] = {
-        str(status): {
+    responses = {}
+    for status, (meaning, example) in REFUSALS.items():
+        media = {"schema": error, "example": _envelope(status, *example)}
+        responses[str(status)] = {
             "description": meaning,
-            "content": {
-                "application/json": {"schema": error, "example": _envelope(status, *example)}
-            },
-            **({"headers": RETRY_AFTER} if status == 429 else {}),
+            "content": {"application/json": media},
         }
-        for status, (meaning, example) in REFUSALS.items()
-    }
+    responses["429"]["headers"] = RETRY_AFTER
+    result["components"]["responses"] = responses
     return result
 
 
+def _error_type(status: int) -> str:
+    if status == 422:
+        return "validation_error"
+    return "server_error" if status >= 500 else "client_error"
+
+
 def _envelope(status: int, code: str, detail: str, attr: str | None) -> dict[str, Any]:
-    kind = (
-        "validation_error" if status == 422 else "server_error" if status >= 500 else "client_error"
-    )
     return {
-        "type": kind,
+        "type": _error_type(status),
         "errors": [{"code": code, "detail": detail, "attr": attr}],
         "request_id": REQUEST_ID,
     }
@@ -184,12 +194,12 @@ def _envelope(status: int, code: str, detail: str, attr: str | None) -> dict[str
 
 @cache
 def examples() -> dict[str, Any]:
-    """Real requests and answers by `METHOD /path`, which `make examples` records."""
+    """Return real requests and answers by `METHOD /path`, as recorded by `make examples`."""
     return json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else {}
 
 
 def _show(operation: dict[str, Any], example: dict[str, Any] | None) -> None:
-    """Put the example into the parameters, the request and the answer."""
+    """Add the example to the parameters, the request and the answer."""
     if example is None:
         return
     for parameter in operation.get("parameters", []):
@@ -205,7 +215,7 @@ class ExactNumber(OpenApiSerializerFieldExtension):
     target_class = "financeproj.core.api.serializers.ExactDecimalField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        """An answer is a number; a request may also write it as text, with all its digits."""
+        """Describe a number; a request may also send it as text, with all its digits."""
         field: Any = self.target
         number: dict[str, Any] = {"type": "number"}
         if direction == "response" or field.read_only:
@@ -227,7 +237,7 @@ class NullIsLeftOut(OpenApiSerializerExtension):
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        """An optional field may be null: it then counts as left out."""
+        """Allow null in optional fields: it counts as absent."""
         if direction == "request":
             for field in self.target.fields.values():
                 if not field.read_only and (not field.required or auto_schema.method == "PATCH"):

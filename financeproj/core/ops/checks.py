@@ -1,4 +1,4 @@
-"""System checks: what is wrong with the configuration, each in a sentence."""
+"""System checks of the configuration; each finding is one sentence."""
 
 import os
 import sys
@@ -12,13 +12,15 @@ HINT = "See the table of environment variables in README.md."
 
 
 def refuse_wrong_configuration() -> None:
-    """End a process that runs no system checks, as gunicorn and Celery do: with a sentence for each
-    wrong variable.
+    """Exit with a message for each wrong variable.
+
+    For processes that skip the system checks, such as gunicorn and Celery.
     """
-    problems = [check for check in run_checks(tags=["configuration"]) if isinstance(check, Error)]
+    findings = run_checks(tags=["configuration"])
+    problems = [finding for finding in findings if isinstance(finding, Error)]
     if problems:
         sys.stderr.writelines(f"{problem.msg} {problem.hint}\n" for problem in problems)
-        sys.exit(3)  # gunicorn's "worker failed to boot": it stops instead of trying again
+        sys.exit(3)  # gunicorn's "worker failed to boot": it stops instead of retrying
 
 
 @register("configuration")
@@ -37,7 +39,7 @@ def currency_exists(**kwargs: Any) -> list[Any]:
         return []
     return [
         Error(
-            "DEFAULT_BASE_CURRENCY must be an ISO 4217 currency such as NOK.",
+            "DEFAULT_BASE_CURRENCY must be an ISO 4217 currency in circulation, e.g. NOK.",
             hint=HINT,
             id="financeproj.E101",
         )
@@ -50,7 +52,7 @@ def key_is_long(**kwargs: Any) -> list[Any]:
         return []
     return [
         Warning(
-            "SECRET_KEY is short: use a random text of 50 characters.",
+            "SECRET_KEY is too short. Use a random text of 50 characters.",
             hint=HINT,
             id="financeproj.W102",
         )
@@ -62,14 +64,10 @@ def backups_can_be_written(**kwargs: Any) -> list[Any]:
     if not settings.BACKUP_DIR:
         return []
     folder = Path(settings.BACKUP_DIR)
-    nearest = (
-        folder if folder.exists() else folder.parent
-    )  # the folder itself is made with the first backup
+    # The first backup creates the folder.
+    nearest = folder if folder.exists() else folder.parent
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return []
-    # No error: what fills the disk of backups, or unmounts it, must not stop the server.
-    return [
-        Warning(
-            f"BACKUP_DIR: nothing can be written to {folder}.", hint=HINT, id="financeproj.W103"
-        )
-    ]
+    # A warning only: a full or unmounted backup disk must not stop the server.
+    message = f"BACKUP_DIR: cannot write to {folder}."
+    return [Warning(message, hint=HINT, id="financeproj.W103")]

@@ -1,6 +1,4 @@
-"""What can be wrong with the ground that everything stands on: settings, database, cache, broker,
-clock, references.
-"""
+"""Diagnose the foundations: settings, database, cache, broker, clock, references."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,15 +17,13 @@ from django.utils import timezone
 
 from financeproj.core.ops import health
 
-MOST_SKEW = timedelta(minutes=1)
-OTHERS = 0o007  # what a file's mode grants to everybody
+MAX_CLOCK_SKEW = timedelta(minutes=1)
+OTHER_USERS = 0o007  # the bits of a file's mode that grant rights to other users
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong, and what to do about it. `fix` does it, where that is safe without
-    asking.
-    """
+    """A problem and its remedy; `fix` applies the remedy if that is safe without asking."""
 
     about: str
     says: str
@@ -36,13 +32,9 @@ class Finding:
 
 
 def configuration() -> Iterator[Finding]:
-    """Django's checks and ours; those for deployment unless the server is for this machine
-    alone.
-    """
-    is_deployed = not settings.DEBUG and not set(settings.ALLOWED_HOSTS) <= {
-        *settings.LOCAL_HOSTS,
-        "[::1]",
-    }
+    """Run the system checks; those for deployment unless the server is only for this machine."""
+    local_hosts = {*settings.LOCAL_HOSTS, "[::1]"}
+    is_deployed = not settings.DEBUG and not set(settings.ALLOWED_HOSTS) <= local_hosts
     found = checks.run_checks(include_deployment_checks=is_deployed)
     if not is_deployed:
         found += check_secret_key(None)
@@ -58,56 +50,58 @@ def env_file() -> Iterator[Finding]:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return
-    if mode & OTHERS:
+    if mode & OTHER_USERS:
         yield Finding(
             "configuration",
-            f"{path} holds secrets and every user of this machine may read or change it.",
+            f"{path} contains secrets, and all users of this machine can access it.",
             f"chmod o= {path}",
-            lambda: os.chmod(path, mode & ~OTHERS & 0o7777),
+            lambda: os.chmod(path, mode & ~OTHER_USERS & 0o7777),
         )
 
 
 def answers(part: str, advice: str) -> Iterator[Finding]:
-    """A finding if `part`, one of `health.CHECKS`, does not answer."""
+    """Report `part`, one of `health.CHECKS`, if it fails."""
     try:
         health.CHECKS[part]()
-    except Exception as error:  # noqa: BLE001  whatever it is, it does not answer
-        yield Finding(part, f"It does not answer: {type(error).__name__}: {error}".strip(), advice)
+    except Exception as error:  # noqa: BLE001  any failure is a finding
+        says = f"No answer: {type(error).__name__}: {error}"
+        yield Finding(part, says.strip(), advice)
 
 
 def migrations() -> Iterator[Finding]:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:5])
-        more = f" and {len(plan) - 5} more" if len(plan) > 5 else ""
-        yield Finding(
-            "migrations", f"Not applied: {names}{more}.", "manage.py migrate, after a backup."
-        )
+        names = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+        listed = ", ".join(names[:5])
+        if len(names) > 5:
+            listed += f" and {len(names) - 5} more"
+        yield Finding("migrations", f"Not applied: {listed}.", "Back up, then: manage.py migrate")
 
 
 def clock() -> Iterator[Finding]:
-    """This machine's clock against the servers', and against what was written when."""
+    """Compare this machine's clock with the servers' clocks."""
     if connection.vendor == "postgresql":
         yield from clock_of("PostgreSQL's server", _clock_of_postgresql)
     if settings.REDIS_URL:
         yield from clock_of("Redis's server", _clock_of_redis)
 
 
-def clock_of(whose: str, tell: Callable[[], datetime | None]) -> Iterator[Finding]:
-    """A finding if the clock that `tell` reads is off from ours; None: it is not known."""
+def clock_of(whose: str, read_clock: Callable[[], datetime | None]) -> Iterator[Finding]:
+    """Report a clock that differs from ours; `read_clock` returns None if it is unknown."""
     before = timezone.now()
     try:
-        theirs = tell()
-    except Exception:  # noqa: BLE001  that it does not answer is a finding elsewhere
+        theirs = read_clock()
+    except Exception:  # noqa: BLE001  another check reports a server that fails
         return
-    if theirs is None or before - MOST_SKEW <= theirs <= timezone.now() + MOST_SKEW:
+    if theirs is None or before - MAX_CLOCK_SKEW <= theirs <= timezone.now() + MAX_CLOCK_SKEW:
         return
     minutes = round((timezone.now() - theirs).total_seconds() / 60)
+    direction = "ahead of" if minutes > 0 else "behind"
     yield Finding(
         "clock",
-        f"This machine's clock is {abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} {whose}.",
-        "Set the clocks by NTP (timedatectl set-ntp true).",
+        f"This machine's clock is {abs(minutes)} minutes {direction} {whose}.",
+        "Synchronise the clocks with NTP: timedatectl set-ntp true",
     )
 
 
@@ -126,24 +120,26 @@ def _clock_of_redis() -> datetime:
 
 
 def orphans() -> Iterator[Finding]:
-    """Rows that refer to rows which are not there: one query for each foreign key."""
+    """Report rows that refer to missing rows, with one query for each foreign key."""
     for model in apps.get_models(include_auto_created=True):
+        if not model._meta.managed:
+            continue
         for field in model._meta.local_concrete_fields:
-            if (
-                not isinstance(field, models.ForeignKey)
-                or not field.db_constraint
-                or not model._meta.managed
-            ):
+            if not isinstance(field, models.ForeignKey) or not field.db_constraint:
                 continue
-            target = field.remote_field.model._base_manager.filter(
-                **{field.target_field.attname: OuterRef(field.attname)}
-            )
-            count = model._base_manager.filter(
-                ~Exists(target), **{f"{field.attname}__isnull": False}
-            ).count()
+            count = _orphan_count(model, field)
             if count:
                 yield Finding(
                     "orphans",
-                    f"{count} rows of {model._meta.db_table} refer by {field.column} to rows that are not there.",
-                    "Somebody wrote past the program. Delete them, or restore the last backup.",
+                    f"{count} rows of {model._meta.db_table} refer to missing rows"
+                    f" ({field.column}).",
+                    "The database was modified outside the application."
+                    " Delete the rows, or restore the last backup.",
                 )
+
+
+def _orphan_count(model: type[models.Model], field: models.ForeignKey) -> int:
+    key = field.target_field.attname
+    targets = field.remote_field.model._base_manager.filter(**{key: OuterRef(field.attname)})
+    references = model._base_manager.filter(**{f"{field.attname}__isnull": False})
+    return references.filter(~Exists(targets)).count()

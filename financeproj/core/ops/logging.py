@@ -1,5 +1,6 @@
-"""Log lines: JSON on standard output, each with the request's or task's id. docs/operations.md has
-the schema.
+"""Log lines: JSON on standard output, each with the id of its request or task.
+
+docs/operations.md describes the fields.
 """
 
 import re
@@ -19,7 +20,7 @@ BEARER = re.compile(r"(Bearer\s+)[\w.~+/-]+=*", re.IGNORECASE)
 
 
 def hide_secrets(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Replace the values of fields whose names give them away as secret."""
+    """Mask the values of fields whose names suggest a secret."""
     for name in event:
         if SECRET_NAME.search(name):
             event[name] = "***"
@@ -27,12 +28,12 @@ def hide_secrets(logger: Any, method: str, event: dict[str, Any]) -> dict[str, A
 
 
 def hide_bearer(logger: Any, method: str, line: str) -> str:
-    """The finished line without tokens that an error's message quotes."""
+    """Mask tokens that an error message quotes in the finished line."""
     return BEARER.sub(r"\1***", line)
 
 
 def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
-    """The dictConfig for the standard library's loggers and structlog's alike."""
+    """Return the dictConfig for the loggers of the standard library and of structlog."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -49,20 +50,17 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    # Never the local variables of a traceback: they hold passwords and keys.
+    # Never log local variables of a traceback: they can hold passwords and keys.
     without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    renderers: list[Any] = (
-        [
-            structlog.dev.ConsoleRenderer(
-                colors=False, exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
-        if log_format == "console"
-        else [
+    renderers: list[Any]
+    if log_format == "console":
+        plain = structlog.dev.plain_traceback
+        renderers = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
+    else:
+        renderers = [
             structlog.processors.ExceptionRenderer(without_locals),
             structlog.processors.JSONRenderer(default=str),
         ]
-    )
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -88,7 +86,7 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             "gunicorn.error": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
-            # One line a request is ours to write; these would repeat it.
+            # RequestLogMiddleware logs each request; these would repeat it.
             "django.server": {"handlers": [], "propagate": False},
             "django.request": {"level": "CRITICAL"},
             "yfinance": {"level": "CRITICAL"},
@@ -99,9 +97,7 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """django-structlog's request lines, without the query string (it may hold what is nobody's
-    business).
-    """
+    """Log each request, without the query string, which can hold private data."""
 
     @staticmethod
     def format_request(request: Any) -> str:
@@ -109,12 +105,10 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def bind_user_id(request: Any) -> None:
-        """Whoever the answer has looked up: a line alone is no reason to ask the database, which
-        may be away.
-        """
-        if not isinstance(getattr(request, "user", None), LazyObject) or hasattr(
-            request, "_cached_user"
-        ):
+        """Log the user only if the view has loaded it: logging must not query the database."""
+        user = getattr(request, "user", None)
+        is_loaded = not isinstance(user, LazyObject) or hasattr(request, "_cached_user")
+        if is_loaded:
             RequestMiddleware.bind_user_id(request)
 
 
@@ -145,12 +139,12 @@ def describe_answer(request: Any, response: Any, log_kwargs: dict[str, Any], **k
 def describe_failure(
     request: Any, exception: Exception, log_kwargs: dict[str, Any], **kwargs: Any
 ) -> None:
-    from financeproj.core.api.errors import (
-        refusal_of,  # which reads the settings, and they import this
-    )
+    # Imported here because the module reads the settings, and they import this one.
+    from financeproj.core.api.errors import refusal_of
 
     refusal = refusal_of(exception)
-    _describe(request, log_kwargs, refusal.status_code if refusal else 500)
+    status = refusal.status_code if refusal else 500
+    _describe(request, log_kwargs, status)
 
 
 @receiver(signals.update_failure_response)

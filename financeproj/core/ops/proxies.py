@@ -1,29 +1,26 @@
-"""Whose address a request has."""
+"""The client's address behind proxies."""
 
 from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
 
-NOWHERE = "0.0.0.0"  # nosec B104  # nothing is bound to it: it stands for no address
+UNKNOWN_ADDRESS = "0.0.0.0"  # nosec B104  # no socket is bound to it
 
 
 def client_address(request: Any) -> str:
-    """The address of whoever sent `request`: `X-Forwarded-For` is believed for TRUSTED_PROXIES
-    hops, no further.
+    """Return the client's IP address, trusting `X-Forwarded-For` for TRUSTED_PROXIES hops.
 
-    Always an IP address: what a client made up reaches the database's inet column.
+    Always a valid address, since it is stored in an inet column.
     """
     direct = request.META.get("REMOTE_ADDR", "")
     if settings.TRUSTED_PROXIES <= 0:
-        return _valid(direct) or NOWHERE
-    hops = [
-        hop.strip()
-        for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        if hop.strip()
-    ]
-    chosen = [*hops, direct][-(min(settings.TRUSTED_PROXIES, len(hops)) + 1)]
-    return _valid(chosen) or _valid(direct) or NOWHERE
+        return _valid(direct) or UNKNOWN_ADDRESS
+    listed = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    hops = [hop.strip() for hop in listed if hop.strip()]
+    trusted_hops = min(settings.TRUSTED_PROXIES, len(hops))
+    chosen = [*hops, direct][-(trusted_hops + 1)]
+    return _valid(chosen) or _valid(direct) or UNKNOWN_ADDRESS
 
 
 def _valid(text: str) -> str | None:

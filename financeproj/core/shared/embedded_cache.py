@@ -1,7 +1,6 @@
-"""The embedded cache: Django's DatabaseCache in an SQLite file of its own, for installations
-without Redis.
+"""The embedded cache for installations without Redis: DatabaseCache in its own SQLite file.
 
-A file of its own because in the main database every `set` would wait for a running import.
+In the main database every `set` would wait for a running import.
 """
 
 from typing import Any
@@ -16,7 +15,7 @@ ALIAS = "cache"
 
 
 class EmbeddedCacheRouter:
-    """Sends DatabaseCache's table, and nothing else, to the cache file."""
+    """Route only DatabaseCache's table to the cache file."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
         return ALIAS if model._meta.app_label == "django_cache" else None
@@ -28,7 +27,7 @@ class EmbeddedCacheRouter:
 
 
 class EmbeddedCache(DatabaseCache):
-    """DatabaseCache for which a broken or locked file is an empty cache, never an error."""
+    """Treat a broken or locked file as an empty cache, never as an error."""
 
     def get_many(self, keys: Any, version: Any = None) -> dict[Any, Any]:
         try:
@@ -39,7 +38,7 @@ class EmbeddedCache(DatabaseCache):
 
     def _base_set(self, mode: str, key: str, value: Any, timeout: Any = None) -> bool:
         try:
-            # One transaction around Django's count, select and insert: `add` is atomic between
+            # One transaction around Django's count, select and insert makes `add` atomic between
             # processes.
             with transaction.atomic(using=ALIAS):
                 return super()._base_set(mode, key, value, timeout)

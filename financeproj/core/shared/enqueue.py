@@ -1,4 +1,4 @@
-"""Waking a worker. The work itself stands in the database: a lost message is made good by beat."""
+"""Send a task to a worker. The database holds the work, so beat can resend a lost message."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -13,13 +13,12 @@ log = structlog.get_logger(__name__)
 
 
 def enqueue_on_commit(task: Any, *args: Any) -> None:
-    """Send `task` after the commit; a broker that is down costs the request nothing but a log
-    line.
-    """
+    """Send `task` after the commit; if the broker is down, log it and go on."""
 
     def send() -> None:
         try:
-            with asking_redis() if settings.REDIS_URL else nullcontext():
+            guard = asking_redis() if settings.REDIS_URL else nullcontext()
+            with guard:
                 task.delay(*args)
         except Exception:
             log.warning("broker_unavailable", task=task.name, exc_info=True)

@@ -1,6 +1,6 @@
-"""What several processes must agree on: leases and counters, in Redis or in the embedded cache.
+"""State shared between processes: leases and counters, in Redis or in the embedded cache.
 
-A fault of the shared cache is no error: everything here then holds within this process only.
+If the shared cache fails, the state is kept within this process instead.
 """
 
 import json
@@ -24,34 +24,36 @@ _local_lock = threading.Lock()
 
 
 def change(key: str, function: Callable[[Any], Any], *, timeout_seconds: float) -> Any:
-    """Replace the shared value at `key` (None if there is none) by `function(value)`, atomically,
-    and return it.
+    """Replace the value at `key` by `function(value)` atomically, and return the new value.
 
-    Values are what JSON can say. `function` may run more than once, and must be quick. A returned
-    None deletes the key; an unchanged value keeps its end, a changed one ends after
-    `timeout_seconds`.
+    `function` gets None for a missing key, can run more than once, and must be quick. Values must
+    be JSON. None deletes the key. A changed value expires after `timeout_seconds`; an unchanged one
+    keeps its expiry.
     """
+    change_shared = _change_in_redis if settings.REDIS_URL else _change_embedded
     try:
-        return (
-            _change_in_redis(key, function, timeout_seconds)
-            if settings.REDIS_URL
-            else _change_embedded(key, function, timeout_seconds)
-        )
+        return change_shared(key, function, timeout_seconds)
     except (DatabaseError, OSError, *_redis_errors()):
         log.warning("shared_state_unavailable", key=key)
         return _change_here(key, function, timeout_seconds)
 
 
 def lease(key: str, *, seconds: float) -> str | None:
-    """A token if nobody holds the lease `key`, else None. It ends by itself after `seconds`."""
+    """Take the lease `key` for `seconds`; return a token, or None if it is held."""
     token = secrets.token_hex(8)
     holder = change(f"lease:{key}", lambda held: held or token, timeout_seconds=seconds)
-    return token if holder == token else None
+    if holder != token:
+        return None
+    return token
 
 
 def release(key: str, token: str) -> None:
-    """End a lease early; somebody else's is left alone."""
-    change(f"lease:{key}", lambda held: None if held == token else held, timeout_seconds=60)
+    """End a lease early, if `token` still holds it."""
+
+    def without_token(held: str | None) -> str | None:
+        return None if held == token else held
+
+    change(f"lease:{key}", without_token, timeout_seconds=60)
 
 
 def _redis_errors() -> tuple[type[Exception], ...]:
@@ -71,7 +73,7 @@ def _change_in_redis(key: str, function: Callable[[Any], Any], timeout_seconds: 
     outcome: list[Any] = []
 
     def step(pipe: Any) -> None:
-        """WATCH has been sent; redis-py repeats this when somebody else wrote in between."""
+        """Run after WATCH; redis-py repeats it if another process wrote in between."""
         found = pipe.get(name)
         held = json.loads(found) if found else None
         value = function(held)
@@ -89,7 +91,7 @@ def _change_in_redis(key: str, function: Callable[[Any], Any], timeout_seconds: 
 
 def _change_embedded(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
     name = f"shared:{key}"
-    with transaction.atomic(using=ALIAS):  # IMMEDIATE: nobody else reads or writes until the end
+    with transaction.atomic(using=ALIAS):  # IMMEDIATE: no other process writes until the end
         stored = cache.get(name)
         now = time.time()
         held = stored[1] if stored and stored[0] > now else None
@@ -97,7 +99,7 @@ def _change_embedded(key: str, function: Callable[[Any], Any], timeout_seconds: 
         if value is None:
             cache.delete(name)
         elif value != held:
-            # DatabaseCache cuts expiry to whole seconds: the exact end stands in the value.
+            # DatabaseCache truncates the expiry to seconds, so the value holds the exact one.
             cache.set(name, (now + timeout_seconds, value), timeout=timeout_seconds + 1)
     return value
 
@@ -106,8 +108,9 @@ def _change_here(key: str, function: Callable[[Any], Any], timeout_seconds: floa
     with _local_lock:
         now = time.monotonic()
         if len(_local) > 10_000:
-            for old in [name for name, (end, _) in _local.items() if end <= now]:
-                del _local[old]
+            expired = [name for name, (end, _) in _local.items() if end <= now]
+            for name in expired:
+                del _local[name]
         end, held = _local.get(key, (0.0, None))
         held = held if end > now else None
         value = function(held)

@@ -1,6 +1,4 @@
-"""A Redis that is gone or hangs costs a request one short wait, and the ones after it nothing for a
-while.
-"""
+"""Fail fast while Redis is down: one request waits briefly, the next ones not at all."""
 
 import time
 from collections.abc import Iterator
@@ -14,32 +12,30 @@ from redis.retry import Retry
 
 log = structlog.get_logger(__name__)
 
-# Together below the second that a request may wait for Redis in all.
+# One wait stays below the second that a request may spend on Redis.
 ANSWER_SECONDS = 0.8
 PAUSE_SECONDS = 5.0
 
-_again_at = 0.0  # by the monotonic clock; of this process
+_retry_at = 0.0  # by the monotonic clock of this process
 
 
 @contextmanager
 def asking_redis() -> Iterator[None]:
-    """Around every call of Redis. Raises redis.ConnectionError at once while the last failure is
-    fresh.
-    """
-    global _again_at
-    if time.monotonic() < _again_at:
-        raise redis.ConnectionError("Redis did not answer just now.")
+    """Guard a call of Redis: raise redis.ConnectionError at once after a recent failure."""
+    global _retry_at
+    if time.monotonic() < _retry_at:
+        raise redis.ConnectionError("Redis failed a moment ago.")
     try:
         yield
     except Exception as error:
         if _is_outage(error):
-            _again_at = time.monotonic() + PAUSE_SECONDS
+            _retry_at = time.monotonic() + PAUSE_SECONDS
             log.warning("redis_unavailable", error=str(error))
         raise
 
 
 def _is_outage(error: BaseException | None) -> bool:
-    """Whether Redis is behind it; Celery's broker wraps what Redis raises."""
+    """Return whether Redis caused the error; Celery's broker wraps it."""
     while error is not None:
         if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
             return True
@@ -48,7 +44,7 @@ def _is_outage(error: BaseException | None) -> bool:
 
 
 class GuardedRedis(redis.Redis):
-    """The client of the cache."""
+    """The cache's client, guarded against outages."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         with asking_redis():
@@ -56,7 +52,5 @@ class GuardedRedis(redis.Redis):
 
 
 def one_more_attempt() -> Retry:
-    """For a connection that turns out to be closed, as after a restart; after a wait in vain there
-    is none.
-    """
+    """Retry once on a closed connection, e.g. after a restart, but not after a timeout."""
     return Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))

@@ -1,6 +1,4 @@
-"""What a process keeps of the database by version, and what is stored beside the rows without
-making anybody wait.
-"""
+"""Cache values of the database by version, and store derived data without waiting."""
 
 import threading
 from collections import OrderedDict
@@ -12,20 +10,20 @@ from django.db import connection, transaction
 
 
 class VersionedCache:
-    """Values by key and version, the least lately used dropped when they pass `most` together.
+    """Cache values by key and version; drop the least recently used above the total size `max_size`.
 
-    Within a transaction nothing is kept or found: a version may be rolled back, and come again with
-    other rows.
+    Inside a transaction nothing is cached or found: its version can be rolled back and then be
+    reused for other rows.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
         self.size = 0
         self._values: OrderedDict[Hashable, tuple[Hashable, Any, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, version: Hashable) -> Any:
-        """The value kept for `key` at just this version, else None."""
+        """Return the value cached for `key` at exactly this version, else None."""
         if connection.in_atomic_block:
             return None
         with self._lock:
@@ -36,14 +34,16 @@ class VersionedCache:
             return found[1]
 
     def put(self, key: Hashable, version: Hashable, value: Any, size: int) -> None:
-        """Keep `value`, which counts for `size`."""
+        """Cache `value`, which counts as `size`."""
         if connection.in_atomic_block:
             return
         with self._lock:
             old = self._values.pop(key, None)
+            if old is not None:
+                self.size -= old[2]
             self._values[key] = version, value, size
-            self.size += size - (old[2] if old else 0)
-            while self.size > self.most and self._values:
+            self.size += size
+            while self.size > self.max_size and self._values:
                 _, (_, _, dropped) = self._values.popitem(last=False)
                 self.size -= dropped
 
@@ -55,10 +55,9 @@ class VersionedCache:
 
 @contextmanager
 def write_of_a_read() -> Iterator[None]:
-    """A transaction for what a read stores on the side: on SQLite it fails at once where another
-    write is under way.
+    """Open a transaction for data that a read stores; on SQLite fail at once if another writes.
 
-    Raises DatabaseError then, which the caller takes for "not stored".
+    It then raises DatabaseError, which means "not stored" to the caller.
     """
     if connection.vendor != "sqlite":
         with transaction.atomic():
