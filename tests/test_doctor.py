@@ -32,7 +32,7 @@ from marketdata.tests.factories import instrument, with_closes, with_quote, with
 from pensions.models import PensionAccount
 from portfolios import selectors, services
 from portfolios.models import Holding, ImportBatch, Portfolio, TransactionVector
-from portfolios.reports.figures import shelf_of
+from portfolios.reports.histories import read_histories
 from portfolios.services.replay import POSITION
 from tests.servers.processes import installation  # noqa: F401
 
@@ -87,7 +87,7 @@ def healthy(place, user):
             )
     series.prepare(selectors.held_stock_ids())
     series.rates([("USD", "NOK")], today, today)
-    shelf_of(Portfolio.objects.all())
+    read_histories(Portfolio.objects.all())
     assert (
         StockVector.objects.count(),
         PairVector.objects.count(),
@@ -148,7 +148,9 @@ def test_an_unapplied_migration(healthy, doctor):
     MigrationRecorder(connection).record_unapplied("portfolios", last)
     code, said = doctor()
     assert code == 1
-    assert f"migrations: Not applied: portfolios.{last}.\n    Back up, then: manage.py migrate" in said
+    assert (
+        f"migrations: Not applied: portfolios.{last}.\n    Back up, then: manage.py migrate" in said
+    )
 
 
 def test_a_dead_beat_and_a_dead_worker(healthy, doctor):
@@ -308,10 +310,7 @@ def test_an_orphaned_vector(healthy, doctor):
     )
     code, said = doctor()
     assert code == 1
-    assert (
-        "orphans: 1 rows of marketdata_stockvector refer to missing rows (stock_id)."
-        in said
-    )
+    assert "orphans: 1 rows of marketdata_stockvector refer to missing rows (stock_id)." in said
     assert f"vectors: StockVector {stock.pk} belongs to nothing." in said
     assert doctor("--fix")[0] == 0
     assert not StockVector.objects.filter(pk=stock.pk).exists()

@@ -17,8 +17,10 @@ from pensions.selectors import ValuedAccount
 from portfolios.calc.performance import Floats
 from portfolios.calc.timeline import Interval, sample, tidy
 from portfolios.reports.balances import Balances, entry_on, on_days
-from portfolios.reports.explain import ledgers_until, positions_shown, rate_shown
-from portfolios.reports.figures import Book, Figures, Period, rates_into
+from portfolios.reports.figures import Figures, rates_into
+from portfolios.reports.histories import PortfolioHistory
+from portfolios.reports.periods import Period
+from portfolios.reports.shown import ledgers_until, positions_shown, rate_shown
 
 FORMULAS = {
     "portfolios": "the sum over portfolios of the values of their positions"
@@ -34,22 +36,22 @@ FORMULAS = {
 class Wealth:
     """Hold what net worth is made of; `figures` returns those of all portfolios in `currency`."""
 
-    books: Sequence[Book]
+    histories: Sequence[PortfolioHistory]
     pensions: Sequence[ValuedAccount]
     figures: Callable[[], Figures]
     period: Period
     currency: str
     balances: dict[UUID, Balances] = field(default_factory=dict)
 
-    def counts_from(self, book: Book) -> date | None:
+    def counts_from(self, history: PortfolioHistory) -> date | None:
         """Return the day from which the first cash and credit of a portfolio count.
 
         That is the first transaction, or the first balance if that is earlier.
         """
-        balances = self.balances[book.portfolio.pk]
+        balances = self.balances[history.portfolio.pk]
         candidates = [entries[0][0] for entries in (balances.cash, balances.credit) if entries]
-        if book.vector.first_on is not None:
-            candidates.append(book.vector.first_on)
+        if history.vector.first_on is not None:
+            candidates.append(history.vector.first_on)
         return min(candidates, default=None)
 
 
@@ -92,7 +94,7 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayloa
     Portfolios count what has a price.
     """
     period = wealth.period
-    currencies = [book.portfolio.currency for book in wealth.books]
+    currencies = [history.portfolio.currency for history in wealth.histories]
     currencies += [pension.account.currency for pension in wealth.pensions]
     rates, has_old_rates = rates_into(wealth.currency, currencies, period)
     figures = wealth.figures()
@@ -107,10 +109,10 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayloa
             unknown_pairs.add(f"{code}/{wealth.currency}")
         return result
 
-    for book in wealth.books:
-        code = book.portfolio.currency
-        balances = wealth.balances[book.portfolio.pk]
-        begins = wealth.counts_from(book)
+    for history in wealth.histories:
+        code = history.portfolio.currency
+        balances = wealth.balances[history.portfolio.pk]
+        begins = wealth.counts_from(history)
         cash += converted(on_days(balances.cash, period, begins=begins), code)
         credit += converted(on_days(balances.credit, period, begins=begins), code)
     for pension in wealth.pensions:
@@ -152,7 +154,8 @@ def net_worth_explained(wealth: Wealth) -> dict[str, Any]:
     day = wealth.period.end
     rates = _rates_shown(wealth, day)
     portfolios = [
-        _portfolio_shown(wealth, book, rates[book.portfolio.currency]) for book in wealth.books
+        _portfolio_shown(wealth, history, rates[history.portfolio.currency])
+        for history in wealth.histories
     ]
     pensions = [
         _pension_shown(pension, rates[pension.account.currency], day) for pension in wealth.pensions
@@ -174,7 +177,7 @@ def net_worth_explained(wealth: Wealth) -> dict[str, Any]:
 
 def _rates_shown(wealth: Wealth, day: date) -> dict[str, dict[str, Any]]:
     """Return each currency's rate into the base currency on `day`."""
-    currencies = {book.portfolio.currency for book in wealth.books}
+    currencies = {history.portfolio.currency for history in wealth.histories}
     currencies |= {pension.account.currency for pension in wealth.pensions}
     found = rates_on([(code, wealth.currency) for code in currencies], day)
     shown = {}
@@ -184,16 +187,18 @@ def _rates_shown(wealth: Wealth, day: date) -> dict[str, dict[str, Any]]:
     return shown
 
 
-def _portfolio_shown(wealth: Wealth, book: Book, rate: dict[str, Any]) -> dict[str, Any]:
+def _portfolio_shown(
+    wealth: Wealth, history: PortfolioHistory, rate: dict[str, Any]
+) -> dict[str, Any]:
     day = wealth.period.end
-    balances = wealth.balances[book.portfolio.pk]
-    begins = wealth.counts_from(book)
+    balances = wealth.balances[history.portfolio.pk]
+    begins = wealth.counts_from(history)
     counts_back = begins is not None and day >= begins
-    positions = positions_shown(book, ledgers_until(book, day), day)
+    positions = positions_shown(history, ledgers_until(history, day), day)
     values = [position["value"] for position in positions if position["value"] is not None]
     return {
-        "portfolio_id": book.portfolio.pk,
-        "name": book.portfolio.name,
+        "portfolio_id": history.portfolio.pk,
+        "name": history.portfolio.name,
         "positions": positions,
         "value": strip_zeros(round_for_storage(sum(values, ZERO))),
         "cash": _balance_shown(entry_on(balances.cash, day, counts_back=counts_back)),

@@ -16,7 +16,7 @@ from financeproj.core.api.schema import refusals
 from financeproj.users.api.authentication import user_of
 from integrations.exports.transactions import export_transactions
 from integrations.exports.writing import write_export
-from portfolios.api.views import own_portfolio
+from portfolios.api.views import get_portfolio_or_404
 
 
 class ExportCsvView(APIView):
@@ -29,7 +29,7 @@ class ExportCsvView(APIView):
         again.
         """
         pk = uuid_parameter(request, "portfolio_id")
-        portfolio = own_portfolio(request, pk) if pk else None
+        portfolio = get_portfolio_or_404(request, pk) if pk else None
         return StreamingHttpResponse(
             export_transactions(user=user_of(request), portfolio=portfolio),
             content_type="text/csv; charset=utf-8",

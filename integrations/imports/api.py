@@ -24,7 +24,7 @@ from integrations.imports.serializers import (
 from integrations.imports.tasks import submit_import
 from integrations.statements.registry import formats
 from portfolios import selectors
-from portfolios.api.views import concerns, own
+from portfolios.api.views import get_own_or_404, log_portfolio
 from portfolios.models import ImportBatch
 from portfolios.payloads import transaction_payload
 from portfolios.services import undo_import
@@ -59,7 +59,7 @@ class ImportCsvView(APIView):
             raise DomainError(
                 "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
             )
-        concerns(portfolio.pk)
+        log_portfolio(portfolio.pk)
         options = ImportOptions(
             format_name=fields["format"],
             date_format=fields.get("date_format") or None,
@@ -98,7 +98,7 @@ class ImportViewSet(ViewSet):
 
     @extend_schema(responses=ImportSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        import_batch = own(selectors.imports_visible_to(user_of(request)), pk)
+        import_batch = get_own_or_404(selectors.imports_visible_to(user_of(request)), pk)
         rows = selectors.with_shown_columns(
             selectors.transactions_visible_to(user_of(request))
         ).filter(import_batch=import_batch)
@@ -108,7 +108,7 @@ class ImportViewSet(ViewSet):
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
         """Undo the import. It stays readable, with the state `undone`."""
-        undo_import(import_batch=own(selectors.imports_visible_to(user_of(request)), pk))
+        undo_import(import_batch=get_own_or_404(selectors.imports_visible_to(user_of(request)), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -48,22 +48,22 @@ def read(serializer_class: Any, request: Request, *, partial: bool = False) -> d
     return dict(form.validated_data)
 
 
-def concerns(portfolio_id: UUID) -> None:
+def log_portfolio(portfolio_id: UUID) -> None:
     """From now on the lines of the log name this portfolio."""
     structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio_id))
 
 
-def own(rows: Any, pk: UUID) -> Any:
+def get_own_or_404(rows: Any, pk: UUID) -> Any:
     """The one of these portfolios, or of these rows of portfolios, that the request is about.
     Raises Http404.
     """
     row = get_object_or_404(rows, pk=pk)
-    concerns(row.pk if isinstance(row, Portfolio) else row.portfolio_id)
+    log_portfolio(row.pk if isinstance(row, Portfolio) else row.portfolio_id)
     return row
 
 
-def own_portfolio(request: Request, pk: UUID) -> Portfolio:
-    found: Portfolio = own(selectors.portfolios_of(user_of(request)), pk)
+def get_portfolio_or_404(request: Request, pk: UUID) -> Portfolio:
+    found: Portfolio = get_own_or_404(selectors.portfolios_of(user_of(request)), pk)
     return found
 
 
@@ -87,14 +87,14 @@ class PortfolioViewSet(ViewSet):
 
     @extend_schema(responses=PortfolioPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return Response(self.answer(own_portfolio(request, pk))[0])
+        return Response(self.answer(get_portfolio_or_404(request, pk))[0])
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
         responses={200: PortfolioPayload, **refusals(409)},
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
-        portfolio = own_portfolio(request, pk)
+        portfolio = get_portfolio_or_404(request, pk)
         changes = read(serializers.PortfolioInputSerializer, request, partial=partial)
         return Response(self.answer(services.update_portfolio(portfolio=portfolio, **changes))[0])
 
@@ -107,7 +107,7 @@ class PortfolioViewSet(ViewSet):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.delete_portfolio(portfolio=own_portfolio(request, pk))
+        services.delete_portfolio(portfolio=get_portfolio_or_404(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=serializers.UsedCreditSerializer, responses=PortfolioPayload)
@@ -123,7 +123,7 @@ class PortfolioViewSet(ViewSet):
     def _set_balance(
         self, request: Request, pk: UUID, serializer: Any, kind: str, field: str
     ) -> Response:
-        portfolio = own_portfolio(request, pk)
+        portfolio = get_portfolio_or_404(request, pk)
         body = read(serializer, request)
         portfolio = services.set_balance(
             portfolio=portfolio, kind=kind, amount=body[field], on=body.get("date")
@@ -142,15 +142,15 @@ class PortfolioViewSet(ViewSet):
         responses=HOLDINGS,
     )
     def holdings(self, request: Request, pk: UUID) -> Response:
-        portfolio = own_portfolio(request, pk)
+        portfolio = get_portfolio_or_404(request, pk)
         include_closed = boolean_parameter(request, "include_closed", default=False)
         holdings = queries.valued_now([portfolio])[0].holdings
         return Response([one for one in holdings if include_closed or one.current_quantity])
 
 
 class HoldingViewSet(ViewSet):
-    def own(self, request: Request, pk: UUID) -> Holding:
-        found: Holding = own(selectors.holdings_visible_to(user_of(request)), pk)
+    def get_holding(self, request: Request, pk: UUID) -> Holding:
+        found: Holding = get_own_or_404(selectors.holdings_visible_to(user_of(request)), pk)
         return found
 
     def answer(self, holding: Holding) -> Response:
@@ -161,11 +161,11 @@ class HoldingViewSet(ViewSet):
 
     @extend_schema(responses=ValuedHolding)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return self.answer(self.own(request, pk))
+        return self.answer(self.get_holding(request, pk))
 
     @extend_schema(request=serializers.HoldingInputSerializer, responses=ValuedHolding)
     def partial_update(self, request: Request, pk: UUID) -> Response:
-        holding = self.own(request, pk)
+        holding = self.get_holding(request, pk)
         return self.answer(
             services.rename_holding(
                 holding=holding, **read(serializers.HoldingInputSerializer, request)
@@ -174,14 +174,14 @@ class HoldingViewSet(ViewSet):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.delete_holding(holding=self.own(request, pk))
+        services.delete_holding(holding=self.get_holding(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses=TRANSACTIONS)
     def transactions(self, request: Request, pk: UUID) -> Response:
         rows = selectors.with_shown_columns(
             selectors.transactions_visible_to(user_of(request))
-        ).filter(holding=self.own(request, pk))
+        ).filter(holding=self.get_holding(request, pk))
         return Response([transaction_payload(row) for row in rows])
 
 
@@ -198,7 +198,7 @@ class TransactionViewSet(GenericViewSet):
     @extend_schema(responses=TRANSACTIONS)
     def list(self, request: Request) -> Response:
         if (portfolio_id := uuid_parameter(request, "portfolio_id")) is not None:
-            concerns(portfolio_id)
+            log_portfolio(portfolio_id)
         page = self.paginate_queryset(
             self.filter_queryset(selectors.with_shown_columns(self.get_queryset()))
         )
@@ -226,7 +226,7 @@ class TransactionViewSet(GenericViewSet):
                 raise DomainError(
                     "You have no such holding.", attr="holding_id", code="unknown_holding"
                 )
-            concerns(holding.portfolio_id)
+            log_portfolio(holding.portfolio_id)
             if (portfolio_id or holding.portfolio_id) != holding.portfolio_id:
                 raise DomainError(
                     "The holding is in another portfolio.",
@@ -249,7 +249,7 @@ class TransactionViewSet(GenericViewSet):
             raise DomainError(
                 "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
             )
-        concerns(portfolio.pk)
+        log_portfolio(portfolio.pk)
         stock = marketdata.instrument_for_trade(
             user=user_of(request),
             ticker=ticker,
@@ -260,14 +260,14 @@ class TransactionViewSet(GenericViewSet):
 
     @extend_schema(responses=TransactionPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return Response(transaction_payload(own(self.get_queryset(), pk)))
+        return Response(transaction_payload(get_own_or_404(self.get_queryset(), pk)))
 
     @extend_schema(
         request=serializers.TransactionChangeSerializer,
         responses={200: TransactionPayload, **refusals(409)},
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
-        row = own(self.get_queryset(), pk)
+        row = get_own_or_404(self.get_queryset(), pk)
         self._refuse_move(request, row)
         changes = read(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
@@ -306,5 +306,5 @@ class TransactionViewSet(GenericViewSet):
 
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.delete_transaction(row=own(self.get_queryset(), pk))
+        services.delete_transaction(row=get_own_or_404(self.get_queryset(), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)

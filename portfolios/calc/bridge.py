@@ -59,7 +59,15 @@ class Bridge:
     missing: Ints
 
     def total(self) -> dict[str, float]:
+        """Return the sum over instruments of each part."""
         return {name: float(getattr(self, name).sum()) for name in PARTS}
+
+    def largest(self) -> float:
+        """Return the largest absolute amount of all parts and instruments."""
+        largest = 0.0
+        for name in PARTS:
+            largest = max(largest, float(np.abs(getattr(self, name)).max(initial=0.0)))
+        return largest
 
 
 def bridge(trades: Trades, market: Market) -> Bridge:

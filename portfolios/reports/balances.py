@@ -1,6 +1,5 @@
 """Cash and used credit over time, as the user entered them."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,46 +10,49 @@ import numpy as np
 
 from portfolios.calc.performance import Floats
 from portfolios.models import Portfolio, PortfolioBalance
-from portfolios.reports.figures import Period
+from portfolios.reports.periods import Period
 
-Entries = Sequence[tuple[date, Decimal]]
+Entry = tuple[date, Decimal]
+Entries = Sequence[Entry]
 
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """What was entered for one portfolio, by day."""
+    """What was entered for one portfolio, oldest first."""
 
-    cash: Entries
-    credit: Entries
+    cash: list[Entry]
+    credit: list[Entry]
 
 
 def balances_of(portfolios: Iterable[Portfolio]) -> dict[UUID, Balances]:
-    """One query."""
-    rows = PortfolioBalance.objects.filter(portfolio__in=list(portfolios)).order_by("date")
-    found: dict[UUID, dict[str, list[tuple[date, Decimal]]]] = defaultdict(
-        lambda: {"cash": [], "credit": []}
-    )
+    """Return what was entered for each portfolio. One query."""
+    balances = {portfolio.pk: Balances([], []) for portfolio in portfolios}
+    rows = PortfolioBalance.objects.filter(portfolio__in=list(balances)).order_by("date")
     for row in rows:
-        found[row.portfolio_id][row.kind].append((row.date, row.amount))
-    return {portfolio.pk: Balances(**found[portfolio.pk]) for portfolio in portfolios}
+        found = balances[row.portfolio_id]
+        entries = found.cash if row.kind == PortfolioBalance.Kind.CASH else found.credit
+        entries.append((row.date, row.amount))
+    return balances
 
 
-def entry_on(
-    entries: Entries, day: date, *, counts_back: bool = False
-) -> tuple[date, Decimal] | None:
-    """The last of `entries` (by day) on or before `day`; with `counts_back` the first one stands
-    before it too.
+def entry_on(entries: Entries, day: date, *, counts_back: bool = False) -> Entry | None:
+    """Return the last of `entries`, which are by day, on or before `day`.
+
+    With `counts_back` the first entry also counts before its own day.
     """
-    earlier = [entry for entry in entries if entry[0] <= day]
-    if earlier:
-        return earlier[-1]
-    return entries[0] if entries and counts_back else None
+    found = None
+    if counts_back and entries:
+        found = entries[0]
+    for entry in entries:
+        if entry[0] <= day:
+            found = entry
+    return found
 
 
 def on_days(entries: Entries, period: Period, *, begins: date | None = None) -> Floats:
-    """[column] the amount last entered by each day of `period`.
+    """Return the amount last entered by each day of `period`, [column].
 
-    Before the first entry it is 0, unless the first entry counts back to `begins`.
+    Before the first entry it is 0, unless the first entry counts back to the day `begins`.
     """
     amounts = np.zeros(period.columns)
     for day, amount in entries:

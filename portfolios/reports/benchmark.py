@@ -1,4 +1,4 @@
-"""An instrument that a portfolio is measured by."""
+"""An instrument with which a portfolio is compared."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from marketdata import series
 from marketdata.models import StockMetadata
 from marketdata.selectors import splits_of
 from portfolios.calc.performance import Floats
-from portfolios.reports.figures import Period
+from portfolios.reports.periods import Period
 
 
 def benchmark_index(stock: StockMetadata, currency: str, period: Period) -> Floats:
-    """[column] 100 the day before the period, then the price in `currency` with its splits undone,
-    without dividends.
+    """Return the value of one share bought before the period, [column], as an index that begins at 100.
 
-    NaN throughout when there is no price or rate on that day.
+    It is in `currency`, adjusted for splits, without dividends. All is NaN when there is no price
+    or rate on the day before the period.
     """
     close = series.closes([stock.pk], period.day_before, period.end)[0]
     rate = series.rates([(stock.currency, currency)], period.day_before, period.end)[0]

@@ -1,7 +1,8 @@
 """Realised gains, sale by sale."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -38,61 +39,68 @@ class RealisedGainPayload(Struct):
     lots: list[LotPayload]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    """A sale with its proceeds and cost, unrounded, and the lots that it used, if they count."""
+
+    row: Transaction
+    proceeds: Decimal
+    cost: Decimal
+    lots: Sequence[fifo.Lot] = ()
+
+
 def realised_gains(
     portfolio: Portfolio, *, year: int | None, method: Method
 ) -> list[RealisedGainPayload]:
-    """Each sale (of `year`, else of all) oldest first, in the portfolio's currency; one query.
+    """Return each sale (of `year`, else of all years), oldest first. One query.
 
-    `lots` are the purchases that a sale used up, for `fifo`; at average cost there are none.
+    Amounts are in the portfolio's currency. `lots` are the purchases that a sale used, for `fifo`;
+    at average cost there are none.
     """
-    by_holding: dict[UUID, list[Transaction]] = defaultdict(list)
+    ledgers: dict[UUID, list[Transaction]] = defaultdict(list)
     rows = Transaction.objects.filter(portfolio=portfolio).select_related("holding__stock")
     for row in rows:
-        by_holding[row.holding_id].append(row)
-    sales = [
-        sale
-        for ledger in by_holding.values()
-        for sale in (_by_lots if method == "fifo" else _average)(ledger)
-    ]
-    sales = [sale for sale in sales if year is None or sale[0].date.year == year]
-    sales.sort(key=lambda sale: (sale[0].date, sale[0].sequence))
-    return [_shown(*sale) for sale in sales]
+        ledgers[row.holding_id].append(row)
+    sales: list[_Sale] = []
+    for ledger in ledgers.values():
+        if method == "fifo":
+            sales += _sales_by_lots(ledger)
+        else:
+            sales += _sales_at_average_cost(ledger)
+    sales.sort(key=lambda sale: (sale.row.date, sale.row.sequence))
+    return [_payload(sale) for sale in sales if year is None or sale.row.date.year == year]
 
 
-Sale = tuple[Transaction, Decimal, Decimal, Sequence[fifo.Lot]]
+def _sales_by_lots(ledger: list[Transaction]) -> Iterator[_Sale]:
+    for sale in fifo.sales(ledger):
+        yield _Sale(sale.entry, sale.proceeds, sale.cost, sale.lots)
 
 
-def _by_lots(ledger: list[Transaction]) -> list[Sale]:
-    return [(sale.entry, sale.proceeds, sale.cost, sale.lots) for sale in fifo.sales(ledger)]
-
-
-def _average(ledger: list[Transaction]) -> list[Sale]:
+def _sales_at_average_cost(ledger: list[Transaction]) -> Iterator[_Sale]:
     _, steps = replay(ledger)
-    sales = [
-        (step.entry, cash_effect(step.entry), step.realised_p)
-        for step in steps
-        if step.realised_p is not None
-    ]
-    return [(row, proceeds, EXACT.subtract(proceeds, gain), ()) for row, proceeds, gain in sales]
+    for step in steps:
+        if step.realised_p is not None:
+            proceeds = cash_effect(step.entry)
+            yield _Sale(step.entry, proceeds, EXACT.subtract(proceeds, step.realised_p))
 
 
-def _shown(
-    row: Transaction, proceeds: Decimal, cost: Decimal, lots: Sequence[fifo.Lot]
-) -> RealisedGainPayload:
+def _payload(sale: _Sale) -> RealisedGainPayload:
+    row = sale.row
     return RealisedGainPayload(
         transaction_id=row.pk,
         ticker=row.holding.stock.ticker,
         date=row.date,
         quantity=strip_zeros(row.quantity),
-        proceeds=round_for_display(proceeds),
-        cost=round_for_display(cost),
-        gain=round_for_display(EXACT.subtract(proceeds, cost)),
-        lots=[
-            LotPayload(
-                bought_on=lot.bought_on,
-                quantity=round_for_display(lot.quantity),
-                cost=round_for_display(lot.cost),
-            )
-            for lot in lots
-        ],
+        proceeds=round_for_display(sale.proceeds),
+        cost=round_for_display(sale.cost),
+        gain=round_for_display(EXACT.subtract(sale.proceeds, sale.cost)),
+        lots=[_lot_payload(lot) for lot in sale.lots],
+    )
+
+
+def _lot_payload(lot: fifo.Lot) -> LotPayload:
+    return LotPayload(
+        bought_on=lot.bought_on,
+        quantity=round_for_display(lot.quantity),
+        cost=round_for_display(lot.cost),
     )

@@ -1,6 +1,6 @@
-"""Timeline, performance, bridge and allocation, as the contract has them."""
+"""Timeline, performance and bridge, with the field names of the API."""
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -10,19 +10,34 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from financeproj.core.json_types import DateText
 from marketdata.models import StockMetadata
-from marketdata.selectors import PriceNow
 from portfolios.calc import returns
 from portfolios.calc.bridge import PARTS, bridge
 from portfolios.calc.performance import Floats
-from portfolios.calc.timeline import Interval, sample, tidy, tidy_amount, tidy_fraction, tidy_index
+from portfolios.calc.timeline import (
+    Interval,
+    Sample,
+    sample,
+    tidy,
+    tidy_amount,
+    tidy_fraction,
+    tidy_index,
+)
 from portfolios.reports.benchmark import benchmark_index
-from portfolios.reports.figures import Book, Figures, Period, cut_to_history, market_of, names_of
+from portfolios.reports.figures import (
+    Figures,
+    cut_to_history,
+    figures_of,
+    market_of,
+    missing_tickers,
+)
+from portfolios.reports.report import Report
 from portfolios.reports.vectors import day_of
 
 
 class PointPayload(Struct, gc=False):
-    """One point of a timeline: amounts in the answer's currency, flows and income of the whole
-    interval.
+    """One point of a timeline, in the answer's currency.
+
+    Flows and income are those of the whole interval.
     """
 
     date: DateText
@@ -117,67 +132,79 @@ class BridgePayload(BridgePartsPayload, kw_only=True):
     missing: list[str]
 
 
-def timeline(
-    figures: Figures, *, interval: Interval, benchmark: StockMetadata | None
-) -> TimelinePayload:
-    """The points of `figures`; `benchmark_index` is None where the benchmark has no price or
-    rate.
+def timeline(report: Report) -> TimelinePayload:
+    """Return a point for each interval of the period.
+
+    `benchmark_index` is None where the benchmark has no price or rate.
     """
+    query, figures = report.query, report.figures()
     numbers, period = figures.daily, figures.period
-    chosen = sample(period.first_day, period.columns, interval)
+    chosen = sample(period.first_day, period.columns, query.interval)
     index = returns.twr_index(returns.daily_returns(numbers))
+    days = (period.first_day + chosen.last).astype("datetime64[D]")
     columns = [
-        np.datetime_as_string((period.first_day + chosen.last).astype("datetime64[D]")).tolist(),
+        np.datetime_as_string(days).tolist(),
         tidy(chosen.levels(numbers.value)).tolist(),
         tidy(chosen.levels(numbers.cost_basis)).tolist(),
         tidy(chosen.sums(numbers.net_flow)).tolist(),
         tidy(chosen.sums(numbers.income)).tolist(),
         tidy_index(chosen.levels(index)).tolist(),
     ]
-    if benchmark is not None:
-        levels = tidy_index(chosen.levels(benchmark_index(benchmark, figures.currency, period)))
-        columns.append([None if np.isnan(level) else level for level in levels.tolist()])
-    return TimelinePayload(
+    if query.benchmark is not None:
+        levels = benchmark_index(query.benchmark, figures.currency, period)
+        columns.append(_none_for_nan(tidy_index(chosen.levels(levels))))
+    payload = TimelinePayload(
         currency=figures.currency,
         start=period.start,
         end=period.end,
-        interval=interval,
+        interval=query.interval,
         points=list(map(PointPayload, *columns)),
         stale=figures.stale,
         missing=figures.missing,
     )
+    if query.by == "portfolio" and report.covers_all:
+        payload.portfolios = _values_of_each(report, chosen)
+    return payload
 
 
-def values_of_each(
-    books: Sequence[Book], parts: Sequence[Figures], *, interval: Interval
-) -> list[PortfolioValuesPayload]:
-    """The market value of each portfolio at the points of the timeline over all, in its own
-    currency.
-    """
-    found = []
-    for book, figures in zip(books, parts, strict=True):
-        chosen = sample(figures.period.first_day, figures.period.columns, interval)
+def _none_for_nan(series: Floats) -> list[float | None]:
+    numbers = series.astype(object)
+    numbers[np.isnan(series)] = None
+    return numbers.tolist()
+
+
+def _values_of_each(report: Report, chosen: Sample) -> list[PortfolioValuesPayload]:
+    """Return the market value of each portfolio at the same points, in its own currency."""
+    values_of_each = []
+    for history in report.histories:
+        figures = figures_of(history, report.period)
         values = tidy(chosen.levels(figures.daily.value)).tolist()
-        found.append(
+        values_of_each.append(
             PortfolioValuesPayload(
-                portfolio_id=book.portfolio.pk,
-                currency=figures.currency,
-                market_value=values,
+                portfolio_id=history.portfolio.pk, currency=figures.currency, market_value=values
             )
         )
-    return found
+    return values_of_each
 
 
-def performance(figures: Figures, *, benchmark: StockMetadata | None) -> PerformancePayload:
-    """The figures of the period as one; what does not exist is None, and `reasons` says why."""
+def performance(report: Report) -> PerformancePayload:
+    """Return the figures of the whole period; what does not exist is None, with its reason."""
+    figures, benchmark = report.figures(), report.query.benchmark
+    payload = performance_of(figures)
+    if benchmark is not None:
+        payload.benchmark = _benchmark_return(benchmark, figures, payload.reasons)
+    return payload
+
+
+def performance_of(figures: Figures) -> PerformancePayload:
+    """Return the performance that daily figures give, without a benchmark."""
     numbers, period = figures.daily, figures.period
     daily_returns = returns.daily_returns(numbers)
     index = returns.twr_index(daily_returns)
     scale = scale_of(figures)
     start_value, end_value = numbers.value[0], numbers.value[-1]
     net_flow = numbers.net_flow.sum()
-    rates, reasons = _rates(figures, daily_returns, index)
-    fall = returns.max_drawdown(index)
+    rates = _rates(figures, daily_returns, index)
     return PerformancePayload(
         currency=figures.currency,
         start=period.start,
@@ -190,22 +217,36 @@ def performance(figures: Figures, *, benchmark: StockMetadata | None) -> Perform
         charges=tidy_amount(numbers.charges.sum(), scale),
         realised_gain=tidy_amount(numbers.realised_gain.sum(), scale),
         unrealised_gain=tidy_amount(end_value - numbers.cost_basis[-1], scale),
-        **{name: None if rate is None else tidy_fraction(rate) for name, rate in rates.items()},
-        reasons=reasons,
-        max_drawdown=DrawdownPayload(
-            value=tidy_fraction(fall.value),
-            peak=None if fall.peak is None else day_of(period.first_day + fall.peak),
-            trough=None if fall.trough is None else day_of(period.first_day + fall.trough),
-        ),
+        twr=_tidy_rate(rates.twr),
+        twr_annualised=_tidy_rate(rates.twr_annualised),
+        mwr=_tidy_rate(rates.mwr),
+        mwr_period=_tidy_rate(rates.mwr_period),
+        volatility=_tidy_rate(rates.volatility),
+        reasons=rates.reasons,
+        max_drawdown=_drawdown(figures, index),
         missing=figures.missing,
-        benchmark=UNSET if benchmark is None else _compared(benchmark, figures, reasons),
     )
 
 
-def _compared(
+def _tidy_rate(rate: float | None) -> float | None:
+    return None if rate is None else tidy_fraction(rate)
+
+
+def _drawdown(figures: Figures, index: Floats) -> DrawdownPayload:
+    fall = returns.max_drawdown(index)
+    payload = DrawdownPayload(tidy_fraction(fall.value), None, None)
+    first_day = figures.period.first_day
+    if fall.peak is not None:
+        payload.peak = day_of(first_day + fall.peak)
+    if fall.trough is not None:
+        payload.trough = day_of(first_day + fall.trough)
+    return payload
+
+
+def _benchmark_return(
     benchmark: StockMetadata, figures: Figures, reasons: dict[str, str]
 ) -> BenchmarkPayload:
-    """Return what the benchmark returned; where it has no price, `reasons` gets to say that."""
+    """Return what the benchmark returned; where it has no price, add that to `reasons`."""
     level = float(benchmark_index(benchmark, figures.currency, figures.period)[-1])
     if np.isnan(level):
         reasons["benchmark"] = f"missing_prices: [{benchmark.ticker}]"
@@ -214,70 +255,81 @@ def _compared(
 
 
 def scale_of(figures: Figures) -> float:
-    """The largest of the amounts that the figures are made of."""
+    """Return the largest of the amounts that the figures are made of."""
     numbers = figures.daily
     flows = numbers.inflow.sum() + numbers.outflow.sum()
     return float(max(numbers.value[0], numbers.value[-1], flows, numbers.cost_basis[-1]))
 
 
+RATES = ("twr", "twr_annualised", "mwr", "mwr_period", "volatility")
 SHORT = "short_period"
 
 
-def _rates(
-    figures: Figures, daily_returns: Floats, index: Floats
-) -> tuple[dict[str, float | None], dict[str, str]]:
+@dataclass(slots=True)
+class _Rates:
+    """Rates of return and risk as fractions; `reasons` says why one is None."""
+
+    twr: float | None = None
+    twr_annualised: float | None = None
+    mwr: float | None = None
+    mwr_period: float | None = None
+    volatility: float | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def _rates(figures: Figures, daily_returns: Floats, index: Floats) -> _Rates:
     numbers, period = figures.daily, figures.period
-    rates: dict[str, float | None] = dict.fromkeys(
-        ("twr", "twr_annualised", "mwr", "mwr_period", "volatility"), None
-    )
+    rates = _Rates()
     if figures.missing and not numbers.value.any() and not numbers.invested.any():
-        # Everything that was held is without a price: a return of 0 would be a guess.
-        return rates, dict.fromkeys(rates, f"missing_prices: [{', '.join(figures.missing)}]")
-    reasons: dict[str, str] = {}
-    rates["twr"] = twr = float(index[-1]) / 100 - 1
-    rates["twr_annualised"] = returns.annualised(twr, period.days)
-    if rates["twr_annualised"] is None:
-        reasons["twr_annualised"] = SHORT if period.days < 365 else "total_loss"
+        # Nothing that was held has a price: a return of 0 would be a guess.
+        reason = f"missing_prices: [{', '.join(figures.missing)}]"
+        rates.reasons = dict.fromkeys(RATES, reason)
+        return rates
+    reasons, is_short = rates.reasons, period.days < 365
+    rates.twr = float(index[-1]) / 100 - 1
+    rates.twr_annualised = returns.annualised(rates.twr, period.days)
+    if rates.twr_annualised is None:
+        reasons["twr_annualised"] = SHORT if is_short else "total_loss"
     internal = returns.money_weighted(numbers, period.first_day)
-    rates["mwr_period"] = internal.period
+    rates.mwr_period = internal.period
     if internal.reason:
         reasons["mwr"] = reasons["mwr_period"] = internal.reason
-    elif period.days < 365:
+    elif is_short:
         reasons["mwr"] = SHORT
     else:
-        rates["mwr"] = internal.annual
+        rates.mwr = internal.annual
         if internal.annual is None:
             reasons["mwr"] = "out_of_range"
-    rates["volatility"] = returns.volatility(numbers, daily_returns, period.first_day)
-    if rates["volatility"] is None:
+    rates.volatility = returns.volatility(numbers, daily_returns, period.first_day)
+    if rates.volatility is None:
         days = returns.invested_weekdays(numbers, period.first_day)
         reasons["volatility"] = "too_few_days" if days.sum() < 2 else "total_loss"
-    return rates, reasons
+    return rates
 
 
-def bridge_of(book: Book, period: Period, prices: Mapping[UUID, PriceNow]) -> BridgePayload:
-    """What moved the value, per holding and in total; holdings to which nothing happened are left
-    out.
-    """
-    shorter, _ = cut_to_history(book, period)
-    parts = bridge(book.vector.trades, market_of(book, shorter, prices)[0])
-    scale = max(
-        (float(np.abs(getattr(parts, name)).max(initial=0.0)) for name in PARTS), default=0.0
-    )
+def bridge_of(report: Report) -> BridgePayload:
+    """Return what moved the value, per holding and in total; unchanged holdings are left out."""
+    history, period = report.history, report.period
+    shorter, _ = cut_to_history(history, period)
+    market, _ = market_of(history, shorter)
+    parts = bridge(history.vector.trades, market)
+    scale = parts.largest()
     columns = [tidy(getattr(parts, name), scale).tolist() for name in PARTS]
     holdings = []
-    for one, row in zip(book.instruments, zip(*columns, strict=True), strict=True):
+    for instrument, row in zip(history.instruments, zip(*columns, strict=True), strict=True):
         if any(row):
             amounts = dict(zip(PARTS, row, strict=True))
             holdings.append(
-                HoldingBridgePayload(holding_id=one.holding_id, ticker=one.ticker, **amounts)
+                HoldingBridgePayload(
+                    holding_id=instrument.holding_id, ticker=instrument.ticker, **amounts
+                )
             )
     total = {name: tidy_amount(amount, scale) for name, amount in parts.total().items()}
     return BridgePayload(
-        currency=book.portfolio.currency,
+        currency=history.portfolio.currency,
         start=period.start,
         end=period.end,
         **total,
         holdings=holdings,
-        missing=names_of(book, parts.missing, period),
+        missing=missing_tickers(history, parts.missing, period),
     )

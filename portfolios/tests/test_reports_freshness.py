@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from marketdata import services as market
 from marketdata.models import StockMetadata
-from marketdata.selectors import rates_now
+from marketdata.selectors import Conversion
 from marketdata.sources import History, InstrumentInfo, Quote
 from portfolios import queries, services
 from portfolios.models import Portfolio, TransactionVector
 from portfolios.reports import vectors
-from portfolios.reports.figures import shelf_of
+from portfolios.reports.histories import read_histories
 from portfolios.tests.conftest import trade
 from portfolios.tests.test_reports_api import (
     MONDAY,
@@ -231,12 +231,12 @@ def test_a_split_that_could_not_be_booked_is_named_as_missing(api, portfolio, he
 def test_a_holding_that_is_deleted_between_two_reads_is_no_error(portfolio, held, make_stock):
     trade(portfolio, make_stock("B.DEMO", price="1"), "buy", "1", "1")
     before = Portfolio.objects.get()
-    shelf_of([before])
+    read_histories([before])
     services.delete_holding(holding=portfolio.holdings.get(stock=held))
-    (book,) = shelf_of([before]).books
+    (book,) = read_histories([before]).of_each
     assert [one.ticker for one in book.instruments] == ["B.DEMO"]
     services.delete_portfolio(portfolio=portfolio)
-    assert shelf_of([before]).books == []
+    assert read_histories([before]).of_each == []
 
 
 @pytest.mark.parametrize("price", [D("37.5"), None])
@@ -275,11 +275,11 @@ def test_an_allocation_leaves_out_what_is_deleted_while_it_is_made(
 ):
     assert len(api.get(url(portfolio, "allocation")).json()) == 1
 
-    def rates_after_the_deletion(pairs):
+    def rates_after_the_deletion(currencies, target):
         services.delete_holding(holding=portfolio.holdings.get())
-        return rates_now(pairs)
+        return Conversion(currencies, target)
 
-    monkeypatch.setattr("portfolios.reports.allocation.rates_now", rates_after_the_deletion)
+    monkeypatch.setattr("portfolios.reports.allocation.Conversion", rates_after_the_deletion)
     answer = api.get(url(portfolio, "allocation"))
     assert (answer.status_code, answer.json()) == (200, [])
 

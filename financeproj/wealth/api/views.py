@@ -7,8 +7,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from financeproj.core.api.conditional import answer_unless_known
-from financeproj.core.api.query import choice_parameter
 from financeproj.users.api.authentication import user_of
 from financeproj.wealth.dashboard import DashboardPayload, dashboard_of
 from financeproj.wealth.net_worth import (
@@ -23,32 +21,34 @@ from pensions.projections import goal_of
 from pensions.selectors import accounts_with_values
 from pensions.services import ensure_rates
 from portfolios import queries, selectors
-from portfolios.api.reports import END, INTERVAL, START, Report, report_of
-from portfolios.calc.timeline import INTERVALS
+from portfolios.api.query import END, INTERVAL, START, report_query
+from portfolios.api.reports import answer_report
 from portfolios.reports.balances import balances_of
+from portfolios.reports.report import Report, ReportQuery, Scope, prepare_report
 
 
-def wealth_of(request: Request) -> tuple[Report, Wealth]:
-    """Read what the user owns over the period of the query, with the version of the data."""
+def wealth_of(request: Request, query: ReportQuery) -> tuple[Report, Wealth]:
+    """Read what the user owns over the period of the query, with the report on portfolios."""
     user = user_of(request)
     pensions = accounts_with_values(user)
-    balances = balances_of(list(selectors.portfolios_of(user)))
+    portfolios = list(selectors.portfolios_of(user))
+    balances = balances_of(portfolios)
     pairs, pension_versions = set(), []
     for pension in pensions:
         account = pension.account
         pairs.add((account.currency, user.base_currency))
         pension_versions.append((account.pk, account.name, account.currency, pension.entries))
-    report = report_of(
-        request,
-        None,
+    report = prepare_report(
+        Scope(portfolios, user.base_currency, covers_all=True),
+        query,
         first_on=first_entry_on(pensions, balances),
-        more_pairs=pairs,
-        more=pension_versions,
+        extra_pairs=pairs,
+        extra_versions=pension_versions,
     )
     wealth = Wealth(
-        books=report.books,
+        histories=report.histories,
         pensions=pensions,
-        figures=lambda: report.figures,
+        figures=report.figures,
         period=report.period,
         currency=report.currency,
         balances=balances,
@@ -62,10 +62,10 @@ class NetWorthView(APIView):
         """Portfolios, cash, credit and pensions in the base currency, a point a day, ISO week or
         month.
         """
-        interval = choice_parameter(request, "interval", INTERVALS, "day")
-        report, wealth = wealth_of(request)
-        return answer_unless_known(
-            request, report.version, lambda: net_worth_over_time(wealth, interval=interval)
+        query = report_query(request, with_interval=True)
+        report, wealth = wealth_of(request, query)
+        return answer_report(
+            request, report, lambda: net_worth_over_time(wealth, interval=query.interval)
         )
 
 
@@ -75,8 +75,8 @@ class NetWorthExplainView(APIView):
         """What net worth at `end` is made of: positions, prices, rates, balances and pension values
         with sources.
         """
-        report, wealth = wealth_of(request)
-        return answer_unless_known(request, report.version, lambda: net_worth_explained(wealth))
+        report, wealth = wealth_of(request, report_query(request))
+        return answer_report(request, report, lambda: net_worth_explained(wealth))
 
 
 class DashboardView(APIView):

@@ -1,0 +1,72 @@
+"""Query parameters of reports, parsed once per request."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from financeproj.core.api.errors import BadQuery
+from financeproj.core.api.query import choice_parameter, date_parameter, text_parameter
+from financeproj.core.errors import DomainError, NotFound
+from financeproj.users.api.authentication import user_of
+from marketdata import queries
+from marketdata.models import StockMetadata
+from portfolios.calc.timeline import INTERVALS, Interval
+from portfolios.reports.report import Grouping, ReportQuery
+
+GROUPINGS: tuple[Grouping, ...] = ("all", "portfolio")
+
+START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the first transaction.")
+END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default, and at most: today.")
+INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default="day")
+BY = OpenApiParameter(
+    "by", enum=GROUPINGS, default="all", description="portfolio: also the value of each."
+)
+BENCHMARK = OpenApiParameter("benchmark", description="The ticker of what to compare with.")
+YEAR = OpenApiParameter(
+    "year",
+    {"type": "integer", "minimum": 1000, "maximum": 9999},
+    description="Default: all.",
+)
+
+
+def report_query(
+    request: Request, *, with_interval: bool = False, with_grouping: bool = False
+) -> ReportQuery:
+    """Parse what a request about a period asks for. May ask a source for the benchmark.
+
+    `interval` and `by` are read only by the reports that have them. Raises BadQuery for a parameter
+    that cannot be read, DomainError (`unknown_ticker`) for an unknown benchmark.
+    """
+    interval: Interval = "day"
+    if with_interval:
+        interval = choice_parameter(request, "interval", INTERVALS, "day")
+    grouping: Grouping = "all"
+    if with_grouping:
+        grouping = choice_parameter(request, "by", GROUPINGS, "all")
+    return ReportQuery(
+        start=date_parameter(request, "start"),
+        end=date_parameter(request, "end"),
+        interval=interval,
+        by=grouping,
+        benchmark=_benchmark(request),
+    )
+
+
+def _benchmark(request: Request) -> StockMetadata | None:
+    ticker = text_parameter(request, "benchmark")
+    if not ticker:
+        return None
+    try:
+        return queries.instrument_named(user=user_of(request), ticker=ticker)
+    except NotFound as error:
+        raise DomainError(error.detail, attr="benchmark", code="unknown_ticker") from error
+
+
+def year_parameter(request: Request) -> int | None:
+    """Return the year asked for, None when it was left out."""
+    text = request.query_params.get("year", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) == 4):
+        raise BadQuery("year must have four digits, e.g. 2024.", attr="year")
+    return int(text)

@@ -1,0 +1,127 @@
+"""Portfolios with all their transactions, as reports about periods need them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from marketdata.calc.rates import Pair
+from marketdata.selectors import PriceNow
+from portfolios.models import Holding, Portfolio
+from portfolios.reports.vectors import TradeVector, trades_of
+from portfolios.valuation import doubtful_from
+from portfolios.valuation.holdings_and_prices import HoldingsAndPrices, read_holdings_and_prices
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What the figures need to know of a holding and its instrument."""
+
+    holding_id: UUID
+    stock_id: UUID
+    ticker: str
+    currency: str
+    is_held: bool
+    has_history: bool
+    version: int
+    doubtful_from: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioHistory:
+    """A portfolio with its transactions and the latest prices of its instruments.
+
+    `instruments` are in the order of `vector.holding_ids`; `prices` are by instrument.
+    """
+
+    portfolio: Portfolio
+    vector: TradeVector
+    instruments: Sequence[Instrument]
+    prices: Mapping[UUID, PriceNow]
+
+    @property
+    def stock_ids(self) -> list[UUID]:
+        return [instrument.stock_id for instrument in self.instruments]
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """From each instrument's currency to the portfolio's, by currency."""
+        currencies = {instrument.currency for instrument in self.instruments}
+        return [(currency, self.portfolio.currency) for currency in sorted(currencies)]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Several portfolios; `stamp` changes whenever a figure about them can change."""
+
+    of_each: Sequence[PortfolioHistory]
+    stamp: str
+
+    @property
+    def first_on(self) -> date | None:
+        """The day of the first transaction of all."""
+        first_on = None
+        for history in self.of_each:
+            day = history.vector.first_on
+            if day is not None and (first_on is None or day < first_on):
+                first_on = day
+        return first_on
+
+    def stock_ids_without_closes(self) -> set[UUID]:
+        """Return the instruments that a source prices and whose closes were never fetched."""
+        found = set()
+        for history in self.of_each:
+            for instrument in history.instruments:
+                if not instrument.has_history:
+                    found.add(instrument.stock_id)
+        return found
+
+    def pairs_into(self, currency: str) -> set[Pair]:
+        """Return every pair that figures in `currency` need."""
+        pairs: set[Pair] = set()
+        for history in self.of_each:
+            pairs.update(history.pairs)
+            pairs.add((history.portfolio.currency, currency))
+        return pairs
+
+
+def read_histories(portfolios: Sequence[Portfolio]) -> Histories:
+    """Read the transactions and latest prices of `portfolios`; deleted ones are left out.
+
+    One query for what this process has read before, more for what changed since.
+    """
+    stored = read_holdings_and_prices(portfolios)
+    portfolios = _still_there(portfolios, stored)
+    vectors = trades_of(portfolios, stored.holdings)
+    stale = [price.stale for price in stored.prices.values()]
+    histories = []
+    for portfolio in portfolios:
+        vector = vectors[portfolio.pk]
+        holdings = {holding.pk: holding for holding in stored.holdings.get(portfolio.pk, ())}
+        instruments = [_instrument(holdings[pk], stored.prices) for pk in vector.holding_ids]
+        histories.append(PortfolioHistory(portfolio, vector, instruments, stored.prices))
+    return Histories(histories, stamp=repr((stored.stamp, stale)))
+
+
+def _still_there(portfolios: Sequence[Portfolio], stored: HoldingsAndPrices) -> list[Portfolio]:
+    """Leave out deleted portfolios: only those without holdings need a query."""
+    empty = [portfolio.pk for portfolio in portfolios if portfolio.pk not in stored.holdings]
+    if not empty:
+        return list(portfolios)
+    stored_ids = set(Portfolio.objects.filter(pk__in=empty).values_list("pk", flat=True))
+    stored_ids.update(stored.holdings)
+    return [portfolio for portfolio in portfolios if portfolio.pk in stored_ids]
+
+
+def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument:
+    stock = holding.stock
+    return Instrument(
+        holding_id=holding.pk,
+        stock_id=holding.stock_id,
+        ticker=stock.ticker,
+        currency=stock.currency,
+        is_held=bool(holding.current_quantity),
+        has_history=stock.history_fetched_at is not None or stock.owner_id is not None,
+        version=stock.version,
+        doubtful_from=doubtful_from(holding, prices.get(holding.stock_id)),
+    )

@@ -1,0 +1,92 @@
+"""Where the figures of a holding come from: inputs with sources, formulas, values in between.
+
+The reported figures can be calculated from one of these answers alone; a test does.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from financeproj.core.money import round_for_display, round_for_storage
+from marketdata.selectors import rates_on
+from portfolios.calc.ledger import Position, states
+from portfolios.models import Transaction
+from portfolios.reports.shown import rate_shown, rounded, transaction_shown
+from portfolios.valuation import ValuedHolding, ValuedPortfolio
+
+FORMULAS = {
+    "current_quantity": "what the transactions add up to: the quantity after the last step",
+    "average_cost_per_share": "cost ÷ quantity after the last step, in the instrument's currency",
+    "cost_basis": "the cost in the portfolio's currency after the last step",
+    "realised_gain": "the sum of the realised gains of the steps",
+    "income": "the sum of the amounts of dividends and interest",
+    "charges": "the sum of the amounts of fees and taxes, as costs",
+    "market_value": "quantity × price × rate",
+    "unrealised_gain": "market_value − cost_basis",
+    "unrealised_gain_pct": "unrealised_gain ÷ cost_basis",
+    "price_effect": "quantity × (price − average_cost_per_share) × average_rate_paid",
+    "fx_effect": "quantity × price × (rate − average_rate_paid)",
+    "total_gain": "unrealised_gain + realised_gain + income − charges",
+    "day_change": "quantity × (price − previous_close) × rate",
+    "day_change_pct": "day_change ÷ (market_value − day_change)",
+    "weight": "market_value ÷ the market value of the portfolio",
+}
+
+
+def holding_explained(holding: ValuedHolding, valued: ValuedPortfolio) -> dict[str, Any]:
+    """Explain every number of a holding's answer; `valued` is its portfolio. Two queries."""
+    currency, target = holding.currency, valued.portfolio.currency
+    rows = list(Transaction.objects.filter(holding=holding.id).select_related("holding__stock"))
+    transactions, steps = [], []
+    for row, position in states(rows):
+        transactions.append(transaction_shown(row))
+        steps.append(_step(row, position))
+    today = timezone.localdate()
+    rate = rates_on([(currency, target)], today).get((currency, target))
+    numbers = {
+        name: {"value": getattr(holding, name), "formula": formula}
+        for name, formula in FORMULAS.items()
+    }
+    return {
+        "holding_id": holding.id,
+        "ticker": holding.ticker,
+        "currency": currency,
+        "portfolio_currency": target,
+        "inputs": {
+            "transactions": transactions,
+            "price": {
+                "price": holding.price,
+                "previous_close": holding.previous_close,
+                "as_of": holding.price_as_of,
+                "source": holding.price_source,
+                "stale": holding.price_stale,
+            },
+            "rate": rate_shown(currency, target, rate, today),
+            "portfolio_market_value": valued.summary.market_value,
+        },
+        "steps": steps,
+        "intermediate": {"average_rate_paid": _average_rate_paid(holding)},
+        "numbers": numbers,
+    }
+
+
+def _average_rate_paid(holding: ValuedHolding) -> Decimal | None:
+    average = holding.average_cost_per_share
+    cost_c = average and average * holding.current_quantity
+    if not cost_c:
+        return holding.exchange_rate
+    return round_for_storage(holding.cost_basis / cost_c)
+
+
+def _step(row: Transaction, position: Position) -> dict[str, Any]:
+    return {
+        "transaction_id": row.pk,
+        "quantity": round_for_display(position.quantity),
+        "cost": round_for_display(position.cost_c),
+        "cost_in_portfolio_currency": round_for_display(position.cost_p),
+        "average_cost_per_share": rounded(position.average_c),
+        "realised_gain": round_for_display(position.realised_p),
+        "income": round_for_display(position.income_p),
+        "charges": round_for_display(position.charges_p),
+    }

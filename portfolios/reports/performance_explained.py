@@ -1,0 +1,223 @@
+"""Where the performance of a portfolio comes from: inputs, flows, daily values, formulas.
+
+The reported figures can be calculated from one of these answers alone; a test does.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from financeproj.core.money import ZERO, round_for_display, strip_zeros
+from portfolios.calc import returns
+from portfolios.calc.kinds import RULES
+from portfolios.calc.ledger import Position, cash_effect, states
+from portfolios.calc.performance import first_priced_column
+from portfolios.models import Transaction
+from portfolios.reports.figures import Figures, market_of
+from portfolios.reports.histories import PortfolioHistory
+from portfolios.reports.payloads import performance_of
+from portfolios.reports.report import Report
+from portfolios.reports.shown import (
+    Ledgers,
+    Quotes,
+    ledgers_until,
+    positions_shown,
+    price_shown,
+    transaction_shown,
+)
+from portfolios.reports.vectors import day_of
+
+_DAILY = "of each day: (value + outflow) ÷ (value of the day before + inflow) − 1"
+FORMULAS = {
+    "start_value": "the sum of quantity × price × rate over start_positions",
+    "end_value": "the sum of quantity × price × rate over end_positions",
+    "net_flow": "the sum of inflow − outflow over the flows",
+    "gain": "end_value − start_value − net_flow",
+    "twr": f"the product of (1 + daily_return) over the days, − 1; daily_return is, {_DAILY}; "
+    "0 when nothing was invested",
+    "twr_annualised": "(1 + twr) ^ (365 ÷ number of days) − 1",
+    "mwr": "the yearly rate (Actual/365) at which the cash_flows are worth nothing together; "
+    "of several the nearest 0",
+    "mwr_period": "(1 + mwr) ^ (number of days ÷ 365) − 1, "
+    "or solved with the period as the unit of time",
+    "volatility": "the standard deviation (n − 1) of ln(1 + daily_return) "
+    "over the days that are `counted` × √252",
+    "max_drawdown": "the least of twr_index ÷ its highest so far − 1",
+    "income": "the sum of the amounts of the period's dividends and interest",
+    "charges": "the sum of the amounts of the period's fees and taxes, as costs",
+    "realised_gain": "the sum of the realised gains of the period's sales",
+    "unrealised_gain": "end_value − the sum of cost_basis over the end_positions with a value",
+}
+
+
+def performance_explained(report: Report) -> dict[str, Any]:
+    """Explain every number of the performance of one portfolio."""
+    history, period, figures = report.history, report.period, report.figures()
+    payload = performance_of(figures)
+    ledgers = ledgers_until(history, period.end)
+    ledgers_before: dict[UUID, list[Transaction]] = {}
+    rows: list[Transaction] = []
+    for holding_id, ledger in ledgers.items():
+        rows += ledger
+        ledgers_before[holding_id] = [row for row in ledger if row.effective_date < period.start]
+    rows.sort(key=lambda row: (row.effective_date, row.sequence))
+    numbers = {}
+    for name, formula in FORMULAS.items():
+        reason = payload.reasons.get(name)
+        numbers[name] = {"value": getattr(payload, name), "formula": formula, "reason": reason}
+    return {
+        "currency": figures.currency,
+        "start": period.start,
+        "end": period.end,
+        "inputs": {
+            "transactions": [transaction_shown(row) for row in rows],
+            "start_positions": positions_shown(history, ledgers_before, period.day_before),
+            "end_positions": positions_shown(history, ledgers, period.end),
+        },
+        "intermediate": {
+            "flows": _Flows(report, figures, ledgers).of(rows),
+            "days": _days(figures),
+            "cash_flows": _cash_flows(figures),
+            "realised_gains": _realised_gains(rows, period.start),
+            "number_of_days": period.days,
+        },
+        "numbers": numbers,
+        "missing": figures.missing,
+    }
+
+
+def _realised_gains(rows: Sequence[Transaction], start: date) -> list[dict[str, Any]]:
+    gains = []
+    for row in rows:
+        if row.realised_gain is not None and row.effective_date >= start:
+            gain = strip_zeros(row.realised_gain)
+            gains.append(
+                {"transaction_id": row.pk, "date": row.effective_date, "realised_gain": gain}
+            )
+    return gains
+
+
+class _Flows:
+    """What went in and out of a portfolio in a period.
+
+    Flows are transactions on priced days, and what a holding had when its first priced day began.
+    The latter and transfers count at the day's price and rate, which are shown with them.
+    """
+
+    def __init__(self, report: Report, figures: Figures, ledgers: Ledgers) -> None:
+        self._history, self._start, self._ledgers = report.history, report.period.start, ledgers
+        self._instruments = {one.holding_id: one for one in self._history.instruments}
+        self._first_priced = _first_priced_days(self._history, figures)
+        self._quotes: dict[date, Quotes] = {}
+
+    def of(self, rows: Sequence[Transaction]) -> list[dict[str, Any]]:
+        """Return the flows by day; `rows` are the transactions in the order of entry."""
+        flows = [self._flow(row) for row in rows if self._counts(row)]
+        for holding_id, day in self._first_priced.items():
+            if day is None:
+                continue
+            held = _held_when_day_began(self._ledgers.get(holding_id, []), day)
+            if held:
+                entry = {
+                    "date": day,
+                    "transaction_id": None,
+                    "holding_id": holding_id,
+                    "direction": "in",
+                }
+                flows.append(entry | self._at_market(holding_id, day, held))
+        return sorted(flows, key=lambda flow: flow["date"])
+
+    def _counts(self, row: Transaction) -> bool:
+        """Return whether a transaction is a flow: not a split, and on a priced day."""
+        if row.effective_date < self._start or RULES[row.type].is_ratio:
+            return False
+        first_priced = self._first_priced.get(row.holding_id, self._start)
+        return first_priced is not None and row.effective_date >= first_priced
+
+    def _flow(self, row: Transaction) -> dict[str, Any]:
+        rules = RULES[row.type]
+        flow: dict[str, Any] = {
+            "date": row.effective_date,
+            "transaction_id": row.pk,
+            "holding_id": row.holding_id,
+        }
+        if rules.is_transfer:
+            comes_in = rules.shares > 0
+            flow |= self._at_market(row.holding_id, row.effective_date, row.quantity)
+        else:
+            comes_in = rules.money < 0
+            cash = cash_effect(row)
+            flow["amount"] = round_for_display(-cash if comes_in else cash)
+        flow["direction"] = "in" if comes_in else "out"
+        return flow
+
+    def _at_market(self, holding_id: UUID, day: date, quantity: Decimal) -> dict[str, Any]:
+        """Show `quantity` of a holding's instrument at the price and rate of `day`."""
+        if day not in self._quotes:
+            self._quotes[day] = Quotes(self._history, day, self._history.stock_ids)
+        quotes, instrument = self._quotes[day], self._instruments[holding_id]
+        return {
+            "quantity": round_for_display(quantity),
+            "price": price_shown(quotes.price(instrument)),
+            "rate": quotes.rate(instrument),
+            "amount": quotes.value(instrument, quantity),
+        }
+
+
+def _first_priced_days(history: PortfolioHistory, figures: Figures) -> dict[UUID, date | None]:
+    """Return the first day with a price and a rate of each holding that began without one.
+
+    By holding; None if there is no such day.
+    """
+    first_days: dict[UUID, date | None] = {}
+    if not figures.missing:
+        return first_days
+    period = figures.period
+    market, _ = market_of(history, period)
+    columns = first_priced_column(market).tolist()
+    for instrument, column in zip(history.instruments, columns, strict=True):
+        if instrument.ticker not in figures.missing or column == 0:
+            continue
+        is_priced = column < period.columns
+        first_days[instrument.holding_id] = day_of(period.first_day + column) if is_priced else None
+    return first_days
+
+
+def _held_when_day_began(rows: Sequence[Transaction], day: date) -> Decimal:
+    """Return the shares held when `day` began, after a split of that day."""
+    position = Position()
+    for row, state in states(row for row in rows if row.effective_date <= day):
+        if row.effective_date < day or RULES[row.type].is_ratio:
+            position = state
+    return position.quantity or ZERO
+
+
+def _days(figures: Figures) -> list[dict[str, Any]]:
+    numbers, period = figures.daily, figures.period
+    daily_returns = returns.daily_returns(numbers)
+    days = np.arange(period.first_day, period.first_day + period.columns).astype("datetime64[D]")
+    columns = {
+        "date": np.datetime_as_string(days),
+        "value": numbers.value,
+        "inflow": numbers.inflow,
+        "outflow": numbers.outflow,
+        "daily_return": daily_returns,
+        "twr_index": returns.twr_index(daily_returns),
+        "counted": returns.invested_weekdays(numbers, period.first_day),
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _cash_flows(figures: Figures) -> list[dict[str, Any]]:
+    """Return what the investor got (positive) and paid, by day; days without either are absent."""
+    amounts = returns.dated_amounts(figures.daily)
+    flows = []
+    for column in np.flatnonzero(amounts).tolist():
+        day = day_of(figures.period.first_day + column)
+        flows.append({"date": day, "amount": float(amounts[column])})
+    return flows

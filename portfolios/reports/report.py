@@ -1,0 +1,121 @@
+"""What a request about a period reads before it calculates anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from financeproj.core.errors import NotFound
+from marketdata import series
+from marketdata import services as marketdata
+from marketdata.calc.rates import Pair
+from marketdata.models import StockMetadata
+from portfolios.calc.timeline import Interval
+from portfolios.models import Portfolio
+from portfolios.reports.figures import Figures, figures_of, figures_of_all
+from portfolios.reports.histories import Histories, PortfolioHistory, read_histories
+from portfolios.reports.periods import Period, period_of
+
+Grouping: TypeAlias = Literal["all", "portfolio"]
+
+
+class ReportQuery(Struct, frozen=True):
+    """What a request about a period asks for; None and the defaults stand for what it left out."""
+
+    start: date | None = None
+    end: date | None = None
+    interval: Interval = "day"
+    by: Grouping = "all"
+    benchmark: StockMetadata | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The portfolios that a report covers, and the currency of its figures."""
+
+    portfolios: Sequence[Portfolio]
+    currency: str
+    covers_all: bool
+
+    def read_again(self) -> "Scope":
+        """Return the same portfolios as they are stored now."""
+        ids = [portfolio.pk for portfolio in self.portfolios]
+        portfolios = list(Portfolio.objects.filter(pk__in=ids))
+        return Scope(portfolios, self.currency, self.covers_all)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that the figures of a period are calculated from.
+
+    `fingerprint` changes whenever a figure can change.
+    """
+
+    query: ReportQuery
+    histories: Sequence[PortfolioHistory]
+    currency: str
+    covers_all: bool
+    period: Period
+    fingerprint: str
+
+    @property
+    def history(self) -> PortfolioHistory:
+        """The portfolio of a report about one."""
+        return self.histories[0]
+
+    def figures(self) -> Figures:
+        """Calculate the daily figures of everything that the report covers."""
+        if self.covers_all:
+            return figures_of_all(self.histories, self.currency, self.period)
+        return figures_of(self.history, self.period)
+
+
+def prepare_report(
+    scope: Scope,
+    query: ReportQuery,
+    *,
+    first_on: date | None = None,
+    extra_pairs: Iterable[Pair] = (),
+    extra_versions: object = None,
+) -> Report:
+    """Read what a report needs, and fetch what was never fetched, within the time limit.
+
+    A caller that adds to the portfolios gives `first_on`, where the period begins if there are no
+    transactions; `extra_pairs`, which are fetched too; and `extra_versions`, which become part of
+    the fingerprint. Raises NotFound when the only portfolio was deleted meanwhile.
+    """
+    histories = _complete_histories(scope, query)
+    if not scope.covers_all and not histories.of_each:
+        raise NotFound("The portfolio was deleted.")
+    period = period_of(start=query.start, end=query.end, first_on=histories.first_on or first_on)
+    pairs = histories.pairs_into(scope.currency)
+    pairs.update(extra_pairs)
+    benchmark_ids = []
+    if query.benchmark is not None:
+        benchmark_ids.append(query.benchmark.pk)
+        pairs.add((query.benchmark.currency, scope.currency))
+    marketdata.ensure_rates(pairs=pairs)
+    market = series.fingerprint(stock_ids=benchmark_ids, pairs=pairs)
+    return Report(
+        query=query,
+        histories=histories.of_each,
+        currency=scope.currency,
+        covers_all=scope.covers_all,
+        period=period,
+        fingerprint=repr((scope.currency, histories.stamp, market, extra_versions)),
+    )
+
+
+def _complete_histories(scope: Scope, query: ReportQuery) -> Histories:
+    """Read the histories, after closes that were never fetched are."""
+    histories = read_histories(scope.portfolios)
+    stock_ids = histories.stock_ids_without_closes()
+    if query.benchmark is not None:
+        stock_ids.add(query.benchmark.pk)
+    if not stock_ids:
+        return histories
+    marketdata.ensure_history(stock_ids=stock_ids)
+    # A split that came with the closes changes the versions of portfolios.
+    return read_histories(scope.read_again().portfolios)

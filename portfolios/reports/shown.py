@@ -1,0 +1,156 @@
+"""How the explanations show rates, prices, transactions and positions, each with its source."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from financeproj.core.money import ONE, round_for_display, strip_zeros
+from marketdata.selectors import RateNow, closes_on, prices_now, rates_on
+from portfolios.calc.ledger import Position, replay
+from portfolios.models import Transaction
+from portfolios.reports.histories import Instrument, PortfolioHistory
+
+Ledgers = Mapping[UUID, Sequence[Transaction]]
+
+
+def rounded(value: Decimal | None) -> Decimal | None:
+    """Round a calculated amount for display; None stays None."""
+    return None if value is None else round_for_display(value)
+
+
+def stripped(value: Decimal | None) -> Decimal | None:
+    """Show a stored amount without trailing zeros; None stays None."""
+    return None if value is None else strip_zeros(value)
+
+
+def rate_shown(base: str, target: str, rate: RateNow | None, day: date) -> dict[str, Any]:
+    """Show a rate with its source; all is None when no rate is known."""
+    shown = {
+        "base": base,
+        "target": target,
+        "rate": None,
+        "date": None,
+        "source": None,
+        "stale": None,
+    }
+    if base == target:
+        return shown | {"rate": ONE, "date": day, "source": "identity", "stale": False}
+    if rate is None:
+        return shown
+    return shown | {
+        "rate": strip_zeros(rate.rate),
+        "date": rate.date,
+        "source": rate.source,
+        "stale": rate.stale,
+    }
+
+
+def transaction_shown(row: Transaction) -> dict[str, Any]:
+    """Show what a transaction contributes to the figures."""
+    return {
+        "id": row.pk,
+        "holding_id": row.holding_id,
+        "ticker": row.holding.stock.ticker,
+        "date": row.effective_date,
+        "sequence": row.sequence,
+        "type": row.type,
+        "quantity": strip_zeros(row.quantity),
+        "price": stripped(row.price),
+        "commission": strip_zeros(row.commission),
+        "exchange_rate": stripped(row.exchange_rate),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOn:
+    """A price as it counts on a day, with its own date and its source."""
+
+    price: Decimal
+    date: date
+    source: str
+    as_of: datetime | None = None
+
+
+def prices_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, PriceOn]:
+    """Return the prices that count on `day`: for today the latest, else the last close by then."""
+    prices = {}
+    if day >= timezone.localdate():
+        for pk, now in prices_now(stock_ids).items():
+            prices[pk] = PriceOn(now.price, now.day, now.source, now.as_of)
+    else:
+        for pk, close in closes_on(stock_ids, day).items():
+            prices[pk] = PriceOn(close.price, close.date, close.source)
+    return prices
+
+
+def price_shown(price: PriceOn | None) -> dict[str, Any] | None:
+    """Show a price without the trailing zeros of 346.90, which only PostgreSQL keeps."""
+    if price is None:
+        return None
+    return asdict(price) | {"price": strip_zeros(price.price)}
+
+
+class Quotes:
+    """The prices and rates of a portfolio's instruments on one day. Two queries at most each."""
+
+    def __init__(self, history: PortfolioHistory, day: date, stock_ids: Iterable[UUID]) -> None:
+        self._day = day
+        self._currency = history.portfolio.currency
+        self._prices = prices_on(set(stock_ids), day)
+        self._rates = rates_on(history.pairs, day)
+
+    def price(self, instrument: Instrument) -> PriceOn | None:
+        return self._prices.get(instrument.stock_id)
+
+    def rate(self, instrument: Instrument) -> dict[str, Any]:
+        rate = self._rates.get((instrument.currency, self._currency))
+        return rate_shown(instrument.currency, self._currency, rate, self._day)
+
+    def value(self, instrument: Instrument, quantity: Decimal) -> Decimal | None:
+        """Return quantity × price × rate for display; None where one is unknown."""
+        price, rate = self.price(instrument), self.rate(instrument)["rate"]
+        if price is None or rate is None:
+            return None
+        return round_for_display(quantity * price.price * rate)
+
+
+def ledgers_until(history: PortfolioHistory, day: date) -> dict[UUID, list[Transaction]]:
+    """Return the transactions that count by `day`, by holding. One query."""
+    ledgers: dict[UUID, list[Transaction]] = defaultdict(list)
+    rows = Transaction.objects.filter(portfolio=history.portfolio, effective_date__lte=day)
+    for row in rows.select_related("holding__stock"):
+        ledgers[row.holding_id].append(row)
+    return ledgers
+
+
+def positions_shown(history: PortfolioHistory, ledgers: Ledgers, day: date) -> list[dict[str, Any]]:
+    """Show what was held at the end of `day`, with its price and rate.
+
+    `value` is None where one of them is unknown.
+    """
+    held: list[tuple[Instrument, Position]] = []
+    for instrument in history.instruments:
+        position, _ = replay(ledgers.get(instrument.holding_id, []))
+        if position.quantity:
+            held.append((instrument, position))
+    quotes = Quotes(history, day, [instrument.stock_id for instrument, _ in held])
+    shown = []
+    for instrument, position in held:
+        shown.append(
+            {
+                "holding_id": instrument.holding_id,
+                "ticker": instrument.ticker,
+                "quantity": round_for_display(position.quantity),
+                "price": price_shown(quotes.price(instrument)),
+                "rate": quotes.rate(instrument),
+                "value": quotes.value(instrument, position.quantity),
+                "cost_basis": round_for_display(position.cost_p),
+            }
+        )
+    return shown
