@@ -325,7 +325,7 @@ def test_the_state_of_the_circuit_is_told_by_readyz_and_in_the_admin(api, market
     answer = client.get("/readyz")
     assert answer.status_code == 200
     told = answer.json()["third_parties"]["yahoo"]
-    assert (told["state"], told["reason"]) == ("open", "Yahoo asks for patience (429).")
+    assert (told["state"], told["reason"]) == ("open", "Yahoo is rate-limiting us (HTTP 429).")
     assert 85 <= told["retry_after_seconds"] <= 91
     user.is_staff = user.is_superuser = True
     user.save()

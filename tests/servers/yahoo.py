@@ -349,12 +349,12 @@ def _forget_session() -> None:
     """yfinance's cookies, crumb and answers, and calls of an earlier test that still hang."""
     import sys
 
-    from integrations import yahoo
+    from integrations.yahoo import session
 
     if "yfinance.data" in sys.modules:
         sys.modules["yfinance.data"].SingletonMeta._instances.clear()
         sys.modules["yfinance.data"].YfData.cache_get.cache_clear()
-    yahoo._yfinance.cache_clear()
+    session.yfinance.cache_clear()
     for thread in threading.enumerate():
         if thread.name == "third-party":
             thread.join(3)

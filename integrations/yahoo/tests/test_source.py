@@ -319,7 +319,7 @@ def test_the_folders_of_dead_processes_are_removed(settings):
     import os
     import subprocess
 
-    from integrations.yahoo import _forget_dead_processes
+    from integrations.yahoo.session import _forget_dead_processes
 
     with subprocess.Popen(["true"]) as process:
         process.wait()
