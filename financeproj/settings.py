@@ -448,8 +448,8 @@ FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "financeproj.users.api.authentication.ByToken",
-        "financeproj.users.api.authentication.BySession",
+        "financeproj.users.api.authentication.TokenAuthentication",
+        "financeproj.users.api.authentication.BrowserSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["financeproj.core.api.renderers.ExactJSONRenderer"],

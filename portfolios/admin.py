@@ -16,7 +16,7 @@ from financeproj.core.admin import (
     number_column,
 )
 from financeproj.core.shared.enqueue import enqueue_on_commit
-from financeproj.users.admin import OurUserAdmin
+from financeproj.users.admin import FinanceUserAdmin
 from financeproj.users.models import User
 from marketdata.tasks import fetch_history
 from portfolios import services
@@ -32,7 +32,7 @@ from portfolios.models import (
 from portfolios.reports.vectors import discard_vector
 
 
-class OwnerAdmin(OurUserAdmin):
+class OwnerAdmin(FinanceUserAdmin):
     """A user goes with what is in their portfolios."""
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:

@@ -8,7 +8,7 @@ from financeproj.users.models import User
 
 
 @admin.register(User)
-class OurUserAdmin(CascadingDeleteAdmin, UserAdmin):
+class FinanceUserAdmin(CascadingDeleteAdmin, UserAdmin):
     list_display = ("username", "email", "base_currency", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_active", "base_currency")
     date_hierarchy = "date_joined"
@@ -18,11 +18,10 @@ class OurUserAdmin(CascadingDeleteAdmin, UserAdmin):
     )
 
 
-class RefusedTokenAdmin(BlacklistedTokenAdmin):
-    raw_id_fields = (
-        "token",
-    )  # its list to choose from has all tokens there are, and asks for the user of each
+class RevokedTokenAdmin(BlacklistedTokenAdmin):
+    # A select box would list all tokens, with a query for the user of each.
+    raw_id_fields = ("token",)
 
 
 admin.site.unregister(BlacklistedToken)
-admin.site.register(BlacklistedToken, RefusedTokenAdmin)
+admin.site.register(BlacklistedToken, RevokedTokenAdmin)

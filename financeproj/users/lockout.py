@@ -1,6 +1,4 @@
-"""What somebody who guesses passwords is told: 429 with Retry-After, in the API, on the page and in
-the admin.
-"""
+"""Lockout responses after failed sign-ins: 429 with Retry-After in API, pages and admin."""
 
 import math
 from typing import Any
@@ -19,29 +17,26 @@ from financeproj.core.ops.proxies import client_address
 
 
 def seconds_locked(request: HttpRequest, username: str) -> int | None:
-    """How long this user name is locked for this address, None if it is not."""
+    """Return for how long the user name is locked for this address, None if it is not."""
     if AxesProxyHandler.is_allowed(request, {"username": username}):
         return None
-    latest = (
-        AccessAttempt.objects.filter(username=username, ip_address=client_address(request))
-        .order_by("-attempt_time")
-        .values_list("attempt_time", flat=True)
-        .first()
-    )
-    cool_off = get_cool_off(request).total_seconds()
-    left = cool_off - (timezone.now() - latest).total_seconds() if latest else cool_off
-    return max(1, math.ceil(left))
+    attempts = AccessAttempt.objects.filter(username=username, ip_address=client_address(request))
+    latest = attempts.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
+    seconds_left = get_cool_off(request).total_seconds()
+    if latest is not None:
+        seconds_left -= (timezone.now() - latest).total_seconds()
+    return max(1, math.ceil(seconds_left))
 
 
 def count_failure(request: HttpRequest, username: str) -> None:
-    """A wrong password that was given elsewhere than at a sign-in counts like one there."""
+    """Count a wrong password outside the sign-in like a failed sign-in."""
     user_login_failed.send(sender=__name__, credentials={"username": username}, request=request)
 
 
 def locked_out(seconds: int) -> Throttled:
     return Throttled(
         wait=seconds,
-        detail="Too many failed sign-ins. Wait before you try again.",
+        detail="Too many failed sign-ins. Wait, then try again.",
         code="locked_out",
     )
 
@@ -51,7 +46,7 @@ def lockout_response(
     response: HttpResponse | None = None,
     credentials: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """For axes' middleware, on the pages; an API answer that says so already is left as it is."""
+    """Answer for axes' middleware on pages; keep an API answer that is 429 already."""
     if response is not None and response.status_code == 429:
         return response
     seconds = seconds_locked(request, (credentials or {}).get("username") or "") or 60

@@ -1,4 +1,4 @@
-"""Who owns what."""
+"""The user of the application, the owner of portfolios and pensions."""
 
 import uuid
 

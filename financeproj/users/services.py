@@ -31,8 +31,9 @@ def update_user(*, user: User, **changes: Any) -> User:
 def set_retirement_goal(
     *, user: User, amount: Decimal | None, year: int | None, today: date | None = None
 ) -> User:
-    """`amount` in today's money of the base currency (above 0), due at the end of `year`; None
-    clears either.
+    """Set the goal: `amount` (above 0, in today's money and base currency) by the end of `year`.
+
+    None clears either. Raises DomainError (`past_year`) and ValidationError.
     """
     today = today or timezone.localdate()
     if year is not None and year < today.year:
@@ -45,46 +46,45 @@ def set_retirement_goal(
 
 
 def change_password(*, user: User, current_password: str, new_password: str) -> None:
-    """Set a new password and kill every refresh token of the user.
+    """Set a new password and revoke all refresh tokens of the user.
 
-    Raises DomainError (`wrong_password`, or the first rule the new one breaks); then nothing
-    changes.
+    Raises DomainError (`wrong_password`), ValidationError (a weak password) and Conflict
+    (`password_changed`, by another request); then nothing changes.
     """
     if not user.check_password(current_password):
         raise DomainError(
-            "This is not your current password.", attr="current_password", code="wrong_password"
+            "The current password is wrong.", attr="current_password", code="wrong_password"
         )
     try:
         validate_password(new_password, user)
     except ValidationError as error:
         raise ValidationError({"new_password": error.error_list}) from error
-    known, hashed = (
-        user.password,
-        make_password(new_password),
-    )  # slow on purpose: before the transaction
+    previous_hash = user.password
+    new_hash = make_password(new_password)  # slow by design, therefore before the transaction
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
-        if user.password != known:
-            raise Conflict("The password was changed at this moment.", code="password_changed")
-        user.password = hashed
+        if user.password != previous_hash:
+            raise Conflict(
+                "Another request has just changed the password. Sign in again.",
+                code="password_changed",
+            )
+        user.password = new_hash
         user.save(update_fields=["password"])
         revoke_refresh_tokens(user=user)
 
 
 @transaction.atomic
 def rotate_refresh_token(*, token: str) -> RefreshToken:
-    """A new refresh token for one that has not been used yet, which is dead from now on. Raises
-    TokenError.
+    """Exchange an unused refresh token for a new one. Raises TokenError.
 
-    The user is locked first, as in change_password: a token never outlives the password that it was
-    got with. One that is not listed is refused: restoring an older backup forgets which were revoked.
+    The user is locked first, as in change_password, so that no token outlives its password. A token
+    that is not listed is refused: a restored older backup does not know which were revoked.
     """
     used = RefreshToken(token)  # type: ignore[arg-type]
+    active_users = User.objects.select_for_update().filter(is_active=True)
     try:
-        user = (
-            User.objects.select_for_update().filter(pk=used.get("user_id"), is_active=True).first()
-        )
-    except ValidationError as error:  # no UUID
+        user = active_users.filter(pk=used.get("user_id")).first()
+    except ValidationError as error:  # the id is not a UUID
         raise TokenError("Token contained no recognizable user identification") from error
     is_listed = OutstandingToken.objects.filter(jti=used.get("jti")).exists()
     if user is None or not is_listed or not used.blacklist()[1]:
@@ -93,25 +93,25 @@ def rotate_refresh_token(*, token: str) -> RefreshToken:
 
 
 def revoke_refresh_token(*, user: User, token: str) -> None:
-    """End one of the user's refresh tokens. Raises TokenError, also for somebody else's."""
-    alive = RefreshToken(token)  # type: ignore[arg-type]
-    if alive.get("user_id") != str(user.pk):
+    """Revoke one refresh token of the user. Raises TokenError, also for another user's token."""
+    refresh_token = RefreshToken(token)  # type: ignore[arg-type]
+    if refresh_token.get("user_id") != str(user.pk):
         raise TokenError("Token is invalid")
-    alive.blacklist()
+    refresh_token.blacklist()
 
 
 @transaction.atomic
 def revoke_refresh_tokens(*, user: User) -> None:
-    """Sign the user out everywhere; the user is locked, so that no token is rotated in between."""
+    """Sign the user out everywhere, locking the user so that no token is rotated meanwhile."""
     User.objects.select_for_update().get(pk=user.pk)
-    alive = OutstandingToken.objects.filter(user=user, blacklistedtoken__isnull=True)
+    unrevoked = OutstandingToken.objects.filter(user=user, blacklistedtoken__isnull=True)
     BlacklistedToken.objects.bulk_create(
-        [BlacklistedToken(token=token) for token in alive], ignore_conflicts=True
+        [BlacklistedToken(token=token) for token in unrevoked], ignore_conflicts=True
     )
 
 
 @receiver(post_save, sender=User)
-def forget_tokens_of_the_old_password(instance: User, created: bool, **kwargs: Any) -> None:
-    """Also when the password was set in the admin or by `changepassword`."""
+def revoke_tokens_of_old_password(instance: User, created: bool, **kwargs: Any) -> None:
+    """Revoke them also when the admin or `changepassword` sets a password."""
     if instance._password is not None and not created:
         revoke_refresh_tokens(user=instance)

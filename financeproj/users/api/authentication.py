@@ -1,4 +1,4 @@
-"""Who asks: by access token or by session. From then on the lines of the log name them."""
+"""Authentication by access token or session; log lines name the user from then on."""
 
 from typing import Any
 
@@ -24,29 +24,30 @@ def user_of(request: HttpRequest) -> User:
     return user
 
 
-class _Logged:
+class _LogsUser:
     def authenticate(self, request: Request) -> Any:
-        found = super().authenticate(request)  # type: ignore[misc]
-        if found is not None:
-            structlog.contextvars.bind_contextvars(user_id=str(found[0].pk))
-        return found
+        user_and_token = super().authenticate(request)  # type: ignore[misc]
+        if user_and_token is not None:
+            user, _token = user_and_token
+            structlog.contextvars.bind_contextvars(user_id=str(user.pk))
+        return user_and_token
 
 
-class ByToken(_Logged, JWTAuthentication):
+class TokenAuthentication(_LogsUser, JWTAuthentication):
     def get_user(self, validated_token: Any) -> Any:
         try:
             return super().get_user(validated_token)
-        except ValidationError as error:  # signed with our key, and its user id is no UUID
+        except ValidationError as error:  # signed by us, but the user id is not a UUID
             raise InvalidToken("Token contained no recognizable user identification") from error
 
 
-class BySession(_Logged, SessionAuthentication):
+class BrowserSessionAuthentication(_LogsUser, SessionAuthentication):
     pass
 
 
-class ByTokenScheme(SimpleJWTScheme):
-    target_class = "financeproj.users.api.authentication.ByToken"
+class TokenScheme(SimpleJWTScheme):
+    target_class = "financeproj.users.api.authentication.TokenAuthentication"
 
 
-class BySessionScheme(SessionScheme):
-    target_class = "financeproj.users.api.authentication.BySession"
+class BrowserSessionScheme(SessionScheme):
+    target_class = "financeproj.users.api.authentication.BrowserSessionAuthentication"

@@ -1,3 +1,4 @@
+from msgspec import Struct
 from rest_framework import serializers
 
 from financeproj.core.api.serializers import (
@@ -17,9 +18,11 @@ class RefreshSerializer(ApiSerializer):
     refresh = TextField(max_length=4096)
 
 
-class TokensSerializer(serializers.Serializer):
-    access = serializers.CharField()
-    refresh = serializers.CharField()
+class TokensPayload(Struct, frozen=True):
+    """The tokens of a signed-in user."""
+
+    access: str
+    refresh: str
 
 
 class UserSerializer(ApiSerializer):

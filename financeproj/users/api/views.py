@@ -20,12 +20,12 @@ from financeproj.users.api.authentication import user_of
 from financeproj.users.lockout import count_failure, locked_out, seconds_locked
 
 
-def _tokens(refresh: Any) -> dict[str, str]:
-    return {"access": str(refresh.access_token), "refresh": str(refresh)}
+def _tokens(refresh: RefreshToken) -> serializers.TokensPayload:
+    return serializers.TokensPayload(access=str(refresh.access_token), refresh=str(refresh))
 
 
 class OpenView(APIView):
-    """For whoever has no token yet; a stale one in the header must not stand in the way."""
+    """Serve clients without a token; an expired one in the header must not matter."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -35,12 +35,12 @@ class OpenView(APIView):
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(*args, **kwargs)
-        response["Cache-Control"] = "no-store"  # RFC 6749, 5.1: nobody keeps a copy of tokens
+        response["Cache-Control"] = "no-store"  # RFC 6749, 5.1: tokens must not be cached
         return response
 
 
 class LoginView(OpenView):
-    @extend_schema(request=serializers.LoginSerializer, responses=serializers.TokensSerializer)
+    @extend_schema(request=serializers.LoginSerializer, responses=serializers.TokensPayload)
     def post(self, request: Request) -> Response:
         form = serializers.LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -52,30 +52,28 @@ class LoginView(OpenView):
             raise AuthenticationFailed(
                 "The user name or the password is wrong.", code="invalid_credentials"
             )
-        # Django's own for a sign-in: the time of the last one is kept, and failed ones no longer
-        # count.
+        # Django's signal for a sign-in: stores its time and resets the count of failures.
         user_logged_in.send(sender=type(user), request=request._request, user=user)
         return Response(_tokens(RefreshToken.for_user(user)))
 
 
 class RefreshView(OpenView):
-    @extend_schema(request=serializers.RefreshSerializer, responses=serializers.TokensSerializer)
+    @extend_schema(request=serializers.RefreshSerializer, responses=serializers.TokensPayload)
     def post(self, request: Request) -> Response:
         """A refresh token works once: of two requests with the same one, one is refused."""
         form = serializers.RefreshSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            return Response(
-                _tokens(services.rotate_refresh_token(token=form.validated_data["refresh"]))
-            )
+            refresh = services.rotate_refresh_token(token=form.validated_data["refresh"])
         except TokenError as error:
             raise InvalidToken(str(error)) from error
+        return Response(_tokens(refresh))
 
 
 class LogoutView(APIView):
     @extend_schema(request=serializers.RefreshSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
-        """The refresh token, one of the user's own, is dead from now on."""
+        """Revoke a refresh token of the signed-in user."""
         form = serializers.RefreshSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
@@ -120,7 +118,7 @@ class PasswordView(APIView):
     def put(self, request: Request) -> Response:
         form = serializers.PasswordSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        # Whoever got hold of a token must not find out the password with it.
+        # A stolen token must not help to guess the password.
         if seconds := seconds_locked(request._request, user_of(request).username):
             raise locked_out(seconds)
         try:

@@ -7,13 +7,14 @@ from financeproj.users.models import User
 
 
 class Command(BaseCommand):
-    help = "Where there is no user yet, offer to make the first one (on a terminal)."
+    help = "Offer to create the first user if there are none (on a terminal)."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if User.objects.exists():
             return
         if not sys.stdin.isatty():
-            self.stdout.write("There is no user yet: run manage.py createsuperuser.")
+            self.stdout.write("No users exist. Create one: manage.py createsuperuser")
             return
-        if input("There is no user yet. Make one now? [Y/n] ").strip().lower() in ("", "y", "yes"):
+        answer = input("No users exist. Create the first one now? [Y/n] ")
+        if answer.strip().lower() in ("", "y", "yes"):
             call_command("createsuperuser")
