@@ -179,7 +179,7 @@ def test_a_file_is_previewed_and_imported_from_the_portfolios_page(staff, portfo
         in staff.get(page).content.decode()
     )
     preview = send(staff, portfolio, preview="on").content.decode()
-    assert "Preview: nothing is saved" in preview
+    assert "Preview (nothing was saved)" in preview
     assert "1 rows: 1 new" in preview
     assert not ImportBatch.objects.exists()
     assert "Imported" in send(staff, portfolio).content.decode()
@@ -197,7 +197,10 @@ def test_what_was_noticed_about_a_file_is_told(staff, portfolio):
         InstrumentAlias.objects.create(user=portfolio.user, key=key, ticker=ticker)
     wrong = [row.replace("|10|36 613,54|", "|11|36 613,54|") for row in nordnet.ROWS]
     text = send(staff, portfolio, nordnet.statement(wrong)).content.decode()
-    assert "From line 3 on the file's own figures differ: 11 shares there, 10 shares here." in text
+    assert (
+        "The file's own figures differ from line 3 onwards: 11 shares in the file, 10 shares here."
+        in text
+    )
 
 
 @pytest.mark.untraced

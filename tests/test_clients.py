@@ -50,11 +50,11 @@ def import_and_ask(site, password=PASSWORD):
 
 def test_the_python_example_imports_a_file_once_and_prints_the_performance(site):
     assert import_and_ask(site).stdout.splitlines() == [
-        "1 transactions imported, 0 known already",
+        "1 transactions imported, 0 already imported",
         "Nordic: 3015.00 NOK, gain 115.00, return 3.97%",
     ]
     assert import_and_ask(site).stdout.startswith(
-        "0 transactions imported, 1 known already\nNordic: 3015.00 NOK"
+        "0 transactions imported, 1 already imported\nNordic: 3015.00 NOK"
     )
     refused = import_and_ask(site, "wrong")
     assert (refused.returncode, refused.stderr) == (

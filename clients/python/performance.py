@@ -1,4 +1,4 @@
-"""Sign in, import a file into a portfolio, and print how the portfolio did.
+"""Sign in, import a file into a portfolio, and print the portfolio's performance.
 
 python performance.py http://127.0.0.1:8000 USERNAME PASSWORD PORTFOLIO FILE
 """
@@ -31,7 +31,7 @@ form = {"portfolio_id": portfolio["id"]}
 done = ask(
     "POST", "/transactions/import-csv", data=form, files={"file": (file, Path(file).read_bytes())}
 )
-print(f"{done['created']} transactions imported, {done['duplicates']} known already")
+print(f"{done['created']} transactions imported, {done['duplicates']} already imported")
 
 result = ask("GET", f"/portfolios/{portfolio['id']}/performance")
 rate = f"{result['twr']:.2%}" if result["twr"] is not None else result["reasons"]["twr"]

@@ -332,4 +332,4 @@ def test_the_state_of_the_circuit_is_told_by_readyz_and_in_the_admin(api, market
     client.force_login(user)
     page = client.get("/admin/marketdata/stockmetadata/").content.decode()
     assert "yahoo" in page
-    assert "not asked for another" in page
+    assert "paused, next try in" in page

@@ -1,9 +1,9 @@
-// The one way from a page to /api/v1: the session cookie, the CSRF token, and errors with their request id.
+// Calls to /api/v1 with the session cookie and the CSRF token. Errors keep their request id.
 import { refusal } from "./words.js";
 
 export class ApiError extends Error {
   constructor(status, body, requestId) {
-    super(body?.errors?.map(refusal).join(" ") || gettext("The server gave no usable answer."));
+    super(body?.errors?.map(refusal).join(" ") || gettext("The server's answer could not be read."));
     this.status = status;
     this.errors = body?.errors ?? [];
     this.body = body;
@@ -13,7 +13,7 @@ export class ApiError extends Error {
 
 const token = document.querySelector('meta[name="csrf-token"]').content;
 
-/** The parsed answer; null for 204. `body` is sent as JSON, a FormData as it is. Throws ApiError. */
+/** Returns the parsed answer, null for 204. Sends `body` as JSON, FormData unchanged. Throws ApiError. */
 export async function api(path, { method = "GET", body, signal, accept = [] } = {}) {
   const headers = {};
   if (method !== "GET") headers["X-CSRFToken"] = token;
@@ -26,11 +26,11 @@ export async function api(path, { method = "GET", body, signal, accept = [] } = 
     answer = await fetch("/api/v1" + path, { method, headers, body, signal });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
-    throw new ApiError(0, { errors: [{ detail: gettext("The server cannot be reached.") }] });
+    throw new ApiError(0, { errors: [{ detail: gettext("Could not reach the server.") }] });
   }
   if (answer.status === 401) {
     location.assign("/login?next=" + encodeURIComponent(location.pathname));
-    return new Promise(() => {}); // the page is going away
+    return new Promise(() => {}); // the browser is leaving the page
   }
   if (answer.status === 204) return null;
   const json = await answer.json().catch(() => null);
@@ -39,7 +39,7 @@ export async function api(path, { method = "GET", body, signal, accept = [] } = 
   return json;
 }
 
-/** `?a=1&b=2` of what is not empty */
+/** Returns `?a=1&b=2` for the fields that are not empty. */
 export function query(fields) {
   const kept = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null && value !== "");
   return kept.length ? "?" + new URLSearchParams(kept) : "";

@@ -1,4 +1,4 @@
-// Lines over time with Lightweight Charts, small lines and rings as SVG: in the page's colours, following its theme.
+// Line charts with Lightweight Charts, sparklines and rings as SVG. All follow the page's theme.
 import { amountsHidden, date, isoDate, locale, num, text } from "./format.js";
 import { h, segments, svg } from "./dom.js";
 import { partName } from "./words.js";
@@ -7,14 +7,14 @@ const probe = document.createElement("span");
 probe.hidden = true;
 document.body.append(probe);
 
-/** A custom property as rgb(): the chart cannot read light-dark(). */
+/** Returns a custom property as rgb(), because the chart cannot read light-dark(). */
 function colour(name, opacity = 1) {
   probe.style.color = `var(--${name})`;
   const found = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3);
   return opacity === 1 ? `rgb(${found})` : `rgba(${found},${opacity})`;
 }
 
-/** A colour laid over the card, without transparency: stacked areas must not shine through. */
+/** Returns an opaque mix of a colour and the card, so that stacked areas do not shine through. */
 function laidOver(name, opacity) {
   const [over, under] = [name, "surface"].map((one) => colour(one).match(/\d+/g).map(Number));
   return `rgb(${over.map((part, i) => Math.round(part * opacity + under[i] * (1 - opacity)))})`;
@@ -29,7 +29,7 @@ export const RANGES = [
   ["Max", () => gettext("Max"), "week"],
 ];
 
-/** The query of a range: `start` (left out for all) and `interval`. */
+/** Returns the query of a range: `start` (left out for all) and `interval`. */
 export function period(range) {
   const today = new Date();
   const back = (months) => isoDate(new Date(today.getFullYear(), today.getMonth() - months, today.getDate()));
@@ -41,7 +41,7 @@ export const ranges = (chosen, onchoose) =>
   segments(gettext("Period"), RANGES.map(([key, label]) => [key, label()]), chosen, onchoose);
 
 /**
- * A chart with a legend that tells the values of the day under the pointer, else of the last day.
+ * A chart whose legend shows the values of the day under the pointer, else of the last day.
  * `series`: [{key, label, colour, kind, area, width, dashed, hidden, drawn(point)}], where `key` is the point's own
  * number (what the legend shows) and `drawn` where the line goes if not there. `points` carry a `date`.
  */
@@ -53,7 +53,7 @@ export function chart(container, { series, points, currency, kind = "money", lab
   const byDate = new Map(points.map((point) => [point.date, point]));
   const made = createChart(canvas, {
     autoSize: true,
-    layout: { attributionLogo: false }, // its <style> is against the policy: the attribution is in the footer
+    layout: { attributionLogo: false }, // its <style> violates the policy; the footer has the attribution
     handleScroll: false,
     handleScale: false,
     localization: {
@@ -73,7 +73,7 @@ export function chart(container, { series, points, currency, kind = "money", lab
       priceLineVisible: false,
       crosshairMarkerRadius: 3,
       visible: !one.hidden,
-      // Areas that stand on each other tell nothing unless they stand on 0.
+      // Stacked areas must start at 0.
       autoscaleInfoProvider: one.area === "solid" ? (own) => {
         const found = own();
         if (found?.priceRange) found.priceRange.minValue = Math.min(0, found.priceRange.minValue);
@@ -101,7 +101,7 @@ export function chart(container, { series, points, currency, kind = "money", lab
     lines.forEach((line, index) => {
       const { colour: name, area } = series[index];
       if (!area) line.applyOptions({ color: colour(name) });
-      else if (area === "cut") // covers what an area behind it fills: together they are a band
+      else if (area === "cut") // covers the area behind it; together they form a band
         line.applyOptions({ lineColor: colour(name), topColor: colour("surface"), bottomColor: colour("surface") });
       else if (area === "solid")
         line.applyOptions({ lineColor: colour(name), topColor: laidOver(name, 0.3), bottomColor: laidOver(name, 0.3) });
@@ -140,7 +140,7 @@ export function chart(container, { series, points, currency, kind = "money", lab
   return made;
 }
 
-/** A small line without axes; decoration beside the numbers. */
+/** A sparkline without axes, a decoration next to the numbers. */
 export function spark(values) {
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;
@@ -151,7 +151,7 @@ export function spark(values) {
 
 const MOST = 7;
 
-/** A ring with its shares listed: `parts` are the API's [{key, label, market_value, weight}] by `by`. */
+/** A ring with a list of its shares. `parts` are the API's [{key, label, market_value, weight}] by `by`. */
 export function shares(parts, currency, by) {
   const around = 2 * Math.PI * 42;
   let from = 0;

@@ -1,11 +1,11 @@
-// The first screen: four calls, and one for the small lines of all portfolios once one of them is in sight.
+// The dashboard: four calls, and one more when the first sparkline is visible.
 import { api, query } from "./api.js";
 import { chart, period, ranges, shares, spark } from "./charts.js";
 import { $, empty, fill, h, segments, select } from "./dom.js";
 import { date, num, time } from "./format.js";
 
 const first = api("/dashboard");
-first.catch(() => {}); // each panel tells it
+first.catch(() => {}); // each panel shows the error
 let again = first;
 const overview = () => again;
 function reload(panel, show) {
@@ -28,7 +28,7 @@ function freshness({ freshness: { oldest_price_at: oldest, stale }, missing }) {
   if (stale.length)
     said.push(h("span", { class: "warn", title: stale.join(", ") }, ` · ${interpolate(ngettext("%s stale", "%s stale", stale.length), [stale.length])}`));
   if (missing.length)
-    said.push(h("span", { class: "warn", title: missing.join(", ") }, ` · ${interpolate(gettext("without a price or rate: %s"), [missing.join(", ")])}`));
+    said.push(h("span", { class: "warn", title: missing.join(", ") }, ` · ${interpolate(gettext("no price or rate: %s"), [missing.join(", ")])}`));
   return h("p", { class: "small muted", id: "freshness" }, ...said);
 }
 
@@ -62,7 +62,7 @@ function hero(data) {
 let mode = "stacked";
 let range = "1Y";
 const off = new Set();
-let wealth; // the last answer, drawn again by a toggle without asking
+let wealth; // the last answer, so that a toggle redraws it without a call
 
 const PARTS = [
   ["portfolios", () => gettext("Portfolios"), "c1", 1],
@@ -86,7 +86,7 @@ function drawTime(container) {
     drawn: sign < 0 ? (point) => (point[key] === null ? null : -point[key]) : stacked && !off.has(key) ? upTo(key) : undefined,
   }));
   chart(container, {
-    // The highest area first: what is drawn later lies over it.
+    // The highest area comes first, because later ones are drawn on top.
     series: [...(stacked ? parts.toReversed() : parts), { key: "net_worth", label: gettext("Net worth"), colour: "c7", width: 2, hidden: off.has("net_worth") }],
     points, currency, tall: true, toggles: true,
     label: interpolate(gettext("Net worth from %s to %s"), [date(points[0].date), date(points.at(-1).date)]),
@@ -100,17 +100,17 @@ function drawTime(container) {
 function showTime() {
   return fill($("#time"), async () => {
     const answer = await api("/net-worth" + query(period(range)));
-    if (!answer.points.some((point) => point.net_worth)) return empty(gettext("Nothing to draw yet: import transactions or enter a pension value."));
+    if (!answer.points.some((point) => point.net_worth)) return empty(gettext("No data yet. Import transactions or enter a pension value."));
     wealth = answer;
     const container = h("div");
-    queueMicrotask(() => setTimeout(() => drawTime(container))); // once it is in the page and has a size
+    queueMicrotask(() => setTimeout(() => drawTime(container))); // after it has been inserted and has a size
     return container;
   });
 }
 
 // --- The rest ---
 
-let small; // the value of each portfolio over time, asked for once
+let small; // the value of each portfolio over time, fetched once
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
@@ -125,7 +125,7 @@ const seen = new IntersectionObserver((entries) => {
 
 function portfolios({ portfolios: all }) {
   if (!all.length)
-    return empty(gettext("No portfolio yet."), h("a", { class: "button primary", href: "/portfolios" }, gettext("Add a portfolio")));
+    return empty(gettext("No portfolios yet."), h("a", { class: "button primary", href: "/portfolios" }, gettext("Add a portfolio")));
   return h("ul", { class: "rows" }, ...all.map(({ id, name, brokerage_firm: firm, currency, summary }) => {
     const line = h("span", { class: "spark", "data-id": id });
     seen.observe(line);
@@ -142,7 +142,7 @@ function portfolios({ portfolios: all }) {
 }
 
 function movers({ movers: all, currency }) {
-  if (!all.length) return empty(gettext("Nothing has moved today."));
+  if (!all.length) return empty(gettext("No price changes today."));
   return h("ul", { class: "rows" }, ...all.map((one) =>
     h("li", {},
       h("span", {}, h("b", {}, one.company_name || one.ticker), h("span", { class: "under" }, one.ticker)),
@@ -153,7 +153,7 @@ function movers({ movers: all, currency }) {
 
 async function goal({ goal: known, currency }) {
   if (!known)
-    return empty(gettext("No goal yet: how much do you want to have, and when?"), h("a", { class: "button", href: "/settings" }, gettext("Set a goal")));
+    return empty(gettext("No goal yet. How much do you need, and when?"), h("a", { class: "button", href: "/settings" }, gettext("Set a goal")));
   const one = await api("/goal");
   const bar = h("span");
   bar.style.width = `${Math.max(0, Math.min(1, one.progress ?? 0)) * 100}%`;
@@ -163,9 +163,9 @@ async function goal({ goal: known, currency }) {
     h("div", { class: "bar wide", "aria-hidden": "true" }, bar),
     one.on_track !== null && h("p", {}, h("span", { class: one.on_track ? "tag" : "tag warn" }, one.on_track ? gettext("On track") : gettext("Behind"))),
     h("dl", { class: "facts fact-grid" },
-      fact(gettext("Projected, today's money"), money(one.projected_value)),
+      fact(gettext("Projected, in today's money"), money(one.projected_value)),
       fact(gettext("Shortfall"), money(one.shortfall)),
-      fact(gettext("Needed a month"), money(one.required_monthly_contribution)),
+      fact(gettext("Required per month"), money(one.required_monthly_contribution)),
       fact(gettext("Probability"), num("percent", one.probability, { digits: 0 })),
       fact(gettext("Reached in"), one.reached_in === null ? "–" : String(one.reached_in)),
     ));
@@ -175,12 +175,12 @@ let by = "currency";
 function showAllocation() {
   return fill($("#allocation"), async () => {
     const [parts, { currency }] = await Promise.all([api("/allocation" + query({ by })), overview()]);
-    return parts.length ? shares(parts, currency, by) : empty(gettext("Nothing is held."));
+    return parts.length ? shares(parts, currency, by) : empty(gettext("No holdings."));
   });
 }
 
 $("#time-tools").append(
-  segments(gettext("Drawn as"), [["stacked", gettext("Stacked")], ["lines", gettext("Lines")]], mode, (chosen) => {
+  segments(gettext("Chart type"), [["stacked", gettext("Stacked")], ["lines", gettext("Lines")]], mode, (chosen) => {
     mode = chosen;
     if (wealth) drawTime($("#time").firstElementChild);
   }),

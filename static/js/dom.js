@@ -1,4 +1,4 @@
-// Small pieces that every page is made of: elements, panel states, dialogs, forms, notices.
+// Building blocks of all pages: elements, panel states, dialogs, forms, notices.
 import { ApiError } from "./api.js";
 import { refusal } from "./words.js";
 
@@ -33,14 +33,14 @@ export function failure(problem, retry) {
   return h(
     "div",
     { class: "failed", role: "alert" },
-    h("p", { class: "alert" }, problem instanceof ApiError ? problem.message : gettext("Something went wrong here.")),
+    h("p", { class: "alert" }, problem instanceof ApiError ? problem.message : gettext("Something went wrong.")),
     problem.requestId && h("p", { class: "small muted" }, gettext("Request"), " ", h("code", {}, problem.requestId)),
     retry && h("button", { class: "button slim", type: "button", onclick: retry }, gettext("Try again")),
   );
 }
 
-/** Fills a panel with what `load` makes: nodes. Shows that it is loading, and what went wrong, with a way to retry.
- *  Of two fills of one panel the later wins. */
+/** Fills a panel with the nodes that `load` returns. Shows loading, and errors with a button to retry.
+ *  If a panel is filled twice, the later call wins. */
 export async function fill(panel, load) {
   const turn = (panel.turn = (panel.turn ?? 0) + 1);
   panel.setAttribute("aria-busy", "true");
@@ -56,7 +56,7 @@ export async function fill(panel, load) {
   panel.replaceChildren(...[nodes].flat());
 }
 
-/** Buttons of which one is pressed. `choices` is [[key, label], …]. */
+/** A group of buttons of which one is pressed. `choices` is [[key, label], …]. */
 export function segments(label, choices, chosen, onchoose) {
   const buttons = choices.map(([key, text]) =>
     h("button", { type: "button", "aria-pressed": String(key === chosen), "data-key": key, onclick: () => choose(key) }, text),
@@ -90,7 +90,7 @@ export function notice(message, action) {
 
 let dialogs = 0;
 
-/** A modal dialog, removed when it closes. `closed` runs then. */
+/** A modal dialog, removed when it closes. `closed` is called then. */
 export function dialog(title, body, { large = false, closed } = {}) {
   const id = `dialog-${++dialogs}`;
   const box = h(
@@ -113,7 +113,7 @@ export function dialog(title, body, { large = false, closed } = {}) {
   return box;
 }
 
-/** Asks before something that loses data. */
+/** Asks for confirmation before data is deleted. */
 export function confirm(message, label, run) {
   const problem = h("div");
   const go = h("button", { class: "button danger", type: "button", onclick: act }, label);
@@ -140,7 +140,7 @@ export function field(name, label, input, { wide = false, hint } = {}) {
   return h("div", { class: wide ? "field wide" : "field" }, h("label", { for: input.id }, label), input, hint && h("span", { class: "under" }, hint));
 }
 
-/** A form that sends what `read` gives through `send`, and shows the API's refusals at the fields they name. */
+/** A form that passes the result of `read` to `send` and shows the API's errors at the fields they name. */
 export function form({ fields, label, send, read, extra = [], cancel }) {
   const problems = h("div");
   const button = h("button", { class: "button primary" }, label);

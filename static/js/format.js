@@ -1,4 +1,4 @@
-// Numbers and dates in the reader's locale. Every number on a page is made here, from one of the API's.
+// Numbers and dates in the reader's locale. All numbers on the pages come from the API and are formatted here.
 const language = document.documentElement.lang;
 export const locale =
   language === "nb" ? "nb-NO" : (navigator.languages.find((one) => one.startsWith("en")) ?? "en-GB");
@@ -34,7 +34,7 @@ export function text(kind, value, options = {}) {
   return formatter(KINDS[kind](options)).format(value);
 }
 
-// What a person's own money is: these hide with "hide amounts". Prices, rates and percentages are no secret.
+// Kinds that "hide amounts" hides: the user's own money. Prices, rates and percentages stay visible.
 const PERSONAL = new Set(["money", "quantity"]);
 
 /** A <span> with the number formatted; null is a dash. `signed` adds sign, arrow and colour. */
@@ -43,7 +43,7 @@ export function num(kind, value, options = {}) {
   span.className = "num";
   if (value === null || value === undefined) {
     span.textContent = "–";
-    span.setAttribute("aria-label", gettext("not known"));
+    span.setAttribute("aria-label", gettext("unknown"));
     span.setAttribute("role", "img");
     return span;
   }
@@ -71,7 +71,7 @@ const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digi
 
 /** `2026-11-20` → 20 Nov 2026 */
 export const date = (iso) => (iso ? day.format(new Date(iso + "T00:00:00Z")) : "–");
-/** A timestamp in the reader's zone: only the time if it is today's. */
+/** Formats a timestamp in the reader's time zone; only the time if it is today. */
 export function time(iso) {
   const when = new Date(iso);
   return when.toDateString() === new Date().toDateString() ? clock.format(when) : moment.format(when);
@@ -80,8 +80,8 @@ export function time(iso) {
 const parts = new Intl.NumberFormat(locale).formatToParts(-12345.6);
 const decimal = parts.find((part) => part.type === "decimal").value;
 
-/** What a person typed as a number the API reads exactly, a string; null if it is empty, undefined if it is no number.
- *  The locale's decimal sign rules; a single other one is understood too. */
+/** Parses a typed number into an exact string for the API; null if empty, undefined if it is not a number.
+ *  Uses the locale's decimal separator; a single other one is accepted too. */
 export function parseNumber(typed) {
   let clean = typed.replace(/[\s'’]/g, "").replace("−", "-");
   if (!clean) return null;
@@ -91,17 +91,17 @@ export function parseNumber(typed) {
   return /^-?(\d+\.?\d*|\.\d+)$/.test(clean) ? clean : undefined;
 }
 
-/** For a text box: the number as it would be typed, without grouping. */
+/** Formats a number for a text box, without grouping. */
 export function typed(value) {
   if (value === null || value === undefined) return "";
   return formatter({ maximumFractionDigits: 15, useGrouping: false }).format(value);
 }
 
-/** A fraction as one would type it in percent: 0.025 → 2.5 */
+/** Formats a fraction as percent for a text box: 0.025 → 2.5 */
 export const typedPercent = (share) =>
   formatter({ style: "percent", maximumFractionDigits: 13, useGrouping: false }).format(share).replace(/[^\d.,−-]/g, "");
 
-/** Percent as a person typed them, as a fraction for the API, exactly; null and undefined as for parseNumber. */
+/** Parses typed percent into an exact fraction for the API; null and undefined as in parseNumber. */
 export function percentOf(text) {
   const clean = parseNumber(text.replace("%", ""));
   return clean ? `${clean}e-2` : clean;

@@ -1,4 +1,4 @@
-// What is on every page: dark and light, hidden amounts. Both are cookies, so that the server draws the page right.
+// Theme and hidden amounts. Both are cookies, so that the server renders the page correctly.
 const root = document.documentElement;
 
 function keep(name, value) {
@@ -14,7 +14,7 @@ system.addEventListener("change", changed);
 document.querySelector("#theme")?.addEventListener("click", () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
   const chosen = dark ? "light" : "dark";
-  if ((chosen === "dark") === system.matches) delete root.dataset.theme; // what the system says: follow it again
+  if ((chosen === "dark") === system.matches) delete root.dataset.theme; // the same as the system: follow the system again
   else root.dataset.theme = chosen;
   keep("theme", root.dataset.theme ?? "");
   changed();

@@ -1,20 +1,20 @@
-// A broker's file: chosen or dropped, shown as it would be imported, imported, and undone.
+// The import dialog and the list of imported files.
 import { api } from "./api.js";
 import { confirm, dialog, empty, failure, h, notice, select } from "./dom.js";
 import { num, text, time } from "./format.js";
 import { counts, errorTable, instrumentForm, mappingForm, previewTable, remarks } from "./statement.js";
 
-const isImport = (status, body) => "rows" in body; // 422 with the rows' errors is an answer
+const isImport = (status, body) => "rows" in body; // 422 with errors of rows is a normal answer
 
 export async function undo(one, done) {
-  confirm(interpolate(gettext("Undo the import of %s? Its transactions are removed."), [one.file_name]), gettext("Undo"), async () => {
+  confirm(interpolate(gettext("Undo the import of %s? Its transactions will be removed."), [one.file_name]), gettext("Undo"), async () => {
     await api(`/imports/${one.id}`, { method: "DELETE" });
-    notice(gettext("The import is undone."));
+    notice(gettext("Import undone."));
     done();
   });
 }
 
-/** The dialog: file → what the file leaves open → preview → confirm → undo. `file` may be given by a drop on the page. */
+/** The dialog: file → questions about the file → preview → confirm → undo. `file` is set after a drop on the page. */
 export function importFile(portfolioId, changed, file) {
   const body = h("div");
   const box = dialog(gettext("Import a file"), body, { large: true });
@@ -33,7 +33,7 @@ export function importFile(portfolioId, changed, file) {
   function working(message) {
     body.replaceChildren(h("div", { class: "empty", role: "status" }, h("p", {}, message), h("progress", { "aria-label": message })));
   }
-  /** Another file: what was said of the last one is forgotten. */
+  /** Takes another file and clears the choices made for the last one. */
   function take(chosen) {
     choices = { ...open };
     return preview(chosen);
@@ -44,7 +44,7 @@ export function importFile(portfolioId, changed, file) {
     accept(drop, take);
     body.replaceChildren(problem ?? "", drop);
   }
-  /** What the file leaves open is asked: the API says which of two ways, which format, or which columns there are. */
+  /** Asks what the API could not decide: the order of dates, the decimal separator, the format, or the columns. */
   async function settle(chosen, problem) {
     const code = problem.errors?.[0]?.code;
     const seen = problem.body?.file;
@@ -57,14 +57,14 @@ export function importFile(portfolioId, changed, file) {
     const label = (name) => formats.find((one) => one.format === name)?.label ?? name;
     const others = formats.filter((one) => one.format !== "mapped" && one.format !== choices.format);
     body.replaceChildren(
-      h("p", {}, seen.formats.length ? gettext("The file has the columns of several brokers.") : gettext("The file is of no format that is known here. Say which of its columns is which, or whose file it is.")),
-      h("details", {}, h("summary", {}, gettext("What was found out")), failure(problem)),
+      h("p", {}, seen.formats.length ? gettext("The file matches several formats.") : gettext("The format was not recognised. Choose the columns, or the broker.")),
+      h("details", {}, h("summary", {}, gettext("Details")), failure(problem)),
       seen.formats.length
-        ? h("div", {}, h("h3", {}, gettext("Whose file is it?")), h("div", { class: "actions" }, ...seen.formats.map((name) => way({ format: name, mapping: null }, label(name)))))
+        ? h("div", {}, h("h3", {}, gettext("Which broker is this file from?")), h("div", { class: "actions" }, ...seen.formats.map((name) => way({ format: name, mapping: null }, label(name)))))
         : mappingForm(seen, choices.mapping, (mapping) => again({ format: "auto", mapping })),
       h("div", { class: "actions" },
-        others.length > 0 && !seen.formats.length && select(gettext("Read it as the file of a broker"), [["", gettext("Read it as the file of a broker")], ...others.map((one) => [one.format, one.label])], "", (name) => name && again({ format: name, mapping: null })),
-        h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Another file"))));
+        others.length > 0 && !seen.formats.length && select(gettext("Choose the broker"), [["", gettext("Choose the broker")], ...others.map((one) => [one.format, one.label])], "", (name) => name && again({ format: name, mapping: null })),
+        h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file"))));
     return undefined;
   }
   async function preview(chosen) {
@@ -81,7 +81,7 @@ export function importFile(portfolioId, changed, file) {
     try {
       show(chosen, await send(chosen, { dry_run: "true" }));
     } catch (problem) {
-      choices = before; // the form tells why
+      choices = before; // the form shows the error
       throw problem;
     }
   }
@@ -90,7 +90,7 @@ export function importFile(portfolioId, changed, file) {
     const go = h("button", { class: "button primary", type: "button", onclick: () => run(chosen, skip.checked) }, interpolate(ngettext("Import %s transaction", "Import %s transactions", found.created), [found.created]));
     go.disabled = !found.created || found.failed > 0;
     skip.addEventListener("change", () => { go.disabled = !found.created || !skip.checked; });
-    // Rows of an instrument that is not known are told once, where it can be said which it is.
+    // Rows of an unidentified instrument are shown once, where its ticker can be chosen.
     const errors = found.errors.filter((one) => one.code !== "unresolved");
     body.replaceChildren(...[
       h("p", { class: "muted small" }, `${found.file_name} · ${found.format} · ${found.encoding}`),
@@ -98,10 +98,10 @@ export function importFile(portfolioId, changed, file) {
       ...remarks(found),
       instrumentForm(found, (said) => name(chosen, said)),
       errors.length && errorTable(errors),
-      found.preview.length ? previewTable(found.preview) : empty(found.failed ? gettext("No row can be imported as it is.") : gettext("Nothing in the file is new.")),
+      found.preview.length ? previewTable(found.preview) : empty(found.failed ? gettext("No row can be imported.") : gettext("The file has no new transactions.")),
       h("div", { class: "actions" },
-        found.failed ? h("label", { for: "import-skip" }, skip, " ", gettext("Leave out the rows with errors")) : "",
-        h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Another file")), go),
+        found.failed ? h("label", { for: "import-skip" }, skip, " ", gettext("Skip rows with errors")) : "",
+        h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file")), go),
     ].filter(Boolean));
   }
   async function run(chosen, skip) {
@@ -114,10 +114,10 @@ export function importFile(portfolioId, changed, file) {
       return settle(chosen, problem);
     }
     changed();
-    if (!box.open) return undefined; // closed meanwhile: the page's list of imports tells the rest
+    if (!box.open) return undefined; // closed in the meantime: the list of imports shows the result
     const ok = done.state === "done" && done.id;
     body.replaceChildren(
-      ok ? h("p", { role: "status" }, h("b", {}, interpolate(ngettext("%s transaction is imported.", "%s transactions are imported.", done.created), [done.created]))) : h("p", { class: "alert", role: "alert" }, gettext("Nothing was imported.")),
+      ok ? h("p", { role: "status" }, h("b", {}, interpolate(ngettext("%s transaction imported.", "%s transactions imported.", done.created), [done.created]))) : h("p", { class: "alert", role: "alert" }, gettext("Nothing was imported.")),
       counts(done),
       done.errors.length ? errorTable(done.errors) : "",
       h("div", { class: "actions" },
@@ -125,13 +125,13 @@ export function importFile(portfolioId, changed, file) {
         h("button", { class: "button primary", type: "button", onclick: () => box.close() }, gettext("Done"))));
     return undefined;
   }
-  /** A long import runs in the background: its progress until it ends. */
+  /** Shows the progress of a background import until it ends. */
   async function follow(started) {
     const bar = h("progress", { max: 1, value: 0, "aria-label": gettext("Importing") });
     const share = h("b", { class: "num" });
     body.replaceChildren(h("div", { class: "empty", role: "status" },
       h("p", {}, interpolate(gettext("Importing %s"), [started.file_name]), " ", share), bar,
-      h("p", { class: "small" }, gettext("A file as big as this is imported in the background: you may close this, it goes on."))));
+      h("p", { class: "small" }, gettext("Large files are imported in the background. You can close this window."))));
     let now = started;
     while (now.state === "running" && box.open) {
       bar.value = now.progress;
@@ -145,7 +145,7 @@ export function importFile(portfolioId, changed, file) {
   else choose();
 }
 
-/** Lets files be dropped on `target`. */
+/** Accepts files dropped on `target`. */
 export function accept(target, take) {
   const isFile = (event) => event.dataTransfer?.types.includes("Files");
   target.addEventListener("dragover", (event) => { if (isFile(event)) { event.preventDefault(); target.classList.add("over"); } });
@@ -160,10 +160,10 @@ export function accept(target, take) {
 }
 
 export function importList(all, changed) {
-  if (!all.length) return empty(gettext("Nothing imported yet. Drop a file anywhere on this page."));
+  if (!all.length) return empty(gettext("No imported files yet. Drop a file anywhere on this page."));
   const states = { running: gettext("running"), done: gettext("done"), failed: gettext("failed"), undone: gettext("undone") };
   return h("ul", { class: "rows" }, ...all.map((one) => h("li", {},
-    h("span", {}, h("b", { class: "name" }, one.file_name), h("span", { class: "under" }, time(one.created_at), " · ", num("count", one.created), " ", gettext("new"), " · ", num("count", one.duplicates), " ", gettext("known already")),
+    h("span", {}, h("b", { class: "name" }, one.file_name), h("span", { class: "under" }, time(one.created_at), " · ", num("count", one.created), " ", gettext("new"), " · ", num("count", one.duplicates), " ", gettext("already imported")),
       one.state === "running" && h("progress", { max: 1, value: one.progress, "aria-label": `${gettext("Importing")}: ${one.file_name}` })),
     h("span", { class: one.state === "failed" ? "tag bad" : one.state === "done" ? "tag" : "tag warn" }, states[one.state] ?? one.state),
     one.state === "done" && h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Undo")}: ${one.file_name}`, onclick: () => undo(one, changed) }, gettext("Undo")))));

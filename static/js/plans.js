@@ -1,4 +1,4 @@
-// What is paid into a pension account: its contribution plans.
+// The contribution plans of a pension account.
 import { api } from "./api.js";
 import { confirm, dialog, field, fill, form, h, notice } from "./dom.js";
 import { date, isoDate, num, percentOf, typedPercent } from "./format.js";
@@ -11,17 +11,17 @@ const path = (account, plan) => `/pension/accounts/${account.id}/contributions${
 export function showPlans(panel, account, changed) {
   return fill(panel, async () => {
     const plans = await api(path(account));
-    if (!plans.length) return h("p", { class: "muted" }, gettext("No plan yet: the projection counts with nothing paid in."));
+    if (!plans.length) return h("p", { class: "muted" }, gettext("No plans yet. The projection assumes no contributions."));
     const frequencies = FREQUENCIES();
     const today = isoDate(new Date());
     const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
     const rows = plans.map((one) => {
-      const named = `${frequencies[one.frequency]}, ${date(one.start)}`; // no amount: those may be hidden
+      const named = `${frequencies[one.frequency]}, ${date(one.start)}`; // without the amount, which may be hidden
       const button = (label, kind, run) => h("button", { class: `button slim ${kind}`, type: "button", "aria-label": `${label}: ${named}`, onclick: run }, label);
       return h("tr", { "data-id": one.id },
         h("th", { scope: "row" }, num("money", one.amount, { currency: account.currency, digits: 2 }), h("span", { class: "under" }, frequencies[one.frequency])),
         h("td", { class: "text" }, date(one.start)),
-        h("td", { class: "text" }, one.end ? date(one.end) : gettext("until further notice"), one.end && one.end < today ? h("span", { class: "tag warn" }, gettext("ended")) : ""),
+        h("td", { class: "text" }, one.end ? date(one.end) : gettext("no end date"), one.end && one.end < today ? h("span", { class: "tag warn" }, gettext("ended")) : ""),
         h("td", { class: "less" }, num("percent", one.growth, { digits: 1 })),
         h("td", {}, h("span", { class: "actions end" },
           button(gettext("Edit"), "", () => editPlan(account, one, changed)),
@@ -29,7 +29,7 @@ export function showPlans(panel, account, changed) {
           button(gettext("Delete"), "danger", () => confirm(named, gettext("Delete"), async () => { await api(path(account, one), { method: "DELETE" }); changed(); })))));
     });
     return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Contribution plans") }, h("table", { id: "plans-table" },
-      h("thead", {}, h("tr", {}, head(gettext("Amount")), head(gettext("From"), "text"), head(gettext("Until"), "text"), head(gettext("Rise a year"), "less"), head(h("span", { class: "hidden" }, gettext("Actions"))))),
+      h("thead", {}, h("tr", {}, head(gettext("Amount")), head(gettext("From"), "text"), head(gettext("Until"), "text"), head(gettext("Yearly increase"), "less"), head(h("span", { class: "hidden" }, gettext("Actions"))))),
       h("tbody", {}, ...rows)));
   });
 }
@@ -44,21 +44,21 @@ export function editPlan(account, plan, changed) {
   const box = dialog(`${plan ? gettext("Edit the plan") : gettext("Add a plan")}: ${account.name}`, form({
     fields: [
       field("amount", `${gettext("Amount")} (${account.currency})`, amount),
-      field("frequency", gettext("How often"), frequency),
+      field("frequency", gettext("Frequency"), frequency),
       field("start", gettext("From"), h("input", { type: "date", required: true, value: plan?.start ?? isoDate(new Date()) })),
-      field("end", gettext("Until"), h("input", { type: "date", value: plan?.end ?? "" }), { hint: gettext("Left empty: until further notice") }),
-      field("growth", gettext("Rise a year (%)"), growth),
+      field("end", gettext("Until"), h("input", { type: "date", value: plan?.end ?? "" }), { hint: gettext("Leave empty for no end date") }),
+      field("growth", gettext("Yearly increase (%)"), growth),
     ],
     label: plan ? gettext("Save") : gettext("Add"),
     read: (own) => {
       const { start, end } = own.elements;
       const body = { frequency: frequency.value, start: start.value };
       if (end.value) body.end = end.value;
-      // What was not changed goes back as it came: a text box does not show every digit.
+      // Unchanged values are sent back as they came, because a text box does not show every digit.
       if (plan && growth.value === shown.growth) body.growth = plan.growth;
       else {
         const share = percentOf(growth.value);
-        if (share === undefined) { own.refuse("growth", gettext("This is not a number.")); return undefined; }
+        if (share === undefined) { own.refuse("growth", gettext("Enter a number.")); return undefined; }
         if (share !== null) body.growth = share;
       }
       if (plan && amount.value === shown.amount) return { ...body, amount: plan.amount };
@@ -67,7 +67,7 @@ export function editPlan(account, plan, changed) {
     send: async (body) => {
       await api(path(account, plan), { method: plan ? "PUT" : "POST", body });
       box.close();
-      notice(gettext("The plan is saved."));
+      notice(gettext("Plan saved."));
       changed();
     },
   }));
@@ -76,13 +76,13 @@ export function editPlan(account, plan, changed) {
 function endPlan(account, plan, changed) {
   const today = isoDate(new Date());
   const box = dialog(gettext("End the plan"), form({
-    fields: [field("end", gettext("Last day on which something is paid"), h("input", { type: "date", required: true, min: plan.start, value: today }), { wide: true })],
+    fields: [field("end", gettext("Last payment date"), h("input", { type: "date", required: true, min: plan.start, value: today }), { wide: true })],
     label: gettext("End"),
     read: ({ elements }) => ({ end: elements.end.value }),
     send: async (body) => {
       await api(path(account, plan), { method: "PATCH", body });
       box.close();
-      notice(gettext("The plan is ended."));
+      notice(gettext("Plan ended."));
       changed();
     },
   }));

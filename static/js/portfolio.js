@@ -1,4 +1,4 @@
-// One portfolio: what it is worth, how it did, what it holds; its transactions and imports.
+// One portfolio: value, return, holdings, transactions and imports.
 import { api, query } from "./api.js";
 import { chart, period, ranges, shares } from "./charts.js";
 import { $, confirm, dialog, empty, field, fill, form, h, select } from "./dom.js";
@@ -59,7 +59,7 @@ function showTime() {
   const figures = api(`/portfolios/${id}/performance` + query({ start: asked.start, benchmark }));
   answer.catch(() => {});
   figures.catch(() => {});
-  const none = () => empty(gettext("Nothing to draw yet: add transactions or import a file."));
+  const none = () => empty(gettext("No data yet. Add transactions or import a file."));
   fill($("#value"), async () => {
     const [{ points }, one] = await Promise.all([answer, figures]);
     if (!points.length) return none();
@@ -71,9 +71,9 @@ function showTime() {
       ],
     }), h("dl", { class: "facts fact-grid figures" },
       fact(gettext("At the start"), money(one.start_value)),
-      fact(gettext("Put in"), money(one.net_flow)),
+      fact(gettext("Net invested"), money(one.net_flow)),
       fact(gettext("Gain"), money(one.gain, { signed: true })),
-      fact(gettext("Of it realised"), money(one.realised_gain, { signed: true })),
+      fact(gettext("Realised"), money(one.realised_gain, { signed: true })),
       fact(gettext("Income"), money(one.income)),
       fact(gettext("Charges"), money(one.charges)))];
   });
@@ -87,17 +87,17 @@ function showTime() {
       drawn({ points, kind: "index", label: gettext("Time-weighted return, 100 at the start"), series: lines }),
       h("dl", { class: "facts fact-grid figures" },
         known(gettext("Time-weighted"), one.twr, one.reasons.twr),
-        known(gettext("A year"), one.twr_annualised, one.reasons.twr_annualised),
+        known(gettext("Annualised"), one.twr_annualised, one.reasons.twr_annualised),
         known(gettext("Money-weighted"), one.mwr_period, one.reasons.mwr_period),
         one.benchmark ? known(one.benchmark.ticker, one.benchmark.twr, one.reasons.benchmark) : "",
         known(gettext("Volatility"), one.volatility, one.reasons.volatility, { signed: false, digits: 1 }),
-        known(gettext("Largest fall"), one.max_drawdown.value, null, { digits: 1 })),
+        known(gettext("Max drawdown"), one.max_drawdown.value, null, { digits: 1 })),
     ];
   });
 }
 
 function benchmarkForm() {
-  const input = h("input", { class: "compact", id: "benchmark-ticker", "aria-label": gettext("Benchmark's ticker"), placeholder: gettext("Benchmark, e.g. ^GSPC"), value: benchmark, autocomplete: "off", maxlength: 40 });
+  const input = h("input", { class: "compact", id: "benchmark-ticker", "aria-label": gettext("Benchmark ticker"), placeholder: gettext("Benchmark, e.g. ^GSPC"), value: benchmark, autocomplete: "off", maxlength: 40 });
   return h("form", { class: "actions", onsubmit: (event) => {
     event.preventDefault();
     benchmark = input.value.trim().toUpperCase();
@@ -111,9 +111,9 @@ function benchmarkForm() {
 const COLUMNS = [
   { key: "company_name", label: () => gettext("Instrument"), text: true, cell: (one) => [h("button", { type: "button", class: "name" }, one.company_name || one.ticker), h("span", { class: "under" }, `${one.ticker} · ${one.currency}`, one.price_stale ? h("span", { class: "warn" }, ` · ${gettext("stale")}`) : "")] },
   { key: "current_quantity", label: () => gettext("Quantity"), cell: (one) => num("quantity", one.current_quantity) },
-  { key: "price", label: () => gettext("Price"), cell: (one) => [num("price", one.price), h("span", { class: "under" }, gettext("cost"), " ", num("price", one.average_cost_per_share, { digits: one.average_cost_per_share > 1 ? 2 : 6 }))] },
+  { key: "price", label: () => gettext("Price"), cell: (one) => [num("price", one.price), h("span", { class: "under" }, gettext("avg. cost"), " ", num("price", one.average_cost_per_share, { digits: one.average_cost_per_share > 1 ? 2 : 6 }))] },
   { key: "day_change_pct", label: () => gettext("Today"), cell: (one) => [percent(one.day_change_pct), h("span", { class: "under" }, num("money", one.day_change, { signed: true }))] },
-  { key: "market_value", label: () => `${gettext("Value")} (${currency})`, cell: (one) => [h("b", {}, num("money", one.market_value)), h("span", { class: "under" }, gettext("cost"), " ", num("money", one.cost_basis))] },
+  { key: "market_value", label: () => `${gettext("Value")} (${currency})`, cell: (one) => [h("b", {}, num("money", one.market_value)), h("span", { class: "under" }, gettext("avg. cost"), " ", num("money", one.cost_basis))] },
   { key: "unrealised_gain", label: () => gettext("Gain"), cell: (one) => [num("money", one.unrealised_gain, { signed: true }), h("span", { class: "under" }, percent(one.unrealised_gain_pct))] },
   { key: "price_effect", label: () => gettext("Price effect"), cell: (one) => num("money", one.price_effect, { signed: true }) },
   { key: "fx_effect", label: () => gettext("Currency effect"), cell: (one) => num("money", one.fx_effect, { signed: true }) },
@@ -146,7 +146,7 @@ function holdingsTable(all) {
     const text = COLUMNS.find((column) => column.key === key).text;
     const ordered = all.toSorted((a, b) => {
       if (text) return collator.compare(a[key] || a.ticker, b[key] || b.ticker) * (down ? -1 : 1);
-      if (a[key] === null || b[key] === null) return (a[key] === null) - (b[key] === null); // the unknown last
+      if (a[key] === null || b[key] === null) return (a[key] === null) - (b[key] === null); // unknown values last
       return (a[key] - b[key]) * (down ? -1 : 1);
     });
     heads.forEach((head, index) => {
@@ -155,7 +155,7 @@ function holdingsTable(all) {
     });
     place(ordered.map((one) => rows.get(one)));
   }
-  /** Puts the rows in this order, so many at a time that a task stays short; those in sight first. */
+  /** Sorts the rows in batches, so that tasks stay short; visible rows first. */
   function place(ordered, from = 0) {
     clearTimeout(placing);
     const slice = ordered.slice(from, from + SLICE);
@@ -170,7 +170,7 @@ function holdingsTable(all) {
 function showHoldings() {
   return fill($("#holdings"), async () => {
     const all = await api(`/portfolios/${id}/holdings` + query({ include_closed: $("#closed").checked ? "true" : "" }));
-    return all.length ? holdingsTable(all) : empty(gettext("Nothing is held. Add a transaction, or drop your broker's file anywhere on this page."));
+    return all.length ? holdingsTable(all) : empty(gettext("No holdings. Add a transaction, or drop your broker's file anywhere on this page."));
   });
 }
 
@@ -178,7 +178,7 @@ function showHoldings() {
 
 const showAllocation = () => fill($("#allocation"), async () => {
   const parts = await api(`/portfolios/${id}/allocation` + query({ by }));
-  return parts.length ? shares(parts, currency, by) : empty(gettext("Nothing is held."));
+  return parts.length ? shares(parts, currency, by) : empty(gettext("No holdings."));
 });
 
 let waiting;
@@ -212,7 +212,7 @@ function edit() {
       field("used_credit", `${gettext("Used credit")} (${currency})`, numberInput(portfolio.used_credit)),
     ],
     label: gettext("Save"),
-    extra: [h("button", { class: "button danger", type: "button", onclick: () => confirm(gettext("The portfolio and all its transactions are deleted."), gettext("Delete"), async () => { await api(`/portfolios/${id}`, { method: "DELETE" }); location.assign("/portfolios"); }) }, gettext("Delete"))],
+    extra: [h("button", { class: "button danger", type: "button", onclick: () => confirm(gettext("The portfolio and all its transactions will be deleted."), gettext("Delete"), async () => { await api(`/portfolios/${id}`, { method: "DELETE" }); location.assign("/portfolios"); }) }, gettext("Delete"))],
     read: (own) => readNumbers(own, ["cash", "used_credit"], { name: own.elements.name.value, brokerage_firm: own.elements.brokerage_firm.value }),
     send: async ({ cash, used_credit: credit, ...rest }) => {
       await api(`/portfolios/${id}`, { method: "PATCH", body: rest });

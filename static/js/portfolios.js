@@ -5,7 +5,7 @@ import { num, parseNumber, typed } from "./format.js";
 import { currencyName } from "./words.js";
 
 let currencies;
-/** A list of currencies for an input; asked for once. */
+/** A select with all currencies, which are fetched once. */
 export async function currencySelect(chosen) {
   currencies ??= api("/currencies").catch((problem) => { currencies = undefined; throw problem; });
   const all = await currencies;
@@ -14,12 +14,12 @@ export async function currencySelect(chosen) {
   return box;
 }
 
-/** Fields that a person may type in the own locale, read into the body; undefined after a refusal at the field. */
+/** Reads fields typed in the reader's locale into the body; undefined if one is invalid, after marking it. */
 export function readNumbers(box, names, body) {
   for (const name of names) {
     const value = parseNumber(box.elements[name].value);
     if (value === undefined) {
-      box.refuse(name, gettext("This is not a number."));
+      box.refuse(name, gettext("Enter a number."));
       return undefined;
     }
     if (value !== null) body[name] = value;
@@ -49,7 +49,7 @@ export async function addPortfolio(base, done) {
 }
 
 function list(all) {
-  if (!all.length) return empty(gettext("No portfolio yet. Add one, then import your broker's file or enter transactions."));
+  if (!all.length) return empty(gettext("No portfolios yet. Add one, then import your broker's file or enter transactions."));
   const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Portfolios") }, h("table", {},
     h("thead", {}, h("tr", {}, head(gettext("Portfolio")), head(gettext("Net value")), head(gettext("Today")), head(gettext("Unrealised gain")), head(gettext("Total gain"), "less"), head(gettext("Cash"), "less"), head(gettext("Used credit"), "less"))),

@@ -1,4 +1,4 @@
-// What a person may change about their own account.
+// The user's settings.
 import { api } from "./api.js";
 import { $, field, fill, form, h, notice } from "./dom.js";
 import { currencySelect, numberInput, readNumbers } from "./portfolios.js";
@@ -13,7 +13,7 @@ fill($("#me"), async () => {
   return form({
     fields: [
       field("username", gettext("User name"), h("input", { value: user.username, disabled: true })),
-      field("base_currency", gettext("Base currency"), await currencySelect(user.base_currency), { hint: gettext("All sums are in this currency.") }),
+      field("base_currency", gettext("Base currency"), await currencySelect(user.base_currency), { hint: gettext("Totals are shown in this currency.") }),
       field("email", gettext("E-mail"), h("input", { type: "email", value: user.email, autocomplete: "email" }), { wide: true }),
     ],
     label: gettext("Save"),
@@ -32,7 +32,7 @@ fill($("#goal"), async () => {
       field("retirement_goal_year", gettext("By the end of the year"), year),
     ],
     label: gettext("Save"),
-    extra: [h("button", { class: "button", type: "button", onclick: (event) => { amount.value = year.value = ""; event.target.form.requestSubmit(); } }, gettext("Clear"))],
+    extra: [h("button", { class: "button", type: "button", onclick: (event) => { amount.value = year.value = ""; event.target.form.requestSubmit(); } }, gettext("Remove goal"))],
     read: (own) => readNumbers(own, ["retirement_goal_amount", "retirement_goal_year"], { retirement_goal_amount: null, retirement_goal_year: null }),
     send: async (body) => { await api("/users/me/retirement-goal", { method: "PUT", body }); saved(); },
   });
@@ -42,7 +42,7 @@ function showYnab() {
   return fill($("#ynab"), async () => {
     const now = await api("/settings/ynab");
     const state = !now.api_key_configured
-      ? [h("span", { class: "tag warn" }, gettext("No API key")), " ", gettext("The server has no YNAB key; whoever runs it sets YNAB_API_KEY.")]
+      ? [h("span", { class: "tag warn" }, gettext("No API key")), " ", gettext("The server has no YNAB key. Its administrator can set YNAB_API_KEY.")]
       : !now.budget_id ? [h("span", { class: "tag warn" }, gettext("No plan chosen"))]
       : [h("span", { class: now.verified ? "tag" : "tag warn" }, now.verified ? gettext("Linked") : gettext("Not verified yet")), " ", now.budget_name ?? ""];
     return [
@@ -66,11 +66,11 @@ fill($("#password"), async () => form({
     field("current_password", gettext("Current password"), h("input", { type: "password", autocomplete: "current-password", required: true }), { wide: true }),
     field("new_password", gettext("New password"), h("input", { type: "password", autocomplete: "new-password", required: true }), { wide: true }),
   ],
-  label: gettext("Change the password"),
+  label: gettext("Change password"),
   read: ({ elements }) => ({ current_password: elements.current_password.value, new_password: elements.new_password.value }),
   send: async (body) => {
     await api("/users/me/password", { method: "PUT", body });
     for (const input of $("#password").querySelectorAll("input[type=password]")) input.value = "";
-    notice(gettext("The password is changed; other devices must sign in again."));
+    notice(gettext("Password changed. Other devices must sign in again."));
   },
 }));

@@ -1,19 +1,19 @@
-// What the dialog of an import shows of a file, and what it asks where the file leaves something open.
+// The parts of the import dialog: counts, errors, preview, and questions about the file.
 import { field, form, h } from "./dom.js";
 import { date, num } from "./format.js";
 import { TYPES, tickerInput } from "./transactions.js";
-import { refusal } from "./words.js";
+import { rowError, warning } from "./words.js";
 
 export function counts(found) {
-  const said = [[gettext("rows"), found.rows], [gettext("new"), found.created], [gettext("known already"), found.duplicates], [gettext("ignored"), found.ignored], [gettext("with errors"), found.failed]];
+  const said = [[gettext("rows"), found.rows], [gettext("new"), found.created], [gettext("already imported"), found.duplicates], [gettext("ignored"), found.ignored], [gettext("with errors"), found.failed]];
   return h("dl", { class: "facts" }, ...said.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", { class: label === gettext("with errors") && value ? "loss" : null }, num("count", value)))));
 }
 
 export function errorTable(errors) {
   const head = (label) => h("th", { scope: "col", class: "text" }, label);
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Errors") }, h("table", {},
-    h("thead", {}, h("tr", {}, head(gettext("Line")), head(gettext("Column")), head(gettext("Value")), head(gettext("What is wrong")))),
-    h("tbody", {}, ...errors.slice(0, 100).map((one) => h("tr", { class: "bad" }, h("td", {}, num("count", one.row)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""), h("td", { class: "text" }, refusal(one)))))));
+    h("thead", {}, h("tr", {}, head(gettext("Line")), head(gettext("Column")), head(gettext("Value")), head(gettext("Problem")))),
+    h("tbody", {}, ...errors.slice(0, 100).map((one) => h("tr", { class: "bad" }, h("td", {}, num("count", one.row)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""), h("td", { class: "text" }, rowError(one)))))));
 }
 
 export function previewTable(rows) {
@@ -24,27 +24,27 @@ export function previewTable(rows) {
     h("tbody", {}, ...rows.map((row) => h("tr", {}, h("td", {}, date(row.date)), h("td", { class: "text" }, types[row.type] ?? row.type), h("td", { class: "text" }, row.ticker), h("td", {}, num("quantity", row.quantity)), h("td", {}, num("price", row.price)), h("td", {}, num("money", row.amount, { digits: 2 })))))));
 }
 
-/** What the API noticed beside the rows: another account than last time, a balance that differs, what was left out. */
+/** Remarks about the whole file: another account than last time, a different balance, ignored rows. */
 export function remarks(found) {
-  const said = [...found.warnings];
-  if (found.duplicates) said.push(interpolate(ngettext("%s row is known already and will not be added again.", "%s rows are known already and will not be added again.", found.duplicates), [found.duplicates]));
-  if (found.reconciled === false) said.push(interpolate(gettext("The file's own balance differs from line %s on."), [found.first_divergence?.row]));
+  const said = found.warnings.map(warning);
+  if (found.duplicates) said.push(interpolate(ngettext("%s row was imported before and will not be added again.", "%s rows were imported before and will not be added again.", found.duplicates), [found.duplicates]));
+  if (found.reconciled === false) said.push(interpolate(gettext("The file's own balance differs from line %s onwards."), [found.first_divergence?.row]));
   const ignored = found.ignored_sums.map((one) => h("li", {}, `${one.type}: `, num("count", one.count), " · ", num("money", one.amount, { currency: one.currency || undefined, digits: 2 })));
   return [
     found.reconciled && h("p", { class: "small" }, "✓ ", gettext("The broker's own balances agree with the file.")),
     ...said.map((text) => h("p", { class: "note" }, text)),
-    ignored.length && h("details", { class: "note" }, h("summary", {}, gettext("What is ignored")), h("ul", {}, ...ignored)),
+    ignored.length && h("details", { class: "note" }, h("summary", {}, gettext("Ignored rows")), h("ul", {}, ...ignored)),
   ];
 }
 
 const COLUMNS = () => ({
   date: gettext("Date"), type: gettext("Type"), ticker: gettext("Ticker"), quantity: gettext("Quantity"), price: gettext("Price"),
   company_name: gettext("Name"), currency: gettext("Currency"), commission: gettext("Commission"), exchange_rate: gettext("Exchange rate"),
-  note: gettext("Note"), external_id: gettext("Broker's number"),
+  note: gettext("Note"), external_id: gettext("Broker's reference"),
 });
 const NEEDED = ["date", "type", "ticker", "quantity", "price"];
 
-/** Which column of the file is which of ours: `{header, sample}` is the API's, `taken` gets our column → theirs. */
+/** Asks which column is which. `{header, sample}` comes from the API; `taken` gets our column → theirs. */
 export function mappingForm({ header, sample }, mapping, taken) {
   const columns = Object.entries(COLUMNS());
   const names = header.map((name) => name.trim());
@@ -64,26 +64,26 @@ export function mappingForm({ header, sample }, mapping, taken) {
   });
   const box = form({
     fields,
-    label: gettext("Read it so"),
+    label: gettext("Use these columns"),
     read: ({ elements }) => {
       const chosen = Object.fromEntries(columns.map(([key]) => [key, elements[key].value]).filter(([, name]) => name));
       const lacking = NEEDED.find((key) => !chosen[key]);
       if (!lacking) return chosen;
-      box.refuse(lacking, gettext("This column is needed."));
+      box.refuse(lacking, gettext("This column is required."));
       return undefined;
     },
     send: taken,
   });
   return h("div", {},
-    h("h3", {}, gettext("Which column is which?")),
-    h("p", { class: "small muted" }, `${gettext("Those with * are needed. The words of the type must be:")} ${Object.keys(TYPES()).join(", ")}.`),
+    h("h3", {}, gettext("Columns")),
+    h("p", { class: "small muted" }, `${gettext("Columns with * are required. The type must be one of:")} ${Object.keys(TYPES()).join(", ")}.`),
     box);
 }
 
 const keyOf = (one) => one.isin || one.symbol || one.name;
 
-/** Which instruments the broker means: those that nothing fits, and, folded away, those that were found.
- *  `taken` gets the broker's ISIN or name → ticker of what was said or changed. Null if there is nothing to say. */
+/** Asks for the tickers of unidentified instruments; identified ones are folded away and can be changed.
+ *  `taken` gets the broker's ISIN or name → ticker for each change. Returns null if there are no instruments. */
 export function instrumentForm(found, taken) {
   const named = found.instruments.filter((one) => one.resolved_by !== "ticker");
   if (!named.length) return null;
@@ -101,12 +101,12 @@ export function instrumentForm(found, taken) {
   const unknown = named.filter((one) => !one.ticker);
   const known = named.filter((one) => one.ticker);
   return h("section", { class: "instruments", "aria-label": gettext("Instruments") },
-    unknown.length ? h("h3", {}, interpolate(ngettext("%s instrument is not recognised: which is it?", "%s instruments are not recognised: which are they?", unknown.length), [unknown.length])) : "",
+    unknown.length ? h("h3", {}, interpolate(ngettext("%s instrument could not be identified. Choose its ticker.", "%s instruments could not be identified. Choose their tickers.", unknown.length), [unknown.length])) : "",
     form({
       fields: [
         ...unknown.map(row),
-        known.length ? h("details", { class: "wide" }, h("summary", {}, interpolate(ngettext("%s instrument is recognised", "%s instruments are recognised", known.length), [known.length])), h("div", { class: "fields" }, ...known.map(row))) : "",
-        h("p", { class: "small muted wide" }, gettext("Your choice is remembered for your next file.")),
+        known.length ? h("details", { class: "wide" }, h("summary", {}, interpolate(ngettext("%s instrument identified", "%s instruments identified", known.length), [known.length])), h("div", { class: "fields" }, ...known.map(row))) : "",
+        h("p", { class: "small muted wide" }, gettext("Your choices are remembered for the next file.")),
       ],
       label: gettext("Use these tickers"),
       read: () => Object.fromEntries([...inputs].map(([key, [input, before]]) => [key, input.value.trim(), before]).filter(([, now, before]) => now && now !== before)),

@@ -11,7 +11,7 @@ export const TYPES = () => ({
 
 let lists = 0;
 
-/** A text box that suggests tickers while one types: a combobox by the ARIA practices. `chosen` gets the suggestion. */
+/** A text box that suggests tickers (an ARIA combobox). `chosen` gets the selected suggestion. */
 export function tickerInput(chosen) {
   const id = `tickers-${++lists}`;
   const options = h("ul", { class: "options", id, role: "listbox", "aria-label": gettext("Suggestions"), hidden: true });
@@ -59,13 +59,13 @@ export function tickerInput(chosen) {
   });
   input.addEventListener("blur", () => {
     clearTimeout(wait);
-    asked++; // an answer that is still to come opens nothing
+    asked++; // an answer that arrives later must not open the list
     show([]);
   });
   return [input, options];
 }
 
-/** The dialog for a new transaction, or for `row`. `holding` or `portfolioId` says whose. */
+/** The dialog for a new transaction, or for `row`. `holding` or `portfolioId` says where it belongs. */
 export function editTransaction({ row, holding, portfolioId, done }) {
   const types = TYPES();
   const type = h("select", {}, ...Object.entries(types).map(([key, label]) => h("option", { value: key }, label)));
@@ -83,10 +83,10 @@ export function editTransaction({ row, holding, portfolioId, done }) {
         ...(isNew ? [instrument, field("currency", gettext("Currency of the instrument"), currency)] : []),
         field("type", gettext("Type"), type),
         field("date", gettext("Date"), h("input", { type: "date", max: today, required: true, value: row?.date ?? today })),
-        field("quantity", gettext("Quantity"), numberInput(row?.quantity, { required: true }), { hint: gettext("Shares; for a split the new shares for an old one") }),
-        field("price", gettext("Price"), numberInput(row?.price), { hint: gettext("A share, in the instrument's currency") }),
+        field("quantity", gettext("Quantity"), numberInput(row?.quantity, { required: true }), { hint: gettext("Shares; for a split, new shares per old share") }),
+        field("price", gettext("Price"), numberInput(row?.price), { hint: gettext("Per share, in the instrument's currency") }),
         field("commission", gettext("Commission"), numberInput(row?.commission)),
-        field("exchange_rate", gettext("Exchange rate"), numberInput(row?.exchange_rate), { hint: gettext("Left empty it is looked up") }),
+        field("exchange_rate", gettext("Exchange rate"), numberInput(row?.exchange_rate), { hint: gettext("Looked up if left empty") }),
         field("note", gettext("Note"), h("input", { maxlength: 500, value: row?.note ?? "" }), { wide: true }),
       ],
       label: row ? gettext("Save") : gettext("Add"),
@@ -99,7 +99,7 @@ export function editTransaction({ row, holding, portfolioId, done }) {
           if (elements.currency.value.trim()) body.currency = elements.currency.value.trim().toUpperCase();
         }
         if (row) delete body.holding_id;
-        // What was not changed is not sent: the API keeps digits that a text box does not show.
+        // Unchanged values are not sent, because the API keeps digits that a text box does not show.
         const names = ["quantity", "price", "commission", "exchange_rate"];
         return readNumbers(own, row ? names.filter((name) => elements[name].value !== elements[name].defaultShown) : names, body);
       },
@@ -107,7 +107,7 @@ export function editTransaction({ row, holding, portfolioId, done }) {
         await (row ? api(`/transactions/${row.id}`, { method: "PATCH", body }) : api("/transactions", { method: "POST", body }));
         box.close();
         done();
-        notice(row ? gettext("The transaction is saved.") : gettext("The transaction is added."));
+        notice(row ? gettext("Transaction saved.") : gettext("Transaction added."));
       },
     }),
   );
@@ -127,7 +127,7 @@ export function showTransactions(holding, currency, changed) {
       h("thead", {}, h("tr", {}, head(gettext("Date")), head(gettext("Type"), "text"), head(gettext("Quantity")), head(`${gettext("Price")} (${holding.currency})`), head(gettext("Commission"), "less"), head(`${gettext("Amount")} (${currency})`), head(gettext("Realised gain"), "less"), head(h("span", { class: "hidden" }, gettext("Actions"))))),
       h("tbody", {}, ...rows.map((row) => h("tr", { "data-id": row.id },
         h("th", { scope: "row" }, date(row.date), row.note && h("span", { class: "under" }, row.note)),
-        h("td", { class: "text" }, types[row.type] ?? row.type, row.source === "market_data" && h("span", { class: "tag" }, gettext("by itself"))),
+        h("td", { class: "text" }, types[row.type] ?? row.type, row.source === "market_data" && h("span", { class: "tag" }, gettext("automatic"))),
         h("td", {}, num("quantity", row.quantity)),
         h("td", {}, num("price", row.price)),
         h("td", { class: "less" }, num("money", row.commission, { digits: 2 })),

@@ -1,12 +1,12 @@
-// What the API says in English, in the reader's language: names of parts, and refusals whose text has numbers in it.
+// Texts of the API in the reader's language: names of parts, errors, warnings.
 const language = document.documentElement.lang;
 
 const NAMES = () => ({
   unknown: gettext("Unknown"),
-  // kinds of instruments
-  stock: gettext("Stock"), etf: gettext("ETF"), fund: gettext("Fund"), bond: gettext("Bond"), crypto: gettext("Crypto currency"),
+  // types of instruments
+  stock: gettext("Stock"), etf: gettext("ETF"), fund: gettext("Fund"), bond: gettext("Bond"), crypto: gettext("Cryptocurrency"),
   index: gettext("Index"), other: gettext("Other"),
-  // sectors, as the source of market data calls them
+  // sectors, as the market data source names them
   "Basic Materials": gettext("Basic materials"), "Communication Services": gettext("Communication services"),
   "Consumer Cyclical": gettext("Consumer cyclical"), "Consumer Defensive": gettext("Consumer defensive"),
   "Consumer Staples": gettext("Consumer staples"), Energy: gettext("Energy"), "Financial Services": gettext("Financial services"),
@@ -14,7 +14,7 @@ const NAMES = () => ({
   Industrials: gettext("Industrials"), "Real Estate": gettext("Real estate"), Technology: gettext("Technology"), Utilities: gettext("Utilities"),
 });
 
-/** The name of a part of an allocation `by` something. */
+/** Returns the name of a part of an allocation `by` something. */
 export function partName(by, { key, label }) {
   if (key === "unknown") return gettext("Unknown");
   if (by === "currency") return currencyName(key, label);
@@ -39,32 +39,118 @@ function countryName(name) {
   return codes.has(name) ? new Intl.DisplayNames(language, { type: "region" }).of(codes.get(name)) : name;
 }
 
-const REFUSALS = () => ({
-  insufficient_quantity: gettext("So many are not held on that day."),
-  exchange_rate_required: gettext("The exchange rate of that day is not known: enter it."),
-  currency_required: gettext("The instrument's currency cannot be found out: enter it."),
-  currency_mismatch: gettext("The currencies do not agree."),
-  currency_fixed: gettext("The currency cannot be changed any more."),
-  unknown_ticker: gettext("No instrument of this ticker is known."),
-  duplicate_date: gettext("There is a value on this date already."),
-  unresolved: gettext("Which instrument this is cannot be told."),
-  ambiguous_dates: gettext("The dates can be read in two ways."),
-  ambiguous_numbers: gettext("The numbers can be read in two ways."),
+// Texts of errors by code.
+const ERRORS = () => ({
+  insufficient_quantity: gettext("More shares than are held on that day."),
+  exchange_rate_required: gettext("The exchange rate of that day is unknown. Enter it."),
+  currency_required: gettext("The instrument's currency is unknown. Enter it."),
+  currency_mismatch: gettext("The currencies do not match."),
+  currency_fixed: gettext("The currency can no longer be changed."),
+  currency_changed: gettext("The currency changed in the meantime. Try again."),
+  unknown_currency: gettext("Unknown currency."),
+  unknown_ticker: gettext("No instrument has this ticker."),
+  ambiguous_ticker: gettext("Several instruments have this ticker."),
+  unknown_price: gettext("The instrument has no price yet."),
+  unknown_rate: gettext("The exchange rate is unknown."),
+  unknown_portfolio: gettext("This portfolio does not exist."),
+  unknown_holding: gettext("This holding does not exist."),
+  not_found: gettext("This no longer exists. Reload the page."),
+  not_manual: gettext("The prices of this instrument come from a source."),
+  duplicate_name: gettext("This name is already in use."),
+  duplicate_date: gettext("There is already a value on this date."),
+  end_before_start: gettext("The end must not be before the start."),
+  start_after_end: gettext("The start must not be after the end."),
+  past_year: gettext("The year must not be in the past."),
+  holding_mismatch: gettext("The transaction belongs to another holding."),
+  in_use: gettext("It is still in use."),
+  not_undoable: gettext("This import cannot be undone."),
+  wrong_password: gettext("The current password is wrong."),
+  locked_out: gettext("Too many failed sign-ins. Try again later."),
+  throttled: gettext("Too many requests. Try again in a moment."),
+  permission_denied: gettext("You do not have permission to do this."),
+  unresolved: gettext("Could not identify the instrument. Choose its ticker."),
+  ambiguous_dates: gettext("The order of day and month is unclear. Choose it."),
+  ambiguous_numbers: gettext("The decimal separator is unclear. Choose it."),
   empty_file: gettext("The file is empty."),
-  unreadable_file: gettext("The file cannot be read."),
-  unknown_format: gettext("The file is of no format that is known here."),
-  ragged_rows: gettext("A row of the file has more cells than its header."),
-  duplicate_column: gettext("The file has a column twice."),
-  too_large: gettext("The file is too large."),
-  unknown_budget: gettext("YNAB knows no such plan."),
-  ynab_unauthorized: gettext("YNAB refuses the server's key."),
-  upstream_unavailable: gettext("The source cannot be asked now."),
-  upstream_timeout: gettext("The source did not answer in time."),
+  unreadable_file: gettext("The file could not be read. Export it again as CSV."),
+  unknown_format: gettext("The format was not recognised."),
+  ragged_rows: gettext("The rows do not fit the header. Export the file again."),
+  duplicate_column: gettext("The header names a column twice."),
+  too_large: gettext("The file is too large. Split it into smaller files."),
+  gave_up: gettext("The import could not be finished. Try it in smaller files."),
+  unknown_budget: gettext("YNAB has no such plan."),
+  ynab_budget_unknown: gettext("YNAB has no such plan."),
+  ynab_budget_not_set: gettext("Choose a YNAB plan first."),
+  ynab_not_configured: gettext("The server has no YNAB key. Its administrator can set YNAB_API_KEY."),
+  ynab_account_not_linked: gettext("Link the account to YNAB first."),
+  unknown_ynab_account: gettext("YNAB has no such account."),
+  ynab_unauthorized: gettext("YNAB rejects the server's key."),
+  ynab_rate_limited: gettext("YNAB limits our requests. Try again later."),
+  ynab_timeout: gettext("YNAB did not answer in time."),
+  ynab_bad_answer: gettext("YNAB's answer could not be used."),
+  negative_balance: gettext("The balance is negative."),
+  upstream_unavailable: gettext("The price source is not available. Try again later."),
+  upstream_timeout: gettext("The price source did not answer in time."),
+  upstream_bad_answer: gettext("The price source's answer could not be used."),
   busy: gettext("The server is busy. Try again in a moment."),
+  database_unavailable: gettext("The database does not answer. Try again in a moment."),
+  disk_full: gettext("The server's disk is full. Nothing was saved."),
 });
 
-/** What the API says of one error: its own words, which have the numbers, after those of the reader's language. */
+// Codes of imported rows. Elsewhere, the API gives the texts of these codes in the reader's language.
+const ROW_ERRORS = () => ({
+  required: gettext("This value is required."),
+  invalid: gettext("The value could not be read."),
+  max_length: gettext("The text is too long."),
+  null_characters_not_allowed: gettext("The text has invalid characters."),
+  too_small: gettext("The number is too small."),
+  not_above: gettext("The number is too small."),
+  out_of_range: gettext("The number is too large or too small."),
+  too_precise: gettext("The number has too many digits to be stored exactly."),
+  future_date: gettext("The date is in the future."),
+  unknown_type: gettext("Unknown transaction type."),
+  duplicate_external_id: gettext("Another row has the same reference but different content."),
+  amount_mismatch: gettext("The amount does not match quantity and price."),
+  mixed_currencies: gettext("The row mixes several currencies."),
+  not_settled: gettext("The trade is not settled yet. Export it again in a few days."),
+  unpaired_action: gettext("The other rows of this corporate action are missing. Skip this row and enter it yourself."),
+  unpaired_reversal: gettext("This row reverses an earlier one that is not in this file. Delete or correct that transaction, and skip this row."),
+  unpaired_split: gettext("The other row of this split is missing."),
+  unknown_split_ratio: gettext("The split ratio is unknown. Skip this row; a known split is booked automatically."),
+  unsupported: gettext("This kind of transaction is not supported. Skip this row and enter it yourself."),
+  unsupported_instrument: gettext("This kind of instrument is not supported. Skip this row."),
+});
+
+// Messages with values that the code alone does not give.
+const MESSAGES = [
+  [/(\S+) requested, (\S+) held on ([\d-]+)/, () => gettext("%s requested, %s held on %s.")],
+  [/(\S+) is quoted in (\S+)\.$/, () => gettext("%s is quoted in %s.")],
+  [/from account (.+); the previous import was from account (.+)\.$/, () => gettext("This file is from account %s; the previous import was from account %s.")],
+  [/^Ignored columns: (.+?)\. Rename/, () => gettext("Ignored columns: %s. Rename any that should be imported.")],
+];
+
+/** Returns a message of the API in the reader's language, null if it is not in MESSAGES. */
+function translated(detail) {
+  for (const [pattern, own] of MESSAGES) {
+    const found = pattern.exec(detail);
+    if (found) return interpolate(own(), found.slice(1));
+  }
+  return null;
+}
+
+/** Returns the text of an API error. On an English page, it is the API's own text. */
 export function refusal({ code, detail }) {
-  const own = language !== "en" && REFUSALS()[code];
-  return own ? `${own} (${detail})` : detail;
+  if (language === "en") return detail;
+  return translated(detail) ?? ERRORS()[code] ?? detail;
+}
+
+/** Returns the text of an error of an imported row, which the API always gives in English. */
+export function rowError({ code, detail }) {
+  if (language === "en") return detail;
+  return translated(detail) ?? ROW_ERRORS()[code] ?? ERRORS()[code] ?? detail;
+}
+
+/** Returns the text of a warning of an import. */
+export function warning(text) {
+  return language === "en" ? text : translated(text) ?? text;
 }

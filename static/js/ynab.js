@@ -1,15 +1,15 @@
-// How the last sync with YNAB went, in words.
+// The result of the last sync with YNAB.
 import { h } from "./dom.js";
 import { time } from "./format.js";
 
-const RUNS = () => ({ running: gettext("running"), done: gettext("done"), attention: gettext("needs a look"), failed: gettext("failed") });
+const RUNS = () => ({ running: gettext("running"), done: gettext("done"), attention: gettext("check"), failed: gettext("failed") });
 const LINES = () => ({
-  written: gettext("balance taken"), unchanged: gettext("unchanged"), kept: gettext("your own value kept"),
+  written: gettext("balance saved"), unchanged: gettext("unchanged"), kept: gettext("your own value kept"),
   closed: gettext("closed at YNAB"), missing: gettext("no longer at YNAB"), failed: gettext("failed"),
 });
 const FINE = new Set(["written", "unchanged", "kept"]);
 
-/** What became of one pension account, or null if the last sync was not about it. */
+/** The result for one pension account, or null if the last sync did not include it. */
 export function syncedLine(settings, accountId) {
   const line = settings?.last_sync?.accounts.find((one) => one.account_id === accountId);
   if (!line) return null;
@@ -18,9 +18,9 @@ export function syncedLine(settings, accountId) {
     [time(finished ?? started), LINES()[line.outcome] ?? line.outcome, line.detail].filter(Boolean).join(" · "));
 }
 
-/** The last sync as a whole, with a line an account. */
+/** The whole last sync, with one line per account. */
 export function lastSync({ last_sync: run }) {
-  if (!run) return h("p", { class: "small muted", id: "last-sync" }, gettext("Never synced yet."));
+  if (!run) return h("p", { class: "small muted", id: "last-sync" }, gettext("Not synced yet."));
   const isWell = run.outcome === "done" || run.outcome === "running";
   return h("div", { id: "last-sync" },
     h("p", { class: "small muted" }, gettext("Last sync"), ": ", time(run.finished_at ?? run.started_at), " ", h("span", { class: isWell ? "tag" : "tag bad" }, RUNS()[run.outcome] ?? run.outcome)),

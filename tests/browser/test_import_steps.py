@@ -44,13 +44,13 @@ def test_a_file_of_no_known_format_is_read_by_saying_which_column_is_which(visit
     choose(
         page, "own.csv", "Tag;Art;Papier;Stück;Kurs\n04.03.2024;buy;FJORD.DEMO;10;100,50\n".encode()
     )
-    page.get_by_role("heading", name="Which column is which?").wait_for()
+    page.get_by_role("heading", name="Columns").wait_for()
     assert refusals(visitor) == 1
     page.get_by_label("Date *").select_option("Tag")
     assert (
         "04.03.2024" in page.locator("dialog .field", has=page.get_by_label("Date *")).inner_text()
     )
-    page.get_by_role("button", name="Read it so").click()
+    page.get_by_role("button", name="Use these columns").click()
     expect(page.get_by_label("Type *")).to_have_attribute("aria-invalid", "true")
     for ours, theirs in (
         ("Type *", "Art"),
@@ -59,9 +59,9 @@ def test_a_file_of_no_known_format_is_read_by_saying_which_column_is_which(visit
         ("Price *", "Kurs"),
     ):
         page.get_by_label(ours).select_option(theirs)
-    page.get_by_role("button", name="Read it so").click()
+    page.get_by_role("button", name="Use these columns").click()
     page.get_by_role("button", name="Import 1 transaction", exact=True).click()
-    page.get_by_text("1 transaction is imported.").wait_for()
+    page.get_by_text("1 transaction imported.").wait_for()
     done = visitor.api("/imports")[0]
     assert (done["format"], done["created"], done["file_name"]) == ("mapped", 1, "own.csv")
     row = visitor.api("/transactions")["results"][0]
@@ -73,7 +73,7 @@ def test_a_mapping_that_the_api_refuses_is_asked_again_as_it_was(visitor):
     choose(page, "own.csv", b"date,kind,ticker,quantity,price\nlater,buy,FJORD.DEMO,10,100\n")
     assert page.get_by_label("Date *").input_value() == "date"
     page.get_by_label("Type *").select_option("kind")
-    page.get_by_role("button", name="Read it so").click()
+    page.get_by_role("button", name="Use these columns").click()
     page.locator("dialog tr.bad", has_text="later").wait_for()
     assert page.get_by_role("button", name="Import 0 transactions").is_disabled()
     assert refusals(visitor) == 1
@@ -84,13 +84,13 @@ def test_of_two_plausible_formats_one_is_chosen(visitor):
     page = visitor.page
     header = b"Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount,Type,Ticker\n"
     choose(page, "both.csv", header + b"2024-03-04,Buy,FJORD.DEMO,Fjord,1,100,,,buy,FJORD.DEMO\n")
-    page.get_by_role("heading", name="Whose file is it?").wait_for()
+    page.get_by_role("heading", name="Which broker is this file from?").wait_for()
     assert refusals(visitor) == 1
     labels = {one["format"]: one["label"] for one in visitor.api("/imports/formats")}
     assert page.get_by_role("button", name=labels["schwab"]).is_visible()
     page.get_by_role("button", name=labels["generic"]).click()
     page.get_by_role("button", name="Import 1 transaction", exact=True).click()
-    page.get_by_text("1 transaction is imported.").wait_for()
+    page.get_by_text("1 transaction imported.").wait_for()
     assert visitor.api("/imports")[0]["format"] == "generic"
 
 
@@ -99,7 +99,7 @@ def test_an_instrument_that_nothing_fits_is_named_once_and_remembered(visitor, y
     found(yahoo, "ATL.DE")
     page = visitor.page
     choose(page, "first.csv", bought(symbol="ATLX"))
-    page.get_by_text("1 instrument is not recognised").wait_for()
+    page.get_by_text("1 instrument could not be identified").wait_for()
     assert page.get_by_role("button", name="Import 0 transactions").is_disabled()
     asked = page.get_by_role("combobox", name=ISIN)
     page.get_by_role("button", name="ATL.DE").click()
@@ -114,11 +114,11 @@ def test_an_instrument_that_nothing_fits_is_named_once_and_remembered(visitor, y
     with page.expect_response("**/import-csv"):
         page.get_by_role("button", name="Use these tickers").click()
     page.get_by_role("button", name="Import 1 transaction", exact=True).click()
-    page.get_by_text("1 transaction is imported.").wait_for()
+    page.get_by_text("1 transaction imported.").wait_for()
     assert dict(InstrumentAlias.objects.values_list("key", "ticker")) == {ISIN: "ATLAS.USD.DEMO"}
     page.get_by_role("button", name="Done").click()
     choose(page, "second.csv", bought(symbol="ATLX").replace(b"T-1", b"T-2"))
-    page.get_by_text("1 instrument is recognised").click()
+    page.get_by_text("1 instrument identified").click()
     assert page.get_by_role("combobox", name=ISIN).input_value() == "ATLAS.USD.DEMO"
     assert page.get_by_role("button", name="Import 1 transaction", exact=True).is_enabled()
 

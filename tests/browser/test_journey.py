@@ -49,7 +49,7 @@ def test_portfolio_import_undo_and_transactions(visitor, tmp_path):
     page.wait_for_url(re.compile(r"/portfolios/[0-9a-f-]{36}$"))
     visitor.settle()
     assert page.locator("h1").inner_text() == "Savings"
-    assert "Nothing is held" in page.locator("#holdings").inner_text()
+    assert "No holdings" in page.locator("#holdings").inner_text()
 
     # A file: previewed, nothing saved; then imported; then known already; then undone.
     file = tmp_path / "trades.csv"
@@ -60,13 +60,13 @@ def test_portfolio_import_undo_and_transactions(visitor, tmp_path):
     assert page.locator("dialog tbody tr").count() == 3
     assert visitor.api("/imports") == []
     page.get_by_role("button", name="Import 3 transactions").click()
-    page.get_by_text("3 transactions are imported.").wait_for()
+    page.get_by_text("3 transactions imported.").wait_for()
     page.get_by_role("button", name="Done").click()
     visitor.settle()
     assert page.locator("#holdings-table tbody tr").count() == 2
     page.click("#import")
     page.set_input_files("#import-file", file)
-    page.get_by_text("3 rows are known already").wait_for()
+    page.get_by_text("3 rows were imported before").wait_for()
     assert page.get_by_role("button", name="Import 0 transactions").is_disabled()
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Undo: trades.csv").click()
@@ -135,9 +135,9 @@ def test_a_dropped_file_is_previewed(visitor):
     )
     page.locator("dialog tr.bad").wait_for()
     assert page.get_by_role("button", name="Import 2 transactions").is_disabled()
-    page.get_by_label("Leave out the rows with errors").check()
+    page.get_by_label("Skip rows with errors").check()
     page.get_by_role("button", name="Import 2 transactions").click()
-    page.get_by_text("2 transactions are imported.").wait_for()
+    page.get_by_text("2 transactions imported.").wait_for()
 
 
 def test_pension_values_and_projection(visitor):
@@ -157,7 +157,7 @@ def test_pension_values_and_projection(visitor):
     )
     before = float(expected.get_attribute("data-value"))
     with page.expect_response(lambda answer: "monthly_contribution=" in answer.url):
-        page.get_by_label("Paid in a month").focus()
+        page.get_by_label("Monthly contribution").focus()
         for _ in range(4):
             page.keyboard.press("ArrowRight")
     visitor.settle()
@@ -203,7 +203,7 @@ def test_a_panel_that_fails_tells_the_request_id_and_tries_again(visitor):
     assert "r-17" in page.locator("#time").inner_text()
     page.unroute("**/api/v1/net-worth*")
     page.locator("#time").get_by_role("button", name="Try again").click()
-    page.get_by_text("Nothing to draw yet").wait_for()
+    page.get_by_text("No data yet").wait_for()
     visitor.problems = [one for one in visitor.problems if "503" not in one]
 
 
@@ -211,7 +211,7 @@ def test_everything_is_exported_as_one_zip(visitor):
     page = visitor.page
     visitor.open("/settings")
     with page.expect_download() as downloaded:
-        page.get_by_role("link", name="Export everything").click()
+        page.get_by_role("link", name="Export all data").click()
     with zipfile.ZipFile(downloaded.value.path()) as archive:
         assert archive.testzip() is None
         assert len(archive.namelist()) >= 3
@@ -238,7 +238,7 @@ def test_settings_are_saved(visitor):
     )
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill("another good password 7")
-    page.get_by_role("button", name="Change the password").click()
-    page.get_by_text("The password is changed").wait_for()
+    page.get_by_role("button", name="Change password").click()
+    page.get_by_text("Password changed").wait_for()
     visitor.open("/dashboard")  # still signed in
     assert page.url.endswith("/dashboard")

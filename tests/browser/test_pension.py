@@ -42,7 +42,7 @@ def test_a_contribution_plan_is_added_changed_ended_and_deleted_and_the_projecti
     page.click("#add-plan")
     page.get_by_label("Amount (NOK)").fill("1,500.50")
     page.get_by_label("From").fill("2024-01-01")
-    page.get_by_label("Rise a year (%)").fill("2.5")
+    page.get_by_label("Yearly increase (%)").fill("2.5")
     save(page, "Add")
     visitor.settle()
     [one] = plans(visitor, account)
@@ -57,8 +57,8 @@ def test_a_contribution_plan_is_added_changed_ended_and_deleted_and_the_projecti
 
     # The growth is not typed again and stays as exact as it was.
     page.get_by_role("button", name=re.compile("^Edit: every month")).click()
-    assert page.get_by_label("Rise a year (%)").input_value() == "2.5"
-    page.get_by_label("How often").select_option("quarterly")
+    assert page.get_by_label("Yearly increase (%)").input_value() == "2.5"
+    page.get_by_label("Frequency").select_option("quarterly")
     page.get_by_label("Until").fill("2050-12-31")
     save(page, "Save")
     visitor.settle()
@@ -71,11 +71,11 @@ def test_a_contribution_plan_is_added_changed_ended_and_deleted_and_the_projecti
     assert plans(visitor, account) == [one | {"frequency": "quarterly"}]
 
     page.get_by_role("button", name=re.compile("^End: every quarter")).click()
-    page.locator("dialog").get_by_label("Last day on which something is paid").fill("2023-12-31")
+    page.locator("dialog").get_by_label("Last payment date").fill("2023-12-31")
     page.locator("dialog").get_by_role("button", name="End", exact=True).click()
     page.locator("dialog .field-error, dialog .alert").first.wait_for()
     visitor.problems = [one for one in visitor.problems if "422" not in one]
-    page.locator("dialog").get_by_label("Last day on which something is paid").fill("2024-06-30")
+    page.locator("dialog").get_by_label("Last payment date").fill("2024-06-30")
     save(page, "End")
     visitor.settle()
     assert page.locator("#plans").get_by_text("ended", exact=True).is_visible()
@@ -84,7 +84,7 @@ def test_a_contribution_plan_is_added_changed_ended_and_deleted_and_the_projecti
     save(page, "Delete")
     visitor.settle()
     assert plans(visitor, account) == []
-    assert "No plan yet" in page.locator("#plans").inner_text()
+    assert "No plans yet" in page.locator("#plans").inner_text()
 
 
 def test_the_slider_overrides_the_plans_until_it_is_put_back(visitor, account):
@@ -92,10 +92,10 @@ def test_the_slider_overrides_the_plans_until_it_is_put_back(visitor, account):
     output = page.locator("output[for=a-monthly_contribution]")
     assert output.inner_text() == "as planned"
     with page.expect_response(lambda answer: "monthly_contribution=1000" in answer.url):
-        page.get_by_label("Paid in a month").fill("1000")
+        page.get_by_label("Monthly contribution").fill("1000")
     assert output.inner_text() == "NOK\u00a01,000"
     with page.expect_response(lambda answer: "/projection" in answer.url) as answered:
-        page.get_by_role("button", name="Back to the plans").click()
+        page.get_by_role("button", name="Reset to the plans").click()
     assert "monthly_contribution" not in answered.value.url
     visitor.settle()
     assert output.inner_text() == "as planned"
@@ -116,7 +116,7 @@ def test_a_budget_is_chosen_an_account_linked_synced_and_unlinked(visit, user, a
     page.locator("#ynab").get_by_role("button", name="Save").click()
     page.locator("#ynab").get_by_text("Linked", exact=True).wait_for()
     assert "Household" in page.locator("#ynab").inner_text()
-    assert page.locator("#last-sync").inner_text() == "Never synced yet."
+    assert page.locator("#last-sync").inner_text() == "Not synced yet."
 
     visitor.open("/pension")
     assert page.get_by_role("button", name="Sync: Employer").count() == 0

@@ -61,7 +61,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Http404) -> HttpResponse:
-    return error_answer(request, 404, "not_found", _("There is nothing at this address."))
+    return error_answer(request, 404, "not_found", _("This address does not exist."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -210,4 +210,4 @@ class ApiNotFoundView(APIView):
     schema = None
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        raise exceptions.NotFound("There is nothing at this address.")
+        raise exceptions.NotFound("This address does not exist.")

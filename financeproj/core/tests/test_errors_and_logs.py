@@ -25,9 +25,7 @@ def test_an_unknown_path_of_the_api_is_404_in_the_envelope(api):
     assert response.status_code == 404
     assert response.json() == {
         "type": "client_error",
-        "errors": [
-            {"code": "not_found", "detail": "There is nothing at this address.", "attr": None}
-        ],
+        "errors": [{"code": "not_found", "detail": "This address does not exist.", "attr": None}],
         "request_id": response["X-Request-ID"],
     }
 
@@ -35,7 +33,7 @@ def test_an_unknown_path_of_the_api_is_404_in_the_envelope(api):
 def test_an_unknown_page_is_404_with_a_way_back(client):
     response = client.get("/nothing")
     assert response.status_code == 404
-    assert b'href="/">Back to the start</a>' in response.content
+    assert b'href="/">Go to the dashboard</a>' in response.content
 
 
 @pytest.mark.parametrize(
