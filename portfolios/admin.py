@@ -1,4 +1,4 @@
-"""Portfolios in the admin: every write goes through `portfolios.services`."""
+"""Admin pages of portfolios. Every write goes through `portfolios.services`."""
 
 from typing import Any
 
@@ -32,18 +32,15 @@ from portfolios.models import (
 from portfolios.reports.vectors import discard_vector
 
 
+@admin.register(User)
 class OwnerAdmin(FinanceUserAdmin):
-    """A user goes with what is in their portfolios."""
+    """Delete users together with their portfolios."""
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         services.delete_users(users=User.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         services.delete_users(users=User.objects.filter(pk__in=[user.pk for user in queryset]))
-
-
-admin.site.unregister(User)
-admin.site.register(User, OwnerAdmin)
 
 
 class PortfolioForm(ServiceForm):
@@ -146,7 +143,7 @@ class TransactionForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "exchange_rate" in self.fields:
-            self.fields["exchange_rate"].help_text = "Left empty it is looked up on the date."
+            self.fields["exchange_rate"].help_text = "Leave empty to look it up for the date."
 
     def write(self, fields: dict[str, Any]) -> Transaction:
         fields = {**fields, "external_id": fields.get("external_id") or None}

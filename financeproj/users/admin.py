@@ -4,11 +4,11 @@ from rest_framework_simplejwt.token_blacklist.admin import BlacklistedTokenAdmin
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
 from financeproj.core.admin import CascadingDeleteAdmin
-from financeproj.users.models import User
 
 
-@admin.register(User)
 class FinanceUserAdmin(CascadingDeleteAdmin, UserAdmin):
+    """Show users. `portfolios.admin` registers it: only that app can delete what users own."""
+
     list_display = ("username", "email", "base_currency", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_active", "base_currency")
     date_hierarchy = "date_joined"

@@ -1,15 +1,14 @@
-"""A portfolio's transactions as arrays, kept in the database and in the process.
+"""A portfolio's transactions as arrays, stored in the database and cached in the process.
 
-The rows stay the truth. Whatever changes a holding's transactions moves its `version` in the same
-database transaction: the parts of the vector of which the version differs are read anew, the others
-are taken over.
+The rows stay the truth. Every change of a holding's transactions increases its `version` in the same
+database transaction. The holdings whose version differs are read again, the others are reused.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -28,9 +27,9 @@ from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
 log = structlog.get_logger(__name__)
 
 EPOCH = date(1970, 1, 1)
-MOST_BYTES_KEPT = 64 << 20
-# A vector of which less than this part was read anew is not stored again: the next reader does the
-# same little work.
+MAX_BYTES_CACHED = 64 << 20
+# A vector is stored again when more than this part of it was read; below it, the next reader can do
+# the same little work.
 WORTH_STORING = 0.1
 
 
@@ -44,10 +43,10 @@ def day_of(number: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class TradeVector:
-    """`trades.instrument` counts in `holding_ids`, every holding that has transactions.
+    """The transactions of one portfolio.
 
-    `versions` has all holdings, each with the version that it had, or was about to leave, when its
-    rows were read.
+    `trades.instrument` is an index into `holding_ids`, the holdings with transactions. `versions`
+    has all holdings, each with its version when its rows were read, or the one before.
     """
 
     holding_ids: Sequence[UUID]
@@ -57,34 +56,38 @@ class TradeVector:
     @property
     def first_on(self) -> date | None:
         """The day of the first transaction."""
-        return day_of(self.trades.day.min()) if len(self.trades) else None
+        if not len(self.trades):
+            return None
+        return day_of(self.trades.day.min())
 
     @property
     def size(self) -> int:
+        """Bytes in memory, roughly."""
         return 53 * len(self.trades) + 250 * len(self.versions)
 
 
-vector_cache = VersionedCache(MOST_BYTES_KEPT)
+vector_cache = VersionedCache(MAX_BYTES_CACHED)
 
 
 def trades_of(
     portfolios: Sequence[Portfolio], holdings: Mapping[UUID, Sequence[Holding]]
 ) -> dict[UUID, TradeVector]:
-    """The transactions of each portfolio as arrays. `holdings` are all of each, with their `stock`,
-    read just before.
+    """Return the transactions of each portfolio as arrays.
 
-    One query for the portfolios that this process does not know, and one for each of which
-    something changed.
+    `holdings` are all of each portfolio, with their `stock`, read just before. One query for the
+    portfolios that this process has not cached, and one for each in which something changed.
     """
-    before = {portfolio.pk: vector_cache.get(portfolio.pk, None) for portfolio in portfolios}
-    unknown = [pk for pk, vector in before.items() if vector is None]
-    for row in TransactionVector.objects.filter(portfolio__in=unknown) if unknown else ():
-        before[row.portfolio_id] = _unpacked(bytes(row.data))
+    cached = {}
+    for portfolio in portfolios:
+        vector = vector_cache.get(portfolio.pk, None)
+        if vector is not None:
+            cached[portfolio.pk] = vector
+    known = cached | _stored_vectors({portfolio.pk for portfolio in portfolios} - cached.keys())
     found = {}
     for portfolio in portfolios:
-        old = before[portfolio.pk]
-        vector, rows_read = brought_up(old, holdings.get(portfolio.pk, ()))
-        if vector is not old or portfolio.pk in unknown:
+        old = known.get(portfolio.pk)
+        vector, rows_read = update_vector(old, holdings.get(portfolio.pk, ()))
+        if vector is not cached.get(portfolio.pk):
             vector_cache.put(portfolio.pk, None, vector, vector.size)
         if old is None or rows_read > WORTH_STORING * len(vector.trades):
             _store(portfolio, vector)
@@ -92,10 +95,19 @@ def trades_of(
     return found
 
 
+def _stored_vectors(portfolio_ids: Collection[UUID]) -> dict[UUID, TradeVector]:
+    found: dict[UUID, TradeVector] = {}
+    if not portfolio_ids:
+        return found
+    for row in TransactionVector.objects.filter(portfolio__in=portfolio_ids):
+        vector = _unpacked(bytes(row.data))
+        if vector is not None:
+            found[row.portfolio_id] = vector
+    return found
+
+
 def _store(portfolio: Portfolio, vector: TradeVector) -> None:
-    """Keep the vector in the database, unless somebody else is writing: a read never waits for
-    that.
-    """
+    """Store the vector, unless another process is writing: a read never waits for that."""
     try:
         with write_of_a_read():
             TransactionVector.objects.update_or_create(
@@ -105,15 +117,21 @@ def _store(portfolio: Portfolio, vector: TradeVector) -> None:
         log.info("vector_not_stored", portfolio_id=str(portfolio.pk))
 
 
+# --- Checks and repairs ---------------------------------------------------------------------------
+
+
 def faulty_vectors() -> Iterator[tuple[TransactionVector, str]]:
-    """Stored vectors that would give wrong figures, and why, as `marketdata.vectors.faulty_vectors`.
-    One is in memory at a time.
+    """Yield the stored vectors that would give wrong figures, and why.
+
+    One vector is in memory at a time.
     """
     for pk in list(TransactionVector.objects.order_by("pk").values_list("pk", flat=True)):
-        if _fault_of(pk) and (
-            found := _fault_of(pk)
-        ):  # twice: somebody may have written between our reads
-            yield found
+        # Checked twice: another process can write between the queries of one check.
+        if _fault_of(pk) is None:
+            continue
+        fault = _fault_of(pk)
+        if fault is not None:
+            yield fault
 
 
 def _fault_of(pk: UUID) -> tuple[TransactionVector, str] | None:
@@ -126,128 +144,181 @@ def _fault_of(pk: UUID) -> tuple[TransactionVector, str] | None:
         return row, "belongs to nothing"
     if row.version > portfolio.version:
         return row, f"claims version {row.version}, the rows are at {portfolio.version}"
-    vector = _unpacked(bytes(row.data))
-    if vector and packed(brought_up(vector, holdings)[0]) != packed(brought_up(None, holdings)[0]):
+    stored = _unpacked(bytes(row.data))
+    if stored is None:
+        return None
+    updated, _ = update_vector(stored, holdings)
+    read, _ = update_vector(None, holdings)
+    if packed(updated) != packed(read):
         return row, "differs from the stored transactions"
     return None
 
 
 @transaction.atomic
 def discard_vector(vector: TransactionVector) -> None:
-    """Have it made anew at the next read, by processes that keep it in memory too."""
+    """Delete a vector and have every process read the transactions again."""
     TransactionVector.objects.filter(pk=vector.pk).delete()
     Portfolio.objects.filter(pk=vector.pk).update(version=F("version") + 1)
     Holding.objects.filter(portfolio=vector.pk).update(version=F("version") + 1)
 
 
-def packed(vector: TradeVector) -> bytes:
-    arrays = {
-        name: np.ascontiguousarray(getattr(vector.trades, name)).tobytes()
-        for name in Trades.__slots__
-    }
-    versions = [(pk.bytes, version) for pk, version in vector.versions.items()]
-    holdings = [one.bytes for one in vector.holding_ids]
-    return msgspec.msgpack.encode({"holdings": holdings, "versions": versions, **arrays})
-
-
-def _unpacked(data: bytes) -> TradeVector | None:
-    """None for a vector of an earlier release, which had no versions of holdings."""
-    parts: dict[str, Any] = msgspec.msgpack.decode(data)
-    if "versions" not in parts:
-        return None
-    versions = {UUID(bytes=pk): version for pk, version in parts.pop("versions")}
-    holding_ids = [UUID(bytes=one) for one in parts.pop("holdings")]
-    trades = Trades(
-        **{name: np.frombuffer(part, _DTYPES.get(name, np.float64)) for name, part in parts.items()}
-    )
-    return TradeVector(holding_ids, trades, versions)
-
+# --- As stored ------------------------------------------------------------------------------------
 
 _DTYPES: Mapping[str, Any] = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
 
 
-def brought_up(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple[TradeVector, int]:
-    """`old` with the changed ones among `holdings` read anew, and how many rows that were; `old`
-    itself if none is.
+def packed(vector: TradeVector) -> bytes:
+    """Return the vector as it is stored."""
+    parts: dict[str, Any] = {
+        "holdings": [pk.bytes for pk in vector.holding_ids],
+        "versions": [(pk.bytes, version) for pk, version in vector.versions.items()],
+    }
+    for name in Trades.__slots__:
+        parts[name] = np.ascontiguousarray(getattr(vector.trades, name)).tobytes()
+    return msgspec.msgpack.encode(parts)
+
+
+def _unpacked(data: bytes) -> TradeVector | None:
+    """Read a stored vector; None for one of an early release, without versions of holdings."""
+    parts: dict[str, Any] = msgspec.msgpack.decode(data)
+    if "versions" not in parts:
+        return None
+    versions = {UUID(bytes=pk): version for pk, version in parts.pop("versions")}
+    holding_ids = [UUID(bytes=pk) for pk in parts.pop("holdings")]
+    columns = {}
+    for name, part in parts.items():
+        columns[name] = np.frombuffer(part, _DTYPES.get(name, np.float64))
+    return TradeVector(holding_ids, Trades(**columns), versions)
+
+
+# --- From the transactions ------------------------------------------------------------------------
+
+
+def update_vector(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple[TradeVector, int]:
+    """Read the changed ones of `holdings` again, and return the vector and how many rows that were.
+
+    It is `old` itself if nothing changed.
     """
     versions = {holding.pk: holding.version for holding in holdings}
-    if old is not None and old.versions == versions:
+    if old is None:
+        old = _EMPTY
+    elif old.versions == versions:
         return old, 0
-    known = old.versions if old is not None else {}
-    changed = {pk for pk, version in versions.items() if known.get(pk) != version}
-    fresh = _read(changed, is_all=len(changed) == len(versions), holdings=holdings)
-    filled = set(fresh.holding_ids)
-    if old is not None:
-        filled.update(pk for pk in old.holding_ids if pk in versions and pk not in changed)
-    currency = {holding.pk: holding.stock.currency for holding in holdings}
-    holding_ids = sorted(filled, key=lambda pk: (currency[pk], pk))
-    place = {pk: index for index, pk in enumerate(holding_ids)}
-    parts = [_placed(fresh, place)]
-    if old is not None:
-        parts.append(_placed(old, {pk: index for pk, index in place.items() if pk not in changed}))
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in Trades.__slots__}
-    # Each holding comes whole from one part, where it is in order already.
+    changed = {pk for pk, version in versions.items() if old.versions.get(pk) != version}
+    read = _read(changed, covers_all=len(changed) == len(versions), holdings=holdings)
+    reused = {pk for pk in old.holding_ids if pk in versions and pk not in changed}
+    currency_of = {holding.pk: holding.stock.currency for holding in holdings}
+    holding_ids = sorted(reused.union(read.holding_ids), key=lambda pk: (currency_of[pk], pk))
+    index_of = {pk: index for index, pk in enumerate(holding_ids)}
+    parts = (
+        _reindexed(read, index_of),
+        _reindexed(old, {pk: index_of[pk] for pk in reused}),
+    )
+    columns = {}
+    for name in Trades.__slots__:
+        columns[name] = np.concatenate([part[name] for part in parts])
+    # Each holding comes whole from one part, where its rows are in order already.
     order = np.argsort(columns["instrument"], kind="stable")
     trades = Trades(**{name: column[order] for name, column in columns.items()})
-    return TradeVector(holding_ids, trades, versions), len(fresh.trades)
+    return TradeVector(holding_ids, trades, versions), len(read.trades)
 
 
-def _placed(vector: TradeVector, place: Mapping[UUID, int]) -> dict[str, Any]:
-    """The columns of the holdings in `place`, with these as instruments."""
-    index = np.array([place.get(pk, -1) for pk in vector.holding_ids], dtype=np.int32)
-    instrument = index[vector.trades.instrument] if len(vector.trades) else vector.trades.instrument
+def _reindexed(vector: TradeVector, index_of: Mapping[UUID, int]) -> dict[str, Any]:
+    """Return the columns of the holdings in `index_of`, with its numbers as instruments."""
+    trades = vector.trades
+    index = np.array([index_of.get(pk, -1) for pk in vector.holding_ids], dtype=np.int32)
+    instrument = trades.instrument
+    if len(trades):
+        instrument = index[instrument]
     chosen = instrument >= 0
-    columns = {name: getattr(vector.trades, name)[chosen] for name in Trades.__slots__}
+    columns = {name: getattr(trades, name)[chosen] for name in Trades.__slots__}
     return columns | {"instrument": instrument[chosen]}
 
 
-def _read(pks: Collection[UUID], *, is_all: bool, holdings: Sequence[Holding]) -> TradeVector:
-    """The vector of some holdings of one portfolio, in no order between them."""
-    rows: list[Any] = []
-    if pks:
-        of = {"portfolio": holdings[0].portfolio_id} if is_all else {"holding__in": pks}
-        rows = list(
-            Transaction.objects.filter(**of)
-            .annotate(
-                price_float=Cast("price", FloatField()),
-                commission_float=Cast("commission", FloatField()),
-                rate_float=Cast("exchange_rate", FloatField()),
-            )
-            .values_list(
-                "holding_id", "type", "effective_date", "sequence", "quantity",
-                "price_float", "commission_float", "rate_float",
-            )
-        )  # fmt: skip
-    rows = [row for row in rows if row[0] in pks]  # not of a holding that is newer than `holdings`
-    place = {pk: index for index, pk in enumerate(dict.fromkeys(row[0] for row in rows))}
-    rows.sort(key=lambda row: (place[row[0]], row[2], RULES[row[1]].rank, row[3]))
-    columns = list(zip(*rows, strict=True)) or [()] * 8
+class _Row(NamedTuple):
+    """The columns of a transaction that a vector has."""
 
-    def floats(values: Sequence[float | None]) -> Any:
-        return np.array([value or 0.0 for value in values], dtype=np.float64)
+    holding_id: UUID
+    type: str
+    effective_date: date
+    sequence: int
+    quantity: Decimal
+    price: float | None
+    commission: float
+    rate: float | None
 
-    trades = Trades(
-        instrument=np.array([place[pk] for pk in columns[0]], dtype=np.int32),
-        day=np.array([day_number(day) for day in columns[2]], dtype=np.int32),
-        kind=np.array([RULES[kind].code for kind in columns[1]], dtype=np.int8),
-        quantity=np.array([float(quantity) for quantity in columns[4]], dtype=np.float64),
-        price=floats(columns[5]),
-        commission=floats(columns[6]),
-        rate=floats(columns[7]),
-        held=np.array(_held(columns[0], columns[1], columns[4]), dtype=np.float64),
+
+def _read(pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding]) -> TradeVector:
+    """Read the vector of some holdings of one portfolio, in no order between them."""
+    if not pks:
+        return _EMPTY
+    rows = []
+    place: dict[UUID, int] = {}
+    for values in _stored_rows(pks, covers_all=covers_all, holdings=holdings):
+        row = _Row(*values)
+        if row.holding_id in pks:  # it can be of a holding that is newer than `holdings`
+            place.setdefault(row.holding_id, len(place))
+            rows.append(row)
+    rows.sort(
+        key=lambda row: (
+            place[row.holding_id],
+            row.effective_date,
+            RULES[row.type].rank,
+            row.sequence,
+        )
     )
-    return TradeVector(list(place), trades, {})
+    return TradeVector(list(place), _trades(rows, place), {})
 
 
-def _held(
-    holding_ids: Sequence[UUID], kinds: Sequence[str], quantities: Sequence[Decimal]
-) -> list[float]:
-    """The exact quantity after each transaction, as a float; all in the order of the ledger."""
-    held, of, result = ZERO, None, []
+def _stored_rows(
+    pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding]
+) -> Iterable[Any]:
+    rows = Transaction.objects.all()
+    if covers_all:
+        rows = rows.filter(portfolio=holdings[0].portfolio_id)
+    else:
+        rows = rows.filter(holding__in=pks)
+    rows = rows.annotate(
+        price_float=Cast("price", FloatField()),
+        commission_float=Cast("commission", FloatField()),
+        rate_float=Cast("exchange_rate", FloatField()),
+    )
+    return rows.values_list(
+        "holding_id",
+        "type",
+        "effective_date",
+        "sequence",
+        "quantity",
+        "price_float",
+        "commission_float",
+        "rate_float",
+    )
+
+
+def _trades(rows: Sequence[_Row], place: Mapping[UUID, int]) -> Trades:
+    """Turn rows, in the order of the ledger, into arrays; a price or rate that is None is 0."""
+    return Trades(
+        instrument=np.array([place[row.holding_id] for row in rows], dtype=np.int32),
+        day=np.array([day_number(row.effective_date) for row in rows], dtype=np.int32),
+        kind=np.array([RULES[row.type].code for row in rows], dtype=np.int8),
+        quantity=np.array([float(row.quantity) for row in rows], dtype=np.float64),
+        price=np.array([row.price or 0.0 for row in rows], dtype=np.float64),
+        commission=np.array([row.commission for row in rows], dtype=np.float64),
+        rate=np.array([row.rate or 0.0 for row in rows], dtype=np.float64),
+        held=np.array(_held_after(rows), dtype=np.float64),
+    )
+
+
+def _held_after(rows: Sequence[_Row]) -> list[float]:
+    """Return the exact quantity after each transaction, as a float."""
+    held, holding_id, held_after = ZERO, None, []
     with localcontext(EXACT):
-        for holding_id, kind, quantity in zip(holding_ids, kinds, quantities, strict=True):
-            if holding_id != of:
-                held, of = ZERO, holding_id
-            held = shares_after(held, kind, quantity)
-            result.append(float(held))
-    return result
+        for row in rows:
+            if row.holding_id != holding_id:
+                held, holding_id = ZERO, row.holding_id
+            held = shares_after(held, row.type, row.quantity)
+            held_after.append(float(held))
+    return held_after
+
+
+_EMPTY = TradeVector([], _trades([], {}), {})

@@ -26,7 +26,7 @@ from marketdata.models import StockMetadata
 from portfolios import services
 from portfolios.calc.ledger import replay
 from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
-from portfolios.reports.vectors import TradeVector, brought_up, packed
+from portfolios.reports.vectors import TradeVector, packed, update_vector
 
 FIRST = date(2024, 1, 1)
 days = st.integers(0, 30).map(lambda n: FIRST + timedelta(days=n))
@@ -211,8 +211,8 @@ class Ledger(RuleBasedStateMachine):
     @invariant()
     def a_vector_that_follows_the_writes_is_the_one_made_anew(self):
         holdings = list(Holding.objects.select_related("stock").order_by("pk"))
-        self.vector, _ = brought_up(self.vector, holdings)
-        assert packed(self.vector) == packed(brought_up(None, holdings)[0])
+        self.vector, _ = update_vector(self.vector, holdings)
+        assert packed(self.vector) == packed(update_vector(None, holdings)[0])
 
 
 @pytest.mark.untraced
