@@ -113,7 +113,7 @@ const COLUMNS = [
   { key: "current_quantity", label: () => gettext("Quantity"), cell: (one) => num("quantity", one.current_quantity) },
   { key: "price", label: () => gettext("Price"), cell: (one) => [num("price", one.price), h("span", { class: "under" }, gettext("avg. cost"), " ", num("price", one.average_cost_per_share, { digits: one.average_cost_per_share > 1 ? 2 : 6 }))] },
   { key: "day_change_pct", label: () => gettext("Today"), cell: (one) => [percent(one.day_change_pct), h("span", { class: "under" }, num("money", one.day_change, { signed: true }))] },
-  { key: "market_value", label: () => `${gettext("Value")} (${currency})`, cell: (one) => [h("b", {}, num("money", one.market_value)), h("span", { class: "under" }, gettext("avg. cost"), " ", num("money", one.cost_basis))] },
+  { key: "market_value", label: () => `${gettext("Value")} (${currency})`, cell: (one) => [h("b", {}, num("money", one.market_value)), h("span", { class: "under" }, gettext("cost"), " ", num("money", one.cost_basis))] },
   { key: "unrealised_gain", label: () => gettext("Gain"), cell: (one) => [num("money", one.unrealised_gain, { signed: true }), h("span", { class: "under" }, percent(one.unrealised_gain_pct))] },
   { key: "price_effect", label: () => gettext("Price effect"), cell: (one) => num("money", one.price_effect, { signed: true }) },
   { key: "fx_effect", label: () => gettext("Currency effect"), cell: (one) => num("money", one.fx_effect, { signed: true }) },

@@ -126,7 +126,7 @@ const MESSAGES = [
   [/(\S+) requested, (\S+) held on ([\d-]+)/, () => gettext("%s requested, %s held on %s.")],
   [/(\S+) is quoted in (\S+)\.$/, () => gettext("%s is quoted in %s.")],
   [/from account (.+); the previous import was from account (.+)\.$/, () => gettext("This file is from account %s; the previous import was from account %s.")],
-  [/^Ignored columns: (.+?)\. Rename/, () => gettext("Ignored columns: %s. Rename any that should be imported.")],
+  [/^Ignored columns: (.+)\. Rename/, () => gettext("Ignored columns: %s. Rename any that should be imported.")],
 ];
 
 /** Returns a message of the API in the reader's language, null if it is not in MESSAGES. */
