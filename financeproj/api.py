@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from financeproj.core.api.errors import ApiNotFoundView
+from financeproj.history.api import views as history
 from financeproj.users.api import views as users
 from financeproj.wealth.api import views as wealth
 from integrations.exports import api as exports
@@ -27,6 +28,7 @@ urlpatterns = [
     path("users/me", users.MeView.as_view()),
     path("users/me/retirement-goal", users.RetirementGoalView.as_view()),
     path("users/me/password", users.PasswordView.as_view()),
+    path("history", history.HistoryViewSet.as_view({"get": "list"})),
     path("currencies", market.CurrenciesView.as_view()),
     path("stocks/search", market.SearchView.as_view()),
     path("stocks/<str:ticker>/price", market.PriceView.as_view()),

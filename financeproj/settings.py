@@ -103,6 +103,7 @@ APPEND_SLASH = False
 # Backups of an earlier release bring back the tables of these, and of no other app.
 OWN_APPS = [
     "financeproj.core",
+    "financeproj.history",
     "financeproj.users",
     "marketdata",
     "portfolios",
@@ -144,6 +145,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "axes.middleware.AxesMiddleware",
     "financeproj.core.ops.uploads.bounded_bodies",
+    "financeproj.history.middleware.history_context",
     "marketdata.middleware.third_party_time_limit",
 ]
 
@@ -329,6 +331,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=23, minute=20),
     },
     "resume imports": {"task": "integrations.imports.tasks.resume_imports", "schedule": crontab()},
+    "prune history": {
+        "task": "financeproj.history.tasks.prune_history",
+        "schedule": crontab(hour=3, minute=11),
+    },
     "flush expired tokens": {
         "task": "financeproj.users.tasks.flush_tokens",
         "schedule": crontab(hour=3, minute=41),
@@ -349,6 +355,7 @@ YNAB_BASE_URL = read("YNAB_BASE_URL", "https://api.ynab.com/v1", http_url, "an h
 PENSION_LINK_CHECK = (
     "integrations.ynab.services.check_link"  # asked before a pension account is linked
 )
+HISTORY_DAYS = number("HISTORY_DAYS", 730, 1, 36_500)
 BACKUP_DIR = os.environ.get("BACKUP_DIR", "").strip()
 if BACKUP_DIR:
     BACKUP_DIR = str(BASE_DIR / BACKUP_DIR)

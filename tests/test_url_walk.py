@@ -121,6 +121,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get", "timeline"): Call(200, 200, query=PERIOD),
     ("get", "performance"): Call(200, 200, query=PERIOD),
     ("get", "allocation"): Call(200, 200),
+    ("get", "history"): Call(200, 200),
     ("get", "holdings/<uuid:pk>"): Call(200, 404),
     ("patch", "holdings/<uuid:pk>"): Call(200, 404, fixed(company_name="Renamed")),
     ("delete", "holdings/<uuid:pk>"): Call(204, 404),

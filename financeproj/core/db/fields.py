@@ -6,6 +6,7 @@ from datetime import timezone as zone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.core.exceptions import FieldError, ValidationError
 from django.db import connection, models, router
 from django.db.models import Q
@@ -225,3 +226,35 @@ def currency_constraint(field: str, name: str) -> models.CheckConstraint:
         name=name,
         violation_error_message=_("A currency code is three capital letters."),
     )
+
+
+class ExactJSONField(models.TextField):
+    """JSON text whose numbers keep their exact decimals: a fraction is read as a Decimal.
+
+    Django's JSONField would make it a float. Values are objects and lists of text, numbers, dates
+    and UUIDs; the latter two come back as text.
+    """
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else encode_exactly(value).decode()
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        return None if value is None else decode_exactly(value)
+
+    def to_python(self, value: Any) -> Any:
+        return decode_exactly(value) if isinstance(value, str) else value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return encode_exactly(self.value_from_object(obj)).decode()
+
+
+_exact_json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+_exact_json_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def encode_exactly(value: Any) -> bytes:
+    return _exact_json.encode(value)
+
+
+def decode_exactly(text: str) -> Any:
+    return _exact_json_decoder.decode(text)

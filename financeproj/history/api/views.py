@@ -1,0 +1,67 @@
+from typing import Any
+
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from financeproj.core.api.errors import BadQuery
+from financeproj.core.api.query import NewestFirst, QueryFilterBackend, check_period
+from financeproj.history import selectors
+from financeproj.history.api.payloads import HistoryEntryPayload, entry_payload
+from financeproj.history.models import HistoryEntry
+
+
+class HistoryFilter(filters.FilterSet):
+    portfolio_id = filters.UUIDFilter(field_name="portfolio_id")
+    object = filters.CharFilter(method="by_object")
+    actor = filters.CharFilter(method="by_actor")
+    start = filters.DateFilter(field_name="at", lookup_expr="date__gte", input_formats=["%Y-%m-%d"])
+    end = filters.DateFilter(field_name="at", lookup_expr="date__lte", input_formats=["%Y-%m-%d"])
+
+    class Meta:
+        model = HistoryEntry
+        fields: list[str] = []
+
+    def by_object(self, queryset: Any, name: str, value: str) -> Any:
+        return selectors.about_object(queryset, value)
+
+    def by_actor(self, queryset: Any, name: str, value: str) -> Any:
+        return selectors.done_by(queryset, value)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        check_period(self.form.cleaned_data.get("start"), self.form.cleaned_data.get("end"))
+        return super().filter_queryset(queryset)
+
+
+class HistoryPages(CursorPagination):
+    """Pages of entries, newest first."""
+
+    page_size = 100
+    ordering = ("-at", "-id")
+    get_paginated_response_schema = NewestFirst.get_paginated_response_schema
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        try:
+            return super().decode_cursor(request)
+        except NotFound as error:
+            raise BadQuery("`cursor` must be one that this list gave.", attr="cursor") from error
+
+
+class HistoryViewSet(GenericViewSet):
+    queryset = HistoryEntry.objects.none()
+    pagination_class = HistoryPages
+    filter_backends = (QueryFilterBackend,)
+    filterset_class = HistoryFilter
+
+    def get_queryset(self) -> Any:
+        return selectors.history_visible_to(self.request.user)
+
+    @extend_schema(responses=list[HistoryEntryPayload])
+    def list(self, request: Request) -> Response:
+        """Who changed what: one's own objects, newest first; staff see all."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response([entry_payload(entry) for entry in page])
