@@ -169,7 +169,7 @@ def test_what_comes_out_goes_in_elsewhere_and_every_read_answers_alike(
 
     # The export of one user.
     new = install("new", there)
-    assert "Everything is there for demo" in new.manage("import_data", first)
+    assert "Everything is imported for demo" in new.manage("import_data", first)
     same(before, answers(new, now))
     assert (
         yahoo.asked("chart") == 0

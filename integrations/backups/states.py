@@ -60,12 +60,13 @@ def migrations_of(archive: ArchiveReader) -> set[Node]:
         label, _, name = text.partition(".")
         if label in labels:
             found.add((label, name))
-    known = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
-    unknown = sorted(f"{label}.{name}" for label, name in found - set(known))
-    unknown += sorted(set(labels) - set(own_labels()))
+    known = set(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+    unknown = sorted(set(labels) - set(own_labels()))
+    for label, name in sorted(found - known):
+        unknown.append(f"{label}.{name}")
     if unknown:
         raise BadArchive(
-            f"It is of a later state of the tables; here lacks {', '.join(unknown[:5])}. "
+            f"It is of a later release: {', '.join(unknown[:5])} is not known here. "
             f"{upgrade_advice(manifest)}"
         )
     return found
@@ -82,7 +83,8 @@ def last_of_each_app(nodes: Collection[Node], loader: MigrationLoader) -> list[N
     """Those of `nodes` that no other one of the same app follows."""
     last = []
     for node in nodes:
-        followers = [child.key for child in loader.graph.node_map[node].children]
-        if not any(key in nodes and key[0] == node[0] for key in followers):
+        followers = {child.key for child in loader.graph.node_map[node].children}
+        label, _ = node
+        if not any(key[0] == label for key in followers.intersection(nodes)):
             last.append(node)
     return sorted(last)

@@ -47,7 +47,7 @@ def backup(full, tmp_path):
 # --- Making ---------------------------------------------------------------------------------------
 
 
-def test_a_backup_is_proved_and_nobody_else_may_read_it(full, tmp_path):
+def test_a_backup_is_proved_and_only_its_owner_may_read_it(full, tmp_path):
     row = make_backup(folder=tmp_path / "backups")
     [path] = (tmp_path / "backups").iterdir()
     assert (row.path, row.size, row.proved, row.detail) == (
@@ -132,14 +132,14 @@ def test_where_nothing_can_be_written_the_reason_is_kept_and_no_file(full, tmp_p
     row = Backup.objects.get()
     assert (row.path, row.proved, row.detail[:15]) == ("", False, "FileExistsError")
     assert newest_backup() is None
-    with pytest.raises(CommandError, match="Say where"):
+    with pytest.raises(CommandError, match="No folder given"):
         call_command("backup")
 
 
 def test_keep_deletes_older_own_files_and_no_others(full, tmp_path):
     foreign = [tmp_path / "financeproj-20200101T000000Z-aaaa.zip", tmp_path / "notes.txt"]
     for path in foreign:
-        path.write_text("somebody else's")
+        path.write_text("of another program")
     elsewhere = make_backup(folder=tmp_path / "elsewhere")
     first, second = make_backup(folder=tmp_path), make_backup(folder=tmp_path)
     third = make_backup(folder=tmp_path, keep=2)
@@ -215,7 +215,7 @@ def test_keys_that_are_counted_go_on_after_the_restored_ones(backup, full):
     assert PortfolioBalance.objects.get(kind="credit").pk > before
 
 
-def test_a_database_in_use_is_left_alone_unless_told(backup):
+def test_a_database_in_use_is_left_alone_without_replace(backup):
     before = everything()
     with pytest.raises(
         CommandError, match=r"Nothing was changed. The database is not empty .*Pass --replace"
@@ -315,7 +315,7 @@ def _double_a_row(files, manifest):
         (_add_a_file, "Its files are not those of its manifest"),
         (_leave_out_a_table, "It has no table users_user"),
         (_later_version, "Its version is 2; this program reads version 1"),
-        (_other_migrations, "here lacks portfolios.0099_future"),
+        (_other_migrations, "It is of a later release: portfolios.0099_future is not known here"),
         (_change_a_text, "users_user.jsonl was changed after it was written"),
         (_change_a_number, "the sum of portfolios_transaction.price is 219.98, not 219.99"),
         (_no_number, "portfolios_transaction.jsonl line"),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from axes.models import AccessAttempt
+from django.apps import apps
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
@@ -273,7 +275,7 @@ def test_one_of_a_later_release_is_refused_by_name(before, later_release, tmp_pa
         manifest["program"] = "9.8.7"
 
     path = Path(make_backup(folder=tmp_path).path)
-    said = r"lacks portfolios.9998_rename\. financeproj 9\.8\.7 wrote it, this is .*: upgrade"
+    said = r"portfolios.9998_rename is not known here\. financeproj 9\.8\.7 wrote it, this is .*: upgrade"
     with pytest.raises(CommandError, match=f"Nothing was changed. .*{said}"):
         call_command("restore", str(rewritten(path, later)), "--replace")
     assert everything() == before
@@ -285,9 +287,19 @@ def test_one_with_an_app_of_a_later_release_is_refused(before, tmp_path):
         manifest["migrations"].append("crypto.0001_initial")
 
     path = Path(make_backup(folder=tmp_path).path)
-    with pytest.raises(CommandError, match=r"here lacks crypto.0001_initial, crypto\. financeproj"):
+    with pytest.raises(
+        CommandError, match=r"later release: crypto, crypto.0001_initial is not known"
+    ):
         call_command("restore", str(rewritten(path, later)), "--replace")
     assert everything() == before
+
+
+def test_every_app_of_the_program_is_listed_as_our_own():
+    listed = set(settings.OWN_APPS)
+    for config in apps.get_app_configs():
+        path = Path(config.path)
+        is_ours = settings.BASE_DIR in path.parents and "site-packages" not in path.parts
+        assert (config.name, config.name in listed) == (config.name, is_ours)
 
 
 def test_a_later_version_of_the_format_is_refused_by_name(before, tmp_path):

@@ -62,7 +62,7 @@ def writes(log):
     return [(float(moment), float(took)) for moment, took in lines]
 
 
-def test_while_another_writes_every_backup_is_of_one_moment_and_stops_nobody(site):
+def test_while_another_writes_every_backup_is_of_one_moment_and_blocks_no_one(site):
     log, folder = site.place / "writes", site.place / "backups"
     hammer = site.start("-m", "tests.servers.hammer", str(log))
     site.wait_for(lambda: log.exists() and len(writes(log)) > 20, "the first writes")
@@ -73,7 +73,7 @@ def test_while_another_writes_every_backup_is_of_one_moment_and_stops_nobody(sit
         path = max(folder.glob("*.zip"), key=lambda path: path.stat().st_mtime)
         meanwhile = [took for moment, took in writes(log) if began < moment < time.time()]
         assert len(meanwhile) > 5
-        assert max(meanwhile) < 20  # nobody waits for the backup; the machine may be slow
+        assert max(meanwhile) < 20  # The backup blocks no one; the machine may be slow.
         portfolios = rows(path, "portfolios_portfolio")
         assert sum(D(one["cash"]) for one in portfolios) == 0
         assert {one["name"] for one in portfolios} == {"First", "Second"}

@@ -78,8 +78,8 @@ def of_others(other_user):
         note="OTHERS-NOTE",
     )
     create_account(user=other_user, name="OTHERS-ACCOUNT", currency="NOK")
-    instrument("NOBODYS", currency="NOK")
-    remember_aliases(user=other_user, tickers={"OTHERS-ALIAS": "NOBODYS"})
+    instrument("UNHELD", currency="NOK")
+    remember_aliases(user=other_user, tickers={"OTHERS-ALIAS": "UNHELD"})
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def kept():
 
 @pytest.fixture
 def emptied(kept, request, tmp_path):
-    """The export of a user whom this installation does not know any more; made once, for all tests
+    """The export of a user whom this installation no longer knows; made once, for all tests
     that have it.
     """
     path = tmp_path / "export.zip"
@@ -197,7 +197,7 @@ def test_the_endpoint_gives_the_same_files_as_the_command(full, of_others, api, 
         assert [answered.read(name) for name in names] == [written.read(name) for name in names]
 
 
-def test_nobody_gets_it_without_signing_in(anonymous):
+def test_it_needs_a_sign_in(anonymous):
     assert anonymous.get("/api/v1/export").status_code == 401
 
 
@@ -209,7 +209,7 @@ def test_it_has_nothing_of_others_and_nothing_secret(full, of_others, user, sett
         write_export(user=user, file=file)
     with zipfile.ZipFile(tmp_path / "export.zip") as archive:
         text = "".join(archive.read(name).decode() for name in archive.namelist())
-    for secret in ("the-ynab-key", user.password, "password", "OTHERS", "NOBODYS", str(user.pk)):
+    for secret in ("the-ynab-key", user.password, "password", "OTHERS", "UNHELD", str(user.pk)):
         assert secret not in text
     assert "My own" in text
 
@@ -266,7 +266,7 @@ def test_the_same_file_a_second_time_is_refused_and_changes_nothing(export):
     before = everything()
     with pytest.raises(
         CommandError,
-        match=r"Nothing was taken in\. kari already has portfolios, pension accounts or instruments",
+        match=r"Nothing was imported\. kari already has portfolios, pension accounts or instruments",
     ):
         call_command("import_data", str(export))
     assert everything() == before
@@ -326,7 +326,7 @@ def test_an_instrument_in_another_currency_is_refused(emptied):
     instrument("FJORD.DEMO", currency="SEK", source="simulated")
     before = everything()
     with pytest.raises(
-        CommandError, match=r"Nothing was taken in\. FJORD\.DEMO is in SEK here, not in NOK"
+        CommandError, match=r"Nothing was imported\. FJORD\.DEMO is in SEK here, not in NOK"
     ):
         call_command("import_data", str(emptied))
     assert everything() == before
@@ -496,7 +496,7 @@ def _double(name):
 def test_a_file_that_is_not_whole_or_contradicts_itself_is_refused(emptied, change, said):
     changed = rewritten(emptied, change)
     before = everything()
-    with pytest.raises(CommandError, match=rf"Nothing was taken in\. .*({said})"):
+    with pytest.raises(CommandError, match=rf"Nothing was imported\. .*({said})"):
         call_command("import_data", str(changed))
     assert everything() == before
 
@@ -521,7 +521,7 @@ def test_a_file_that_was_cut_is_refused(emptied, part):
     data = emptied.read_bytes()
     emptied.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(
-        CommandError, match=r"Nothing was taken in\. It is not a readable archive, or it is cut off"
+        CommandError, match=r"Nothing was imported\. It is not a readable archive, or it is cut off"
     ):
         call_command("import_data", str(emptied))
     assert not User.objects.exists()

@@ -196,7 +196,7 @@ def test_every_portfolio_is_exported_unless_one_is_named(api, user, full):
     assert len(table(exported(api, portfolio_id=str(other.pk)))) == 1
 
 
-def test_nobody_exports_somebody_elses_portfolio(other_api, full):
+def test_the_portfolio_of_another_user_is_not_exported(other_api, full):
     assert table(exported(other_api)) == []
     assert other_api.get(PATH, {"portfolio_id": str(full.pk)}).status_code == 404
 

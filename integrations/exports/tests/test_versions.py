@@ -137,7 +137,7 @@ def of_a_later_release(archive, manifest):
 )  # fmt: skip
 def test_a_file_must_be_what_its_version_says(export, change, said):
     before = everything()
-    with pytest.raises(CommandError, match=f"Nothing was taken in. {said}"):
+    with pytest.raises(CommandError, match=f"Nothing was imported. {said}"):
         call_command("import_data", str(rewritten(export, change)))
     assert everything() == before
     assert not User.objects.exists()
