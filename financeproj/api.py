@@ -14,7 +14,12 @@ from pensions.api import views as pensions
 from portfolios.api import reports
 from portfolios.api import views as portfolios
 
-ONE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+OBJECT_ACTIONS = {
+    "get": "retrieve",
+    "put": "update",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
 PORTFOLIO, HOLDING, TRANSACTION = (
     portfolios.PortfolioViewSet,
     portfolios.HoldingViewSet,
@@ -38,7 +43,7 @@ urlpatterns = [
     path("exchange-rates/<str:from>/<str:to>/history", market.RateHistoryView.as_view()),
     path("portfolios", PORTFOLIO.as_view({"get": "list", "post": "create"})),
     path("portfolios/order", PORTFOLIO.as_view({"put": "order"})),
-    path("portfolios/<uuid:pk>", PORTFOLIO.as_view(ONE)),
+    path("portfolios/<uuid:pk>", PORTFOLIO.as_view(OBJECT_ACTIONS)),
     path("portfolios/<uuid:pk>/used-credit", PORTFOLIO.as_view({"put": "used_credit"})),
     path("portfolios/<uuid:pk>/cash", PORTFOLIO.as_view({"put": "cash"})),
     path("portfolios/<uuid:pk>/holdings", PORTFOLIO.as_view({"get": "holdings"})),
@@ -53,14 +58,14 @@ urlpatterns = [
     path("allocation", reports.AllocationOfAllView.as_view()),
     path(
         "holdings/<uuid:pk>",
-        HOLDING.as_view({name: ONE[name] for name in ("get", "patch", "delete")}),
+        HOLDING.as_view({name: OBJECT_ACTIONS[name] for name in ("get", "patch", "delete")}),
     ),
     path("holdings/<uuid:pk>/explain", reports.HoldingExplainView.as_view()),
     path("holdings/<uuid:pk>/transactions", HOLDING.as_view({"get": "transactions"})),
     path("transactions", TRANSACTION.as_view({"get": "list", "post": "create"})),
     path("transactions/import-csv", imports.ImportCsvView.as_view()),
     path("transactions/export.csv", exports.ExportCsvView.as_view()),
-    path("transactions/<uuid:pk>", TRANSACTION.as_view(ONE)),
+    path("transactions/<uuid:pk>", TRANSACTION.as_view(OBJECT_ACTIONS)),
     path("export", exports.ExportView.as_view()),
     path("imports", imports.ImportViewSet.as_view({"get": "list"})),
     path("imports/formats", imports.FormatsView.as_view()),
@@ -86,6 +91,6 @@ urlpatterns = [
         "pension/accounts/<uuid:pk>/contributions/<uuid:contribution_id>",
         pensions.ContributionView.as_view(),
     ),
-    # Also with DEBUG an unknown path is answered in JSON.
+    # Unknown paths get a JSON answer, also with DEBUG.
     re_path(r"", ApiNotFoundView.as_view()),
 ]

@@ -1,4 +1,4 @@
-"""The Celery application; its settings are the CELERY_* ones of settings.py."""
+"""The Celery application, configured by the CELERY_* settings."""
 
 import logging
 import os
@@ -24,31 +24,28 @@ app.autodiscover_tasks(["integrations.imports", "integrations.ynab"])
 
 @signals.celeryd_init.connect
 @signals.beat_init.connect
-def begin_with_right_settings_only(**kwargs: Any) -> None:
-    """Before the first task: neither worker nor beat may go on with a default where a variable was
-    meant.
-    """
+def check_configuration(**kwargs: Any) -> None:
+    """Refuse to start worker or beat with a wrong variable, instead of using its default."""
     refuse_wrong_configuration()
 
 
 @signals.worker_process_init.connect
-def lead_an_own_group(**kwargs: Any) -> None:
-    """A signal to the worker's group is the worker's alone, which lets its processes finish what
-    they are at.
+def start_process_group(**kwargs: Any) -> None:
+    """Keep signals to the worker's process group from its child processes, so that they finish.
 
-    Without Redis they share one queue: of two that are told to end at once, one can die with the
-    lock that the other has just left, and the worker would wait for it for ever.
+    Without Redis the children share one queue. If two are stopped at once, one can die while it
+    holds the lock that the other just released, and the worker would wait for it forever.
     """
     os.setpgrp()
 
 
 @signals.setup_logging.connect
 def keep_our_logging(**kwargs: Any) -> None:
-    """Connected so that Celery does not put its own handlers over ours."""
+    """Keep Celery from replacing our log handlers, by connecting to this signal."""
     logging.getLogger("celery").setLevel(logging.INFO)
 
 
 @receiver(structlog_signals.bind_extra_task_metadata)
-def name_the_task(task: Any, **kwargs: Any) -> None:
-    """Every line of a task tells which it is."""
+def log_task_name(task: Any, **kwargs: Any) -> None:
+    """Add the task's name to its log lines."""
     structlog.contextvars.bind_contextvars(task=task.name)

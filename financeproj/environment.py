@@ -1,7 +1,7 @@
-"""Variables of the environment, each converted and checked.
+"""Read and check environment variables.
 
-A wrong one never raises here: it is noted in CONFIGURATION_PROBLEMS, and `financeproj.core.ops.checks`
-turns each note into a system check.
+A wrong one does not raise: CONFIGURATION_PROBLEMS collects the problems, and
+`financeproj.core.ops.checks` reports each as a system check.
 """
 
 import os
@@ -16,11 +16,13 @@ import environ
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION_PROBLEMS: list[str] = []
+RATE_PERIODS = ("s", "sec", "m", "min", "h", "hour", "d", "day")
+MAX_RATE = 1_000_000_000
 HOST = re.compile(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
 def read(name: str, default: Any, convert: Callable[[str], Any], expects: str) -> Any:
-    """The variable `name` converted, or `default` when unset or empty; a wrong value is noted."""
+    """Return the variable converted; `default` if it is unset, empty or wrong (a problem then)."""
     text = os.environ.get(name, "").strip()
     if not text:
         return default
@@ -31,36 +33,40 @@ def read(name: str, default: Any, convert: Callable[[str], Any], expects: str) -
         return default
 
 
-def number(name: str, default: int, least: int, most: int) -> int:
-    """The variable `name` as a whole number between the two, both included."""
-    found: int = read(name, default, between(least, most), f"a whole number from {least} to {most}")
-    return found
+def number(name: str, default: int, minimum: int, maximum: int) -> int:
+    """Return the variable as an integer from `minimum` to `maximum`."""
+    value: int = read(
+        name, default, between(minimum, maximum), f"an integer from {minimum} to {maximum}"
+    )
+    return value
 
 
 def boolean(text: str) -> bool:
-    return {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "on": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "off": False,
-    }[text.lower()]
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError
 
 
-def between(least: int, most: int) -> Callable[[str], int]:
+def between(minimum: int, maximum: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
-        if not least <= (found := int(text)) <= most:
+        value = int(text)
+        if not minimum <= value <= maximum:
             raise ValueError
-        return found
+        return value
 
     return convert
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    return lambda text: {choice.lower(): choice for choice in choices}[text.lower()]
+    """Return a converter that accepts `choices` in upper or lower case."""
+    by_lower_case = {choice.lower(): choice for choice in choices}
+
+    def convert(text: str) -> str:
+        return by_lower_case[text.lower()]
+
+    return convert
 
 
 def comma_separated(text: str) -> list[str]:
@@ -68,32 +74,35 @@ def comma_separated(text: str) -> list[str]:
 
 
 def host_names(text: str) -> list[str]:
-    """What Django compares with a request's Host: no scheme, no port; a point in front stands for
-    subdomains too.
-    """
-    listed = comma_separated(text)
-    if not listed or not all(HOST.fullmatch(host) for host in listed):
+    """Parse host names as Django compares them: no scheme or port; a leading dot adds subdomains."""
+    hosts = comma_separated(text)
+    if not hosts:
         raise ValueError
-    return listed
+    for host in hosts:
+        if not HOST.fullmatch(host):
+            raise ValueError
+    return hosts
 
 
 def check_url(text: str, *schemes: str) -> None:
-    """Raises ValueError if it has another scheme, no host, or no possible port."""
+    """Raise ValueError for another scheme, a missing host or an impossible port."""
     parts = urlsplit(text)
     if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
         raise ValueError
 
 
 def origins(text: str) -> list[str]:
-    listed = comma_separated(text)
-    for origin in listed:
+    parsed = comma_separated(text)
+    for origin in parsed:
         check_url(origin, "http", "https")
-    return listed
+    return parsed
 
 
 def throttle_rate(text: str) -> str:
     count, period = text.split("/")
-    return f"{between(1, 1_000_000_000)(count)}/{one_of('s', 'sec', 'm', 'min', 'h', 'hour', 'd', 'day')(period)}"
+    checked_count = between(1, MAX_RATE)(count)
+    checked_period = one_of(*RATE_PERIODS)(period)
+    return f"{checked_count}/{checked_period}"
 
 
 def time_zone(text: str) -> str:
@@ -115,24 +124,34 @@ def http_url(text: str) -> str:
 
 def redis_url(text: str) -> str:
     check_url(text, "redis", "rediss")
-    int(urlsplit(text).path.strip("/") or 0)  # the number of a database
+    int(urlsplit(text).path.strip("/") or 0)  # the path is a database number
     return text
 
 
 def database(text: str) -> dict[str, Any]:
     config = dict(environ.Env.db_url_config(text))
-    # environ quotes what is no URL and goes on; a host of SQLite is a slash too few, and processes
-    # share no memory.
-    host, name = config.get("HOST", ""), config["NAME"]
     if config.get("ENGINE") == "django.db.backends.sqlite3":
-        file = ROOT / name
-        if (
-            host
-            or name == ":memory:"
-            or file.is_dir()
-            or not os.access(file.parent, os.W_OK | os.X_OK)
-        ):
-            raise ValueError
-    elif config.get("ENGINE") != "django.db.backends.postgresql" or "%" in host or not name:
+        _check_sqlite(config)
+    elif config.get("ENGINE") == "django.db.backends.postgresql":
+        _check_postgresql(config)
+    else:
         raise ValueError
     return config
+
+
+def _check_sqlite(config: dict[str, Any]) -> None:
+    """Raise ValueError unless the file can be written.
+
+    A host means that the URL has a slash too few. Processes cannot share a database in memory.
+    """
+    if config.get("HOST") or config["NAME"] == ":memory:":
+        raise ValueError
+    file = ROOT / config["NAME"]
+    if file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK):
+        raise ValueError
+
+
+def _check_postgresql(config: dict[str, Any]) -> None:
+    """Raise ValueError without a name, or if environ percent-encoded an invalid host."""
+    if not config["NAME"] or "%" in config.get("HOST", ""):
+        raise ValueError

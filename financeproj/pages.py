@@ -1,6 +1,4 @@
-"""The project's own pages: frames with the session, which the scripts in static/js fill from the
-API.
-"""
+"""The pages: templates for signed-in users, which scripts in static/js fill from the API."""
 
 from typing import Any
 from uuid import UUID
@@ -19,14 +17,14 @@ THEMES = ("light", "dark")
 
 
 def preferences(request: HttpRequest) -> dict[str, Any]:
-    """For every template: what static/js/frame.js keeps in cookies, so that no page flashes in the
-    wrong colours.
+    """Add the display settings that static/js/frame.js keeps in cookies to every template.
+
+    Rendered by the server, so that no page flashes in the wrong colours.
     """
     theme = request.COOKIES.get("theme", "")
-    return {
-        "theme": theme if theme in THEMES else "",
-        "amounts_hidden": request.COOKIES.get("amounts") == "hidden",
-    }
+    if theme not in THEMES:
+        theme = ""
+    return {"theme": theme, "amounts_hidden": request.COOKIES.get("amounts") == "hidden"}
 
 
 @require_safe
@@ -57,7 +55,7 @@ def portfolios(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def portfolio(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """404 for somebody else's portfolio, as in the API."""
+    """Show a portfolio; 404 for another user's, as in the API."""
     found = get_object_or_404(portfolios_of(user_of(request)), pk=pk)
     return render(request, "portfolios/portfolio.html", {"portfolio": found})
 

@@ -1,4 +1,4 @@
-"""The container's health check: 0 if the web process of this container answers /healthz."""
+"""The container's health check: exit with 0 if this container's server answers /healthz."""
 
 import os
 import sys
@@ -6,12 +6,12 @@ import urllib.request
 
 
 def main() -> int:
-    # A name that the server answers to: it refuses others before anything else.
+    # The server refuses host names that are not in ALLOWED_HOSTS.
     host = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".") or "localhost"
     url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
     try:
         probe = urllib.request.Request(url, headers={"Host": host})
-        with urllib.request.urlopen(probe, timeout=4) as answer:  # nosec B310  # an http address of ours
+        with urllib.request.urlopen(probe, timeout=4) as answer:  # nosec B310  # our own http address
             return 0 if answer.status == 200 else 1
     except OSError as error:
         sys.stderr.write(f"{url}: {error}\n")

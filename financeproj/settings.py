@@ -1,4 +1,4 @@
-"""All settings, read from the environment (and `.env`); README.md lists the variables."""
+"""All settings, from environment variables and `.env`; README.md lists the variables."""
 
 import os
 import secrets
@@ -39,6 +39,7 @@ VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
 
 environ.Env.read_env(BASE_DIR / ".env")
+
 # --- Core -----------------------------------------------------------------------------------------
 
 TESTING = "pytest" in sys.modules
@@ -46,16 +47,15 @@ DEBUG = read("DEBUG", False, boolean, "true or false")
 
 
 def development_key() -> str:
-    """A key made once and kept under var/, so that sign-ins survive a restart of a development
-    server.
-    """
+    """Create a key once and keep it under var/, so that sign-ins survive a restart."""
     path = VAR_DIR / "secret_key"
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         return path.read_text()
+    key = secrets.token_urlsafe(50)
     with os.fdopen(descriptor, "w") as file:
-        file.write(key := secrets.token_urlsafe(50))
+        file.write(key)
     return key
 
 
@@ -67,27 +67,26 @@ if not SECRET_KEY:
         CONFIGURATION_PROBLEMS.append(
             "SECRET_KEY must be set: a random text of 50 characters or more."
         )
-        SECRET_KEY = secrets.token_urlsafe(
-            50
-        )  # so that the checks can run and say so; wsgi.py refuses to serve
+        # The checks need a key to run and report this; wsgi.py refuses to serve.
+        SECRET_KEY = secrets.token_urlsafe(50)
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1"]
 ALLOWED_HOSTS = read(
     "ALLOWED_HOSTS", LOCAL_HOSTS, host_names, "host names without scheme or port, comma-separated"
 )
 CSRF_TRUSTED_ORIGINS = read(
-    "CSRF_TRUSTED_ORIGINS", [], origins, "origins such as https://example.org"
+    "CSRF_TRUSTED_ORIGINS", [], origins, "origins, e.g. https://example.org"
 )
 CORS_ALLOWED_ORIGINS = read(
-    "CORS_ALLOWED_ORIGINS", [], origins, "origins such as https://example.org"
+    "CORS_ALLOWED_ORIGINS", [], origins, "origins, e.g. https://example.org"
 )
 CORS_URLS_REGEX = r"^/api/"
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
 
 DEFAULT_BASE_CURRENCY = read(
-    "DEFAULT_BASE_CURRENCY", "NOK", currency_code, "a currency code such as NOK"
+    "DEFAULT_BASE_CURRENCY", "NOK", currency_code, "a currency code, e.g. NOK"
 )
-TIME_ZONE = read("TIME_ZONE", "UTC", time_zone, "a time zone such as Europe/Oslo")
+TIME_ZONE = read("TIME_ZONE", "UTC", time_zone, "a time zone, e.g. Europe/Oslo")
 USE_TZ = True
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("nb", "Norsk bokmål")]
@@ -169,16 +168,14 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS: list[Any] = [
     BASE_DIR / "static",
-    (
-        "vendor/litecharts",
-        Path(litecharts.__file__).parent / "js",
-    ),  # the package's one script, lightweight-charts.js
+    # The package's one script, lightweight-charts.js.
+    ("vendor/litecharts", Path(litecharts.__file__).parent / "js"),
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-# Without a collectstatic (make run, tests) whitenoise serves straight from the apps' folders.
+# Without collectstatic (make run, tests) whitenoise serves from the apps' folders.
 WHITENOISE_USE_FINDERS = DEBUG or not STATIC_ROOT.exists()
 if WHITENOISE_USE_FINDERS:
     warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
@@ -186,8 +183,8 @@ if WHITENOISE_USE_FINDERS:
 # --- Database -------------------------------------------------------------------------------------
 
 SQLITE_OPTIONS = {
-    # IMMEDIATE takes the write lock when a transaction begins, so that what it has read stays true
-    # until it writes.
+    # IMMEDIATE takes the write lock when a transaction begins, so that other processes cannot change
+    # what it has read.
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000",
@@ -207,14 +204,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"].update(
         ENGINE="financeproj.core.db.sqlite3", CONN_MAX_AGE=None, OPTIONS=SQLITE_OPTIONS
     )
-    # A file, not memory: the tests' threads must be real writers that shut each other out.
+    # A file, not memory: the threads of the tests must block each other like real writers.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
-    # A thread keeps its connection; one that PostgreSQL's restart has closed is replaced before the
-    # next task. The web process has a pool instead (wsgi.py).
-    options = {"connect_timeout": 5} | DATABASES["default"].get(
-        "OPTIONS", {}
-    )  # of the URL: ?sslmode=require
+    # A thread keeps its connection; one that a restart of PostgreSQL closed is replaced before the
+    # next task. The web process uses a pool instead (wsgi.py).
+    options_of_url = DATABASES["default"].get("OPTIONS", {})  # e.g. ?sslmode=require
+    options = {"connect_timeout": 5} | options_of_url
     DATABASES["default"].update(
         ENGINE="financeproj.core.db.postgresql",
         CONN_HEALTH_CHECKS=True,
@@ -222,19 +218,17 @@ else:
         OPTIONS=options,
     )
 
-# --- Cache and Celery: Redis, or stand-ins under var/ that all processes share --------------------
+# --- Cache and Celery: Redis, or files under var/ that all processes share ------------------------
 
-REDIS_URL = read("REDIS_URL", "", redis_url, "a URL such as redis://127.0.0.1:6379/0")
+REDIS_URL = read("REDIS_URL", "", redis_url, "a URL, e.g. redis://127.0.0.1:6379/0")
 DATABASE_ROUTERS: list[str] = []
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for a broker as long as it takes
-CELERY_TASK_PUBLISH_RETRY = (
-    False  # a request never waits for a broker that is down: beat catches up
-)
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits until the broker is back
+CELERY_TASK_PUBLISH_RETRY = False  # a request does not wait for the broker: beat resends
 CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -247,7 +241,7 @@ if REDIS_URL:
             "BACKEND": "django_redis.cache.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "financeproj",
-            # IGNORE_EXCEPTIONS: a cache that is down means no cache, not no answer.
+            # IGNORE_EXCEPTIONS: requests are answered without the cache if it is down.
             "OPTIONS": {
                 "REDIS_CLIENT_CLASS": "financeproj.core.shared.redis_outage.GuardedRedis",
                 "SOCKET_CONNECT_TIMEOUT": ANSWER_SECONDS,
@@ -273,8 +267,8 @@ else:
         "OPTIONS": SQLITE_OPTIONS
         | {
             "timeout": 1,
-            # The table is made by whoever connects first, so a deleted file heals itself. What is
-            # cached may be lost in a crash of the machine: no fsync.
+            # The first connection creates the table, also after the file was deleted. No fsync: a
+            # crash of the machine may lose cached values.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
             f"CREATE TABLE IF NOT EXISTS {CACHE_TABLE} (cache_key varchar(255) NOT NULL PRIMARY KEY,"
             " value text NOT NULL, expires datetime NOT NULL);"
@@ -301,7 +295,7 @@ else:
         "control_folder": str(BROKER_DIR / "control"),
     }
 
-# Named here so that a bare `celery worker` serves them all.
+# Listed so that `celery worker` without options serves all queues.
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name), routing_key=name) for name in ("maintenance", "prices", "imports")
@@ -325,7 +319,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "portfolios.tasks.refresh_histories",
         "schedule": crontab(hour=2, minute=23),
     },
-    # Late on the day, so that the value of a month's last day carries that date.
+    # Late in the day, so that the value of a month's last day gets that date.
     "sync pensions": {
         "task": "integrations.ynab.tasks.sync_pensions",
         "schedule": crontab(hour=23, minute=20),
@@ -343,7 +337,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Market data and YNAB -------------------------------------------------------------------------
 
-MARKET_DATA_SOURCES = [  # the first that handles a ticker is asked
+MARKET_DATA_SOURCES = [  # the first that supports a ticker is used
     "integrations.simulated.SimulatedSource",
     "integrations.yahoo.YahooSource",
 ]
@@ -352,9 +346,8 @@ MARKET_DATA_CACHE_SECONDS = number("MARKET_DATA_CACHE_SECONDS", 900, 1, 30 * 86_
 MARKET_DATA_TIMEOUT_SECONDS = number("MARKET_DATA_TIMEOUT_SECONDS", 10, 1, 300)
 YNAB_API_KEY = os.environ.get("YNAB_API_KEY", "").strip()
 YNAB_BASE_URL = read("YNAB_BASE_URL", "https://api.ynab.com/v1", http_url, "an http or https URL")
-PENSION_LINK_CHECK = (
-    "integrations.ynab.services.check_link"  # asked before a pension account is linked
-)
+# Called before a pension account is linked.
+PENSION_LINK_CHECK = "integrations.ynab.services.check_link"
 HISTORY_DAYS = number("HISTORY_DAYS", 730, 1, 36_500)
 BACKUP_DIR = os.environ.get("BACKUP_DIR", "").strip()
 if BACKUP_DIR:
@@ -405,12 +398,12 @@ SIMPLE_JWT = {
     "UPDATE_LAST_LOGIN": True,
 }
 
-# --- Web server: gunicorn.conf.py takes these from here -------------------------------------------
+# --- Web server, read by gunicorn.conf.py ---------------------------------------------------------
 
 HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
 PORT = number("PORT", 8000, 1, 65535)
 WEB_CONCURRENCY = number("WEB_CONCURRENCY", 2, 1, 100)
-WEB_THREADS = 8  # of each web process; with PostgreSQL as many connections
+WEB_THREADS = 8  # per process; with PostgreSQL as many connections
 
 # --- HTTPS and headers ----------------------------------------------------------------------------
 
@@ -441,7 +434,7 @@ CONTENT_SECURITY_POLICY = {
 }
 CSRF_FAILURE_VIEW = "financeproj.core.api.error_pages.csrf_failure"
 
-# What one upload may be: JSON 2.5 MB; files 20 MB, counted while they stream in.
+# Size limits: JSON 2.5 MB; files 20 MB, counted while they are uploaded.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_HANDLERS = [
     "financeproj.core.ops.uploads.BoundedUploadHandler",
@@ -467,12 +460,12 @@ REST_FRAMEWORK = {
         "financeproj.core.api.throttling.AnonThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
-        "user": read("THROTTLE_USER", "600/min", throttle_rate, "a rate such as 600/min"),
+        "user": read("THROTTLE_USER", "600/min", throttle_rate, "a rate, e.g. 600/min"),
         "anon": read("THROTTLE_ANON", "60/min", throttle_rate, "a rate such as 60/min"),
     },
     "DEFAULT_SCHEMA_CLASS": "financeproj.core.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
-    "DATETIME_FORMAT": None,  # the renderer writes them, in UTC with a Z
+    "DATETIME_FORMAT": None,  # the renderer formats them, in UTC with a Z
     "DATE_FORMAT": None,
     "COERCE_DECIMAL_TO_STRING": False,
     "URL_FORMAT_OVERRIDE": None,
@@ -487,7 +480,7 @@ DRF_STANDARDIZED_ERRORS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "financeproj",
     "VERSION": "1",
-    # whose schemas are JSON Schema: null is a type, also beside a reference
+    # 3.1 uses JSON Schema: null is a type, also next to a reference.
     "OAS_VERSION": "3.1.0",
     "DESCRIPTION": "Portfolios, prices, pensions and net worth of one person or family.",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -509,7 +502,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# --- Logs: one JSON line each, to standard output -------------------------------------------------
+# --- Logs: JSON lines on standard output ----------------------------------------------------------
 
 LOG_FORMAT = read(
     "LOG_FORMAT", "console" if DEBUG else "json", one_of("json", "console"), "json or console"
@@ -523,4 +516,4 @@ LOG_LEVEL = read(
 LOGGING = logging_config(log_format=LOG_FORMAT, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # debug: one line a request is enough
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # debug: one line per request is enough

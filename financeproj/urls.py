@@ -16,8 +16,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from financeproj import pages
 from financeproj.core.ops import health
 
-# Swagger UI and Redoc set styles and start by an inline script; Redoc searches in a worker made
-# from a blob.
+# Swagger UI and Redoc set styles and start with an inline script; Redoc's search runs in a worker
+# made from a blob.
 documentation_policy = csp_update(
     {
         "script-src": [SELF, UNSAFE_INLINE],
@@ -29,9 +29,7 @@ documentation_policy = csp_update(
 
 
 def for_documentation(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Swagger UI's view opens itself to other windows, for a sign-in by OAuth that is not here:
-    closed again.
-    """
+    """Close Swagger UI's view to other windows; it opens itself for OAuth, which is not used."""
 
     @wraps(view)
     def closed(request: HttpRequest) -> HttpResponse:
@@ -42,9 +40,8 @@ def for_documentation(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
     return documentation_policy(closed)
 
 
-texts = JavaScriptCatalog.as_view(
-    packages=["financeproj.users"]
-)  # and LOCALE_PATHS, where the texts are
+# The texts are in LOCALE_PATHS, which the catalogue includes; it needs some package.
+texts = JavaScriptCatalog.as_view(packages=["financeproj.users"])
 
 urlpatterns = [
     path("healthz", health.healthz),
