@@ -333,7 +333,7 @@ def test_the_budget_is_chosen_through_the_service(page, ynab, plan, user):
     assert page.post(url(YnabSettings, "add"), body).status_code == 302
     assert YnabBudget.objects.get().verified
     refused = page.post(url(YnabSettings, "change", user.pk), {"budget_id": "unknown"})
-    assert "knows no such budget" in str(refused.context["adminform"].form.errors["budget_id"])
+    assert "has no such budget" in str(refused.context["adminform"].form.errors["budget_id"])
     bad = page.post(url(YnabSettings, "change", user.pk), {"budget_id": "../x"})
     assert bad.context["adminform"].form.errors["budget_id"]
     ynab.mode = 401

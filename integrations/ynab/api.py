@@ -1,6 +1,4 @@
-"""Views of what YNAB tells: settings, accounts, balances, and the sync of a linked pension
-account.
-"""
+"""Views of YNAB: settings, accounts, balances, and the sync of a linked pension account."""
 
 from uuid import UUID
 
@@ -15,7 +13,7 @@ from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.users.api.authentication import user_of
 from financeproj.users.models import User
 from integrations.models import YnabSettings
-from integrations.ynab import payloads, services, sync
+from integrations.ynab import payloads, queries, services, sync
 from integrations.ynab.serializers import BudgetInputSerializer
 from pensions.payloads import ValuePayload, value_payload
 from pensions.selectors import account_of
@@ -52,14 +50,14 @@ class YnabSettingsView(APIView):
 class YnabAccountsView(APIView):
     @extend_schema(responses={200: list[payloads.YnabAccountPayload], **ASKED})
     def get(self, request: Request) -> Response:
-        balances = services.balances_of(user_of(request))
+        balances = queries.balances_of(user_of(request))
         return Response([payloads.account_payload(balance) for balance in balances])
 
 
 class YnabBalanceView(APIView):
     @extend_schema(responses={200: payloads.YnabBalancePayload, **ASKED})
     def get(self, request: Request, account_id: str) -> Response:
-        balance = services.balance_of(user_of(request), account_id)
+        balance = queries.balance_of(user_of(request), account_id)
         return Response(payloads.balance_payload(balance))
 
 

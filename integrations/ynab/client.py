@@ -32,7 +32,7 @@ CONNECT_SECONDS = 5
 LARGEST_ANSWER = 5_000_000
 MILLIUNITS_LIMIT = 10**18
 
-# What YNAB says by `error.name` (https://api.ynab.com/#errors), in our words.
+# What YNAB reports by `error.name` (https://api.ynab.com/#errors), in our words.
 REFUSALS = {
     "unauthorized": "The YNAB API key is wrong or has been revoked.",
     "subscription_lapsed": "The YNAB subscription has lapsed.",
@@ -42,7 +42,7 @@ REFUSALS = {
 }
 
 
-# YNAB answered, and knows no such plan or account. To the gateway this is an answer, not a failure.
+# YNAB answered that it has no such plan or account. The gateway does not count this as a failure.
 UnknownToYnab = UnknownTicker
 
 
@@ -77,29 +77,31 @@ def from_milliunits(amount: int) -> Decimal:
 
 
 def plan_names(root: str, *, seconds: float) -> dict[str, str]:
-    """The plans that the key opens: name by id. `root` is `plans`, or `budgets` as they were called
-    until 2026.
+    """Return the plans that the key opens: name by id.
+
+    `root` is `plans`, or `budgets` as they were called until 2026.
     """
     return parse_plans(_get(f"/{root}", {}, seconds))
 
 
 def plan_currency(root: str, plan_id: str, *, seconds: float) -> str:
-    """The plan's currency, empty if YNAB does not tell. Raises UnknownToYnab."""
+    """Return the plan's currency, empty if YNAB gives none. Raises UnknownToYnab."""
     return parse_currency(_get(f"/{root}/{plan_id}/settings", {}, seconds))
 
 
 def accounts(root: str, plan_id: str, *, knowledge: int | None, seconds: float) -> Accounts:
-    """All accounts, or with `knowledge` what has changed since, deleted ones included. Raises
-    UnknownToYnab.
+    """Return all accounts, or with `knowledge` those changed or deleted since.
+
+    Raises UnknownToYnab.
     """
-    query = {} if knowledge is None else {"last_knowledge_of_server": str(knowledge)}
+    query = {}
+    if knowledge is not None:
+        query["last_knowledge_of_server"] = str(knowledge)
     return parse_accounts(_get(f"/{root}/{plan_id}/accounts", query, seconds))
 
 
 class _Bearer(AuthBase):
-    """Writes the header; as `auth` it also keeps requests from taking a password out of ~/.netrc
-    instead.
-    """
+    """Write the header; as `auth` it also keeps requests from using a password of ~/.netrc."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {settings.YNAB_API_KEY}"
@@ -116,8 +118,9 @@ def _session() -> requests.Session:
 
 
 def _get(path: str, query: dict[str, str], seconds: float) -> dict[str, Any]:
-    """The `data` of an answer, within some `seconds` (the gateway holds the deadline). Raises a
-    SourceError.
+    """Return the `data` of an answer, within some `seconds` (the gateway holds the deadline).
+
+    Raises a SourceError.
     """
     error: SourceError
     try:
@@ -142,11 +145,11 @@ def _get(path: str, query: dict[str, str], seconds: float) -> dict[str, Any]:
         if "Read timed out" in str(raised):
             error = SourceTimeout("YNAB did not answer in time.")
         else:
-            error = SourceUnavailable("YNAB can't be reached.")
+            error = SourceUnavailable("YNAB cannot be reached.")
     except SourceError:
         raise
     except Exception as raised:  # noqa: BLE001  the words of a ValueError may quote the header that can't be sent
-        error = SourceUnavailable(f"YNAB can't be asked ({type(raised).__name__}).")
+        error = SourceUnavailable(f"YNAB cannot be asked ({type(raised).__name__}).")
     raise error  # outside of `except`: what requests raised holds the request with its header
 
 
@@ -160,7 +163,7 @@ def _body(response: requests.Response) -> bytes:
 
 
 def _beginning(response: requests.Response) -> bytes:
-    """As much of an error's body as can hold `error.name`."""
+    """Return as much of an error's body as can hold `error.name`."""
     try:
         return next(response.iter_content(10_000), b"")
     except requests.RequestException:
@@ -171,7 +174,7 @@ def _error_of(status: int, headers: Any, body: bytes) -> SourceError:
     if status in (401, 403):
         return KeyRefused(REFUSALS.get(_error_name(body), "YNAB refused the API key."))
     if status == 404:
-        return UnknownToYnab("YNAB knows no such plan or account.")
+        return UnknownToYnab("YNAB has no such plan or account.")
     if status == 429:
         return RateLimited(
             "YNAB's limit of requests an hour is reached.", _retry_after(headers.get("Retry-After"))
@@ -191,7 +194,7 @@ def _error_name(body: bytes) -> str:
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or an HTTP date."""
+    """Return the seconds of a Retry-After header, which holds seconds or an HTTP date."""
     if not header:
         return None
     try:
@@ -202,9 +205,9 @@ def _retry_after(header: str | None) -> float | None:
         moment = parsedate_to_datetime(header)
     except ValueError:
         return None
-    return max(
-        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    )
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 # --- Answers --------------------------------------------------------------------------------------
@@ -214,14 +217,16 @@ def _data(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body)["data"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise BadAnswer("YNAB's answer is no JSON of the known form.") from None
+        raise BadAnswer("YNAB's answer is not JSON of the known form.") from None
     if not isinstance(data, dict):
         raise BadAnswer("YNAB's answer has no data.")
     return data
 
 
 def _field(row: Any, name: str, kind: type) -> Any:
-    value = row.get(name) if isinstance(row, dict) else None
+    value = None
+    if isinstance(row, dict):
+        value = row.get(name)
     if type(value) is not kind:  # a bool is an int to isinstance
         raise BadAnswer(f"YNAB's answer has no usable {name}.")
     return value
@@ -243,23 +248,28 @@ def parse_plans(data: dict[str, Any]) -> dict[str, str]:
 
 def parse_currency(data: dict[str, Any]) -> str:
     currency_format = _field(data, "settings", dict).get("currency_format")
-    return "" if currency_format is None else _field(currency_format, "iso_code", str).upper()
+    if currency_format is None:
+        return ""
+    code: str = _field(currency_format, "iso_code", str)
+    return code.upper()
 
 
 def parse_accounts(data: dict[str, Any]) -> Accounts:
+    rows = _field(data, "accounts", list)
     return Accounts(
-        tuple(
-            Account(
-                id=_field(row, "id", str),
-                name=_field(row, "name", str),
-                type=_field(row, "type", str),
-                balance=_milliunits(row, "balance"),
-                cleared_balance=_milliunits(row, "cleared_balance"),
-                uncleared_balance=_milliunits(row, "uncleared_balance"),
-                closed=_field(row, "closed", bool),
-                deleted=_field(row, "deleted", bool),
-            )
-            for row in _field(data, "accounts", list)
-        ),
-        _field(data, "server_knowledge", int),
+        accounts=tuple(_account(row) for row in rows),
+        server_knowledge=_field(data, "server_knowledge", int),
+    )
+
+
+def _account(row: Any) -> Account:
+    return Account(
+        id=_field(row, "id", str),
+        name=_field(row, "name", str),
+        type=_field(row, "type", str),
+        balance=_milliunits(row, "balance"),
+        cleared_balance=_milliunits(row, "cleared_balance"),
+        uncleared_balance=_milliunits(row, "uncleared_balance"),
+        closed=_field(row, "closed", bool),
+        deleted=_field(row, "deleted", bool),
     )

@@ -1,4 +1,4 @@
-"""How a failure of YNAB is told to whoever asked."""
+"""Errors about YNAB."""
 
 from financeproj.core.errors import (
     Conflict,
@@ -14,7 +14,7 @@ class NotConfigured(UpstreamError):
     code = "ynab_not_configured"
 
     def __init__(self) -> None:
-        super().__init__("This server has no YNAB API key: set YNAB_API_KEY.")
+        super().__init__("This server has no YNAB API key. Set YNAB_API_KEY.")
 
 
 class BudgetNotSet(Conflict):
@@ -28,7 +28,7 @@ class BudgetUnknown(Conflict):
     code = "ynab_budget_unknown"
 
     def __init__(self) -> None:
-        super().__init__("YNAB no longer knows the budget of the settings: choose another.")
+        super().__init__("YNAB no longer has the chosen budget. Choose another in the settings.")
 
 
 class NotLinked(Conflict):
@@ -58,8 +58,9 @@ class TimedOut(UpstreamTimeout):
 
 
 def error_for(error: SourceError) -> DomainError:
-    """The error of ours that tells of `error`: 502 nonsense or a refused key, 504 too late, else
-    503.
+    """Return the domain error for `error` of YNAB.
+
+    502 for an unreadable answer or a refused key, 504 for a late one, else 503.
     """
     if isinstance(error, KeyRefused):
         return Unauthorized(str(error))
@@ -67,6 +68,9 @@ def error_for(error: SourceError) -> DomainError:
         return UnreadableAnswer(str(error))
     if isinstance(error, SourceTimeout):
         return TimedOut(str(error))
-    code = "ynab_rate_limited" if isinstance(error, RateLimited) else "ynab_unavailable"
-    retry_after = error.retry_after_seconds or (60 if isinstance(error, RateLimited) else 30)
-    return UpstreamError(str(error), code=code, retry_after=retry_after)
+    code, retry_after = "ynab_unavailable", 30.0
+    if isinstance(error, RateLimited):
+        code, retry_after = "ynab_rate_limited", 60.0
+    return UpstreamError(
+        str(error), code=code, retry_after=error.retry_after_seconds or retry_after
+    )

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from financeproj.core.money import strip_zeros
 from integrations.models import SyncRun, YnabBudget
-from integrations.ynab.services import Balance
+from integrations.ynab.queries import Balance
 
 
 class SyncLinePayload(Struct):

@@ -1,5 +1,6 @@
-"""Values of linked pension accounts from YNAB: on demand and nightly, each attempt recorded as a
-SyncRun.
+"""Take values of linked pension accounts from YNAB: on demand and nightly.
+
+Each attempt is recorded as a SyncRun.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,8 @@ from financeproj.core.errors import DomainError
 from financeproj.users.models import User
 from integrations.models import SyncRun, YnabBudget, YnabSettings
 from integrations.ynab.errors import AccountUnknown, NotLinked
-from integrations.ynab.services import Balance, check_currency, fresh_balances_of, learn_budget_name
+from integrations.ynab.queries import Balance, fresh_balances_of
+from integrations.ynab.services import check_currency, learn_budget_name
 from pensions.models import PensionAccount, PensionValueEntry
 from pensions.selectors import linked_accounts_of
 from pensions.services import take_balance, take_balance_if_news
@@ -32,12 +34,12 @@ def latest_run_of(user: User) -> SyncRun | None:
 def sync_account(
     *, account: PensionAccount, since: datetime | None = None
 ) -> tuple[PensionValueEntry, bool]:
-    """Take today's balance of the linked YNAB account as a value, and whether it is a new entry.
+    """Take today's balance of the linked YNAB account; return the value and whether it is new.
 
-    Never from a stale balance: what YNAB told before `since` (default: now) is asked again. Raises
-    NotLinked, NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, UpstreamError, DomainError
-    (`currency_mismatch`, `negative_balance`), Conflict (`duplicate_date`: today's value was entered
-    by hand, and is kept) and ValidationError; the failure is recorded.
+    Balances from before `since` (default: now) are asked for again, so it is never stale. Raises
+    NotLinked, NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, UpstreamError,
+    DomainError (`currency_mismatch`, `negative_balance`), Conflict (`duplicate_date`: today's
+    value was entered by hand, and is kept) and ValidationError; the failure is recorded.
     """
     if not account.ynab_account_id:
         raise NotLinked
@@ -66,23 +68,24 @@ def sync_account(
 
 
 def sync_everybody() -> None:
-    """The nightly sync: for each user with linked accounts, one request for all balances. Safe to
-    run again.
+    """Run the nightly sync: one request for the balances of each user with linked accounts.
+
+    Safe to run again.
     """
     SyncRun.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT).delete()
     YnabBudget.objects.exclude(pk__in=YnabSettings.objects.values("budget")).delete()
     since = timezone.now()
-    for chosen in (
-        YnabSettings.objects.filter(user__is_active=True).select_related("user").order_by("user")
-    ):
+    active = YnabSettings.objects.filter(user__is_active=True)
+    for chosen in active.select_related("user").order_by("user"):
         accounts = list(linked_accounts_of(chosen.user))
         if accounts:
             sync_user(user=chosen.user, accounts=accounts, since=since)
 
 
 def sync_user(*, user: User, accounts: Iterable[PensionAccount], since: datetime) -> SyncRun:
-    """Take the balances that are news, and record what became of each account. Raises nothing that
-    YNAB causes.
+    """Take the balances that are news, and record the outcome for each account.
+
+    Errors that YNAB causes are recorded, not raised.
     """
     run = SyncRun.objects.create(
         user=user, trigger=SyncRun.Trigger.NIGHTLY, started_at=timezone.now()
@@ -96,16 +99,17 @@ def sync_user(*, user: User, accounts: Iterable[PensionAccount], since: datetime
         log.exception("ynab_sync_failed", user_id=str(user.pk))
         return _finish(run, SyncRun.Outcome.FAILED, [], "An error of our own: see the log.")
     lines = [_sync_nightly(account, balances.get(account.ynab_account_id)) for account in accounts]
-    fine = all(line["outcome"] in FINE for line in lines)
-    return _finish(run, SyncRun.Outcome.DONE if fine else SyncRun.Outcome.ATTENTION, lines)
+    if all(line["outcome"] in FINE for line in lines):
+        return _finish(run, SyncRun.Outcome.DONE, lines)
+    return _finish(run, SyncRun.Outcome.ATTENTION, lines)
 
 
 def _sync_nightly(account: PensionAccount, balance: Balance | None) -> dict[str, Any]:
     if balance is None or balance.deleted:
         return _line(account, "missing", "The linked account is no longer in YNAB.")
     if balance.closed:
-        # Closing takes the balance to 0 whether the money is gone or just no longer followed:
-        # somebody must say.
+        # Closing takes the balance to 0 whether the money is gone or just no longer followed: the
+        # user must decide.
         return _line(
             account, "closed", "The linked account is closed in YNAB; its last value stands."
         )
@@ -129,7 +133,9 @@ def _check_balance(balance: Balance, account: PensionAccount) -> None:
 
 
 def words_of(error: DomainError | ValidationError) -> str:
-    return error.detail if isinstance(error, DomainError) else " ".join(error.messages)
+    if isinstance(error, DomainError):
+        return error.detail
+    return " ".join(error.messages)
 
 
 def _line(account: PensionAccount, outcome: str, detail: str = "") -> dict[str, Any]:
@@ -142,11 +148,9 @@ def _line(account: PensionAccount, outcome: str, detail: str = "") -> dict[str, 
 
 
 def _finish(run: SyncRun, outcome: Any, lines: list[dict[str, Any]], detail: str = "") -> SyncRun:
-    run.outcome, run.accounts, run.detail, run.finished_at = (
-        outcome,
-        lines,
-        detail[:300],
-        timezone.now(),
-    )
+    run.outcome = outcome
+    run.accounts = lines
+    run.detail = detail[:300]
+    run.finished_at = timezone.now()
     run.save()
     return run

@@ -6,7 +6,8 @@ from integrations.ynab import sync
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=3)
 def sync_pensions() -> None:
-    """Take the balances of every linked pension account from YNAB. One value a day: safe to run
-    twice.
+    """Take the balances of every linked pension account from YNAB.
+
+    Safe to run twice: it stores one value a day.
     """
     sync.sync_everybody()

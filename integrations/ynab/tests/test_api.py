@@ -15,7 +15,7 @@ from django.utils import timezone
 from conftest import api_client
 from financeproj.core.errors import UpstreamError
 from integrations.models import YnabBudget, YnabSettings
-from integrations.ynab import client, services
+from integrations.ynab import asking, client, queries, services
 from marketdata import gateway
 from tests.servers.ynab import KEY
 from tests.timing import SLACK
@@ -236,9 +236,9 @@ def test_a_deleted_account_stays_in_the_list_but_has_no_balance(api, ynab, budge
 
 
 def test_an_account_that_a_whole_answer_lacks_is_deleted_too(user, budget, pension):
-    services.balances_of(user)
+    queries.balances_of(user)
     del budget.accounts[pension]
-    found = services.fresh_balances_of(user, since=timezone.now())
+    found = queries.fresh_balances_of(user, since=timezone.now())
     assert found[pension].deleted
 
 
@@ -377,7 +377,7 @@ def test_a_refused_key_is_told_even_when_our_own_limit_is_reached(
     api, ynab, budget, pension, monkeypatch
 ):
     monkeypatch.setattr(
-        services, "PARTY", replace(services.PARTY, calls_per_second=1000)
+        asking, "PARTY", replace(asking.PARTY, calls_per_second=1000)
     )  # nothing to wait for
     api.get(ACCOUNTS)
     ynab.mode = 403
@@ -406,12 +406,12 @@ def test_what_a_request_may_wait_is_counted_over_all_its_questions(
     ynab.mode, ynab.delay = "slow", 1.2
     started = time.monotonic()
     with gateway.at_most(2):
-        services.fresh_balances_of(user, since=timezone.now())
+        queries.fresh_balances_of(user, since=timezone.now())
         with pytest.raises(UpstreamError, match="in time"):
-            services.fresh_balances_of(user, since=timezone.now())
+            queries.fresh_balances_of(user, since=timezone.now())
     assert time.monotonic() - started < 2 + 1 * SLACK  # the limit and a second of our own
     ynab.mode = "ok"
-    assert services.fresh_balances_of(user, since=timezone.now())
+    assert queries.fresh_balances_of(user, since=timezone.now())
 
 
 def test_a_refused_connection_is_unavailable(api, settings, budget):
@@ -502,7 +502,7 @@ def test_several_requests_at_once_make_one_call(transactional_db, user, ynab, bu
 
     def read():
         try:
-            found.append([balance.balance for balance in services.balances_of(user)])
+            found.append([balance.balance for balance in queries.balances_of(user)])
         finally:
             connections.close_all()
 
@@ -526,5 +526,5 @@ def test_no_transaction_is_open_while_ynab_is_asked(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(client, "accounts", watched)
-    services.fresh_balances_of(user, since=timezone.now())
+    queries.fresh_balances_of(user, since=timezone.now())
     assert seen == [False]

@@ -169,11 +169,11 @@ def test_a_password_in_netrc_does_not_replace_the_key(ynab, household, tmp_path,
         (400, BadAnswer, "status 400"),
         (409, BadAnswer, "status 409"),
         ("redirect", BadAnswer, "status 302"),
-        ("html", BadAnswer, "no JSON"),
+        ("html", BadAnswer, "not JSON"),
         ("truncated", BadAnswer, "broke off"),
-        ("cut", BadAnswer, "no JSON"),
+        ("cut", BadAnswer, "not JSON"),
         ("no_data", BadAnswer, "no data"),
-        ("list", BadAnswer, "no JSON"),
+        ("list", BadAnswer, "not JSON"),
     ],
 )
 def test_every_failure_has_its_error_and_never_the_key(ynab, household, mode, expected, words):
@@ -214,7 +214,7 @@ def test_an_account_that_makes_no_sense_is_not_believed(ynab, household, broken)
 
 def test_a_refused_connection_is_unavailable(settings, ynab, household):
     settings.YNAB_BASE_URL = "http://127.0.0.1:9/v1"
-    with pytest.raises(SourceUnavailable, match="can't be reached"):
+    with pytest.raises(SourceUnavailable, match="cannot be reached"):
         accounts(household)
 
 
