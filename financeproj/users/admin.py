@@ -1,9 +1,15 @@
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
 from rest_framework_simplejwt.token_blacklist.admin import BlacklistedTokenAdmin
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
 from financeproj.core.admin import CascadingDeleteAdmin
+from financeproj.history.services import record
+from financeproj.users.history import user_fields, user_object
+from financeproj.users.models import User
 
 
 class FinanceUserAdmin(CascadingDeleteAdmin, UserAdmin):
@@ -16,6 +22,17 @@ class FinanceUserAdmin(CascadingDeleteAdmin, UserAdmin):
         *UserAdmin.fieldsets,
         ("Money", {"fields": ("base_currency", "retirement_goal_amount", "retirement_goal_year")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        stored = User.objects.filter(pk=obj.pk).first()
+        before = user_fields(stored) if stored else None
+        super().save_model(request, obj, form, change)
+        record(
+            "changed" if change else "created",
+            user_object(obj),
+            before=before,
+            after=user_fields(obj),
+        )
 
 
 class RevokedTokenAdmin(BlacklistedTokenAdmin):

@@ -16,6 +16,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from financeproj.core.errors import Conflict, DomainError
+from financeproj.history.services import record
+from financeproj.users.history import user_fields, user_object
 from financeproj.users.models import User
 
 
@@ -24,7 +26,10 @@ def update_user(*, user: User, **changes: Any) -> User:
     for name, value in changes.items():
         setattr(user, name, value)
     user.full_clean(exclude=["password"])
-    user.save(update_fields=list(changes))
+    with transaction.atomic():
+        before = user_fields(User.objects.select_for_update().get(pk=user.pk))
+        user.save(update_fields=list(changes))
+        record("changed", user_object(user), before=before, after=user_fields(user))
     return user
 
 
@@ -71,6 +76,7 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
         user.password = new_hash
         user.save(update_fields=["password"])
         revoke_refresh_tokens(user=user)
+        record("password_changed", user_object(user))
 
 
 @transaction.atomic
@@ -92,12 +98,14 @@ def rotate_refresh_token(*, token: str) -> RefreshToken:
     return RefreshToken.for_user(user)
 
 
+@transaction.atomic
 def revoke_refresh_token(*, user: User, token: str) -> None:
     """Revoke one refresh token of the user. Raises TokenError, also for another user's token."""
     refresh_token = RefreshToken(token)  # type: ignore[arg-type]
     if refresh_token.get("user_id") != str(user.pk):
         raise TokenError("Token is invalid")
     refresh_token.blacklist()
+    record("signed_out", user_object(user))
 
 
 @transaction.atomic
@@ -113,5 +121,8 @@ def revoke_refresh_tokens(*, user: User) -> None:
 @receiver(post_save, sender=User)
 def revoke_tokens_of_old_password(instance: User, created: bool, **kwargs: Any) -> None:
     """Revoke them also when the admin or `changepassword` sets a password."""
-    if instance._password is not None and not created:
+    if instance._password is None or created:
+        return
+    with transaction.atomic():
         revoke_refresh_tokens(user=instance)
+        record("password_changed", user_object(instance))
