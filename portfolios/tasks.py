@@ -1,6 +1,4 @@
-"""What is held decides what is refreshed; the refreshing itself is marketdata's, one task an
-instrument.
-"""
+"""Refresh what is held: one task of marketdata for each instrument or pair."""
 
 from celery import shared_task
 
@@ -10,8 +8,9 @@ from portfolios import selectors
 
 @shared_task
 def refresh_quotes() -> None:
-    """Ask for the price of every held instrument. Safe to run twice: a fresh quote is not asked for
-    again.
+    """Ask for the price of every held instrument.
+
+    Safe to run twice: a fresh quote is not asked for again.
     """
     for stock_id in selectors.held_stock_ids():
         marketdata.refresh_stock.delay(str(stock_id))
@@ -19,7 +18,7 @@ def refresh_quotes() -> None:
 
 @shared_task
 def refresh_rates() -> None:
-    """Ask for the rate of every pair that somebody's figures need."""
+    """Ask for the rate of every pair that any user's figures need."""
     for base, target in selectors.needed_pairs():
         marketdata.refresh_pair.delay(base, target)
 

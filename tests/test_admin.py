@@ -187,7 +187,7 @@ def test_figures_that_are_only_shown_have_no_zeros_behind_them(page, portfolio, 
     [
         ({"type": "sell", "quantity": "99"}, "quantity", "99 requested, 4 held on 2024-05-02"),
         ({"date": "2999-01-01"}, "date", "in the future"),
-        ({"price": ""}, "price", "A price is needed"),
+        ({"price": ""}, "price", "A price is required"),
         ({"quantity": "0." + "1" * 29}, "quantity", "significant digits"),
         ({"external_id": "N-1"}, "external_id", "already"),
         ({"quantity": "-1"}, "quantity", "The quantity must be above 0."),
@@ -546,7 +546,7 @@ def test_what_a_statement_calls_an_instrument_is_put_right_in_the_admin(page, us
         ("NO0010096985", "FJORD.DEMO")
     ]
     for fields, field, message in (
-        ({"ticker": "no ticker!!"}, "ticker", "NO TICKER!! is no ticker."),
+        ({"ticker": "no ticker!!"}, "ticker", '"NO TICKER!!" is not a valid ticker.'),
         (
             {"key": "NO0010096985", "ticker": "OTHER"},
             "key",
@@ -599,7 +599,7 @@ def test_a_user_whose_instrument_others_hold_stays_whole(page, berit, portfolio,
     else:
         response = page.post(url(User, "delete", berit.pk), {"post": "yes"}, follow=True)
     told = [str(message) for message in response.context["messages"]]
-    assert told == ["Nothing was deleted: others need something of theirs (CABIN in Nordic)."]
+    assert told == ["Nothing was deleted: other users hold their instruments (CABIN in Nordic)."]
     assert (User.objects.count(), Portfolio.objects.count(), Transaction.objects.count()) == (
         2,
         2,

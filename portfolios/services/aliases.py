@@ -1,4 +1,4 @@
-"""What a user's statements call an instrument."""
+"""The names under which a user's statements list instruments."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,12 @@ from portfolios.models import InstrumentAlias
 
 
 def remember_aliases(*, user: User, tickers: Mapping[str, str]) -> None:
-    """From now on each key (an ISIN, or a name as `name_key` has it) stands for its ticker."""
+    """Remember which ticker each key stands for: an ISIN, or a name as `name_key` writes it."""
+    aliases = [
+        InstrumentAlias(user=user, key=key, ticker=ticker) for key, ticker in tickers.items()
+    ]
     InstrumentAlias.objects.bulk_create(
-        [InstrumentAlias(user=user, key=key, ticker=ticker) for key, ticker in tickers.items()],
+        aliases,
         update_conflicts=True,
         unique_fields=["user", "key"],
         update_fields=["ticker", "updated_at"],
@@ -20,13 +23,14 @@ def remember_aliases(*, user: User, tickers: Mapping[str, str]) -> None:
 
 
 def save_alias(row: InstrumentAlias) -> None:
-    """Store one as a person entered it, new or changed. Raises DomainError for what is no ticker,
-    ValidationError.
+    """Store an alias that a person entered or changed.
+
+    Raises DomainError for an invalid ticker, ValidationError for an invalid key.
     """
     isin = row.key.strip().upper()
     row.key = isin if is_isin(isin) else name_key(row.key)
     row.ticker = row.ticker.strip().upper()
     if not is_ticker(row.ticker):
-        raise DomainError(f"{row.ticker} is no ticker.", attr="ticker", code="invalid")
+        raise DomainError(f'"{row.ticker}" is not a valid ticker.', attr="ticker", code="invalid")
     row.full_clean()
     row.save()

@@ -1,4 +1,4 @@
-"""Holdings as such; their numbers come from replay.py."""
+"""Create, rename and delete holdings. Their figures come from the replay."""
 
 from django.db import transaction
 
@@ -9,7 +9,7 @@ from portfolios.services.splits import catch_up
 
 
 def holding_for(*, portfolio: Portfolio, stock: StockMetadata, company_name: str = "") -> Holding:
-    """The portfolio's holding of `stock`, made if it is new; under the portfolio's lock."""
+    """Return the portfolio's holding of `stock`, created if needed; under the portfolio's lock."""
     holding, is_new = Holding.objects.select_related("stock").get_or_create(
         portfolio=portfolio, stock=stock, defaults={"company_name": company_name}
     )
@@ -21,7 +21,7 @@ def holding_for(*, portfolio: Portfolio, stock: StockMetadata, company_name: str
 
 @transaction.atomic
 def rename_holding(*, holding: Holding, company_name: str) -> Holding:
-    """Call the instrument `company_name` in this portfolio."""
+    """Change the name that the instrument has in this portfolio."""
     lock_portfolio(holding.portfolio)
     holding = Holding.objects.select_related("stock", "portfolio").get(pk=holding.pk)
     holding.company_name = company_name
@@ -32,7 +32,7 @@ def rename_holding(*, holding: Holding, company_name: str) -> Holding:
 
 @transaction.atomic
 def delete_holding(*, holding: Holding) -> None:
-    """Delete the holding with its transactions."""
+    """Delete a holding with its transactions."""
     portfolio = lock_portfolio(holding.portfolio)
     holding.delete()
     touch(portfolio)

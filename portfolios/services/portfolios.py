@@ -1,8 +1,9 @@
-"""Portfolios themselves: their names, their order, their cash and credit."""
+"""Create, change, order and delete portfolios, and set their cash and used credit."""
 
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +17,12 @@ from financeproj.users.models import User
 from portfolios.models import ImportBatch, Portfolio, PortfolioBalance, Transaction
 from portfolios.services.replay import lock_portfolio
 
-Kind = PortfolioBalance.Kind
-COLUMN = {Kind.CASH: "cash", Kind.CREDIT: "used_credit"}
+BalanceKind = PortfolioBalance.Kind
+BALANCE_COLUMNS = {BalanceKind.CASH: "cash", BalanceKind.CREDIT: "used_credit"}
 
 
 def _save(portfolio: Portfolio) -> Portfolio:
-    """Validate and save. Raises Conflict on a name that the user has already."""
+    """Validate and save. Raises Conflict if another portfolio of the user has the name."""
     try:
         portfolio.full_clean()
         with transaction.atomic():
@@ -29,7 +30,7 @@ def _save(portfolio: Portfolio) -> Portfolio:
     except (ValidationError, IntegrityError) as error:
         if isinstance(error, IntegrityError) or _is_duplicate(error):
             raise Conflict(
-                f"You have a portfolio called {portfolio.name} already.",
+                f"You already have a portfolio called {portfolio.name}. Choose another name.",
                 attr="name",
                 code="duplicate_name",
             ) from error
@@ -38,9 +39,8 @@ def _save(portfolio: Portfolio) -> Portfolio:
 
 
 def _is_duplicate(error: ValidationError) -> bool:
-    return any(
-        one.code == "duplicate_name" for errors in error.error_dict.values() for one in errors
-    )
+    problems = chain.from_iterable(error.error_dict.values())
+    return any(problem.code == "duplicate_name" for problem in problems)
 
 
 @transaction.atomic
@@ -53,11 +53,12 @@ def create_portfolio(
     used_credit: Decimal | None = None,
     cash: Decimal | None = None,
 ) -> Portfolio:
-    """A new, empty portfolio, last in the user's order. Raises Conflict (`duplicate_name`),
-    ValidationError.
+    """Create an empty portfolio, last in the user's order.
+
+    Raises Conflict (`duplicate_name`), ValidationError.
     """
-    User.objects.select_for_update().get(pk=user.pk)  # positions are given out one at a time
-    last = Portfolio.objects.filter(user=user).aggregate(last=Max("position"))["last"]
+    User.objects.select_for_update().get(pk=user.pk)  # one position at a time
+    last = Portfolio.objects.filter(user=user).aggregate(last=Max("position", default=-1))["last"]
     portfolio = _save(
         Portfolio(
             user=user,
@@ -66,10 +67,10 @@ def create_portfolio(
             brokerage_firm=brokerage_firm,
             used_credit=used_credit or 0,
             cash=cash or 0,
-            position=0 if last is None else last + 1,
+            position=last + 1,
         )
     )
-    for kind, amount in ((Kind.CREDIT, used_credit), (Kind.CASH, cash)):
+    for kind, amount in ((BalanceKind.CREDIT, used_credit), (BalanceKind.CASH, cash)):
         if amount is not None:
             portfolio = set_balance(portfolio=portfolio, kind=kind, amount=amount)
     return portfolio
@@ -79,23 +80,24 @@ def create_portfolio(
 def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
     """Change `name`, `brokerage_firm`, `currency`, `used_credit` or `cash`.
 
-    Raises Conflict when the name is taken, or when the currency would change under existing
-    transactions.
+    A change of None is ignored. Raises Conflict when the name is taken, or when the currency would
+    change although there are transactions.
     """
     portfolio = lock_portfolio(portfolio)
     changes = {field: value for field, value in changes.items() if value is not None}
-    before = {kind: getattr(portfolio, column) for kind, column in COLUMN.items()}
+    before = {kind: getattr(portfolio, column) for kind, column in BALANCE_COLUMNS.items()}
     currency = changes.get("currency", portfolio.currency)
     if currency != portfolio.currency and Transaction.objects.filter(portfolio=portfolio).exists():
         raise Conflict(
-            f"The currency of {portfolio.name} is fixed: it has transactions.",
+            f"{portfolio.name} has transactions, so its currency cannot change.",
             attr="currency",
             code="currency_fixed",
         )
     for field, value in changes.items():
         setattr(portfolio, field, value)
     portfolio = _save(portfolio)
-    for kind, amount in ((kind, getattr(portfolio, column)) for kind, column in COLUMN.items()):
+    for kind, column in BALANCE_COLUMNS.items():
+        amount = getattr(portfolio, column)
         if amount != before[kind]:
             portfolio = set_balance(portfolio=portfolio, kind=kind, amount=amount)
     return portfolio
@@ -105,7 +107,7 @@ def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
 def set_balance(
     *, portfolio: Portfolio, kind: str, amount: Decimal, on: date | None = None
 ) -> Portfolio:
-    """Cash or used credit of `portfolio` from the day `on` (today by default), in its currency.
+    """Set cash or used credit of `portfolio` from the day `on` (today by default), in its currency.
 
     A second value on one day replaces the first. Raises ValidationError.
     """
@@ -123,14 +125,16 @@ def set_balance(
 
 @transaction.atomic
 def delete_balance(*, balance: PortfolioBalance) -> None:
+    """Delete a dated balance; the portfolio shows the latest of those that are left."""
     portfolio = lock_portfolio(balance.portfolio)
     balance.delete()
     _show_latest_balance(portfolio, balance.kind)
 
 
 def _show_latest_balance(portfolio: Portfolio, kind: str) -> Portfolio:
-    latest = portfolio.balances.filter(kind=kind).order_by("-date").first()
-    setattr(portfolio, COLUMN[Kind(kind)], latest.amount if latest else Decimal(0))
+    balances = portfolio.balances.filter(kind=kind).order_by("-date")
+    latest = balances.values_list("amount", flat=True).first()
+    setattr(portfolio, BALANCE_COLUMNS[BalanceKind(kind)], latest or Decimal(0))
     portfolio.version += 1
     portfolio.save()
     return portfolio
@@ -138,12 +142,14 @@ def _show_latest_balance(portfolio: Portfolio, kind: str) -> Portfolio:
 
 @transaction.atomic
 def order_portfolios(*, user: User, ids: Sequence[UUID]) -> None:
-    """Show the user's portfolios in the order of `ids`, which must name each of them once."""
+    """Put the user's portfolios in the order of `ids`, which must contain each of them once."""
     User.objects.select_for_update().get(pk=user.pk)
     portfolios = {portfolio.pk: portfolio for portfolio in Portfolio.objects.filter(user=user)}
     if len(ids) != len(set(ids)) or set(ids) != set(portfolios):
         raise DomainError(
-            "Name every one of your portfolios once.", attr="ids", code="invalid_order"
+            "ids must contain each of your portfolios exactly once.",
+            attr="ids",
+            code="invalid_order",
         )
     for position, pk in enumerate(ids):
         portfolios[pk].position = position
@@ -152,9 +158,9 @@ def order_portfolios(*, user: User, ids: Sequence[UUID]) -> None:
 
 @transaction.atomic
 def delete_portfolio(*, portfolio: Portfolio) -> None:
-    """Delete the portfolio with everything in it."""
+    """Delete a portfolio with everything in it."""
     portfolio = lock_portfolio(portfolio)
-    # In this order, since imports are kept as long as transactions name them.
+    # Transactions first: imports cannot be deleted while transactions refer to them.
     Transaction.objects.filter(portfolio=portfolio).delete()
     ImportBatch.objects.filter(portfolio=portfolio).delete()
     portfolio.delete()
@@ -162,17 +168,18 @@ def delete_portfolio(*, portfolio: Portfolio) -> None:
 
 @transaction.atomic
 def delete_users(*, users: QuerySet[User]) -> None:
-    """Delete users with all that is theirs. Raises Conflict (`in_use`) while others hold an
-    instrument of theirs.
+    """Delete users with everything they own.
+
+    Raises Conflict (`in_use`) while other users hold an instrument of theirs.
     """
-    # First the portfolios: they hold the instruments, and by a cascade 100,000 transactions would
-    # take half a minute.
+    # Portfolios first: they hold the instruments, and a cascade takes half a minute for 100,000
+    # transactions.
     for portfolio in Portfolio.objects.filter(user__in=users).order_by("pk"):
         delete_portfolio(portfolio=portfolio)
     try:
         users.delete()
     except ProtectedError as error:
-        kept = ", ".join(sorted(str(row) for row in error.protected_objects))
+        holdings = ", ".join(sorted(str(row) for row in error.protected_objects))
         raise Conflict(
-            f"Nothing was deleted: others need something of theirs ({kept}).", code="in_use"
+            f"Nothing was deleted: other users hold their instruments ({holdings}).", code="in_use"
         ) from error

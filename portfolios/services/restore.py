@@ -1,4 +1,4 @@
-"""Portfolios that another installation had, taken over whole."""
+"""Store the portfolios of another installation, from an export."""
 
 from collections.abc import Collection, Iterable
 from uuid import UUID
@@ -35,10 +35,9 @@ def restore_portfolios(
 ) -> None:
     """Store the rows of a user who has none yet, as they are, and replay every holding.
 
-    Raises DomainError (`ledger_differs`) where the numbers that came along are not those of the
-    replay; the caller's transaction must then be rolled back. The holdings of instruments in
-    `known_before`, of which this installation may know other splits, are replayed with these
-    afterwards.
+    `known_before` are the instruments that this installation had already. It can know other splits
+    of them, so their holdings are replayed again at the end. Raises DomainError (`ledger_differs`)
+    where the stored figures differ from the replay; the caller must then roll back.
     """
     User.objects.select_for_update().get(pk=user.pk)
     insert_as_they_are(Portfolio, portfolios)
@@ -50,10 +49,10 @@ def restore_portfolios(
     insert_as_they_are(DismissedSplit, dismissed_splits)
     insert_as_they_are(Transaction, transactions)
     insert_as_they_are(InstrumentAlias, aliases)
-    own = Holding.objects.filter(portfolio__user=user)
-    if faults := ledger_faults(own):
+    restored = Holding.objects.filter(portfolio__user=user)
+    faults = ledger_faults(restored)
+    if faults:
         raise DomainError(f"Replayed, {faults[0]}.", code="ledger_differs")
-    for holding in (
-        own.filter(stock__in=known_before).select_related("portfolio", "stock").order_by("pk")
-    ):
+    known = restored.filter(stock__in=known_before).select_related("portfolio", "stock")
+    for holding in known.order_by("pk"):
         replay_holding(holding)

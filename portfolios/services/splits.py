@@ -1,4 +1,4 @@
-"""Splits that the source of market data reports, booked into the holdings of the instrument."""
+"""Book the splits that a market data source reports into the holdings of the instrument."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,23 +19,19 @@ log = structlog.get_logger(__name__)
 
 @transaction.atomic
 def book_splits(*, stock: StockMetadata, by_hand: bool = False) -> None:
-    """Replay every holding of `stock`, so that each of its splits is booked where it belongs. Safe
-    to run twice.
+    """Replay every holding of `stock`, which books its splits where they belong.
 
-    A holding that can't take them keeps what it has and is named in `missing`: nobody else's prices
-    wait for it. Where a person changed a split (`by_hand`), DomainError is raised instead, and the
-    caller's transaction rolled back.
+    Safe to run twice. A holding that cannot take them stays as it is and is named in `missing`, and
+    the price refresh of everyone else continues. Where a person changed a split (`by_hand`),
+    DomainError is raised instead; the caller must then roll back.
     """
-    # In one order always, so that two of these never wait for each other.
-    for holding in (
-        Holding.objects.filter(stock=stock)
-        .select_related("portfolio", "stock")
-        .order_by("portfolio_id")
-    ):
+    holdings = Holding.objects.filter(stock=stock).select_related("portfolio", "stock")
+    # Always in the same order, so that two of these calls never wait for each other.
+    for holding in holdings.order_by("portfolio_id"):
         try:
             holding.portfolio = lock_portfolio(holding.portfolio)
             holding.refresh_from_db()
-        except ObjectDoesNotExist:  # deleted meanwhile
+        except ObjectDoesNotExist:  # deleted since the query
             continue
         try:
             with transaction.atomic():
@@ -57,11 +53,10 @@ def book_splits(*, stock: StockMetadata, by_hand: bool = False) -> None:
 
 
 def catch_up(holdings: Iterable[Holding]) -> None:
-    """Once this transaction is committed, book the splits that were stored meanwhile in new
-    `holdings`.
+    """Book splits that were stored during this transaction in new `holdings`, once it is committed.
 
-    Whoever stores a split books it in the holdings that are committed by then, and on PostgreSQL
-    does not wait for others. SQLite lets only one write at a time.
+    A process that stores a split books it in the holdings that are committed by then, and on
+    PostgreSQL it does not wait for others. SQLite allows only one write at a time.
     """
     new = [holding.pk for holding in holdings]
     if new and connection.features.has_select_for_update:
@@ -69,16 +64,19 @@ def catch_up(holdings: Iterable[Holding]) -> None:
 
 
 def _book_missed(new: list[UUID]) -> None:
-    in_holding = Transaction.objects.filter(
-        holding=OuterRef(OuterRef("pk")), effective_date=OuterRef("date")
+    booked = Transaction.objects.filter(
+        holding=OuterRef(OuterRef("pk")),
+        effective_date=OuterRef("date"),
+        type=TransactionType.SPLIT,
     )
-    after = StockSplit.objects.filter(
+    later_splits = StockSplit.objects.filter(
         stock=OuterRef("stock_id"), date__gt=OuterRef("first_transaction_on")
     )
-    missed = after.exclude(Exists(in_holding.filter(type=TransactionType.SPLIT)))
+    missed = later_splits.exclude(Exists(booked))
     for pk in Holding.objects.filter(Exists(missed), pk__in=new).values_list("pk", flat=True):
         repair_holding(pk)
 
 
 def on_splits_recorded(sender: Any, stock: StockMetadata, by_hand: bool, **kwargs: Any) -> None:
+    """Receive marketdata's signal, inside the transaction that stores the splits."""
     book_splits(stock=stock, by_hand=by_hand)

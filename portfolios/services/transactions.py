@@ -1,7 +1,9 @@
-"""One transaction: recorded, changed, deleted; each time its holding is replayed."""
+"""Record, change and delete one transaction. Each replays its holding."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -39,14 +41,14 @@ def record_transaction(
     external_id: str | None = None,
     company_name: str = "",
 ) -> Transaction:
-    """Add one transaction to the portfolio's holding of `stock`, which is made if it is new, and
-    replay it.
+    """Add one transaction to the portfolio's holding of `stock` and replay the holding.
 
-    `quantity` in shares (for a split: new shares per old one), `price` and `commission` in the
-    instrument's currency, `exchange_rate` its price in the portfolio's; left out it is looked up,
-    outside of the database transaction. Raises InsufficientQuantity naming the transaction and date
-    if any sale would exceed what is held, Conflict on a repeated external id, DomainError or
-    ValidationError otherwise; nothing is written then.
+    The holding is created if needed. `quantity` is in shares (for a split: new shares for each old
+    one), `price` and `commission` in the instrument's currency. `exchange_rate` converts these into
+    the portfolio's currency; without it the rate of the day is looked up, outside of the database
+    transaction. Raises InsufficientQuantity, naming the transaction and the date, if any sale would
+    exceed what is held, Conflict on a repeated external id, else DomainError or ValidationError.
+    Nothing is written then.
     """
     row = Transaction(
         type=type,
@@ -77,10 +79,10 @@ def record_transaction(
 
 
 def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
-    """Change fields of one transaction and replay its holding; an `exchange_rate` of None is looked
-    up again.
+    """Change fields of one transaction and replay its holding.
 
-    Raises as record_transaction does; nothing is written then.
+    An `exchange_rate` of None is looked up again. Raises as record_transaction does; nothing is
+    written then.
     """
     stock = row.holding.stock
     _change(row, changes)
@@ -89,19 +91,19 @@ def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
     @transaction.atomic
     def write() -> Transaction:
         portfolio = _locked_as_read(row.portfolio)
-        # Read again under the lock: another request may have changed other fields meanwhile.
+        # Read again under the lock: another request can have changed other fields.
         current = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
         current.portfolio = current.holding.portfolio = portfolio
         if current.source == TransactionSource.MARKET_DATA:
-            # An edited split of the source is the user's from now on; the source's own must not
-            # come back beside it.
+            # An edited split of the source becomes the user's own, and the source's must not be
+            # booked again next to it.
             dismiss(current)
             current.source = TransactionSource.MANUAL
         _change(current, changes)
         current.exchange_rate = current.exchange_rate or row.exchange_rate  # as looked up above
         complete(current, portfolio=portfolio, stock=stock)
         if not RULES[current.type].is_sale:
-            current.realised_gain = None  # of the sale that it was
+            current.realised_gain = None  # it was of a sale
         _validate(current)
         current.save(force_update=True)
         replay_holding(current.holding, cause=current)
@@ -116,13 +118,11 @@ def _change(row: Transaction, changes: dict[str, Any]) -> None:
 
 
 def _locked_as_read(portfolio: Portfolio) -> Portfolio:
-    """The portfolio's locked row. Raises Conflict if its currency, into which rates were looked up,
-    has changed.
-    """
+    """Lock the portfolio. Raises Conflict if its currency changed after rates were looked up."""
     locked = lock_portfolio(portfolio)
     if locked.currency != portfolio.currency:
         raise Conflict(
-            "The portfolio's currency was changed at this moment. Try again.",
+            "The portfolio's currency has just been changed. Try again.",
             code="currency_changed",
         )
     return locked
@@ -149,64 +149,73 @@ def delete_transaction(*, row: Transaction) -> None:
 
 
 def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) -> None:
-    """Check what needs no lock, and look up what was left out. Raises DomainError. May ask the
-    sources.
+    """Check what needs no lock, and look up a missing exchange rate. May ask the sources.
+
+    Raises DomainError.
     """
     if row.date > timezone.localdate():
         raise DomainError(f"The date {row.date} is in the future.", attr="date", code="future_date")
     row.effective_date = row.date
     if row.type not in RULES:
-        raise DomainError(f"There is no type {row.type}.", attr="type", code="invalid_choice")
+        raise DomainError(
+            f'"{row.type}" is not a type. Use one of {", ".join(RULES)}.',
+            attr="type",
+            code="invalid_choice",
+        )
     rules = RULES[row.type]
     if rules.is_ratio and row.quantity == 1:
-        raise DomainError("A split of 1 for 1 changes nothing.", attr="quantity", code="invalid")
+        raise DomainError(
+            "A split of 1 for 1 changes nothing. Enter another ratio.",
+            attr="quantity",
+            code="invalid",
+        )
     if not rules.is_priced:
         return
     if row.price is None:
-        raise DomainError("A price is needed.", attr="price", code="required")
+        raise DomainError("A price is required.", attr="price", code="required")
     if row.exchange_rate is None:
-        row.exchange_rate = (
-            ONE
-            if stock.currency == portfolio.currency
-            else queries.exchange_rate_for_trade(
-                base=stock.currency, target=portfolio.currency, day=row.date
-            )
-        )
-    if row.exchange_rate is None:
+        row.exchange_rate = _rate_of_the_day(stock.currency, portfolio.currency, row.date)
+
+
+def _rate_of_the_day(base: str, target: str, day: date) -> Decimal:
+    """Look up the rate of `day`. Raises DomainError if none is known. May ask the sources."""
+    if base == target:
+        return ONE
+    rate = queries.exchange_rate_for_trade(base=base, target=target, day=day)
+    if rate is None:
         raise DomainError(
-            f"No rate from {stock.currency} to {portfolio.currency} is known on {row.date}: give exchange_rate.",
+            f"No exchange rate from {base} to {target} is known on {day}. Enter exchange_rate.",
             attr="exchange_rate",
             code="exchange_rate_required",
         )
+    return rate
 
 
 def _validate(row: Transaction) -> None:
     try:
         row.full_clean(exclude=["holding", "import_batch"])
     except ValidationError as error:
-        codes = {one.code for errors in error.error_dict.values() for one in errors}
-        if "duplicate_external_id" in codes:
-            raise _repeated(row) from error
+        problems = chain.from_iterable(error.error_dict.values())
+        if any(problem.code == "duplicate_external_id" for problem in problems):
+            raise _repeated_external_id(row) from error
         raise
 
 
-def _repeated(row: Transaction) -> Conflict:
+def _repeated_external_id(row: Transaction) -> Conflict:
     return Conflict(
-        f"The portfolio has a transaction with the external id {row.external_id} already.",
+        f"The portfolio already has a transaction with the external id {row.external_id}.",
         attr="external_id",
         code="duplicate_external_id",
     )
 
 
 def _fresh(row: Transaction) -> Transaction:
-    """With the derived columns as stored: the replay worked on other instances of the row."""
+    """Read the row with its derived columns: the replay changed other instances of it."""
     return Transaction.objects.select_related("holding__stock", "portfolio").get(pk=row.pk)
 
 
-def _with_source_splits(write: Any, stock: StockMetadata) -> Transaction:
-    """Write; before a sale is refused for want of shares, ask the source whether it knows of a
-    split.
-    """
+def _with_source_splits(write: Callable[[], Transaction], stock: StockMetadata) -> Transaction:
+    """Call `write`, and once more if shares were missing and the source then reports a split."""
     is_new = stock._state.adding
     try:
         return write()

@@ -1,4 +1,4 @@
-"""A whole import taken out of a portfolio again."""
+"""Undo an import as a whole."""
 
 from django.db import transaction
 
@@ -9,17 +9,18 @@ from portfolios.services.replay import InsufficientQuantity, lock_portfolio, rep
 
 @transaction.atomic
 def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
-    """Delete the transactions of one import and replay their holdings; those that it made and that
-    are empty go too.
+    """Delete the transactions of one import and replay their holdings.
 
-    The record stays, with the state "undone". Raises Conflict when it was undone before, or
-    (`insufficient_quantity`) when a later sale needs its rows.
+    Holdings that the import created and that are now empty are deleted too. The record stays, with
+    the state "undone". Raises Conflict when there is nothing to undo, or (`insufficient_quantity`)
+    when a later sale needs the rows.
     """
     portfolio = lock_portfolio(import_batch.portfolio)
     import_batch = ImportBatch.objects.select_for_update().get(pk=import_batch.pk)
     if import_batch.state != ImportBatch.State.DONE:
         raise Conflict(
-            f"The import is {import_batch.state}: there is nothing to undo.", code="not_undoable"
+            f"The import is {import_batch.state}: there is nothing to undo.",
+            code="not_undoable",
         )
     rows = Transaction.objects.filter(import_batch=import_batch)
     holdings = list(
