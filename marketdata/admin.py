@@ -1,6 +1,4 @@
-"""Market data in the admin: every write goes through `marketdata.services`, so that no vector is
-left stale.
-"""
+"""Market data in the admin; writes go through `marketdata.services`, or vectors would be stale."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -49,7 +47,7 @@ def row_form(
 
 
 class ByHandAdmin(ServiceAdmin):
-    """Rows that a source writes and a person may put right."""
+    """Rows that a source writes and a person may correct."""
 
     delete: Callable[[Any], None]
 

@@ -9,7 +9,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def third_party_time_limit(get_response: Handler) -> Handler:
-    """No request waits longer than MARKET_DATA_TIMEOUT_SECONDS in all for third parties."""
+    """Bound the time a request waits for third parties to MARKET_DATA_TIMEOUT_SECONDS in all."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         with gateway.at_most(settings.MARKET_DATA_TIMEOUT_SECONDS):

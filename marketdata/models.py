@@ -22,13 +22,12 @@ from financeproj.core.identifiers import MAX_TICKER_LENGTH, TICKER_PATTERN
 
 
 class WrittenByServices(models.QuerySet[Any]):
-    """Rows whose writes must bump a version: bulk writes outside `marketdata.services` are
-    refused.
-    """
+    """Rows whose writes must bump a version: only `marketdata.services` may write in bulk."""
 
     def _refuse(self, what: str) -> None:
         raise TypeError(
-            f"{self.model.__name__}.objects.{what} would leave its vector stale: use marketdata.services."
+            f"{self.model.__name__}.objects.{what} would leave its vector stale. "
+            "Use marketdata.services."
         )
 
     def update(self, **kwargs: Any) -> int:
@@ -45,7 +44,7 @@ class WrittenByServices(models.QuerySet[Any]):
         self._refuse("bulk_update")
 
     def as_service(self) -> "models.QuerySet[Any]":
-        """The same rows with every write allowed; for `marketdata.services`."""
+        """Return the same rows with every write allowed, for `marketdata.services`."""
         return models.QuerySet(self.model, query=self.query.chain(), using=self._db)
 
 
@@ -310,7 +309,7 @@ class HistoricalExchangeRate(ErrorsAtFields):
 
 
 class HeldBackPrice(models.Model):
-    """A price of a source that is not believed yet, beside the series.
+    """A price of a source that is not plausible, kept out of the series.
 
     It joins the series when the next trading day's close lies near it, or when a person accepts it.
     """

@@ -1,7 +1,8 @@
-"""The one signal of ours."""
+"""The signal that splits were stored."""
 
 from django.dispatch import Signal
 
 # Sent inside the transaction that stores splits of `stock` (a StockMetadata), before the prices of
-# the same answer. `by_hand`: a person did it, and can be told what stands against it.
+# the same answer. `by_hand`: a person entered them, and sees an error if a holding cannot take
+# them.
 splits_recorded = Signal()

@@ -1,9 +1,8 @@
-"""What marketdata asks of a source of prices or rates, whoever it is, and the registry of those
-configured.
+"""The protocol of sources of prices or rates, and the registry of those configured.
 
-A source is a class named in settings.MARKET_DATA_SOURCES or EXCHANGE_RATE_SOURCES by its dotted
-path. It knows no
-model: plain values in, plain values out, and one of the errors below when there is no answer.
+A source is a class that settings.MARKET_DATA_SOURCES or EXCHANGE_RATE_SOURCES names by its dotted
+path. It takes and returns plain values, not models, and raises one of the errors below when there
+is no answer.
 """
 
 from collections.abc import Sequence
@@ -18,9 +17,7 @@ from django.utils.module_loading import import_string
 
 
 class SourceError(Exception):
-    """The source gave no usable answer. `retry_after_seconds` is when it may be worth asking
-    again.
-    """
+    """The source gave no usable answer; asking again may help after `retry_after_seconds`."""
 
     def __init__(self, message: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -28,27 +25,27 @@ class SourceError(Exception):
 
 
 class UnknownTicker(SourceError):
-    """The source answered, and says that it has no such instrument."""
+    """The source answered that it has no such instrument."""
 
 
 class KeyRefused(SourceError):
-    """The source answered, and refuses the key that we use."""
+    """The source answered that it refuses the key that we use."""
 
 
 class RateLimited(SourceError):
-    """The source asks for patience."""
+    """The source is rate-limiting us."""
 
 
 class SourceUnavailable(SourceError):
-    """Refused connection, 5xx, dropped line."""
+    """The connection was refused or dropped, or the answer was a 5xx."""
 
 
 class SourceTimeout(SourceError):
-    """No answer in time."""
+    """The source did not answer in time."""
 
 
 class BadAnswer(SourceError):
-    """An answer that makes no sense."""
+    """The answer cannot be read, or contradicts what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class InstrumentInfo:
 class Quote:
     """The latest price in the major unit; `day` is its trading day in the exchange's zone.
 
-    `price` may be nonsense (0, below 0): whoever stores it decides.
+    `price` may be nonsense (0, below 0): the code that stores it decides.
     """
 
     price: Decimal
@@ -81,11 +78,10 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Closes as traded (no adjustment for splits or dividends), oldest first, major unit; events of
-    the same days.
+    """Closes as traded (not adjusted for splits or dividends) in the major unit, oldest first.
 
-    `splits` are new shares per old one, `dividends` per share as paid, both dated by the exchange's
-    calendar.
+    `splits` are new shares per old one, `dividends` per share as paid, both of the same days and
+    dated by the exchange's calendar.
     """
 
     info: InstrumentInfo
@@ -99,21 +95,21 @@ class MarketDataSource(Protocol):
     """A source of prices. Every method may raise a SourceError and may block; the gateway bounds
     the time.
 
-    An `offline` source asks nobody: it is quick, never fails for a time, and is called without the
-    gateway.
+    An `offline` source needs no network: it is quick, is always available, and is called without
+    the gateway.
     """
 
     name: str
     offline: bool
 
     def handles(self, ticker: str) -> bool:
-        """Whether this source is the one to ask about `ticker` (no call is made)."""
+        """Return whether this source is the one to ask about `ticker` (no call is made)."""
 
     def history(self, ticker: str, start: date) -> History:
-        """Everything from `start` to now, with the quote. Raises UnknownTicker."""
+        """Return everything from `start` to now, with the quote. Raises UnknownTicker."""
 
     def search(self, query: str, limit: int) -> list[InstrumentInfo]:
-        """Instruments by name, ticker or ISIN, best first."""
+        """Return instruments by name, ticker or ISIN, best first."""
 
 
 class ExchangeRateSource(Protocol):
@@ -123,8 +119,9 @@ class ExchangeRateSource(Protocol):
     offline: bool
 
     def rates(self, base: str, target: str, start: date) -> list[tuple[date, Decimal]]:
-        """Units of `target` for one `base` from `start` to now, oldest first; empty when it lacks
-        the pair.
+        """Return units of `target` for one `base` from `start` to now, oldest first.
+
+        Empty when it lacks the pair.
         """
 
 
@@ -136,22 +133,20 @@ class Registry:
     rates: tuple[ExchangeRateSource, ...] = field(default=())
 
     def source_for(self, ticker: str) -> MarketDataSource:
-        """The first source that handles `ticker`. Raises UnknownTicker if none does."""
+        """Return the first source that handles `ticker`. Raises UnknownTicker if none does."""
         for source in self.prices:
             if source.handles(ticker):
                 return source
         raise UnknownTicker(f"No source knows {ticker}.")
 
     def is_offline(self, name: str) -> bool:
-        """Whether rates of this name come from a source that asks nobody; not so if no configured
-        one has it.
-        """
-        return any(source.offline for source in self.rates if source.name == name)
+        """Return whether the source of rates called `name` is configured and needs no network."""
+        return any(source.name == name and source.offline for source in self.rates)
 
 
 @cache
 def registry() -> Registry:
-    """The sources of the settings, made once a process; no work at import time."""
+    """Return the sources of the settings, made once a process; no work at import time."""
     made = {
         path: import_string(path)()
         for path in {*settings.MARKET_DATA_SOURCES, *settings.EXCHANGE_RATE_SOURCES}

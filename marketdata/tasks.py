@@ -1,4 +1,4 @@
-"""Work in the queue of the market data sources. All of it may be lost or run twice without harm."""
+"""Background tasks that ask the sources; each may be lost or run twice without harm."""
 
 from typing import Any
 
@@ -22,19 +22,19 @@ options: dict[str, Any] = {
 
 @shared_task(**options)
 def fetch_history(stock_id: str) -> None:
-    """Bring what the stored history of one instrument lacks, all of it if there is none."""
+    """Fetch what the stored history of one instrument lacks, all of it if there is none."""
     services.refresh_history(stock_id)
     series.prepare([stock_id])
 
 
 @shared_task(**options)
 def refresh_stock(stock_id: str) -> None:
-    """Bring the latest price of one instrument, with the closes since the last stored one."""
+    """Fetch the latest price of one instrument, with the closes since the last stored one."""
     services.refresh_quotes([stock_id])
     series.prepare([stock_id])
 
 
 @shared_task(**options)
 def refresh_pair(base: str, target: str) -> None:
-    """Bring the latest rates of one pair of currencies."""
+    """Fetch the latest rates of one pair of currencies."""
     services.refresh_rates([(base, target)])

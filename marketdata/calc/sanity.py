@@ -1,4 +1,4 @@
-"""Which prices of a source to believe."""
+"""Tell plausible prices of a source from others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from financeproj.core.money import EXACT, ONE
 
-LARGEST_JUMP = Decimal(
-    "0.6"
-)  # a move of more than 60 % in one step, without a split, waits for a second witness
-CONFIRMATION = Decimal("0.2")  # the next close within 20 % is one
+# A move of more than 60 % in one step, without a split, must be confirmed by the next close, which
+# lies within 20 % then.
+LARGEST_JUMP = Decimal("0.6")
+CONFIRMATION = Decimal("0.2")
 
 NOT_POSITIVE = "not_positive"
 JUMP = "jump"
@@ -20,8 +20,9 @@ Close = tuple[date, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """A price that is not believed (yet): `reason` is NOT_POSITIVE or JUMP, `previous` what it was
-    compared with.
+    """A price that is not plausible, or not yet.
+
+    `reason` is NOT_POSITIVE or JUMP, `previous` what it was compared with.
     """
 
     date: date
@@ -31,7 +32,7 @@ class HeldBack:
 
 
 def split_factor(splits: Sequence[Close], after: date, until: date) -> Decimal:
-    """The product of the ratios of `splits` dated after `after`, up to and including `until`."""
+    """Return the product of the ratios of `splits` after `after`, up to and including `until`."""
     factor = ONE
     for day, ratio in splits:
         if after < day <= until:
@@ -40,7 +41,7 @@ def split_factor(splits: Sequence[Close], after: date, until: date) -> Decimal:
 
 
 def is_near(price: Decimal, reference: Decimal, tolerance: Decimal) -> bool:
-    """Whether `price` is within `tolerance` (a fraction) of `reference`, which is above 0."""
+    """Return whether `price` is within `tolerance` (a fraction) of `reference`, above 0."""
     return abs(EXACT.divide(price, reference) - ONE) <= tolerance
 
 
@@ -53,22 +54,22 @@ def sift(
 ) -> tuple[list[Close], list[HeldBack]]:
     """Divide `closes` (oldest first, as traded) into those to store and those to hold back.
 
-    A jump of more than 60 % against the close before, seen through `splits`, is believed once the
-    next close lies within 20 % of it. `last` is the stored close before the first of `closes`.
-    `believed` are the stored closes of the same days: a repeated close within 20 % of it needs no
-    second witness, and one more than 60 % away is not believed whatever follows, since a source
+    A jump of more than 60 % against the close before, in the shares of the day, is plausible once
+    the next close lies within 20 % of it. `last` is the stored close before the first of `closes`.
+    `believed` are the stored closes of the same days: a close within 20 % of the stored one needs
+    no confirmation, and one more than 60 % away is held back whatever follows, since a source
     that restates for a split half-way would rewrite what was traded.
     """
     kept: list[Close] = []
-    held: list[HeldBack] = []
+    previous = None
+    if last:
+        previous = last[1]
+    held = [HeldBack(day, close, NOT_POSITIVE, previous) for day, close in closes if close <= 0]
     usable = [(day, close) for day, close in closes if close > 0]
-    held += [
-        HeldBack(day, close, NOT_POSITIVE, last[1] if last else None)
-        for day, close in closes
-        if close <= 0
-    ]
     for position, (day, close) in enumerate(usable):
-        expected = EXACT.divide(last[1], split_factor(splits, last[0], day)) if last else None
+        expected = None
+        if last:
+            expected = EXACT.divide(last[1], split_factor(splits, last[0], day))
         known = believed.get(day)
         if known and not is_near(close, known, LARGEST_JUMP):
             held.append(HeldBack(day, close, JUMP, known))
@@ -89,7 +90,8 @@ def sift(
 def _is_confirmed(
     close: Decimal, day: date, following: Sequence[Close], splits: Sequence[Close]
 ) -> bool:
-    return any(
-        is_near(later, EXACT.divide(close, split_factor(splits, day, later_day)), CONFIRMATION)
-        for later_day, later in following
-    )
+    for later_day, later in following:
+        expected = EXACT.divide(close, split_factor(splits, day, later_day))
+        if is_near(later, expected, CONFIRMATION):
+            return True
+    return False

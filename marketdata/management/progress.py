@@ -1,4 +1,4 @@
-"""A progress bar for people; silent where nobody is looking."""
+"""A progress bar for a terminal."""
 
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
@@ -8,12 +8,13 @@ WIDTH = 40
 
 
 def progress(items: Iterable[T], *, out: Any, label: Any = str) -> Iterator[T]:
-    """Hand on `items` (of known length) while a bar on `out`, if that is a terminal, shows how far
-    it is.
+    """Yield `items` (of known length) and show the progress on `out` if that is a terminal.
 
-    `label` makes the text for the item at work.
+    `label` returns the text for the current item.
     """
-    total = len(items) if isinstance(items, Sized) else 0
+    total = 0
+    if isinstance(items, Sized):
+        total = len(items)
     shown = bool(total) and out.isatty()
     for done, item in enumerate(items):
         if shown:

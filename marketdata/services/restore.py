@@ -1,4 +1,4 @@
-"""Market data that another installation had, filled in where this one has none."""
+"""Fill in market data of another installation where this one has none."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,15 +31,14 @@ Sourced = tuple[date, Decimal, str]
 
 @transaction.atomic
 def restore_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
-    """The instrument here of the same ticker and owner, else `row`, stored as it is; and whether it
-    was here.
+    """Return the instrument of the same ticker and owner, and whether it was here before.
 
-    Raises DomainError (`currency_mismatch`) where the one here is in another currency.
+    Otherwise `row` is stored as it is. Raises DomainError (`currency_mismatch`) where the one here is in another currency.
     """
     row.clean_fields(exclude=["owner", "exchange_timezone"])
     known = StockMetadata.objects.filter(ticker=row.ticker, owner=row.owner).first()
     if known is None:
-        # No version that a process may have kept prices of the same key for.
+        # A version for which no process keeps prices of the same id.
         row.version = int(time.time())
         insert_as_they_are(StockMetadata, [row])
         return StockMetadata.objects.get(pk=row.pk), False
@@ -99,7 +98,8 @@ def _record_unknown(
     record: Callable[[list[tuple[date, Decimal]], str], Any],
 ) -> None:
     for source, group in groupby(rows, key=lambda row: row[2]):
-        if new := [(day, value) for day, value, _ in group if day not in known]:
+        new = [(day, value) for day, value, _ in group if day not in known]
+        if new:
             record(new, source)
 
 
@@ -116,11 +116,13 @@ def restore_quote(*, row: StockQuote) -> None:
 def restore_rates(
     *, base: str, target: str, rows: Sequence[Sourced], fetched_at: datetime | None
 ) -> None:
-    """Store rates of days that have none. `fetched_at`: when a source was asked for the pair,
-    unless known here.
+    """Store rates of days that have none.
+
+    `fetched_at` is when a source was asked for the pair; it counts if the pair is new here.
     """
     held = CurrencyPair.objects.filter(base=base, target=target).first()
-    asked_at = held.fetched_at if held else fetched_at
+    if held is not None:
+        fetched_at = held.fetched_at
     if rows:
         days = [day for day, _, _ in rows]
         stored = HistoricalExchangeRate.objects.filter(
@@ -132,4 +134,4 @@ def restore_rates(
             lambda new, source: record_rates(base=base, target=target, rates=new, source=source),
         )
     pair, _ = CurrencyPair.objects.get_or_create(base=base, target=target)
-    CurrencyPair.objects.filter(pk=pair.pk).update(fetched_at=asked_at)
+    CurrencyPair.objects.filter(pk=pair.pk).update(fetched_at=fetched_at)

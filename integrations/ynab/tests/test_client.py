@@ -221,7 +221,7 @@ def test_a_refused_connection_is_unavailable(settings, ynab, household):
 @pytest.mark.parametrize("key", ["with\nnewline-secret", "snow☃secret"])
 def test_a_key_that_no_header_can_carry_is_not_quoted(settings, ynab, household, key):
     settings.YNAB_API_KEY = key
-    with pytest.raises(SourceUnavailable, match="can't be asked") as raised:
+    with pytest.raises(SourceUnavailable, match="cannot be asked") as raised:
         accounts(household)
     assert "secret" not in "".join(traceback.format_exception(raised.value))
     assert ynab.requests == []

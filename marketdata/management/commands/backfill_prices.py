@@ -9,14 +9,17 @@ from marketdata.selectors import sourced_instruments
 
 
 class Command(BaseCommand):
-    help = "Complete the stored closes, splits and dividends of every instrument that has a source, or of those named."
+    help = (
+        "Complete the stored closes, splits and dividends of every instrument that has a source, "
+        "or of those named."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("ticker", nargs="*", help="only these")
         parser.add_argument(
             "--since",
             type=date.fromisoformat,
-            help="ask for every day from this one on again (2020-01-31)",
+            help="ask again for every day from this one on, e.g. 2020-01-31",
         )
 
     def handle(self, *args: Any, ticker: list[str], since: date | None, **options: Any) -> None:

@@ -21,7 +21,10 @@ PROBLEMS_SHOWN = 20
 
 
 class Command(BaseCommand):
-    help = "Store prices of instruments that are priced by hand, from a CSV file with the columns ticker, date, close."
+    help = (
+        "Store prices of instruments priced by hand, from a CSV file with the columns ticker, "
+        "date, close."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("file", type=Path)
@@ -46,14 +49,10 @@ class Command(BaseCommand):
             except ValueError as error:
                 problems.append(f"line {line}: {error}")
         if problems:
-            more = (
-                [f"… and {len(problems) - PROBLEMS_SHOWN} more"]
-                if len(problems) > PROBLEMS_SHOWN
-                else []
-            )
-            raise CommandError(
-                "\n".join(["Nothing was stored.", *problems[:PROBLEMS_SHOWN], *more])
-            )
+            lines = ["Nothing was stored.", *problems[:PROBLEMS_SHOWN]]
+            if len(problems) > PROBLEMS_SHOWN:
+                lines.append(f"… and {len(problems) - PROBLEMS_SHOWN} more")
+            raise CommandError("\n".join(lines))
         changed = 0
         with transaction.atomic():
             for ticker in progress(sorted(closes), out=self.stderr):
@@ -74,12 +73,13 @@ class Command(BaseCommand):
         delimiter = max(",;\t", key=header.count)
         reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restval="")
         names = [(name or "").strip().lower() for name in reader.fieldnames or []]
-        if missing := [name for name in COLUMNS if name not in names]:
-            raise CommandError(
-                f"{file} lacks the column {missing[0]}; its header is {header.strip()!r}."
-            )
+        for name in COLUMNS:
+            if name not in names:
+                raise CommandError(
+                    f"{file} lacks the column {name}; its header is {header.strip()!r}."
+                )
         reader.fieldnames = names
-        return [(reader.line_num, row) for row in reader if any(value for value in row.values())]
+        return [(reader.line_num, row) for row in reader if any(row.values())]
 
     @staticmethod
     def _day(text: str) -> date:

@@ -8,7 +8,10 @@ from marketdata.selectors import sourced_instruments
 
 
 class Command(BaseCommand):
-    help = "Ask the sources for the latest price of every instrument that has a source, or of those named."
+    help = (
+        "Ask the sources for the latest price of every instrument that has a source, "
+        "or of those named."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("ticker", nargs="*", help="only these")
