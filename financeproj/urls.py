@@ -6,7 +6,8 @@ from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import include, path
 from django.views.decorators.cache import cache_control
 from django.views.generic import RedirectView
@@ -15,6 +16,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 
 from financeproj import pages
 from financeproj.core.ops import health
+
+View = Callable[..., HttpResponseBase]
 
 # Swagger UI and Redoc set styles and start with an inline script; Redoc's search runs in a worker
 # made from a blob.
@@ -28,11 +31,11 @@ documentation_policy = csp_update(
 )
 
 
-def for_documentation(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def for_documentation(view: View) -> View:
     """Close Swagger UI's view to other windows; it opens itself for OAuth, which is not used."""
 
     @wraps(view)
-    def closed(request: HttpRequest) -> HttpResponse:
+    def closed(request: HttpRequest) -> HttpResponseBase:
         answer = view(request)
         del answer["Cross-Origin-Opener-Policy"]  # the middleware sets its own
         return answer

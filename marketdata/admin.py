@@ -52,7 +52,7 @@ class ByHandAdmin(ServiceAdmin):
     delete: Callable[[Any], None]
 
     def delete_row(self, row: Any) -> None:
-        type(self).delete(row)
+        self.delete(row)
 
 
 class Freshness(admin.SimpleListFilter):
@@ -170,7 +170,7 @@ class StockQuoteAdmin(ByHandAdmin):
         ("stock", "price", "previous_close", "as_of", "day", "fetched_at", "source"),
         services.save_quote,
     )
-    delete = services.delete_quote
+    delete = staticmethod(services.delete_quote)
     list_display = (
         "stock",
         number_column("price"),
@@ -199,21 +199,21 @@ class OfInstrument(ByHandAdmin):
 @admin.register(HistoricalStockPrice)
 class HistoricalStockPriceAdmin(OfInstrument):
     form = row_form(HistoricalStockPrice, ("stock", "date", "close"), services.save_price)
-    delete = services.delete_price
+    delete = staticmethod(services.delete_price)
     list_display = ("date", "stock", number_column("close"), "source")
 
 
 @admin.register(StockSplit)
 class StockSplitAdmin(OfInstrument):
     form = row_form(StockSplit, ("stock", "date", "ratio"), services.save_split)
-    delete = services.delete_split
+    delete = staticmethod(services.delete_split)
     list_display = ("date", "stock", number_column("ratio"), "source")
 
 
 @admin.register(StockDividend)
 class StockDividendAdmin(OfInstrument):
     form = row_form(StockDividend, ("stock", "date", "amount"), services.save_dividend)
-    delete = services.delete_dividend
+    delete = staticmethod(services.delete_dividend)
     list_display = ("date", "stock", number_column("amount"), "source")
 
 
@@ -280,7 +280,7 @@ class CurrencyPairAdmin(ReadOnlyAdmin):
 @admin.register(HistoricalExchangeRate)
 class HistoricalExchangeRateAdmin(ByHandAdmin):
     form = row_form(HistoricalExchangeRate, ("pair", "date", "rate"), services.save_rate)
-    delete = services.delete_rate
+    delete = staticmethod(services.delete_rate)
     list_display = ("date", "pair", number_column("rate"), "source")
     list_filter = ("source", "pair")
     list_select_related = ("pair",)

@@ -45,7 +45,8 @@ class WrittenByServices(models.QuerySet[Any]):
 
     def as_service(self) -> "models.QuerySet[Any]":
         """Return the same rows with every write allowed, for `marketdata.services`."""
-        return models.QuerySet(self.model, query=self.query.chain(), using=self._db)
+        using = self._db  # type: ignore[attr-defined]
+        return models.QuerySet(self.model, query=self.query.chain(), using=using)
 
 
 SeriesRows = models.Manager.from_queryset(WrittenByServices)

@@ -145,7 +145,7 @@ class PensionAccountAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("user", "line", "chart") if obj else ("line", "chart")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [name for name in super().get_fields(request, obj) if name != "line"] + ["chart"]
 
     @admin.display(description="values")
@@ -181,7 +181,9 @@ class PensionAccountAdmin(ServiceAdmin):
                 return super().write(fields) if page_holds() else self.instance
 
         def page_holds() -> bool:
-            formsets, _ = self._create_formsets(request, obj, change)
+            formsets, _ = self._create_formsets(  # type: ignore[attr-defined]
+                request, obj, change
+            )
             return bool(forms.all_valid(formsets))
 
         return WithRows if change else form

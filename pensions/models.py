@@ -1,6 +1,8 @@
 """Pension accounts and what they were worth."""
 
+import datetime
 import uuid
+from decimal import Decimal
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -34,6 +36,10 @@ class PensionAccount(ErrorsAtFields, Named):
     """An account that is saved in for a pension. `ynab_account_id` names where its balance can be
     fetched.
     """
+
+    # What `with_current_value` adds.
+    current_value: Decimal | None
+    current_value_date: datetime.date | None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(

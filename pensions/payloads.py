@@ -142,7 +142,7 @@ def value_payload(entry: PensionValueEntry) -> ValuePayload:
         id=entry.pk,
         date=entry.date,
         value=strip_zeros(entry.value),
-        source=entry.source,
+        source=PensionValueEntry.Source(entry.source),
     )
 
 
@@ -150,7 +150,7 @@ def contribution_payload(plan: ContributionPlan) -> ContributionPayload:
     return ContributionPayload(
         id=plan.pk,
         amount=strip_zeros(plan.amount),
-        frequency=plan.frequency,
+        frequency=ContributionPlan.Frequency(plan.frequency),
         start=plan.start,
         end=plan.end,
         growth=strip_zeros(plan.growth),

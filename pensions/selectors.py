@@ -98,13 +98,17 @@ class PensionsValue:
 
 def value_of_accounts(accounts: Iterable[PensionAccount], currency: str) -> PensionsValue:
     """Add up `accounts` (with their current values) in `currency`, at the latest rates."""
-    valued = [account for account in accounts if account.current_value is not None]
-    rates = marketdata.Conversion({account.currency for account in valued}, currency)
+    values = [
+        (account.current_value, account.currency)
+        for account in accounts
+        if account.current_value is not None
+    ]
+    rates = marketdata.Conversion({code for _, code in values}, currency)
     if rates.missing:
         return PensionsValue(None, rates.missing, rates.stale)
     total = ZERO
-    for account in valued:
-        total = EXACT.add(total, rates.convert(account.current_value, account.currency))
+    for value, code in values:
+        total = EXACT.add(total, rates.convert(value, code))
     return PensionsValue(strip_zeros(total), [], rates.stale)
 
 

@@ -86,9 +86,11 @@ class RefusingAdmin(admin.ModelAdmin):
             self.message_user(request, error.detail, messages.ERROR)
             return HttpResponseRedirect(request.path.removesuffix("delete/") + "change/")
 
-    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+    def response_action(
+        self, request: HttpRequest, queryset: Any, *args: Any
+    ) -> HttpResponse | None:
         try:
-            return super().response_action(request, queryset)
+            return super().response_action(request, queryset, *args)
         except DomainError as error:
             self.message_user(request, error.detail, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
@@ -111,7 +113,9 @@ class ServiceAdmin(RefusingAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         # Without Django's transaction: the service opens its own, and may call a third party before.
-        return self._changeform_view(request, object_id, form_url, extra_context)
+        return self._changeform_view(  # type: ignore[attr-defined]
+            request, object_id, form_url, extra_context
+        )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Do nothing: the form wrote it."""

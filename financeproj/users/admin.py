@@ -19,7 +19,7 @@ class FinanceUserAdmin(CascadingDeleteAdmin, UserAdmin):
     list_filter = ("is_staff", "is_active", "base_currency")
     date_hierarchy = "date_joined"
     fieldsets = (
-        *UserAdmin.fieldsets,
+        *(UserAdmin.fieldsets or ()),
         ("Money", {"fields": ("base_currency", "retirement_goal_amount", "retirement_goal_year")}),
     )
 

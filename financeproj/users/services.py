@@ -93,7 +93,7 @@ def rotate_refresh_token(*, token: str) -> RefreshToken:
     except ValidationError as error:  # the id is not a UUID
         raise TokenError("Token contained no recognizable user identification") from error
     is_listed = OutstandingToken.objects.filter(jti=used.get("jti")).exists()
-    if user is None or not is_listed or not used.blacklist()[1]:
+    if user is None or not is_listed or not used.blacklist()[1]:  # type: ignore[index]
         raise TokenError("Token is blacklisted")
     return RefreshToken.for_user(user)
 
@@ -121,7 +121,7 @@ def revoke_refresh_tokens(*, user: User) -> None:
 @receiver(post_save, sender=User)
 def revoke_tokens_of_old_password(instance: User, created: bool, **kwargs: Any) -> None:
     """Revoke them also when the admin or `changepassword` sets a password."""
-    if instance._password is None or created:
+    if getattr(instance, "_password", None) is None or created:
         return
     with transaction.atomic():
         revoke_refresh_tokens(user=instance)

@@ -71,7 +71,7 @@ def _column(field: Field) -> str:
         words.append("PRIMARY KEY")
     if not field.null:
         words.append("NOT NULL")
-    if isinstance(field, models.ForeignKey) and field.db_constraint:
+    if isinstance(field, models.ForeignKey) and field.db_constraint:  # type: ignore[attr-defined]
         target = field.target_field
         words.append(f'REFERENCES "{table_of(target.model)}" ("{target.column}")')
     return " ".join(words)

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Field, Model
 
+from financeproj.core.db.rows import column_of
 from financeproj.core.money import EXACT, ZERO, strip_zeros
 from integrations.archives import ArchiveReader, ArchiveWriter, BadArchive
 
@@ -64,7 +65,7 @@ def fields_of(model: type[Model]) -> list[Field]:
 
 
 def columns_of(model: type[Model]) -> list[str]:
-    return [field.column for field in fields_of(model)]
+    return [column_of(field) for field in fields_of(model)]
 
 
 def type_of(field: Field) -> Any:
@@ -81,7 +82,7 @@ class Totals:
         self.rows = 0
         numbers = [index for index, field in enumerate(fields) if type_of(field) in (int, Decimal)]
         self.sums = dict.fromkeys(numbers, ZERO)
-        self.names = {index: fields[index].column for index in numbers}
+        self.names = {index: column_of(fields[index]) for index in numbers}
 
     def counted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
         """Pass the same rows on, counted and added up."""
@@ -155,7 +156,7 @@ def archived_rows(archive: ArchiveReader, model: type[Model]) -> Iterator[Sequen
     """
     name = file_of(model)
     columns = archived_columns(archive, model)
-    fields = {field.column: field for field in fields_of(model)}
+    fields = {column_of(field): field for field in fields_of(model)}
     missing = sorted(set(fields) - set(columns))
     if missing:
         raise BadArchive(f"{name} has no column {', '.join(missing)}.")

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Field, Model, Q, QuerySet
 
+from financeproj.core.db.rows import stored_field
 from financeproj.users.models import User
 from integrations.models import YnabBudget, YnabSettings
 from marketdata.models import (
@@ -86,8 +87,8 @@ class File:
         model = self.model
         *path, last = column.lookup.split("__")
         for name in path:
-            model = model._meta.get_field(name).related_model
-        field = model._meta.get_field(last)
+            model = stored_field(model, name).related_model or model
+        field = stored_field(model, last)
         is_nullable = field.null
         if isinstance(field, models.ForeignKey):
             field = field.target_field

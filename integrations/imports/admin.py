@@ -156,7 +156,7 @@ class ImportBatchAdmin(ServiceAdmin):
     actions = (undo_imports,)
     readonly_fields = ("how_far",)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fields = [
             name for name in super().get_fields(request, obj) if name not in ("progress", "how_far")
         ]

@@ -10,17 +10,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from financeproj.core.api.schema import ErrorSerializer, refusals
+from financeproj.core.api.schema import ErrorPayload, refusals
 from financeproj.core.errors import DomainError
 from financeproj.users.api.authentication import user_of
 from integrations.imports.options import ImportOptions
-from integrations.imports.serializers import (
-    FormatSerializer,
-    ImportCsvSerializer,
-    ImportSerializer,
-    import_json,
-    outcome_json,
+from integrations.imports.payloads import (
+    FormatPayload,
+    ImportPayload,
+    import_payload,
+    outcome_payload,
 )
+from integrations.imports.serializers import ImportCsvSerializer
 from integrations.imports.tasks import submit_import
 from integrations.statements.registry import formats
 from portfolios import selectors
@@ -30,6 +30,8 @@ from portfolios.payloads import transaction_payload
 from portfolios.services import undo_import
 from portfolios.services.importing import PREVIEW
 
+IMPORTS = list[ImportPayload]  # in a viewset `list` is its own method
+
 
 class ImportCsvView(APIView):
     parser_classes = (MultiPartParser,)
@@ -37,9 +39,11 @@ class ImportCsvView(APIView):
     @extend_schema(
         request={"multipart/form-data": ImportCsvSerializer},
         responses={
-            **dict.fromkeys((200, 201, 202), ImportSerializer),
+            **dict.fromkeys((200, 201, 202), ImportPayload),
             422: PolymorphicProxySerializer(
-                "ImportOrError", [ImportSerializer, ErrorSerializer], None
+                "ImportOrError",
+                [ImportPayload, ErrorPayload],  # type: ignore[list-item]
+                None,
             ),
         },
     )
@@ -77,8 +81,8 @@ class ImportCsvView(APIView):
             dry_run=dry_run,
         )
         if isinstance(outcome, ImportBatch):
-            return Response(import_json(outcome), status=status.HTTP_202_ACCEPTED)
-        answer = outcome_json(outcome, dry_run=dry_run)
+            return Response(import_payload(outcome), status=status.HTTP_202_ACCEPTED)
+        answer = outcome_payload(outcome, dry_run=dry_run)
         if outcome.is_refused and not dry_run:
             return Response(answer, status=status.HTTP_422_UNPROCESSABLE_ENTITY)
         return Response(
@@ -87,23 +91,25 @@ class ImportCsvView(APIView):
 
 
 class ImportViewSet(ViewSet):
-    @extend_schema(responses=ImportSerializer(many=True))
+    @extend_schema(responses=IMPORTS)
     def list(self, request: Request) -> Response:
         return Response(
             [
-                import_json(import_batch)
+                import_payload(import_batch)
                 for import_batch in selectors.imports_visible_to(user_of(request))
             ]
         )
 
-    @extend_schema(responses=ImportSerializer)
+    @extend_schema(responses=ImportPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         import_batch = get_own_or_404(selectors.imports_visible_to(user_of(request)), pk)
         rows = selectors.with_shown_columns(
             selectors.transactions_visible_to(user_of(request))
         ).filter(import_batch=import_batch)
         preview = [transaction_payload(row) for row in rows.order_by("sequence")[:PREVIEW]]
-        return Response(import_json(import_batch) | {"preview": preview})
+        payload = import_payload(import_batch)
+        payload.preview = preview
+        return Response(payload)
 
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
@@ -113,16 +119,16 @@ class ImportViewSet(ViewSet):
 
 
 class FormatsView(APIView):
-    @extend_schema(responses=FormatSerializer(many=True))
+    @extend_schema(responses=list[FormatPayload])
     def get(self, request: Request) -> Response:
         return Response(
             [
-                {
-                    "format": one.name,
-                    "label": one.label,
-                    "columns": list(one.columns),
-                    "example": one.example,
-                }
+                FormatPayload(
+                    format=one.name,
+                    label=one.label,
+                    columns=list(one.columns),
+                    example=one.example,
+                )
                 for one in formats()
             ]
         )

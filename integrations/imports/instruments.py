@@ -148,7 +148,8 @@ def _fill_currencies(user: User, wanted: Iterable[_Wanted]) -> None:
     stocks = instruments_visible_to(user).filter(ticker__in={one.ticker for one in untold})
     known = dict(stocks.values_list("ticker", "currency"))
     for one in untold:
-        one.currency = known.get(one.ticker, one.currency)
+        if one.ticker in known:
+            one.currency = known[one.ticker]
 
 
 def _as_found(user: User, one: _Wanted) -> None:

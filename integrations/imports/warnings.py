@@ -52,10 +52,11 @@ def warnings_of(portfolio: Portfolio, read: Statement) -> list[str]:
 
 def _recorded(portfolio: Portfolio, external_ids: list[str]) -> list[tuple[str, str, str, date]]:
     """(external id, type, ticker, date) of the transactions that have one of these ids."""
-    return [
-        row
-        for start in range(0, len(external_ids), ASKED_AT_ONCE)
-        for row in Transaction.objects.filter(
-            portfolio=portfolio, external_id__in=external_ids[start : start + ASKED_AT_ONCE]
-        ).values_list("external_id", "type", "holding__stock__ticker", "date")
-    ]
+    recorded = []
+    for start in range(0, len(external_ids), ASKED_AT_ONCE):
+        chunk = external_ids[start : start + ASKED_AT_ONCE]
+        rows = Transaction.objects.filter(portfolio=portfolio, external_id__in=chunk)
+        columns = rows.values_list("external_id", "type", "holding__stock__ticker", "date")
+        for external_id, kind, ticker, day in columns:
+            recorded.append((external_id or "", kind, ticker, day))
+    return recorded

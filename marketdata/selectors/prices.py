@@ -209,8 +209,9 @@ def with_staleness_of_now(prices: Mapping[UUID, PriceNow]) -> dict[UUID, PriceNo
     oldest = timezone.now() - _cache_time(GRACE)
     found = dict(prices)
     for stock_id, price in prices.items():
-        asked = price.fetched_at is not None and price.source != StockMetadata.MANUAL
-        if asked and price.fetched_at < oldest:
+        if price.fetched_at is None or price.source == StockMetadata.MANUAL:
+            continue
+        if price.fetched_at < oldest:
             found[stock_id] = replace(price, stale=True)
     return found
 

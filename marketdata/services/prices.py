@@ -67,7 +67,7 @@ def _upsert(
     wanted = dict(values)
     if not wanted:
         return 0
-    rows = model.objects.filter(stock=stock, date__gte=min(wanted), date__lte=max(wanted))
+    rows = model._default_manager.filter(stock=stock, date__gte=min(wanted), date__lte=max(wanted))
     known = {day: (value, by) for day, value, by in rows.values_list("date", column, "source")}
     changed = {}
     for day, value in wanted.items():

@@ -196,9 +196,11 @@ def _asked_at(pairs: set[Pair]) -> dict[Pair, datetime]:
         target__in={pair[1] for pair in pairs},
         fetched_at__isnull=False,
     )
-    return {
-        (base, target): at for base, target, at in rows.values_list("base", "target", "fetched_at")
-    }
+    found = {}
+    for base, target, fetched_at in rows.values_list("base", "target", "fetched_at"):
+        if fetched_at is not None:
+            found[base, target] = fetched_at
+    return found
 
 
 def _lacking(wanted: Iterable[PairOnDay]) -> set[PairOnDay]:

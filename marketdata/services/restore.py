@@ -88,7 +88,9 @@ def _fill(
     record: Callable[[list[tuple[date, Decimal]], str], Any],
 ) -> None:
     days = [day for day, _, _ in rows]
-    stored: Any = model.objects.filter(stock=stock, date__gte=min(days), date__lte=max(days))
+    stored: Any = model._default_manager.filter(
+        stock=stock, date__gte=min(days), date__lte=max(days)
+    )
     _record_unknown(set(stored.values_list("date", flat=True)), rows, record)
 
 

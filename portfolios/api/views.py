@@ -202,7 +202,7 @@ class TransactionViewSet(GenericViewSet):
         page = self.paginate_queryset(
             self.filter_queryset(selectors.with_shown_columns(self.get_queryset()))
         )
-        return self.get_paginated_response([transaction_payload(row) for row in page])
+        return self.get_paginated_response([transaction_payload(row) for row in page or ()])
 
     @extend_schema(
         request=serializers.TransactionInputSerializer,

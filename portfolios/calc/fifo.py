@@ -9,7 +9,7 @@ from typing import Generic
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
 from portfolios.calc.kinds import RULES
-from portfolios.calc.ledger import E, Entry, cash_effect, order
+from portfolios.calc.ledger import AnyEntry, E, Entry, cash_effect, order
 
 
 @dataclass(slots=True)
@@ -26,13 +26,13 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
-class Sale(Generic[E]):
+class Sale(Generic[AnyEntry]):
     """One sale with the lots that it used, oldest first.
 
     Amounts are in the portfolio's currency and unrounded.
     """
 
-    entry: E
+    entry: AnyEntry
     proceeds: Decimal
     lots: list[Lot]
 

@@ -17,16 +17,25 @@ from portfolios.calc.kinds import RULES, shares_after
 class Entry(Protocol):
     """The fields of a transaction that a replay reads. It counts on its `effective_date`."""
 
-    type: str
-    effective_date: date
-    sequence: int
-    quantity: Decimal
-    price: Decimal | None
-    commission: Decimal
-    exchange_rate: Decimal | None
+    @property
+    def type(self) -> str: ...
+    @property
+    def effective_date(self) -> date: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def quantity(self) -> Decimal: ...
+    @property
+    def price(self) -> Decimal | None: ...
+    @property
+    def commission(self) -> Decimal: ...
+    @property
+    def exchange_rate(self) -> Decimal | None: ...
 
 
 E = TypeVar("E", bound=Entry)
+# Without the bound, which mypy checks before it knows that fields of a model are their values.
+AnyEntry = TypeVar("AnyEntry", covariant=True)
 
 
 @dataclass(slots=True)
@@ -48,10 +57,10 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[E]):
+class Step(Generic[AnyEntry]):
     """What one entry did: the average cost shown with it and, for a sale, the gain in `_p`."""
 
-    entry: E
+    entry: AnyEntry
     average_c: Decimal | None
     realised_p: Decimal | None
 

@@ -137,7 +137,7 @@ def faulty_vectors() -> Iterator[tuple[TransactionVector, str]]:
 def _fault_of(pk: UUID) -> tuple[TransactionVector, str] | None:
     row = TransactionVector.objects.filter(pk=pk).first()
     portfolio = Portfolio.objects.filter(pk=pk).first()
-    holdings = Holding.objects.filter(portfolio=pk).select_related("stock")
+    holdings = list(Holding.objects.filter(portfolio=pk).select_related("stock"))
     if row is None:
         return None
     if portfolio is None:

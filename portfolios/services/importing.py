@@ -253,6 +253,7 @@ class _Plan:
         self.checkpoints = checkpoints
         self.on_progress = on_progress
         self.errors: list[dict[str, Any]] = []
+        self.file_rows: dict[UUID, ImportRow] = {}  # by the transaction made of it
         self.duplicates = 0
         self.adopted: dict[UUID, str] = {}
         self.changes: list[_Change] = []
@@ -355,7 +356,7 @@ class _Plan:
             import_batch_id=self.import_batch.pk,
             imported_as=print_,
         )
-        made.file_row = row
+        self.file_rows[made.pk] = row
         return made
 
     def _holding(self, stock: StockMetadata, company_name: str) -> Holding:
@@ -376,7 +377,7 @@ class _Plan:
     def _replay(
         self,
         holding: Holding,
-        old: list[Row],
+        old: Sequence[Row],
         made: list[Transaction],
         known: list[StockSplit],
         dismissed: set[date],
@@ -420,7 +421,7 @@ class _Plan:
                 ) as fault:  # figures out of range: which row's fault it is nobody can tell
                     for row in made:
                         self._fail(
-                            row.file_row,
+                            self.file_rows[row.pk],
                             fault.attr,
                             strip_zeros(row.quantity),
                             fault.code,
@@ -433,7 +434,7 @@ class _Plan:
                 if row.pk in refused:
                     problem = refused[row.pk]
                     self._fail(
-                        row.file_row,
+                        self.file_rows[row.pk],
                         "quantity",
                         strip_zeros(row.quantity),
                         problem.code,

@@ -1,6 +1,6 @@
 """Replaying a holding after its history changed, and storing what comes out."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
@@ -252,7 +252,11 @@ def store_position(holding: Holding, position: Position, rows: Iterable[Row]) ->
 
 
 def settle_splits(
-    holding: Holding, rows: list[Row], *, known: Iterable[StockSplit], dismissed: Collection[date]
+    holding: Holding,
+    rows: Sequence[Row],
+    *,
+    known: Iterable[StockSplit],
+    dismissed: Collection[date],
 ) -> tuple[list[Row], list[Row]]:
     """`rows` with the source's splits booked where they belong, and the booked ones that do not.
     Stores nothing.
@@ -287,7 +291,8 @@ def settle_splits(
         unknown = (row.date for row, match in zip(splits, matches, strict=True) if not match)
         holding.unbooked_split_on = max(unknown, default=None)
     for row, day in zip(splits, before, strict=True):
-        row.is_shifted = row.effective_date != day
+        if isinstance(row, LedgerRow):
+            row.is_shifted = row.effective_date != day
     kept = {row.pk for row in settled_rows}
     return settled_rows, [row for row in booked.values() if row.pk not in kept]
 

@@ -159,7 +159,7 @@ class ApiExceptionHandler(ExceptionHandler):
         request, view = self.context["request"], self.context["view"]
         # A view without authenticators has applied its throttles already.
         if request is not None and view.get_authenticators():
-            request._not_authenticated()
+            request._not_authenticated()  # type: ignore[attr-defined]
             for throttle in view.get_throttles():
                 if not throttle.allow_request(request, view):
                     return exceptions.Throttled(throttle.wait())

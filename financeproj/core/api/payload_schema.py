@@ -66,7 +66,7 @@ class PayloadSchema(OpenApiSerializerExtension):
 
     def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Schema:
         struct = inspect.type_info(self.target)
-        assert isinstance(struct, inspect.StructType)
+        assert isinstance(struct, inspect.StructType)  # nosec B101  # for mypy
         schema_of = partial(_schema_of, auto_schema)
         return build_object_type(
             properties={field.encode_name: schema_of(field.type) for field in struct.fields},
@@ -92,7 +92,8 @@ def _schema_of(auto_schema: AutoSchema, described: inspect.Type) -> Schema:
         case inspect.NoneType():
             return NULL
         case inspect.StructType(cls=cls):
-            return dict(auto_schema.resolve_serializer(cls, "response").ref)
+            component = auto_schema.resolve_serializer(cls, "response")  # type: ignore[arg-type]
+            return dict(component.ref)
         case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):
             return build_array_type(schema_of(item))
         case inspect.DictType(value_type=inspect.AnyType()):

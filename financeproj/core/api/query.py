@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -158,6 +158,14 @@ class QueryFilterBackend(DjangoFilterBackend):
 POSITION = re.compile(r"(\d{4}-\d\d-\d\d) (\d{1,18}) ([0-9a-f-]{36})", re.ASCII)
 
 
+class Place(NamedTuple):
+    """A row's place in the order of dated rows."""
+
+    day: date
+    sequence: int
+    pk: UUID
+
+
 class NewestFirst(CursorPagination):
     """Page dated rows, newest first: `{next, previous, results}`.
 
@@ -168,19 +176,21 @@ class NewestFirst(CursorPagination):
     page_size = 100
     ordering = ("-date", "-sequence", "-id")
 
+    page: list[Any]
+
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.base_url = request.build_absolute_uri()
-        cursor = self.decode_cursor(request) or Cursor(0, False, None)
-        if cursor.position is not None:
-            queryset = self._rows_after(queryset, cursor)
+        is_reverse, place = self._start(request)
+        if place is not None:
+            queryset = self._rows_after(queryset, place, is_reverse=is_reverse)
         rows = queryset.order_by(*self.ordering)
-        if cursor.reverse:
+        if is_reverse:
             rows = rows.reverse()
         found = list(rows[: self.page_size + 1])
         self.page = found[: self.page_size]
         has_more = len(found) > self.page_size
-        has_cursor = cursor.position is not None
-        if cursor.reverse:
+        has_cursor = place is not None
+        if is_reverse:
             self.page.reverse()
             self.has_previous, self.has_next = has_more, has_cursor
         else:
@@ -188,10 +198,10 @@ class NewestFirst(CursorPagination):
         return self.page
 
     @staticmethod
-    def _rows_after(queryset: Any, cursor: Cursor) -> Any:
-        """Filter to the rows behind the cursor, in its direction."""
-        day, sequence, pk = cursor.position
-        to = "gt" if cursor.reverse else "lt"
+    def _rows_after(queryset: Any, place: Place, *, is_reverse: bool) -> Any:
+        """Filter to the rows behind the place, towards newer ones if `is_reverse`."""
+        day, sequence, pk = place
+        to = "gt" if is_reverse else "lt"
         # The first condition is redundant, but lets the database start at the row in the index.
         return queryset.filter(
             Q(**{f"date__{to}e": day}),
@@ -215,7 +225,8 @@ class NewestFirst(CursorPagination):
         position = None
         if past:
             position = f"{past[0].date} {past[0].sequence} {past[0].id}"
-        return str(self.encode_cursor(Cursor(0, reverse, position)))
+        cursor = Cursor(0, reverse, position)  # type: ignore[arg-type]  # the stubs want a number
+        return self.encode_cursor(cursor)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe a page; DRF's own says `nullable`, which OpenAPI 3.1 no longer has."""
@@ -226,18 +237,20 @@ class NewestFirst(CursorPagination):
             "properties": {"next": link, "previous": link, "results": schema},
         }
 
-    def decode_cursor(self, request: Request) -> Cursor | None:
+    def _start(self, request: Request) -> tuple[bool, Place | None]:
+        """Return the direction and the place that the query's cursor names; None: the whole list."""
         text_parameter(request, "cursor")
         try:
-            cursor = super().decode_cursor(request)
-            if cursor is None or (cursor.position is None and not cursor.offset):
-                return cursor
-            match = POSITION.fullmatch(cursor.position or "")
+            cursor = self.decode_cursor(request)
+            if cursor is None:
+                return False, None
+            if cursor.position is None and not cursor.offset:
+                return cursor.reverse, None
+            match = POSITION.fullmatch(str(cursor.position))
             if match is None or cursor.offset:
                 raise ValueError
             day, sequence, pk = match.groups()
-            position = date.fromisoformat(day), int(sequence), UUID(pk)
-            return Cursor(0, cursor.reverse, position)
+            return cursor.reverse, Place(date.fromisoformat(day), int(sequence), UUID(pk))
         except (NotFound, ValueError) as error:
             raise BadQuery(
                 "`cursor` is invalid. Use `next` or `previous` of an answer.", attr="cursor"

@@ -3,16 +3,17 @@
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_array_type
-from rest_framework import serializers
+from msgspec import Struct
 
 import financeproj.core.api.payload_schema  # noqa: F401  (registers how answers are described)
 
-ERROR_TYPES = ["validation_error", "client_error", "server_error"]
+ErrorType: TypeAlias = Literal["validation_error", "client_error", "server_error"]
+ERROR_TYPES = get_args(ErrorType)
 EXAMPLES = Path(__file__).with_name("examples.json")
 REQUEST_ID = "0f0a6a1c-6f0c-4f0e-9f57-2f6f8f0f3c11"
 
@@ -70,18 +71,18 @@ RETRY_AFTER = {
 }
 
 
-class ErrorItemSerializer(serializers.Serializer):
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    attr = serializers.CharField(allow_null=True)
+class ErrorItemPayload(Struct):
+    code: str
+    detail: str
+    attr: str | None
 
 
-class ErrorSerializer(serializers.Serializer):
+class ErrorPayload(Struct):
     """The envelope of every error."""
 
-    type = serializers.ChoiceField(ERROR_TYPES)
-    errors = ErrorItemSerializer(many=True)
-    request_id = serializers.CharField(allow_null=True)
+    type: ErrorType
+    errors: list[ErrorItemPayload]
+    request_id: str | None
 
 
 def refusals(*statuses: int) -> dict[int, Any]:
@@ -89,7 +90,7 @@ def refusals(*statuses: int) -> dict[int, Any]:
 
     Needed only for those that do not follow from an operation's parameters and body.
     """
-    return dict.fromkeys(statuses, ErrorSerializer)
+    return dict.fromkeys(statuses, ErrorPayload)
 
 
 THIRD_PARTY = refusals(502, 503, 504)
@@ -133,7 +134,8 @@ class ApiSchema(AutoSchema):
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "query" and not parameter.get("required"):
                 parameter["allowEmptyValue"] = True  # counts as absent
-        reference = self.resolve_serializer(ErrorSerializer, "response").ref
+        error = self.resolve_serializer(ErrorPayload, "response")  # type: ignore[arg-type]
+        reference = error.ref
         responses = operation["responses"]
         declared = {
             int(status)
@@ -245,4 +247,4 @@ class NullIsLeftOut(OpenApiSerializerExtension):
         return auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
 
 
-__all__ = ["THIRD_PARTY", "ApiSchema", "ErrorSerializer", "refusals"]
+__all__ = ["THIRD_PARTY", "ApiSchema", "ErrorPayload", "refusals"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from datetime import timezone as zone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from django.core.exceptions import FieldError, ValidationError
@@ -76,17 +76,33 @@ def stored_digits() -> int:
     return SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS
 
 
-class ExactDecimalField(models.DecimalField):
+SetType = TypeVar("SetType", contravariant=True)
+GetType = TypeVar("GetType", covariant=True)
+
+# The stubs have fields with the types of what is set and got; Django's classes know of none.
+if TYPE_CHECKING:
+    DecimalField = models.DecimalField
+    CharField = models.CharField
+else:
+
+    class DecimalField(models.DecimalField):
+        def __class_getitem__(cls, types: object) -> type:
+            return cls
+
+    class CharField(models.CharField):
+        def __class_getitem__(cls, types: object) -> type:
+            return cls
+
+
+class ExactDecimalField(DecimalField[SetType, GetType]):
     """Store a Decimal exactly: unconstrained numeric on PostgreSQL, 15 digits on SQLite.
 
     Django's own field has a fixed scale: it rounds crypto prices on PostgreSQL and pads 0.1 to
     0.1000 on both. Nothing is rounded here; `check_number` refuses more digits in validation.
     """
 
-    if TYPE_CHECKING:  # an instance has the value itself
-
-        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
-        def __set__(self, instance: Any, value: Any) -> None: ...
+    _pyi_private_set_type: Decimal | int
+    _pyi_private_get_type: Decimal
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_digits"] = MAX_MAGNITUDE + MAX_DECIMAL_PLACES
@@ -129,7 +145,7 @@ class ExactDecimalField(models.DecimalField):
         return []  # check_number replaces DecimalValidator
 
     def value_to_string(self, obj: Any) -> str:
-        value = self.value_from_object(obj)
+        value: Decimal | None = getattr(obj, self.attname)
         if value is None:
             return ""
         return format(strip_zeros(value), "f")
@@ -138,13 +154,8 @@ class ExactDecimalField(models.DecimalField):
         return super().formfield(**{"max_digits": None, "decimal_places": None, **kwargs})
 
 
-class CurrencyField(models.CharField):
+class CurrencyField(CharField[SetType, GetType]):
     """An ISO 4217 code; `currency_constraint` checks its shape in the database."""
-
-    if TYPE_CHECKING:
-
-        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
-        def __set__(self, instance: Any, value: Any) -> None: ...
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_length"] = 3
@@ -198,7 +209,9 @@ class ErrorsAtFields(models.Model):
         needs an excluded field, so that they cannot be checked together.
         """
         together = Q(*(one.condition for one in checks))
-        values = self._get_field_expression_map(meta=model._meta, exclude=exclude)
+        values = self._get_field_expression_map(  # type: ignore[attr-defined]
+            meta=model._meta, exclude=exclude
+        )
         try:
             return bool(checks) and together.check(values, using=using)
         except FieldError:

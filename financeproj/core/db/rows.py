@@ -12,6 +12,21 @@ ALIAS = "snapshot"
 CHUNK = 1000
 
 
+def column_of(field: "Field[Any, Any]") -> str:
+    """Return the column of a field. Raises TypeError for one that has none."""
+    if field.column is None:
+        raise TypeError(f"{field.name} has no column.")
+    return field.column
+
+
+def stored_field(model: type[Model], name: str) -> "Field[Any, Any]":
+    """Return the field `name` of a model. Raises TypeError for a relation from elsewhere."""
+    field = model._meta.get_field(name)
+    if not isinstance(field, Field):
+        raise TypeError(f"{model.__name__}.{name} is not stored in the model's own table.")
+    return field
+
+
 @contextmanager
 def snapshot() -> Iterator[str]:
     """Yield the alias of a connection that sees the database as of its first query.
@@ -40,14 +55,16 @@ def snapshot() -> Iterator[str]:
         del connections[ALIAS]
 
 
-def insert_rows(model: type[Model], fields: Sequence[Field], rows: Iterable[Sequence[Any]]) -> int:
+def insert_rows(
+    model: type[Model], fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]
+) -> int:
     """Insert `rows`, each with the values of `fields`, in chunks; return their number.
 
     Unlike bulk_create it keeps keys and timestamps as they are, and no row in memory.
     """
     target = connections[DEFAULT_DB_ALIAS]
     quote = target.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
+    columns = ", ".join(quote(column_of(field)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # nosec B608  # names of models
     count = 0
@@ -59,7 +76,7 @@ def insert_rows(model: type[Model], fields: Sequence[Field], rows: Iterable[Sequ
     return count
 
 
-def _prepared(fields: Sequence[Field], row: Sequence[Any], target: Any) -> list[Any]:
+def _prepared(fields: "Sequence[Field[Any, Any]]", row: Sequence[Any], target: Any) -> list[Any]:
     """Convert the values of a row for the database."""
     pairs = zip(fields, row, strict=True)
     return [field.get_db_prep_save(value, target) for field, value in pairs]
@@ -79,9 +96,9 @@ def update_rows(model: type[Model], objects: Iterable[Any], names: Sequence[str]
     target = connections[DEFAULT_DB_ALIAS]
     quote = target.ops.quote_name
     key = model._meta.pk
-    fields = [model._meta.get_field(name) for name in names]
-    columns = ", ".join(f"{quote(field.column)} = %s" for field in fields)
-    sql = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote(key.column)} = %s"  # nosec B608  # as above
+    fields = [stored_field(model, name) for name in names]
+    columns = ", ".join(f"{quote(column_of(field))} = %s" for field in fields)
+    sql = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote(column_of(key))} = %s"  # nosec B608  # as above
     rows = []
     for one in objects:
         row = _prepared(fields, _values(one, fields), target)
@@ -92,5 +109,5 @@ def update_rows(model: type[Model], objects: Iterable[Any], names: Sequence[str]
             cursor.executemany(sql, rows)
 
 
-def _values(row: Any, fields: Iterable[Field]) -> list[Any]:
+def _values(row: Any, fields: "Iterable[Field[Any, Any]]") -> list[Any]:
     return [getattr(row, field.attname) for field in fields]

@@ -41,14 +41,14 @@ class EmbeddedCache(DatabaseCache):
             # One transaction around Django's count, select and insert makes `add` atomic between
             # processes.
             with transaction.atomic(using=ALIAS):
-                return super()._base_set(mode, key, value, timeout)
+                return super()._base_set(mode, key, value, timeout)  # type: ignore[misc]
         except DatabaseError:
             log.warning("cache_unavailable", exc_info=True)
             return False
 
     def _base_delete_many(self, keys: Any) -> bool:
         try:
-            return super()._base_delete_many(keys)
+            return super()._base_delete_many(keys)  # type: ignore[misc]
         except DatabaseError:
             log.warning("cache_unavailable", exc_info=True)
             return False

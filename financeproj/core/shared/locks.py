@@ -31,9 +31,10 @@ def change(key: str, function: Callable[[Any], Any], *, timeout_seconds: float) 
     keeps its expiry.
     """
     change_shared = _change_in_redis if settings.REDIS_URL else _change_embedded
+    faults: tuple[type[Exception], ...] = (DatabaseError, OSError, *_redis_errors())
     try:
         return change_shared(key, function, timeout_seconds)
-    except (DatabaseError, OSError, *_redis_errors()):
+    except faults:
         log.warning("shared_state_unavailable", key=key)
         return _change_here(key, function, timeout_seconds)
 

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from financeproj.core.api.renderers import to_json
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
+from integrations.imports.payloads import ImportPayload, outcome_payload
 from integrations.imports.pipeline import import_statement
-from integrations.imports.serializers import outcome_json
 from integrations.management.sources import content_of, one_named, user_named
 from integrations.statements.registry import AUTO, formats
 from marketdata.tasks import fetch_history
@@ -78,7 +78,7 @@ class Command(BaseCommand):
         if outcome.is_saved:
             for stock_id in outcome.without_history:
                 enqueue_on_commit(fetch_history, str(stock_id))
-        answer = outcome_json(outcome, dry_run=options["dry_run"])
+        answer = outcome_payload(outcome, dry_run=options["dry_run"])
         if options["as_json"]:
             self.stdout.write(to_json(answer).decode())
         else:
@@ -98,37 +98,37 @@ class Command(BaseCommand):
 
         return show if sys.stderr.isatty() else lambda done: None
 
-    def _report(self, answer: dict[str, Any]) -> None:
-        if answer["state"] == "failed":
+    def _report(self, answer: ImportPayload) -> None:
+        if answer.state == "failed":
             told = "Nothing was recorded: some rows are not right."
-        elif answer["dry_run"]:
+        elif answer.dry_run:
             told = "A dry run: nothing was recorded."
         else:
-            told = f"{answer['created']:,} transactions recorded."
+            told = f"{answer.created:,} transactions recorded."
         lines = [
             told,
-            f"{answer['file_name']}: {answer['format']}, {answer['encoding']}",
+            f"{answer.file_name}: {answer.format}, {answer.encoding}",
             *(
-                f"{name:>12} {answer[name]:,}"
+                f"{name:>12} {getattr(answer, name):,}"
                 for name in ("rows", "created", "duplicates", "ignored", "failed")
             ),
         ]
-        lines += [f"Warning: {warning}" for warning in answer["warnings"]]
-        if answer["reconciled"] is not None:
-            first = answer["first_divergence"]
+        lines += [f"Warning: {warning}" for warning in answer.warnings]
+        if answer.reconciled is not None:
+            first = answer.first_divergence
             told = (
-                f"no: line {first['row']} says {first['expected']}, we have {first['got']}"
+                f"no: line {first.row} says {first.expected}, we have {first.got}"
                 if first
                 else "yes"
             )
             lines.append(f"Agrees with the broker's own figures: {told}")
-        shown = answer["errors"][:ERRORS_SHOWN]
+        shown = answer.errors[:ERRORS_SHOWN]
         for error in shown:
-            where = f"line {error['row']}" + (f", {error['column']}" if error["column"] else "")
-            value = f" ({error['value']})" if error["value"] else ""
-            lines.append(f"{where}: {error['detail']}{value}")
-        if more := len(answer["errors"]) - len(shown):
+            where = f"line {error.row}" + (f", {error.column}" if error.column else "")
+            value = f" ({error.value})" if error.value else ""
+            lines.append(f"{where}: {error.detail}{value}")
+        if more := len(answer.errors) - len(shown):
             lines.append(f"… and {more:,} more.")
-        if answer["id"]:
-            lines.append(f"Import {answer['id']}")
+        if answer.id:
+            lines.append(f"Import {answer.id}")
         self.stdout.write("\n".join(lines))

@@ -13,4 +13,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
         30 seconds of SQLite's timeout.
         """
         with self.cursor() as cursor:
-            cursor.execute(f"BEGIN {self.transaction_mode or ''}")
+            cursor.execute(f"BEGIN {self.transaction_mode or ''}")  # type: ignore[attr-defined]

@@ -1,0 +1,130 @@
+"""The answers about imports."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from integrations.imports.queue import progress_of
+from portfolios.models import ImportBatch
+from portfolios.payloads import TransactionPayload, transaction_payload
+from portfolios.services.importing import Outcome
+
+
+class FormatPayload(Struct):
+    format: str
+    label: str
+    columns: list[str]
+    example: str
+
+
+class RowErrorPayload(Struct):
+    row: Annotated[int, Meta(description="The line in the file; the header is 1.")]
+    column: str | None
+    value: str | None
+    code: str
+    detail: str
+
+
+class CandidatePayload(Struct):
+    ticker: str
+    name: str
+    exchange: str
+    currency: str | None
+
+
+class ImportedInstrumentPayload(Struct, kw_only=True):
+    name: str
+    isin: str | None
+    symbol: Annotated[str | UnsetType | None, Meta(description="What the broker calls it.")] = UNSET
+    ticker: Annotated[str | None, Meta(description="null: say which it is with `instruments`.")]
+    currency: str | None
+    resolved_by: str | None
+    candidates: list[CandidatePayload] | UnsetType = UNSET
+
+
+class IgnoredSumPayload(Struct):
+    type: str
+    currency: str
+    count: int
+    amount: str
+
+
+class DivergencePayload(Struct):
+    row: int
+    expected: str
+    got: str
+
+
+class ImportPayload(Struct):
+    id: UUID | None
+    portfolio_id: UUID
+    file_name: str
+    format: str
+    encoding: str
+    delimiter: str
+    dry_run: bool
+    state: ImportBatch.State
+    progress: float
+    rows: int
+    created: int
+    duplicates: int
+    ignored: int
+    failed: int
+    ignored_sums: Annotated[
+        list[IgnoredSumPayload], Meta(description="What the ignored rows add up to.")
+    ]
+    reconciled: bool | None
+    first_divergence: DivergencePayload | None
+    errors: Annotated[list[RowErrorPayload], Meta(description="At most 1,000.")]
+    warnings: list[str]
+    instruments: list[ImportedInstrumentPayload]
+    preview: Annotated[
+        list[TransactionPayload],
+        Meta(
+            description="The first 50 transactions; empty in a list. Their ids are null in a dry run."
+        ),
+    ]
+    created_at: datetime | None
+
+
+def import_payload(import_batch: ImportBatch) -> ImportPayload:
+    """Show a saved import, without a preview."""
+    return ImportPayload(
+        id=import_batch.pk,
+        portfolio_id=import_batch.portfolio_id,
+        file_name=import_batch.file_name,
+        format=import_batch.format,
+        encoding=import_batch.encoding,
+        delimiter=import_batch.delimiter,
+        dry_run=False,
+        state=ImportBatch.State(import_batch.state),
+        progress=progress_of(import_batch),
+        rows=import_batch.rows,
+        created=import_batch.created,
+        duplicates=import_batch.duplicates,
+        ignored=import_batch.ignored,
+        failed=import_batch.failed,
+        ignored_sums=msgspec.convert(import_batch.ignored_sums, list[IgnoredSumPayload]),
+        reconciled=import_batch.reconciled,
+        first_divergence=msgspec.convert(import_batch.first_divergence, DivergencePayload | None),
+        errors=msgspec.convert(import_batch.errors, list[RowErrorPayload]),
+        warnings=import_batch.warnings,
+        instruments=msgspec.convert(import_batch.instruments, list[ImportedInstrumentPayload]),
+        preview=[],
+        created_at=import_batch.created_at,
+    )
+
+
+def outcome_payload(outcome: Outcome, *, dry_run: bool) -> ImportPayload:
+    """Show what an import did, or would do: what was not saved has no id."""
+    payload = import_payload(outcome.import_batch)
+    payload.dry_run = dry_run
+    payload.preview = [transaction_payload(row) for row in outcome.preview]
+    if not outcome.is_saved:
+        payload.id = None
+        for shown in payload.preview:
+            shown.id = shown.holding_id = shown.import_id = None
+    return payload
