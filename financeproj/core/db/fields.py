@@ -83,15 +83,18 @@ GetType = TypeVar("GetType", covariant=True)
 if TYPE_CHECKING:
     DecimalField = models.DecimalField
     CharField = models.CharField
+    TextField = models.TextField
 else:
 
-    class DecimalField(models.DecimalField):
+    class Typed:
         def __class_getitem__(cls, types: object) -> type:
             return cls
 
-    class CharField(models.CharField):
-        def __class_getitem__(cls, types: object) -> type:
-            return cls
+    class DecimalField(Typed, models.DecimalField): ...
+
+    class CharField(Typed, models.CharField): ...
+
+    class TextField(Typed, models.TextField): ...
 
 
 class ExactDecimalField(DecimalField[SetType, GetType]):
@@ -241,12 +244,15 @@ def currency_constraint(field: str, name: str) -> models.CheckConstraint:
     )
 
 
-class ExactJSONField(models.TextField):
+class ExactJSONField(TextField[SetType, GetType]):
     """JSON text whose numbers keep their exact decimals: a fraction is read as a Decimal.
 
     Django's JSONField would make it a float. Values are objects and lists of text, numbers, dates
     and UUIDs; the latter two come back as text.
     """
+
+    _pyi_private_set_type: dict[str, Any]  # type: ignore[assignment]
+    _pyi_private_get_type: dict[str, Any]  # type: ignore[assignment]
 
     def get_prep_value(self, value: Any) -> str | None:
         return None if value is None else encode_exactly(value).decode()

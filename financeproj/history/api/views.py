@@ -64,4 +64,4 @@ class HistoryViewSet(GenericViewSet):
     def list(self, request: Request) -> Response:
         """Who changed what: one's own objects, newest first; staff see all."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response([entry_payload(entry) for entry in page])
+        return self.get_paginated_response([entry_payload(entry) for entry in page or ()])
