@@ -16,7 +16,9 @@ SIZES = (100_000, 1_000_000, 10_000_000)
 LIMIT = 12  # x the time of the previous file
 SHORT_SECONDS = 0.25  # any file may take this long, whatever the smaller ones take
 ATTEMPTS = 5
-OPTIONS = Options(today=date(2025, 6, 30), number_fault=lambda value: None, is_currency=is_currency)
+OPTIONS = Options(
+    today=date(2025, 6, 30), number_problem=lambda value: None, is_currency=is_currency
+)
 
 
 def seconds_for(data: bytes) -> float:

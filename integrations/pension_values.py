@@ -5,17 +5,20 @@ are.
 from datetime import date
 from decimal import Decimal
 
-from integrations.statements.base import Fault, FileProblem, Options, RowError, column_key
+from integrations.statements.base import FileProblem, Options, column_key
 from integrations.statements.detect import read_table
 from integrations.statements.values import read_dates, read_numbers
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = ("date", "value")
-MISSING = Fault("required", "This is missing.")
+MISSING = RowProblem("required", _("This is missing."))
+NEGATIVE = RowProblem("too_small", _("A pension value must be 0 or more."))
 
 
 def read_pension_values(
     data: bytes, options: Options
-) -> tuple[list[tuple[int, date, Decimal]], list[RowError]]:
+) -> tuple[list[tuple[int, date, Decimal]], list[RowProblem]]:
     """(line, date, value) of every good row in file order, and what is wrong with the others.
 
     Other columns are left alone. Raises FileProblem.
@@ -37,22 +40,21 @@ def read_pension_values(
         {record[value_at] for record in table.records}, delimiter=table.delimiter, options=options
     )
     rows: list[tuple[int, date, Decimal]] = []
-    errors: list[RowError] = []
+    errors: list[RowProblem] = []
     first_line: dict[date, int] = {}
     for line, record in zip(table.lines, table.records, strict=True):
         day, value = dates.get(record[date_at], MISSING), values.get(record[value_at], MISSING)
         if isinstance(value, Decimal) and value < 0:
-            value = Fault("too_small", "A pension value must be 0 or more.")
+            value = NEGATIVE
         if isinstance(day, date) and first_line.setdefault(day, line) != line:
-            day = Fault(
-                "duplicate_date", f"Line {first_line[day]} has a value for this date already."
-            )
+            message = _("Line %(line)s has a value for this date already.")
+            day = RowProblem("duplicate_date", message, {"line": str(first_line[day])})
         for name, text, read in (
             ("date", record[date_at], day),
             ("value", record[value_at], value),
         ):
-            if isinstance(read, Fault):
-                errors.append(RowError(line, name, text, read.code, read.detail))
+            if isinstance(read, RowProblem):
+                errors.append(read.at(line, name, text))
         if isinstance(day, date) and isinstance(value, Decimal):
             rows.append((line, day, value))
     return rows, errors

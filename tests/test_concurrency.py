@@ -17,7 +17,7 @@ from marketdata.models import StockMetadata
 from marketdata.services import rate_refresh, record_splits
 from portfolios import services
 from portfolios.models import Holding, Portfolio, Transaction
-from portfolios.services.replay import contradicted_holdings
+from portfolios.services.ledger_check import contradicted_holdings
 
 THREADS = 20
 

@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(
     assert site.shell(state) == "50 1"
     assert send("second.csv", 4000).json()["created"] == 3950  # fifty of them are the first file's
     assert site.shell(state) == "4000 2"
-    faults = "from portfolios.services.replay import ledger_faults as f; print(f())"
+    faults = "from portfolios.services.ledger_check import ledger_faults as f; print(f())"
     assert site.shell(faults) == "[]"
 
 

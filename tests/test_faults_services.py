@@ -269,7 +269,7 @@ def test_two_beats_by_mistake_do_nothing_twice(site):
     assert len(list(backups.glob("*.zip"))) == 1
     assert (
         site.installation.shell(
-            "from portfolios.services.replay import ledger_faults as f; print(f())"
+            "from portfolios.services.ledger_check import ledger_faults as f; print(f())"
         )
         == "[]"
     )

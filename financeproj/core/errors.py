@@ -8,7 +8,8 @@ class DomainError(Exception):
     """Report a broken rule of the domain; nothing was written.
 
     `code` is for programs, `detail` for people. `attr` names the field at fault, and `more` holds
-    further fields of the answer that help a client to correct the request.
+    further fields of the answer that help a client to correct the request. With `params` the text
+    has placeholders for them, `%(ticker)s`, so that `message` can be translated.
     """
 
     code = "invalid"
@@ -20,9 +21,12 @@ class DomainError(Exception):
         attr: str | None = None,
         code: str | None = None,
         more: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.message = detail
+        self.params = params or {}
+        self.detail = detail % params if params else detail
+        super().__init__(self.detail)
         self.attr = attr
         self.code = code or self.code
         self.more = more or {}

@@ -26,7 +26,7 @@ from integrations.backups.transfer import (
     reset_sequences,
 )
 from integrations.backups.upgrading import bring_up_to_date
-from portfolios.services.replay import ledger_faults
+from portfolios.services.ledger_check import ledger_faults
 
 log = structlog.get_logger(__name__)
 

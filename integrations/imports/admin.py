@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 
 from financeproj.core.admin import ServiceAdmin
 from financeproj.core.errors import DomainError
@@ -23,6 +24,8 @@ from portfolios import selectors
 from portfolios.admin import PortfolioAdmin
 from portfolios.models import ImportBatch, PendingImport, Portfolio
 from portfolios.services import undo_import
+
+ERRORS_SHOWN = 100
 
 
 class StatementForm(forms.Form):
@@ -107,7 +110,8 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
             self.message_user(
                 request, f"{outcome.import_batch.created} transactions imported.", messages.SUCCESS
             )
-        return {"outcome": outcome, "dry_run": fields["preview"]}
+        errors = [problem.as_entry(gettext) for problem in outcome.problems[:ERRORS_SHOWN]]
+        return {"outcome": outcome, "errors": errors, "dry_run": fields["preview"]}
 
 
 @admin.action(description="Undo the selected imports")

@@ -28,7 +28,7 @@ from portfolios.api.views import get_own_or_404, log_portfolio
 from portfolios.models import ImportBatch
 from portfolios.payloads import transaction_payload
 from portfolios.services import undo_import
-from portfolios.services.importing import PREVIEW
+from portfolios.services.import_rows import PREVIEW
 
 IMPORTS = list[ImportPayload]  # in a viewset `list` is its own method
 

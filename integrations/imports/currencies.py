@@ -1,38 +1,87 @@
-"""Prices and commissions in the currency of their instrument."""
+"""Convert prices and commissions into the currency of their instrument."""
 
-from financeproj.core.money import EXACT, ONE, round_for_storage
-from integrations.statements.base import RowError, StatementRow
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from financeproj.core.money import EXACT, round_for_storage
+from integrations.statements.base import StatementRow
 from marketdata.queries import exchange_rates_for_import
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
+
+# (from, to, day) → the rate, None where none is known.
+Rates = Mapping[tuple[str, str, date], Decimal | None]
 
 
-def convert_to_own_currency(rows: list[StatementRow]) -> tuple[list[StatementRow], list[RowError]]:
-    """`rows` with prices and commissions in the instrument's currency, at the day's rate where the
-    broker gives them in another; and the errors of those for which there is no rate.
+def convert_to_own_currency(
+    rows: Sequence[StatementRow],
+) -> tuple[list[StatementRow], list[RowProblem]]:
+    """Convert amounts that the broker gives in another currency at the day's rate; rows without a
+    known rate fail.
     """
-    wanted = {
-        (row.currency, other, row.date)
-        for row in rows
-        for other in (row.price_in, row.commission_in)
-        if other and row.currency and other != row.currency
-    }
-    rates = exchange_rates_for_import(wanted) if wanted else {}
-    converted, errors = [], []
+    rates = _rates(rows)
+    converted: list[StatementRow] = []
+    problems: list[RowProblem] = []
     for row in rows:
-        others = {
-            other for other in (row.price_in, row.commission_in) if other and other != row.currency
-        }
-        if missing := [
-            other for other in others if not rates.get((row.currency or "", other, row.date))
-        ]:
-            detail = f"No rate from {missing[0]} to {row.currency or 'its currency'} is known on {row.date}."
-            errors.append(
-                RowError(row.row, "currency", missing[0], "exchange_rate_required", detail)
-            )
-            continue
-        for name, other in (("price", row.price_in), ("commission", row.commission_in)):
-            value = getattr(row, name)
-            if other in others and value:
-                rate = rates[row.currency or "", other, row.date] or ONE
-                setattr(row, name, round_for_storage(EXACT.divide(value, rate)))
-        converted.append(row)
-    return converted, errors
+        missing = [currency for currency in _foreign(row) if not _rate(row, currency, rates)]
+        if missing:
+            problems.append(_no_rate(row, missing[0]))
+        elif row.price_in or row.commission_in:
+            price = _converted(row, row.price, row.price_in, rates)
+            commission = _converted(row, row.commission, row.commission_in, rates)
+            converted.append(replace(row, price=price, commission=commission))
+        else:
+            converted.append(row)
+    return converted, problems
+
+
+def without_foreign_rates(rows: Sequence[StatementRow], currency: str) -> list[StatementRow]:
+    """Drop the rates into the broker's account where that is not in the portfolio's `currency`."""
+    kept: list[StatementRow] = []
+    for row in rows:
+        if row.rate_currency and row.rate_currency != currency:
+            kept.append(replace(row, exchange_rate=None))
+        else:
+            kept.append(row)
+    return kept
+
+
+def _foreign(row: StatementRow) -> list[str]:
+    """List the other currencies than the instrument's in which amounts of the row are."""
+    currencies = {row.price_in, row.commission_in} - {None, "", row.currency}
+    return sorted(filter(None, currencies))
+
+
+def _rates(rows: Sequence[StatementRow]) -> Rates:
+    wanted: set[tuple[str, str, date]] = set()
+    for row in rows:
+        if row.currency and (row.price_in or row.commission_in):
+            wanted.update((row.currency, currency, row.date) for currency in _foreign(row))
+    return exchange_rates_for_import(wanted) if wanted else {}
+
+
+def _rate(row: StatementRow, currency: str, rates: Rates) -> Decimal | None:
+    return rates.get((row.currency or "", currency, row.date))
+
+
+def _converted(
+    row: StatementRow, amount: Decimal | None, currency: str | None, rates: Rates
+) -> Decimal | None:
+    if not amount or not currency or currency == row.currency:
+        return amount
+    rate = _rate(row, currency, rates)
+    assert rate is not None  # nosec B101  # for mypy: rows without a rate have failed
+    return round_for_storage(EXACT.divide(amount, rate))
+
+
+def _no_rate(row: StatementRow, currency: str) -> RowProblem:
+    if row.currency:
+        message = _("No rate from %(base)s to %(target)s is known on %(date)s.")
+    else:
+        message = _("No rate from %(base)s to the instrument's currency is known on %(date)s.")
+    params = {"base": currency, "target": row.currency or "", "date": str(row.date)}
+    problem = RowProblem("exchange_rate_required", message, params)
+    return problem.at(row.row, "currency", currency)

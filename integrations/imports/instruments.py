@@ -1,46 +1,51 @@
-"""Which instrument a broker means: by ISIN or by a name of its own, while we go by tickers."""
+"""Identify the instruments of a file: brokers give an ISIN or a name of their own, we use tickers."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from msgspec.structs import replace
 
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
 from financeproj.core.identifiers import is_ticker
 from financeproj.users.models import User
-from integrations.statements.base import RowError, StatementRow
+from integrations.statements.base import StatementRow
 from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_visible_to
 from portfolios import selectors
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import types_where
 
 PAYMENTS = frozenset(types_where(lambda rules: rules.is_paid_in_any_currency))
 TRADES = frozenset(types_where(lambda rules: rules.moves_shares))
 CANDIDATES = 10
-LOOKED_AT = 5
+LOOKED_UP = 5
 
 
 @dataclass(slots=True)
-class Resolution:
-    """`rows` have their tickers now; `listed` is for Import.instruments; `tickers` by key are to be
-    remembered.
+class Identified:
+    """The rows of a file with tickers, and the problems of those whose instrument is unknown.
+
+    `listed` is for ImportBatch.instruments. `tickers` (by what the broker calls the instrument) and
+    `isins` (by ticker) are to be remembered for the next file.
     """
 
     rows: list[StatementRow] = field(default_factory=list)
-    errors: list[RowError] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     listed: list[dict[str, Any]] = field(default_factory=list)
     tickers: dict[str, str] = field(default_factory=dict)
     isins: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class _Wanted:
-    """One instrument of a statement."""
+class _Instrument:
+    """An instrument as the file names it, and what is found out about it."""
 
     isin: str | None
     symbol: str | None
@@ -53,162 +58,212 @@ class _Wanted:
 
 
 def key_of(row: StatementRow) -> str:
+    """Return what the broker calls the instrument of a row."""
     return row.isin or name_key(row.symbol or row.company_name)
 
 
-def resolve(*, user: User, rows: Iterable[StatementRow], choices: Mapping[str, str]) -> Resolution:
-    """Give every row that has none a ticker: as the request says (`choices`: ISIN or name →
-    ticker), as the user chose before, the known instrument of that ISIN, what the sources find for
-    the ISIN (the listing in the row's currency), what they know under the broker's symbol. Rows
-    whose instrument stays unknown fail with `unresolved`.
+def identify_instruments(
+    rows: Sequence[StatementRow], *, user: User, choices: Mapping[str, str]
+) -> Identified:
+    """Give every row that has none a ticker.
+
+    In this order: what the request says (`choices`: ISIN or name → ticker), what the user chose
+    before, the known instrument of that ISIN, what the sources find for the ISIN (the listing in
+    the row's currency), what they know under the broker's symbol. Rows whose instrument stays
+    unknown fail with `unresolved`.
     """
-    rows = list(rows)
-    wanted: dict[str, _Wanted] = {}
+    unnamed = _unnamed_instruments(rows)
+    _apply_choices(user, unnamed, choices)
+    _apply_known_isins(user, unnamed)
+    end = time.monotonic() + settings.MARKET_DATA_TIMEOUT_SECONDS
+    for one in unnamed.values():
+        if one.ticker is None and time.monotonic() < end:
+            _ask_sources(user, one)
+    _fill_currencies(user, unnamed.values())
+    identified = Identified()
+    for row in rows:
+        if row.ticker:
+            identified.rows.append(row)
+            continue
+        instrument = unnamed[key_of(row)]
+        if instrument.ticker:
+            identified.rows.append(_with_instrument(row, instrument))
+        else:
+            identified.problems.append(_unresolved(row, instrument))
+    for key, one in unnamed.items():
+        identified.listed.append(_listed(one))
+        if one.ticker:
+            identified.tickers[key] = one.ticker
+            if one.isin:
+                identified.isins[one.ticker] = one.isin
+    return identified
+
+
+def _unnamed_instruments(rows: Iterable[StatementRow]) -> dict[str, _Instrument]:
+    """Collect the instruments of the rows without a ticker."""
+    found: dict[str, _Instrument] = {}
     for row in rows:
         if row.ticker:
             continue
-        one = wanted.setdefault(
-            key_of(row), _Wanted(row.isin, row.symbol, row.company_name, row.currency)
-        )
+        key = key_of(row)
+        if key not in found:
+            found[key] = _Instrument(row.isin, row.symbol, row.company_name, row.currency)
+        one = found[key]
         # What it is traded in says which listing it is; a dividend may be paid in another currency.
-        if row.currency and (one.currency is None or (row.type in TRADES and not one.is_traded)):
-            one.currency, one.is_traded = row.currency, row.type in TRADES
+        is_first_trade = row.type in TRADES and not one.is_traded
+        if row.currency and (one.currency is None or is_first_trade):
+            one.currency = row.currency
+            one.is_traded = row.type in TRADES
         one.symbol = one.symbol or row.symbol
-    _as_chosen(user, wanted, choices)
-    _as_known(user, wanted)
-    end = time.monotonic() + settings.MARKET_DATA_TIMEOUT_SECONDS
-    for one in wanted.values():
-        if one.ticker is None and time.monotonic() < end:
-            _as_found(user, one)
-    _fill_currencies(user, wanted.values())
-    resolution = Resolution()
-    for row in rows:
-        if not row.ticker:
-            one = wanted[key_of(row)]
-            row.ticker = one.ticker or ""
-            if row.currency is None and (row.price_in or row.commission_in):
-                row.currency = one.currency  # to be converted into
-            elif row.type in PAYMENTS and one.currency and row.currency not in (None, one.currency):
-                row.price_in = row.price_in or row.currency
-                row.commission_in = row.commission_in or row.currency
-                row.currency, row.exchange_rate = one.currency, None
-        if row.ticker:
-            resolution.rows.append(row)
-        else:
-            resolution.errors.append(_unresolved(row, wanted[key_of(row)]))
-    for key, one in wanted.items():
-        resolution.listed.append(
-            {
-                "name": one.name,
-                "isin": one.isin,
-                "symbol": one.symbol,
-                "ticker": one.ticker,
-                "currency": one.currency,
-                "resolved_by": one.resolved_by,
-                "candidates": one.candidates,
-            }
+    return found
+
+
+def _with_instrument(row: StatementRow, one: _Instrument) -> StatementRow:
+    """Return `row` with ticker and currency of its instrument; other currencies are noted at the
+    amounts that are in them.
+    """
+    ticker = one.ticker or ""
+    if row.currency is None and (row.price_in or row.commission_in):
+        return replace(row, ticker=ticker, currency=one.currency)
+    is_known = one.currency is not None and row.currency is not None
+    if row.type in PAYMENTS and is_known and row.currency != one.currency:
+        return replace(
+            row,
+            ticker=ticker,
+            price_in=row.price_in or row.currency,
+            commission_in=row.commission_in or row.currency,
+            currency=one.currency,
+            exchange_rate=None,
         )
-        if one.ticker:
-            resolution.tickers[key] = one.ticker
-            if one.isin:
-                resolution.isins[one.ticker] = one.isin
-    return resolution
+    return replace(row, ticker=ticker)
 
 
-def _as_chosen(user: User, wanted: Mapping[str, _Wanted], choices: Mapping[str, str]) -> None:
-    said = {name_key(name): ticker.strip().upper() for name, ticker in choices.items()}
-    for ticker in said.values():
+def _listed(one: _Instrument) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "isin": one.isin,
+        "symbol": one.symbol,
+        "ticker": one.ticker,
+        "currency": one.currency,
+        "resolved_by": one.resolved_by,
+        "candidates": one.candidates,
+    }
+
+
+def _apply_choices(
+    user: User, unnamed: Mapping[str, _Instrument], choices: Mapping[str, str]
+) -> None:
+    """Take what the request says, else what the user chose for an earlier file."""
+    chosen = {name_key(name): ticker.strip().upper() for name, ticker in choices.items()}
+    for ticker in chosen.values():
         if not is_ticker(ticker):
-            raise DomainError(f"{ticker} is no ticker.", attr="instruments", code="invalid")
-    before = selectors.instrument_aliases(user, wanted)
-    for key, one in wanted.items():
+            raise DomainError(
+                f'"{ticker}" is not a valid ticker.', attr="instruments", code="invalid"
+            )
+    before = selectors.instrument_aliases(user, unnamed)
+    for key, one in unnamed.items():
         names = [name_key(name) for name in (one.isin, one.symbol, one.name) if name]
-        chosen = next((said[name] for name in names if name in said), None)
-        if chosen:
-            one.ticker, one.resolved_by = chosen, "request"
+        tickers = [chosen[name] for name in names if name in chosen]
+        if tickers and tickers[0]:
+            one.ticker = tickers[0]
+            one.resolved_by = "request"
         elif key in before:
-            one.ticker, one.resolved_by = before[key], "earlier choice"
+            one.ticker = before[key]
+            one.resolved_by = "earlier choice"
 
 
-def _as_known(user: User, wanted: Mapping[str, _Wanted]) -> None:
-    isins = {one.isin for one in wanted.values() if one.isin and one.ticker is None}
+def _apply_known_isins(user: User, unnamed: Mapping[str, _Instrument]) -> None:
+    """Take the one known instrument of an ISIN in the currency of the rows."""
+    isins = {one.isin for one in unnamed.values() if one.isin and one.ticker is None}
     known: dict[str, list[StockMetadata]] = {}
     for stock in instruments_visible_to(user).filter(isin__in=isins).order_by("ticker"):
         known.setdefault(stock.isin, []).append(stock)
-    for one in wanted.values():
-        if one.ticker is None and one.isin in known:
-            fitting = [stock for stock in known[one.isin] if one.currency in (None, stock.currency)]
-            if len(fitting) == 1:
-                one.ticker, one.resolved_by = fitting[0].ticker, "isin"
+    for one in unnamed.values():
+        if one.ticker is not None or one.isin not in known:
+            continue
+        fitting = [stock for stock in known[one.isin] if one.currency in (None, stock.currency)]
+        if len(fitting) == 1:
+            one.ticker = fitting[0].ticker
+            one.resolved_by = "isin"
 
 
-def _fill_currencies(user: User, wanted: Iterable[_Wanted]) -> None:
-    """The currencies of known instruments of which no trade in the file tells it."""
-    untold = [one for one in wanted if one.ticker and not one.is_traded]
-    stocks = instruments_visible_to(user).filter(ticker__in={one.ticker for one in untold})
+def _fill_currencies(user: User, instruments: Iterable[_Instrument]) -> None:
+    """Set the currencies of known instruments that the file has no trade of."""
+    untraded = [one for one in instruments if one.ticker and not one.is_traded]
+    stocks = instruments_visible_to(user).filter(ticker__in={one.ticker for one in untraded})
     known = dict(stocks.values_list("ticker", "currency"))
-    for one in untold:
+    for one in untraded:
         if one.ticker in known:
             one.currency = known[one.ticker]
 
 
-def _as_found(user: User, one: _Wanted) -> None:
-    if one.isin:
-        hits = queries.search(user=user, query=one.isin, limit=CANDIDATES)
-        one.candidates = [
-            {
-                "ticker": hit.ticker,
-                "name": hit.company_name,
-                "exchange": hit.exchange,
-                "currency": hit.currency,
-            }
-            for hit in hits
-        ]
-        if any(hit.currency is None for hit in hits):
-            asked = [
-                candidate
-                for candidate in one.candidates[:LOOKED_AT]
-                if candidate["currency"] is None
-            ]
-            for candidate, stock in zip(asked, _looked_up(user, asked), strict=True):
-                candidate["currency"] = stock.currency if stock else None
-        fitting = [
-            c["ticker"] for c in one.candidates if one.currency and c["currency"] == one.currency
-        ]
-        if fitting or (len(hits) == 1 and one.currency is None):
-            one.ticker, one.resolved_by = (fitting or [hits[0].ticker])[0], "isin search"
-            return
-    if one.symbol and is_ticker(one.symbol.upper()):
-        [stock] = _looked_up(user, [{"ticker": one.symbol.upper(), "currency": one.currency}])
+def _ask_sources(user: User, one: _Instrument) -> None:
+    """Search the sources for the ISIN, then look up the broker's symbol."""
+    if one.isin and _search_isin(user, one, one.isin):
+        return
+    symbol = (one.symbol or "").upper()
+    if is_ticker(symbol):
+        [stock] = _looked_up(user, [{"ticker": symbol, "currency": one.currency}])
         if stock and not stock.is_manual:
-            one.ticker, one.resolved_by = stock.ticker, "symbol"
+            one.ticker = stock.ticker
+            one.resolved_by = "symbol"
+
+
+def _search_isin(user: User, one: _Instrument, isin: str) -> bool:
+    """Search the sources for an ISIN; return whether one listing of it fits."""
+    hits = queries.search(user=user, query=isin, limit=CANDIDATES)
+    one.candidates = [
+        {
+            "ticker": hit.ticker,
+            "name": hit.company_name,
+            "exchange": hit.exchange,
+            "currency": hit.currency,
+        }
+        for hit in hits
+    ]
+    first = one.candidates[:LOOKED_UP]
+    unpriced = [candidate for candidate in first if candidate["currency"] is None]
+    if unpriced:
+        for candidate, stock in zip(unpriced, _looked_up(user, unpriced), strict=True):
+            candidate["currency"] = stock.currency if stock else None
+    if one.currency is None:
+        fitting = one.candidates if len(hits) == 1 else []
+    else:
+        fitting = [found for found in one.candidates if found["currency"] == one.currency]
+    if not fitting:
+        return False
+    one.ticker = fitting[0]["ticker"]
+    one.resolved_by = "isin search"
+    return True
 
 
 def _looked_up(user: User, wanted: list[dict[str, Any]]) -> list[StockMetadata | None]:
-    """What the database or a source knows under these tickers; nothing that is only our own word
-    for it.
+    """Look up tickers in the database and the sources; None where only the user's own word is
+    known.
     """
     found = marketdata.instruments_for_import(
         user=user, wanted=[(one["ticker"], one["currency"], "") for one in wanted], dry_run=True
     )
-    stocks = [found[one["ticker"]] for one in wanted]
-    return [
-        stock
-        if isinstance(stock, StockMetadata) and (not stock._state.adding or stock.exchange_timezone)
-        else None
-        for stock in stocks
-    ]
+    stocks: list[StockMetadata | None] = []
+    for one in wanted:
+        stock = found[one["ticker"]]
+        if isinstance(stock, DomainError) or (stock._state.adding and not stock.exchange_timezone):
+            stocks.append(None)
+        else:
+            stocks.append(stock)
+    return stocks
 
 
-def _unresolved(row: StatementRow, one: _Wanted) -> RowError:
+def _unresolved(row: StatementRow, one: _Instrument) -> RowProblem:
     what = one.isin or one.symbol or one.name
-    listed = ", ".join(candidate["ticker"] for candidate in one.candidates[:LOOKED_AT])
-    hint = f" Candidates: {listed}." if listed else ""
-    return RowError(
-        row.row,
-        "isin" if one.isin else "symbol",
-        what,
-        "unresolved",
-        f"Which instrument {one.name or what} ({what}) is cannot be told: "
-        f'say it with instruments={{"{what}": "TICKER"}}.{hint}',
-    )
+    column = "isin" if one.isin else "symbol"
+    params = {"name": one.name or what, "what": what}
+    if one.candidates:
+        listed = [candidate["ticker"] for candidate in one.candidates[:LOOKED_UP]]
+        params["candidates"] = ", ".join(listed)
+        message = _(
+            "Could not identify %(name)s (%(what)s). Choose its ticker. Candidates: %(candidates)s."
+        )
+    else:
+        message = _("Could not identify %(name)s (%(what)s). Choose its ticker.")
+    return RowProblem("unresolved", message, params).at(row.row, column, what)

@@ -7,12 +7,14 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import override
 
 from financeproj.core.currencies import is_currency
 from financeproj.core.db.fields import POSTGRESQL_DIGITS, check_number
 from financeproj.core.money import SIGNIFICANT_DIGITS
-from integrations.statements.base import Fault, Options
+from integrations.statements.base import Options
 from integrations.statements.registry import AUTO
+from portfolios.calc.import_rows import RowProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,10 @@ class ImportOptions:
 def reading_options(
     date_format: str | None, decimal: str | None, mapping: Mapping[str, str] | None = None
 ) -> Options:
-    """What a reader of files needs to know of today, of this database, and of what the user
-    said.
-    """
+    """Return what a reader of files has to know of today, of this database and of the request."""
     return Options(
         today=timezone.localdate(),
-        number_fault=_number_fault,
+        number_problem=_number_problem,
         is_currency=is_currency,
         date_format=date_format,
         decimal=decimal,
@@ -49,11 +49,19 @@ def reading_options(
     )
 
 
-def _number_fault(value: Decimal) -> Fault | None:
+def _number_problem(value: Decimal) -> RowProblem | None:
+    """Return why the database cannot keep a number, None if it can."""
+    digits = SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS
     try:
-        check_number(
-            value, digits=SIGNIFICANT_DIGITS if connection.vendor == "sqlite" else POSTGRESQL_DIGITS
-        )
+        check_number(value, digits=digits)
     except ValidationError as error:
-        return Fault(error.code or "invalid", " ".join(error.messages))
+        return _problem_of(error)
     return None
+
+
+def _problem_of(error: ValidationError) -> RowProblem:
+    """Return a field's error in English; it is translated when it is shown."""
+    with override("en"):
+        message = str(error.message)
+    params = {name: str(value) for name, value in (error.params or {}).items()}
+    return RowProblem(error.code or "invalid", message, params)

@@ -5,12 +5,13 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from django.utils.translation import gettext
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from integrations.imports.queue import progress_of
 from portfolios.models import ImportBatch
 from portfolios.payloads import TransactionPayload, transaction_payload
-from portfolios.services.importing import Outcome
+from portfolios.services.import_rows import Outcome
 
 
 class FormatPayload(Struct):
@@ -119,8 +120,12 @@ def import_payload(import_batch: ImportBatch) -> ImportPayload:
 
 
 def outcome_payload(outcome: Outcome, *, dry_run: bool) -> ImportPayload:
-    """Show what an import did, or would do: what was not saved has no id."""
+    """Show what an import did, or would do, in the language of the request; what was not saved has
+    no id.
+    """
     payload = import_payload(outcome.import_batch)
+    entries = [problem.as_entry(gettext) for problem in outcome.problems]
+    payload.errors = msgspec.convert(entries, list[RowErrorPayload])
     payload.dry_run = dry_run
     payload.preview = [transaction_payload(row) for row in outcome.preview]
     if not outcome.is_saved:

@@ -1,61 +1,100 @@
-"""From a file to the ledger: parse, identify instruments, convert, match what is known, record."""
+"""From a file to the ledger: parse, identify instruments, convert, match what is known, record.
+
+Each step takes rows and returns new ones, and the problems of those that cannot go on.
+"""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from msgspec.structs import replace
+
 from financeproj.core.errors import DomainError, TooLarge
 from financeproj.core.money import strip_zeros
-from integrations.imports.currencies import convert_to_own_currency
-from integrations.imports.instruments import Resolution, resolve
+from integrations.imports.currencies import convert_to_own_currency, without_foreign_rates
+from integrations.imports.instruments import Identified, identify_instruments
 from integrations.imports.matching import keep_former_ids
 from integrations.imports.options import ImportOptions, reading_options
 from integrations.imports.warnings import warnings_of
-from integrations.statements.base import FileProblem, FileTooLarge, Statement
+from integrations.statements.base import FileProblem, FileTooLarge, Statement, StatementRow
 from integrations.statements.registry import read_statement
 from marketdata.services import note_isin
+from portfolios.calc.import_rows import Checkpoint
 from portfolios.models import ImportBatch, Portfolio
 from portfolios.services import import_rows, remember_aliases
-from portfolios.services.importing import Checkpoint, Outcome, row_error
+from portfolios.services.import_rows import Outcome
 
-SAMPLE_ROWS, SAMPLE_CELL = 3, 80
+SAMPLE_ROWS = 3
+SAMPLE_CELL = 80
+
+OnProgress = Callable[[float], None]
+
+
+def import_statement(
+    *,
+    portfolio: Portfolio,
+    data: bytes,
+    file_name: str,
+    dry_run: bool = False,
+    on_progress: OnProgress = lambda done: None,
+    **fields: Any,
+) -> Outcome:
+    """Read a file and record its transactions in `portfolio`; `fields` are those of ImportOptions.
+
+    Raises as `read_file`.
+    """
+    options = ImportOptions(**fields)
+    read = read_file(data, options)
+    import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
+    return record_statement(
+        import_batch=import_batch,
+        read=read,
+        options=options,
+        dry_run=dry_run,
+        on_progress=on_progress,
+    )
 
 
 def read_file(data: bytes, options: ImportOptions) -> Statement:
-    """Raises DomainError with attr "file" when the file as a whole cannot be used, TooLarge above
+    """Parse a file.
+
+    Raises DomainError with attr "file" when the file as a whole cannot be used, TooLarge above
     20 MB or 200,000 rows.
     """
+    reading = reading_options(options.date_format, options.decimal, options.mapping)
     try:
-        return read_statement(
-            data,
-            reading_options(options.date_format, options.decimal, options.mapping),
-            options.format_name,
-        )
+        return read_statement(data, reading, options.format_name)
     except FileTooLarge as problem:
         raise TooLarge(problem.detail) from problem
     except FileProblem as problem:
-        more = {"file": _seen_of(problem)} if problem.code == "unknown_format" else None
+        more = None
+        if problem.code == "unknown_format":
+            more = {"file": _sample_of(problem)}
         raise DomainError(problem.detail, attr="file", code=problem.code, more=more) from problem
 
 
-def _seen_of(problem: FileProblem) -> dict[str, Any]:
-    """What somebody needs who is to say which format a file is of, or which of its columns is which
-    of ours.
+def _sample_of(problem: FileProblem) -> dict[str, Any]:
+    """Return what a person needs to see to say which format a file has, or which of its columns is
+    which of ours.
     """
-    table = problem.table
-    cells = (
-        [[cell[:SAMPLE_CELL] for cell in record] for record in table.records[:SAMPLE_ROWS]]
-        if table
-        else []
-    )
-    return {"header": table.header if table else [], "sample": cells, "formats": problem.formats}
+    header: list[str] = []
+    records: list[list[str]] = []
+    if problem.table:
+        header = problem.table.header
+        records = problem.table.records[:SAMPLE_ROWS]
+    sample = [_cut_cells(record) for record in records]
+    return {"header": header, "sample": sample, "formats": problem.formats}
 
 
-def new_import(
+def _cut_cells(record: list[str]) -> list[str]:
+    return [cell[:SAMPLE_CELL] for cell in record]
+
+
+def new_import_batch(
     *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement
 ) -> ImportBatch:
-    """The record of a file, not saved yet."""
+    """Make the record of a file, not saved yet."""
     return ImportBatch(
         portfolio=portfolio,
         file_name=file_name.replace("\x00", "")[:255],
@@ -68,85 +107,62 @@ def new_import(
     )
 
 
-def import_statement(
-    *,
-    portfolio: Portfolio,
-    data: bytes,
-    file_name: str,
-    dry_run: bool = False,
-    on_progress: Callable[[float], None] = lambda done: None,
-    **fields: Any,
-) -> Outcome:
-    """Read a file and record its transactions in `portfolio`; `fields` are those of ImportOptions.
-
-    Raises as `read_file`.
-    """
-    options = ImportOptions(**fields)
-    read = read_file(data, options)
-    import_batch = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
-    return carry_out(
-        import_batch=import_batch,
-        read=read,
-        options=options,
-        dry_run=dry_run,
-        on_progress=on_progress,
-    )
-
-
-def carry_out(
+def record_statement(
     *,
     import_batch: ImportBatch,
     read: Statement,
     options: ImportOptions,
     dry_run: bool = False,
-    on_progress: Callable[[float], None] = lambda done: None,
+    on_progress: OnProgress = lambda done: None,
 ) -> Outcome:
     """Record what was read of the file of `import_batch`. May ask the sources of market data."""
     portfolio = import_batch.portfolio
-    resolution = resolve(user=portfolio.user, rows=read.rows, choices=options.instruments)
-    rows, unconverted = convert_to_own_currency(resolution.rows)
-    errors = [*read.errors, *resolution.errors, *unconverted]
-    divergence = read.cash_divergence
-    import_batch.failed = read.failed + len(resolution.errors) + len(unconverted)
+    identified = identify_instruments(read.rows, user=portfolio.user, choices=options.instruments)
+    converted, unconverted = convert_to_own_currency(identified.rows)
+    rated = without_foreign_rates(converted, portfolio.currency)
+    rows = keep_former_ids(rated, portfolio)
+    _describe(import_batch, read, identified)
+    import_batch.failed += len(identified.problems) + len(unconverted)
+    outcome = import_rows(
+        import_batch=import_batch,
+        rows=rows,
+        problems=[*read.problems, *identified.problems, *unconverted],
+        on_error=options.on_error,
+        dry_run=dry_run,
+        checkpoints=_with_tickers(read.checkpoints, identified.rows),
+        on_progress=on_progress,
+    )
+    if outcome.is_saved and not outcome.is_refused:
+        _remember(portfolio, identified)
+    return outcome
+
+
+def _describe(import_batch: ImportBatch, read: Statement, identified: Identified) -> None:
+    """Put what the file says besides its transactions into `import_batch` (not saved)."""
+    import_batch.failed = read.failed
     import_batch.ignored = read.ignored
     import_batch.ignored_sums = [
         {"type": kind, "currency": currency, "count": count, "amount": f"{strip_zeros(amount):f}"}
         for (kind, currency), (count, amount) in read.ignored_sums.items()
     ]
-    import_batch.errors = [
-        row_error(one.row, one.column, one.value, one.code, one.detail) for one in errors
-    ]
-    import_batch.instruments = resolution.listed
+    import_batch.instruments = identified.listed
     import_batch.reconciled = True if read.reconciles else None
+    divergence = read.cash_divergence
     import_batch.first_divergence = asdict(divergence) if divergence else None
-    for row in rows:
-        if row.rate_currency and row.rate_currency != portfolio.currency:
-            row.exchange_rate = (
-                None  # it is the rate to the broker's account, which is in another currency
-            )
-    keep_former_ids(portfolio, rows)
-    outcome = import_rows(
-        import_batch=import_batch,
-        rows=rows,
-        on_error=options.on_error,
-        dry_run=dry_run,
-        checkpoints=[
-            Checkpoint(point.row.ticker, point.row.date, point.quantity, point.row.row)
-            for point in read.checkpoints
-        ],
-        on_progress=on_progress,
-    )
-    if outcome.is_saved and not outcome.is_refused:
-        _remember(portfolio, resolution)
-    return outcome
 
 
-def _remember(portfolio: Portfolio, resolution: Resolution) -> None:
-    """What was found out about the instruments, for the next statement."""
-    if resolution.tickers:
-        remember_aliases(user=portfolio.user, tickers=resolution.tickers)
-    held = portfolio.holdings.filter(stock__ticker__in=resolution.isins).values_list(
-        "stock_id", "stock__ticker"
-    )
-    for stock_id, ticker in held:
-        note_isin(stock_id=stock_id, isin=resolution.isins[ticker])
+def _with_tickers(
+    checkpoints: Sequence[Checkpoint], rows: Sequence[StatementRow]
+) -> list[Checkpoint]:
+    """Give the broker's figures the tickers that the rows of their lines were given."""
+    tickers = {row.row: row.ticker for row in rows}
+    return [replace(point, ticker=tickers.get(point.row, "")) for point in checkpoints]
+
+
+def _remember(portfolio: Portfolio, identified: Identified) -> None:
+    """Store what was found out about the instruments, for the next file."""
+    if identified.tickers:
+        remember_aliases(user=portfolio.user, tickers=identified.tickers)
+    held = portfolio.holdings.filter(stock__ticker__in=identified.isins)
+    for stock_id, ticker in held.values_list("stock_id", "stock__ticker"):
+        note_isin(stock_id=stock_id, isin=identified.isins[ticker])

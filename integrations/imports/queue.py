@@ -1,9 +1,9 @@
-"""Big files, imported by a worker. The job is a row in the database; a message only wakes somebody.
+"""Big files, imported by a worker. The job is a row in the database; a message only starts it.
 
-Whoever begins holds a lease that ends soon after its last sign of progress, so that a worker that
-was killed is followed by another. The lease saves work, no more: what is recorded once is recorded
-because everything an import writes, with its state and the end of the job, is one database
-transaction under the portfolio's lock.
+A worker holds a lease that ends soon after its last sign of progress, so that another takes over
+from one that was killed. The lease only saves work: rows are recorded once because everything an
+import writes, with its state and the end of the job, is one database transaction under the
+portfolio's lock.
 """
 
 import secrets
@@ -19,10 +19,12 @@ from django.db import transaction
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.locks import change
 from integrations.imports.options import ImportOptions
-from integrations.imports.pipeline import carry_out, new_import, read_file
+from integrations.imports.pipeline import new_import_batch, read_file, record_statement
 from integrations.statements.base import Statement
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.models import ImportBatch, PendingImport, Portfolio
-from portfolios.services.importing import AlreadyDone, Outcome, row_error
+from portfolios.services.import_rows import AlreadyDone, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +37,8 @@ ATTEMPTS = 3
 def queue_import(
     *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement, options: ImportOptions
 ) -> ImportBatch:
-    """Keep the file for a worker; the import is in the state "running" from now on."""
-    import_batch = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
+    """Store the file for a worker; from now on the import is in the state "running"."""
+    import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
     import_batch.state, import_batch.progress = ImportBatch.State.RUNNING, 0
     import_batch.save(force_insert=True)
     PendingImport.objects.create(import_batch=import_batch, content=data, options=asdict(options))
@@ -44,15 +46,16 @@ def queue_import(
 
 
 def waiting_imports() -> list[UUID]:
-    """The imports that no worker has done yet, oldest first."""
+    """Return the imports that no worker has done yet, oldest first."""
     return list(
         PendingImport.objects.order_by("import_batch__created_at").values_list("pk", flat=True)
     )
 
 
 def progress_of(import_batch: ImportBatch) -> float:
-    """From 0 to 1. What a worker reports is not in the database, whose import is one
-    transaction.
+    """Return how much of an import is done, from 0 to 1.
+
+    What a worker reports is in the cache: an import is one database transaction.
     """
     if import_batch.state != ImportBatch.State.RUNNING:
         return import_batch.progress
@@ -60,55 +63,60 @@ def progress_of(import_batch: ImportBatch) -> float:
 
 
 def run_import(pk: UUID) -> Outcome | None:
-    """Do a waiting import; None if it is done already, another worker is at it, or it was given up.
+    """Do a waiting import; return None if it is done already, another worker is doing it, or it was
+    given up.
 
-    After ATTEMPTS that ended in no end it is given up, with the state "failed".
+    After ATTEMPTS that did not finish it is given up, with the state "failed".
     """
     token = secrets.token_hex(8)
     if not _hold(pk, token):
         return None
     try:
-        pending = (
-            PendingImport.objects.select_related("import_batch__portfolio__user")
-            .filter(pk=pk)
-            .first()
-        )
-        if pending is None:
-            return None
-        if pending.attempts >= ATTEMPTS:
-            _give_up(
-                pending, "gave_up", "The import could not be finished. Try it in smaller files."
-            )
-            return None
-        PendingImport.objects.filter(pk=pk).update(attempts=pending.attempts + 1)
-        try:
-            options = ImportOptions(**pending.options)
-            return carry_out(
-                import_batch=pending.import_batch,
-                read=read_file(bytes(pending.content), options),
-                options=options,
-                on_progress=lambda done: _note_progress(pk, token, done),
-            )
-        except DomainError as problem:
-            _give_up(pending, getattr(problem, "code", "too_large"), str(problem.detail))
-        except (AlreadyDone, Portfolio.DoesNotExist):
-            log.info("import_was_done_elsewhere", import_id=str(pk))
-        return None
+        return _attempt(pk, token)
     finally:
-        change(
-            _lease_key(pk),
-            lambda held: None if held and held[0] == token else held,
-            timeout_seconds=60,
+        change(_lease_key(pk), lambda held: _released(held, token), timeout_seconds=60)
+
+
+def _attempt(pk: UUID, token: str) -> Outcome | None:
+    waiting = PendingImport.objects.select_related("import_batch__portfolio__user")
+    pending = waiting.filter(pk=pk).first()
+    if pending is None:
+        return None
+    if pending.attempts >= ATTEMPTS:
+        message = _("The import could not be finished. Try it in smaller files.")
+        _give_up(pending, RowProblem("gave_up", message))
+        return None
+    PendingImport.objects.filter(pk=pk).update(attempts=pending.attempts + 1)
+    options = ImportOptions(**pending.options)
+    try:
+        return record_statement(
+            import_batch=pending.import_batch,
+            read=read_file(bytes(pending.content), options),
+            options=options,
+            on_progress=lambda done: _note_progress(pk, token, done),
         )
+    except DomainError as error:
+        _give_up(pending, RowProblem(error.code, error.message, error.params))
+    except (AlreadyDone, Portfolio.DoesNotExist):
+        log.info("import_was_done_elsewhere", import_id=str(pk))
+    return None
 
 
 def _hold(pk: UUID, token: str) -> bool:
-    """Take the lease of an import, or make ours last longer; False if somebody else has it."""
+    """Take the lease of an import, or renew ours; return False if another worker has it."""
 
-    def ours(held: list[Any] | None) -> list[Any]:
-        return [token, time.time()] if held is None or held[0] == token else held
+    def renewed(held: list[Any] | None) -> list[Any]:
+        if held is not None and held[0] != token:
+            return held
+        return [token, time.time()]
 
-    return change(_lease_key(pk), ours, timeout_seconds=LEASE_SECONDS)[0] == token
+    return change(_lease_key(pk), renewed, timeout_seconds=LEASE_SECONDS)[0] == token
+
+
+def _released(held: list[Any] | None, token: str) -> list[Any] | None:
+    if held is not None and held[0] == token:
+        return None
+    return held
 
 
 def _note_progress(pk: UUID, token: str, done: float) -> None:
@@ -117,10 +125,10 @@ def _note_progress(pk: UUID, token: str, done: float) -> None:
 
 
 @transaction.atomic
-def _give_up(pending: PendingImport, code: str, detail: str) -> None:
+def _give_up(pending: PendingImport, problem: RowProblem) -> None:
     import_batch = pending.import_batch
     import_batch.state = ImportBatch.State.FAILED
-    import_batch.errors = [row_error(0, None, None, code, detail)]
+    import_batch.errors = [problem.as_entry()]
     import_batch.save(update_fields=["state", "errors", "updated_at"])
     pending.delete()
 

@@ -8,10 +8,10 @@ from financeproj.core.shared.enqueue import enqueue_on_commit
 from integrations import heartbeat
 from integrations.imports import queue
 from integrations.imports.options import ImportOptions
-from integrations.imports.pipeline import carry_out, new_import, read_file
+from integrations.imports.pipeline import new_import_batch, read_file, record_statement
 from marketdata.tasks import fetch_history
 from portfolios.models import ImportBatch, Portfolio
-from portfolios.services.importing import Outcome
+from portfolios.services.import_rows import Outcome
 
 
 def submit_import(
@@ -35,8 +35,10 @@ def submit_import(
         )
         enqueue_on_commit(run_import, str(queued.pk))
         return queued
-    import_batch = new_import(portfolio=portfolio, data=data, file_name=file_name, read=read)
-    outcome = carry_out(import_batch=import_batch, read=read, options=options, dry_run=dry_run)
+    import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
+    outcome = record_statement(
+        import_batch=import_batch, read=read, options=options, dry_run=dry_run
+    )
     if outcome.is_saved:
         for stock_id in outcome.without_history:
             enqueue_on_commit(fetch_history, str(stock_id))
@@ -45,18 +47,16 @@ def submit_import(
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=3500, time_limit=3600)
 def run_import(import_id: str) -> None:
-    """Do one import that is waiting. Safe to run twice, and to kill: `resume_imports` takes it up
-    again.
-    """
+    """Do one waiting import. Safe to run twice, and to kill: `resume_imports` starts it again."""
     outcome = queue.run_import(UUID(import_id))
-    for stock_id in outcome.without_history if outcome else ():
+    if outcome is None:
+        return
+    for stock_id in outcome.without_history:
         fetch_history.delay(str(stock_id))
 
 
 @shared_task(ignore_result=True)
 def resume_imports() -> None:
-    """Wake somebody for every import that is waiting; one that is being done is left alone by its
-    lease.
-    """
+    """Start every waiting import; the lease of one that is being done keeps others away."""
     for pk in queue.waiting_imports():
         run_import.delay(str(pk))

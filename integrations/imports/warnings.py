@@ -1,62 +1,60 @@
-"""What is no error of a file but may be a mistake."""
+"""What is no error in a file but may be a mistake."""
 
-from datetime import date
+from itertools import islice
 
 from integrations.statements.base import Statement
 from portfolios.models import ImportBatch, Portfolio, Transaction
 
 NAME_SHOWN = 80
-UNREAD_NAMED, TAKEN_BACK_NAMED = 10, 20
-
-
+UNREAD_NAMED = 10
+REVERSED_NAMED = 20
 ASKED_AT_ONCE = 500
 
 
 def warnings_of(portfolio: Portfolio, read: Statement) -> list[str]:
-    """What is no error but may be a mistake."""
-    warnings = []
-    if read.unread:
-        names = ", ".join(
-            name[:NAME_SHOWN].replace("\x00", "") for name in read.unread[:UNREAD_NAMED]
-        )
-        more = (
-            f" and {len(read.unread) - UNREAD_NAMED} more"
-            if len(read.unread) > UNREAD_NAMED
-            else ""
-        )
-        warnings.append(
-            f"Not read, because no column of this format has that name: {names}{more}. If it holds something that "
-            "counts, rename the column."
-        )
-    warnings += [
-        f"The broker took back what line {read.taken_back[external_id]} says, but it is recorded here: delete the "
-        f"{kind} of {ticker} on {day}."
-        for external_id, kind, ticker, day in _recorded(portfolio, list(read.taken_back))[
-            :TAKEN_BACK_NAMED
-        ]
+    """Return what a person should look at before importing `read` into `portfolio`."""
+    return [
+        *_unread_columns(read),
+        *_reversed_but_recorded(portfolio, read),
+        *_other_account(portfolio, read),
     ]
-    last = (
-        ImportBatch.objects.filter(
-            portfolio=portfolio, format=read.format, state=ImportBatch.State.DONE
-        )
-        .exclude(account="")
-        .values_list("account", flat=True)
-        .first()
+
+
+def _unread_columns(read: Statement) -> list[str]:
+    if not read.unread:
+        return []
+    named = read.unread[:UNREAD_NAMED]
+    names = ", ".join(name[:NAME_SHOWN].replace("\x00", "") for name in named)
+    left = len(read.unread) - len(named)
+    more = f" and {left} more" if left else ""
+    return [f"Ignored columns: {names}{more}. Rename any that should be imported."]
+
+
+def _reversed_but_recorded(portfolio: Portfolio, read: Statement) -> list[str]:
+    """Name transactions of an earlier file that the broker reverses in this one."""
+    warnings: list[str] = []
+    external_ids = iter(read.taken_back)
+    while batch := list(islice(external_ids, ASKED_AT_ONCE)):
+        recorded = Transaction.objects.filter(portfolio=portfolio, external_id__in=batch)
+        for external_id, kind, ticker, day in recorded.values_list(
+            "external_id", "type", "holding__stock__ticker", "date"
+        ):
+            line = read.taken_back[external_id or ""]
+            warnings.append(
+                f"The broker reversed line {line}, but it is recorded here. "
+                f"Delete the {kind} of {ticker} on {day}."
+            )
+    return warnings[:REVERSED_NAMED]
+
+
+def _other_account(portfolio: Portfolio, read: Statement) -> list[str]:
+    done = ImportBatch.objects.filter(
+        portfolio=portfolio, format=read.format, state=ImportBatch.State.DONE
     )
-    if read.account and last and last != read.account:
-        warnings.append(
-            f"This file is of the account {read.account}, the last one of this portfolio was of {last}."
-        )
-    return warnings
-
-
-def _recorded(portfolio: Portfolio, external_ids: list[str]) -> list[tuple[str, str, str, date]]:
-    """(external id, type, ticker, date) of the transactions that have one of these ids."""
-    recorded = []
-    for start in range(0, len(external_ids), ASKED_AT_ONCE):
-        chunk = external_ids[start : start + ASKED_AT_ONCE]
-        rows = Transaction.objects.filter(portfolio=portfolio, external_id__in=chunk)
-        columns = rows.values_list("external_id", "type", "holding__stock__ticker", "date")
-        for external_id, kind, ticker, day in columns:
-            recorded.append((external_id or "", kind, ticker, day))
-    return recorded
+    previous = done.exclude(account="").values_list("account", flat=True).first()
+    if not read.account or not previous or previous == read.account:
+        return []
+    return [
+        f"This file is from account {read.account}; the previous import was from account "
+        f"{previous}."
+    ]

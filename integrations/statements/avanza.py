@@ -12,13 +12,14 @@ from financeproj.core.money import EXACT, ONE
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.sheet import (
     Raw,
-    RowProblem,
     Sheet,
+    bad_row,
     divided,
     has_columns,
     iso_day,
     taken_back,
 )
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
     "Datum", "Konto", "Typ av transaktion", "Värdepapper/beskrivning", "Antal", "Kurs", "Belopp",
@@ -33,6 +34,11 @@ CASH = {
 _DIVIDEND_OF = re.compile(r"^Utdelning (\S+)")
 _HAS_THE_REST = has_columns(
     "Datum", "Typ av transaktion", "Värdepapper/beskrivning", "Instrumentvaluta", "ISIN"
+)
+
+NOT_SETTLED = _(
+    "This trade is not settled yet: it has neither rate nor commission. Export the file again in "
+    "some days. Until then skip this row."
 )
 
 
@@ -108,20 +114,16 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
 
 
 def _require_settled(raw: Raw) -> None:
-    """Raises RowProblem for a trade that will be another row, with rate and commission, in a later
+    """Raises BadRow for a trade that will be another row, with rate and commission, in a later
     export.
     """
     is_foreign = raw["Instrumentvaluta"] not in ("", "SEK")
     if is_foreign and not (raw["Valutakurs"] or raw["Courtage"] or raw["Courtage (SEK)"]):
-        detail = (
-            "This trade is not settled yet: it has neither rate nor commission. Export again in some days. Until then "
-            "leave the row out (on_error=skip)."
-        )
-        raise RowProblem("Valutakurs", None, "not_settled", detail)
+        raise bad_row("Valutakurs", None, "not_settled", NOT_SETTLED)
 
 
 def _require_sign(raw: Raw, ours: Decimal) -> None:
-    """Raises RowProblem if the cash went the other way than `ours`: the row takes back an earlier
+    """Raises BadRow if the cash went the other way than `ours`: the row takes back an earlier
     one.
     """
     if EXACT.multiply(raw.amount("Belopp"), ours) < 0:

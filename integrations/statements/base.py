@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+
+from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
 
 MAX_BYTES = 20_000_000
 MAX_ROWS = 200_000
@@ -37,64 +38,23 @@ class FileTooLarge(FileProblem):
         super().__init__("too_large", detail)
 
 
-class Fault(NamedTuple):
-    """What is wrong with one value."""
-
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """What is wrong with one row. `row` is the line in the file; the header is line 1."""
-
-    row: int
-    column: str | None
-    value: str | None
-    code: str
-    detail: str
-
-
-@dataclass(slots=True)
-class StatementRow:
-    """One transaction of a statement, exactly as the file has it; None where the file says nothing.
+class StatementRow(ImportRow, frozen=True):
+    """One transaction of a statement, exactly as the file has it.
 
     Brokers name an instrument by ISIN or by a symbol of theirs; then `ticker` is empty until it is
-    resolved. `rate_currency` is what `exchange_rate` turns an amount into, if not the portfolio's
+    identified. `rate_currency` is what `exchange_rate` turns an amount into, if not the portfolio's
     own currency for certain. `price_in` and `commission_in` are the currencies of these amounts
     where they are not in `currency` yet: they are converted at the day's rate. `former_id` is what
     the reader of this format made `external_id` of before, alone or with `:2` and so on: a row that
     was recorded under that is known again by its content.
     """
 
-    row: int
-    type: str
-    date: date
-    ticker: str
-    quantity: Decimal
-    price: Decimal | None = None
-    commission: Decimal | None = None
-    exchange_rate: Decimal | None = None
-    currency: str | None = None
-    company_name: str = ""
-    note: str = ""
-    external_id: str | None = None
     isin: str | None = None
     symbol: str | None = None
     rate_currency: str | None = None
     price_in: str | None = None
     commission_in: str | None = None
     former_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The broker's own word on how many shares of a row's instrument were held at the end of its
-    day.
-    """
-
-    row: StatementRow
-    quantity: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +74,7 @@ class Statement:
     `account` is the broker's number of the account that it is of, empty where the file does not
     say.
 
-    `failed` and `ignored` count rows; one failed row may have several `errors`. `ignored_sums` adds
+    `failed` and `ignored` count rows; one failed row may have several `problems`. `ignored_sums` adds
     up what concerned cash alone by (type, currency): how many rows, how much. `unread` names the
     columns with values that mean nothing to us, where somebody made the file by hand. `taken_back`
     are the external ids of rows that the broker took back, and their lines: an earlier file may
@@ -128,7 +88,7 @@ class Statement:
     delimiter: str
     account: str = ""
     rows: list[StatementRow] = field(default_factory=list)
-    errors: list[RowError] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     failed: int = 0
     ignored: int = 0
     ignored_sums: dict[tuple[str, str], tuple[int, Decimal]] = field(default_factory=dict)
@@ -143,13 +103,13 @@ class Statement:
 class Options:
     """What the reader of a file is told from outside.
 
-    `today` is the last day that a row may have, `number_fault` says what is wrong with a number
+    `today` is the last day that a row may have, `number_problem` says what is wrong with a number
     that the database could not keep. `date_format` (dmy, mdy) and `decimal` (point, comma) settle
     what the file leaves open, `mapping` (our column → theirs) is for the format "mapped".
     """
 
     today: date
-    number_fault: Callable[[Decimal], Fault | None]
+    number_problem: Callable[[Decimal], RowProblem | None]
     is_currency: Callable[[str], bool]
     date_format: str | None = None
     decimal: str | None = None

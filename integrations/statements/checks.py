@@ -10,7 +10,9 @@ from financeproj.core.identifiers import (
     TICKER_CHARACTERS,
     has_ticker_characters,
 )
-from integrations.statements.base import Fault, StatementRow
+from integrations.statements.base import StatementRow
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
 
 # A symbol is remembered in lower case, which makes up to three letters of one.
@@ -25,78 +27,98 @@ MAX_LENGTHS = (
 # ones.
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d{2,}", re.ASCII)
 
-REQUIRED = Fault("required", "This field is required.")
-NEGATIVE = Fault("too_small", "Enter a number of 0 or more.")
+REQUIRED = RowProblem("required", _("This field is required."))
+NEGATIVE = RowProblem("too_small", _("Enter a number of 0 or more."))
+NOT_ABOVE_ZERO = _("Enter a number above 0.")
+UNKNOWN_TYPE = RowProblem(
+    "unknown_type", _("The type must be one of %(types)s."), {"types": ", ".join(sorted(RULES))}
+)
+UNCHANGING_SPLIT = RowProblem("invalid", _("The ratio of a split cannot be 1."))
+NULL_CHARACTERS = RowProblem("null_characters_not_allowed", _("Null characters are not allowed."))
+ROUNDED_ID = RowProblem(
+    "invalid", _("A spreadsheet rounded this number. Import the file as it was downloaded.")
+)
+BAD_TICKER = RowProblem(
+    "invalid", _("A ticker is made of %(characters)s"), {"characters": TICKER_CHARACTERS}
+)
 _FIELDS = ("date", "type", "ticker", "quantity", "price", "commission", "exchange_rate", "currency")
 
 
-def faults_of(row: StatementRow) -> list[tuple[str, Fault]]:
-    """(column, what is wrong) for every fault of a row, none if it is fine.
+def problems_of(row: StatementRow) -> list[RowProblem]:
+    """Return every problem of a row, none if it is fine.
 
-    A field may hold a Fault in place of its value: what could not even be read is listed with the
-    rest.
+    A field may hold a RowProblem in place of its value: what could not even be read is listed with
+    the rest.
     """
-    faults: list[tuple[str, Fault]] = []
+    found: list[RowProblem] = []
+
+    def report(column: str, problem: RowProblem | None) -> None:
+        if problem is not None:
+            found.append(problem.at(row.row, column, values.get(column)))
+
     values: dict[str, Any] = {}
     for name in _FIELDS:
         value = getattr(row, name)
-        if value.__class__ is Fault:
-            faults.append((name, value))
+        if value.__class__ is RowProblem:
+            found.append(value.at(row.row, name, None))
         else:
             values[name] = value
+    for name in ("date", "type", "ticker", "quantity"):
+        is_needed = name != "ticker" or not (row.isin or row.symbol)
+        if is_needed and values.get(name, 0) in (None, ""):
+            report(name, REQUIRED)
     kind = values.get("type")
-    needed = (
-        ("date", "type", "quantity")
-        if row.isin or row.symbol
-        else ("date", "type", "ticker", "quantity")
-    )
-    faults += [(name, REQUIRED) for name in needed if values.get(name, 0) in (None, "")]
     rules = RULES.get(kind) if kind else None
     if kind and rules is None:
-        faults.append(
-            ("type", Fault("unknown_type", f"A type is one of {', '.join(sorted(RULES))}."))
-        )
-    if values.get("ticker") and (fault := ticker_fault(values["ticker"])):
-        faults.append(("ticker", fault))
-    if "price" in values and values["price"] is None and (rules is None or rules.is_priced):
-        faults.append(("price", REQUIRED))
-    faults += [
-        (name, fault)
-        for name in ("quantity", "exchange_rate")
-        if (fault := _not_above_zero(values.get(name)))
-    ]
-    faults += [(name, NEGATIVE) for name in ("price", "commission") if (values.get(name) or 0) < 0]
+        report("type", UNKNOWN_TYPE)
+    if values.get("ticker"):
+        report("ticker", ticker_problem(values["ticker"]))
+    if values.get("price", 0) is None and (rules is None or rules.is_priced):
+        report("price", REQUIRED)
+    for name in ("quantity", "exchange_rate"):
+        report(name, _not_above_zero(values.get(name)))
+    for name in ("price", "commission"):
+        if (values.get(name) or 0) < 0:
+            report(name, NEGATIVE)
     if rules is not None and rules.is_ratio and values.get("quantity") == 1:
-        faults.append(
-            ("quantity", Fault("invalid", "A split makes more or fewer shares of one, not 1."))
-        )
+        report("quantity", UNCHANGING_SPLIT)
     for name, length in MAX_LENGTHS:
-        if (text := getattr(row, name)) and (fault := _text_fault(text, length)):
-            faults.append((name, fault))
+        if text := getattr(row, name):
+            values[name] = text
+            report(name, _text_problem(text, length))
     if row.external_id and _ROUNDED.fullmatch(row.external_id):
-        detail = "A spreadsheet rounded this number. Import the file as it was downloaded."
-        faults.append(("external_id", Fault("invalid", detail)))
-    return faults
+        report("external_id", ROUNDED_ID)
+    return found
 
 
-def _not_above_zero(value: Decimal | None) -> Fault | None:
+def unknown_currency(code: str) -> RowProblem:
+    message = _("%(currency)s is not a currency in circulation (ISO 4217).")
+    return RowProblem("unknown_currency", message, {"currency": code[:20]})
+
+
+def _not_above_zero(value: Decimal | None) -> RowProblem | None:
     if value is None or value > 0:
         return None
-    return Fault("too_small" if value else "not_above", "Enter a number above 0.")
+    return RowProblem("too_small" if value else "not_above", NOT_ABOVE_ZERO)
 
 
-def _text_fault(text: str, length: int) -> Fault | None:
+def _text_problem(text: str, length: int) -> RowProblem | None:
     if len(text) > length:
-        return Fault("max_length", f"At most {length} characters are kept.")
+        return _too_long(length)
     if "\x00" in text:
-        return Fault("null_characters_not_allowed", "Null characters are not allowed.")
+        return NULL_CHARACTERS
     return None
 
 
+def _too_long(length: int) -> RowProblem:
+    message = _("Use at most %(length)s characters.")
+    return RowProblem("max_length", message, {"length": str(length)})
+
+
 @lru_cache(maxsize=10_000)
-def ticker_fault(ticker: str) -> Fault | None:
+def ticker_problem(ticker: str) -> RowProblem | None:
     if len(ticker) > MAX_TICKER_LENGTH:
-        return Fault("max_length", f"At most {MAX_TICKER_LENGTH} characters are kept.")
+        return _too_long(MAX_TICKER_LENGTH)
     if not has_ticker_characters(ticker):
-        return Fault("invalid", f"A ticker is made of {TICKER_CHARACTERS}")
+        return BAD_TICKER
     return None

@@ -17,7 +17,6 @@ from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
 from integrations.statements.base import (
     Divergence,
-    Fault,
     Format,
     Options,
     Statement,
@@ -25,14 +24,17 @@ from integrations.statements.base import (
     Table,
 )
 from integrations.statements.sheet import (
+    BadRow,
     Raw,
-    RowProblem,
     Sheet,
+    bad_row,
     dashed_day,
     divided,
     taken_back,
 )
 from integrations.statements.values import number_in, single_spaced
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
 
 DUTCH = (
@@ -80,23 +82,23 @@ MAX_ORDER_ID = 200
 
 
 # Currency → the sum of its changes, or what is wrong with one of them.
-Exchanged = dict[str, Decimal | RowProblem]
+Exchanged = dict[str, Decimal | BadRow]
 
 
 def _add_change(exchanged: Exchanged, raw: Raw) -> None:
     """Add the change of `raw` to the sum of its currency."""
     before = exchanged.get(raw["currency"], ZERO)
-    if isinstance(before, RowProblem):
+    if isinstance(before, BadRow):
         return
     try:
         exchanged[raw["currency"]] = before + raw.amount("change")
-    except RowProblem as problem:
+    except BadRow as problem:
         exchanged[raw["currency"]] = problem
 
 
 def _sum_of(exchanged: Exchanged, currency: str) -> Decimal:
     found = exchanged.get(currency, ZERO)
-    if isinstance(found, RowProblem):
+    if isinstance(found, BadRow):
         raise found
     return found
 
@@ -222,7 +224,7 @@ def _taken_back(sheet: Sheet) -> set[int]:
     for raw in sheet:
         kind = raw["description"].casefold()
         change = sheet.number(raw["change"]) if raw["change"] else None
-        if kind not in DIVIDENDS | TAXES or change is None or isinstance(change, Fault):
+        if kind not in DIVIDENDS | TAXES or change is None or isinstance(change, RowProblem):
             continue
         if opposite := waiting[raw["isin"], kind, raw["currency"], -change]:
             gone |= {opposite.pop(), raw.line}
@@ -300,8 +302,8 @@ def _numbers(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
         for style in styles:
             if (value := number_in(text, style)) is not None:
                 return value
-        raise RowProblem(
-            "description", match[0], "invalid", "The numbers of the trade cannot be read."
+        raise bad_row(
+            "description", match[0], "invalid", _("Could not read the numbers of the trade.")
         )
 
     price, currency = in_major_unit(number(match["price"]), match["currency"].upper())
@@ -313,8 +315,16 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
     side = VERBS[match["verb"].casefold()]
     gross, change = EXACT.multiply(quantity, price), raw.number("change")
     if change is not None and abs(abs(change) - gross) > max(CENT, gross / 500):
-        detail = f"{quantity} at {price} is {gross}, the change of the cash is {change}."
-        raise RowProblem("change", raw["change"], "amount_mismatch", detail)
+        raise bad_row(
+            "change",
+            raw["change"],
+            "amount_mismatch",
+            _("%(quantity)s × %(price)s = %(gross)s, but the cash changed by %(change)s."),
+            quantity=quantity,
+            price=price,
+            gross=gross,
+            change=change,
+        )
     rate, account_currency = _exchange(order.exchanged_on(raw["date"]), currency)
     fee, fee_currency = _fees(order.fees_of(raw))
     if fee and rate and fee_currency == account_currency:
@@ -357,8 +367,11 @@ def _fees(fees: list[Raw]) -> tuple[Decimal, str]:
     if not currencies:
         return ZERO, ""
     if len(currencies) > 1:
-        raise RowProblem(
-            "currency", None, "mixed_currencies", "The fees of the order are in several currencies."
+        raise bad_row(
+            "currency",
+            None,
+            "mixed_currencies",
+            _("The fees of the order are in several currencies."),
         )
     return -sum((raw.amount("change") for raw in fees), ZERO), currencies.pop()
 
@@ -375,8 +388,16 @@ def _add_action(
         return
     sides = dict(halves) if len(halves) == 2 else {}
     if sides.keys() != {"buy", "sell"}:
-        detail = f"{match['prefix']} is a sale and a purchase of one ISIN on one day; enter what it was by hand."
-        raise RowProblem("description", raw["description"], "unpaired_action", detail)
+        raise bad_row(
+            "description",
+            raw["description"],
+            "unpaired_action",
+            _(
+                "%(action)s needs a sale and a purchase of one ISIN on one day. Enter by hand what "
+                "happened."
+            ),
+            action=match["prefix"],
+        )
     old, new = (_numbers(_matched(sides[side]))[0] for side in ("sell", "buy"))
     if old == new:
         sheet.ignore(raw, match["prefix"].casefold())  # the same shares under another name

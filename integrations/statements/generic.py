@@ -10,18 +10,18 @@ from typing import Any
 
 from financeproj.core.money import strip_zeros
 from integrations.statements.base import (
-    Fault,
     FileProblem,
     Format,
     Options,
-    RowError,
     Statement,
     StatementRow,
     Table,
     column_key,
 )
-from integrations.statements.checks import faults_of
+from integrations.statements.checks import problems_of, unknown_currency
 from integrations.statements.values import read_dates, read_numbers
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
     "date",
@@ -96,14 +96,13 @@ def read(table: Table, options: Options, *, name: str = "generic") -> Statement:
     external_ids = (unguarded(text.strip()) or None for text in cells["external_id"])
     for index, fields in enumerate(zip(table.lines, *values, notes, external_ids, strict=True)):
         row = StatementRow(*fields)
-        if faults := faults_of(row):
+        problems = problems_of(row)
+        if problems:
             statement.failed += 1
-            statement.errors += [
-                RowError(
-                    row.row, column, cells[column][index] if column in columns else None, *fault
-                )
-                for column, fault in faults
-            ]
+            for problem in problems:
+                column = problem.column or ""
+                cell = cells[column][index] if column in columns else None
+                statement.problems.append(problem.at(row.row, column, cell))
         else:
             statement.rows.append(row)
     return statement
@@ -128,19 +127,18 @@ def _capitals(text: str) -> str:
     return text.upper() if text.isascii() else text
 
 
-def _currency(text: str, options: Options) -> str | Fault | None:
+def _currency(text: str, options: Options) -> str | RowProblem | None:
     if not text:
         return None
     # GBp and the like are hundredths, and prices here are in the major unit: never read one for the
     # other.
     if text[:2].isupper() and text[2:].islower():
-        return Fault(
-            "unknown_currency",
-            f"{text} is a hundredth of a currency: give prices in the currency itself.",
+        message = _(
+            "%(currency)s is a hundredth of a currency. Give prices in the currency itself."
         )
-    if not options.is_currency(_capitals(text)):
-        return Fault("unknown_currency", f"{text} is not a currency in circulation (ISO 4217).")
-    return _capitals(text)
+        return RowProblem("unknown_currency", message, {"currency": text})
+    code = _capitals(text)
+    return code if options.is_currency(code) else unknown_currency(text)
 
 
 def write(rows: Iterable[StatementRow]) -> Iterator[str]:

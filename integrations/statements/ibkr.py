@@ -9,15 +9,17 @@ from decimal import Decimal
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.base import FileProblem, Format, Options, Statement, Table
 from integrations.statements.sheet import (
+    BadRow,
     Raw,
-    RowProblem,
     Sheet,
+    bad_row,
     compact_day,
     divided,
     has_columns,
     taken_back,
 )
 from integrations.statements.values import single_spaced
+from portfolios.calc.import_rows import gettext_noop as _
 
 TRADES = (
     "Buy/Sell",
@@ -96,34 +98,45 @@ def _keep_finest(sheet: Sheet, *levels: str) -> None:
 
 
 def _is_forex(sheet: Sheet, raw: Raw) -> bool:
-    """Whether currencies were exchanged. Raises RowProblem for what is no share, or may be none."""
+    """Whether currencies were exchanged. Raises BadRow for what is no share, or may be none."""
     if "AssetClass" in sheet.columns:
         kind = raw["AssetClass"].upper()
         if kind != FOREX and kind not in SHARES:
-            detail = "Options, futures and bonds are not read, only shares and funds."
-            raise RowProblem("AssetClass", raw["AssetClass"], "unknown_type", detail)
+            detail = _("Options, futures and bonds are not imported, only shares and funds.")
+            raise bad_row("AssetClass", raw["AssetClass"], "unknown_type", detail)
         return kind == FOREX
     if raw["ISIN"]:
         return False
     name = raw["Symbol"] or raw["Description"]
     pair = _PAIR.fullmatch(name)
     if name and not (pair and any(map(sheet.options.is_currency, pair.groups()))):
-        detail = "Without an ISIN a share cannot be told from an option: add the column AssetClass to the query."
-        raise RowProblem("ISIN", None, "required", detail)
+        detail = _(
+            "Without an ISIN a share cannot be distinguished from an option. Add the column "
+            "AssetClass to the query."
+        )
+        raise bad_row("ISIN", None, "required", detail)
     if not name:
         _traded(raw)  # it may be anything, but of an option the money would differ
     return True
 
 
 def _traded(raw: Raw) -> tuple[Decimal, Decimal]:
-    """(quantity, price). Raises RowProblem where they do not come to the money, as the price of a
+    """(quantity, price). Raises BadRow where they do not come to the money, as the price of a
     bond in percent.
     """
     quantity, price = abs(raw.needed("Quantity")), raw.needed("TradePrice")
     gross, money = EXACT.multiply(quantity, price), raw.number("TradeMoney")
     if money is not None and abs(abs(money) - gross) > max(CENT, gross / 500):
-        detail = f"{quantity} at {price} is {gross}, the money of the trade is {money}."
-        raise RowProblem("TradeMoney", raw["TradeMoney"], "amount_mismatch", detail)
+        raise bad_row(
+            "TradeMoney",
+            raw["TradeMoney"],
+            "amount_mismatch",
+            _("%(quantity)s × %(price)s = %(gross)s, but the money of the trade is %(money)s."),
+            quantity=quantity,
+            price=price,
+            gross=gross,
+            money=money,
+        )
     return quantity, price
 
 
@@ -167,7 +180,7 @@ def _taken_back(sheet: Sheet, kind: str) -> set[int]:
     for raw in sheet:
         try:
             value = raw.amount("Amount")
-        except RowProblem:
+        except BadRow:
             continue
         words = (
             raw[kind],
@@ -307,7 +320,7 @@ def _sections(table: Table, options: Options) -> list[tuple[str, Sheet]]:
 def _isins(sheets: list[tuple[str, Sheet]]) -> dict[str, str]:
     """Symbol → ISIN, from the descriptions that have both."""
     found: dict[str, str] = {}
-    for _, sheet in sheets:
+    for _section, sheet in sheets:
         for raw in sheet:
             if match := _INSTRUMENT.match(single_spaced(raw["Description"])):
                 found[match[1]] = match[2]
@@ -330,11 +343,11 @@ def _read_activity_row(
     elif section == CHARGES:
         _add_charge(sheet, raw, isins)
     elif section in MOVES and raw["Asset Category"] not in ("Cash", "Forex"):
-        detail = (
-            "Shares that came or went without a trade: what they cost is not told. Enter them by hand as transfer_in "
-            "or transfer_out, and leave this row out (on_error=skip)."
+        detail = _(
+            "Shares were added or removed without a trade, and the file does not give their cost. "
+            "Enter them by hand as transfer_in or transfer_out, and skip this row."
         )
-        raise RowProblem("Symbol", raw["Symbol"], "unsupported", detail)
+        raise bad_row("Symbol", raw["Symbol"], "unsupported", detail)
     elif section in CASH_SECTIONS:
         sheet.ignore(raw, section.casefold(), raw.amount("Amount"), raw["Currency"])
     else:

@@ -20,7 +20,8 @@ from integrations.statements.base import (
     StatementRow,
     Table,
 )
-from integrations.statements.sheet import Raw, RowProblem, Sheet, divided, iso_day, taken_back
+from integrations.statements.sheet import Raw, Sheet, bad_row, divided, iso_day, taken_back
+from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
 
 NORWEGIAN = (
@@ -207,11 +208,11 @@ def _add(
     fee, fee_currency = fees
     if fee and fee_currency != currency:
         if rate is None:
-            raise RowProblem(
+            raise bad_row(
                 "rate",
                 None,
                 "exchange_rate_required",
-                "The fee is in another currency than the price.",
+                _("The fee is in another currency than the price."),
             )
         fee = divided(fee, rate)
     return sheet.add(
@@ -230,8 +231,11 @@ def _add_tax(sheet: Sheet, raw: Raw, currencies: dict[str, str]) -> None:
     currency, rate = _money(raw, currencies)
     amount = -raw.needed("amount")
     if amount < 0:
-        raise RowProblem(
-            "amount", raw["amount"], "unsupported", "A tax that was paid back is not read yet."
+        raise bad_row(
+            "amount",
+            raw["amount"],
+            "unsupported",
+            _("Repaid tax cannot be imported yet. Enter it by hand and skip this row."),
         )
     sheet.add(
         raw,
@@ -247,14 +251,19 @@ def _add_tax(sheet: Sheet, raw: Raw, currencies: dict[str, str]) -> None:
 
 def _add_split(sheet: Sheet, raw: Raw, kind: str, halves: dict[str, list[Raw]]) -> None:
     if len(halves[SPLIT_OUT]) != 1 or len(halves[SPLIT_IN]) != 1:
-        detail = f"A split is one row {SPLIT_OUT} and one {SPLIT_IN} of one ISIN and day."
-        raise RowProblem("type", raw["type"], "unpaired_split", detail)
+        raise bad_row(
+            "type",
+            raw["type"],
+            "unpaired_split",
+            _("A split needs one row %(out)s and one row %(in)s of one ISIN and day."),
+            **{"out": SPLIT_OUT, "in": SPLIT_IN},
+        )
     if kind == SPLIT_OUT:
         sheet.ignore(raw, "split: shares taken out")
         return
     before, after = halves[SPLIT_OUT][0].needed("quantity"), raw.needed("quantity")
     if not before:
-        raise RowProblem("quantity", raw["quantity"], "not_above", "Enter a number above 0.")
+        raise bad_row("quantity", raw["quantity"], "not_above", _("Enter a number above 0."))
     ratio = divided(abs(after), abs(before))
     sheet.add(raw, type="split", date=raw.day("traded"), quantity=ratio, **_identity(raw, None))
 
@@ -289,7 +298,9 @@ def _reconcile(sheet: Sheet) -> None:
         for row in made[raw.line]:
             total = raw.number("total_quantity")
             if row.type in ("buy", "sell", "split") and total is not None:
-                held[row.isin or row.symbol or "", row.date] = Checkpoint(row, total)
+                held[row.isin or row.symbol or "", row.date] = Checkpoint(
+                    row.ticker, row.date, total, row.row
+                )
     statement.checkpoints = list(held.values())
     statement.cash_divergence = _cash_divergence(raws, made)
 

@@ -10,14 +10,15 @@ from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.sheet import (
     MONTHS,
     Raw,
-    RowProblem,
     Sheet,
     added_to,
+    bad_row,
     has_columns,
     iso_day,
     require_commission,
 )
 from integrations.statements.values import day_of, plain_text, single_spaced
+from portfolios.calc.import_rows import gettext_noop as _
 
 STOCKS = (
     "Date",
@@ -139,11 +140,12 @@ def _read_coin(sheet: Sheet, raw: Raw, currencies: dict[str, str], latest: dict[
         return
     currency = currencies.get("Price") or latest.get(coin, "")
     if not currency:
-        raise RowProblem(
+        raise bad_row(
             "Price",
             raw["Price"],
             "currency_required",
-            f"In what currency {coin} is priced is not told.",
+            _("The file does not give the currency of the price of %(coin)s."),
+            coin=coin,
         )
     latest[coin] = currency
     # Sources quote a coin in a currency: BTC-EUR.

@@ -10,13 +10,14 @@ from financeproj.core.money import EXACT, ONE
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.sheet import (
     Raw,
-    RowProblem,
     Sheet,
+    bad_row,
     has_columns,
     named_day,
     require_commission,
 )
 from integrations.statements.values import number_in
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
     "Client ID", "Trade Date", "Value Date", "Type", "Instrument", "Instrument ISIN", "Instrument currency",
@@ -54,11 +55,11 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
     amount = raw.needed("Booked Amount")
     if raw["Conversion Rate"] not in ("", "1"):
         # The amount went through an exchange, and the file does not say into which currency.
-        raise RowProblem(
+        raise bad_row(
             "Conversion Rate",
             raw["Conversion Rate"],
             "mixed_currencies",
-            "The currency of the amount is not told.",
+            _("The file does not give the currency of the amount."),
         )
     if kind in TRADES:
         _add_trade(sheet, raw, amount)
@@ -92,16 +93,22 @@ def _add_trade(sheet: Sheet, raw: Raw, amount: Decimal) -> None:
 def _number(raw: Raw, text: str) -> Decimal:
     """A number of the words of a trade: these have a decimal point, whatever the amounts have.
 
-    Raises RowProblem for any other, and for 1,500, of which nobody knows whether it is 1500 or 1.5.
+    Raises BadRow for any other, and for 1,500, of which nobody knows whether it is 1500 or 1.5.
     """
     number = number_in(text, "point")
     if number is None:
-        raise RowProblem(
-            "Event", raw["Event"], "invalid", f"{text} is no number with a decimal point."
+        raise bad_row(
+            "Event",
+            raw["Event"],
+            "invalid",
+            _("%(text)s is not a number with a decimal point."),
+            text=text,
         )
     if "," in text and (other := number_in(text, "comma")) is not None:
-        detail = f"{text} could be {number} or {other}: enter the row by hand."
-        raise RowProblem("Event", raw["Event"], "invalid", detail)
+        detail = _("%(text)s could be %(number)s or %(other)s. Enter the row by hand.")
+        raise bad_row(
+            "Event", raw["Event"], "invalid", detail, text=text, number=number, other=other
+        )
     return number
 
 

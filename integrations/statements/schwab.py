@@ -10,8 +10,9 @@ from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, added_to, has_columns
+from integrations.statements.sheet import Raw, Sheet, added_to, bad_row, has_columns
 from integrations.statements.values import day_of, plain_text
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = ("Date", "Action", "Symbol", "Description", "Quantity", "Price", "Fees & Comm", "Amount")
 TRADES = {"buy": "buy", "sell": "sell", "reinvest shares": "buy"}
@@ -84,25 +85,39 @@ def _read_row(sheet: Sheet, raw: Raw, held: dict[str, Decimal]) -> None:
     elif kind in CASH and not symbol:
         sheet.ignore(raw, kind, raw.amount("Amount"), "USD")
     elif symbol:
-        raise RowProblem(
+        raise bad_row(
             "Action",
             raw["Action"],
             "unknown_type",
-            f"{raw['Action']} of {symbol} cannot be read: enter it by hand.",
+            _("%(action)s of %(symbol)s cannot be imported. Enter it by hand."),
+            action=raw["Action"],
+            symbol=symbol,
         )
     else:
         raise sheet.unknown("Action", raw["Action"])
 
 
 def _require_amount(raw: Raw, side: str, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
-    """Raises RowProblem if the amount is not about what the trade comes to: bonds are priced in
+    """Raises BadRow if the amount is not about what the trade comes to: bonds are priced in
     percent, say.
     """
     amount, gross = raw.number("Amount"), EXACT.multiply(quantity, price)
     ours = -gross - fee if side == "buy" else gross - fee
     if amount is not None and abs(amount - ours) > max(ONE, EXACT.multiply(gross, PERCENT)):
-        detail = f"{quantity} at {price} and fees of {fee} come to {ours}, the amount is {amount}."
-        raise RowProblem("Amount", raw["Amount"], "amount_mismatch", detail)
+        raise bad_row(
+            "Amount",
+            raw["Amount"],
+            "amount_mismatch",
+            _(
+                "%(quantity)s × %(price)s and fees of %(fee)s come to %(total)s, but the amount is "
+                "%(amount)s."
+            ),
+            quantity=quantity,
+            price=price,
+            fee=fee,
+            total=ours,
+            amount=amount,
+        )
 
 
 def _identity(raw: Raw) -> dict[str, Any]:

@@ -9,36 +9,45 @@ from decimal import Decimal
 from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage
-from integrations.statements.base import Fault, Options, RowError, Statement, StatementRow, Table
-from integrations.statements.checks import faults_of
+from integrations.statements.base import Options, Statement, StatementRow, Table
+from integrations.statements.checks import REQUIRED, problems_of, unknown_currency
 from integrations.statements.values import checked_day, day_of, read_numbers
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 
 # Quoted in hundredths: the symbol at the broker → the currency itself.
 
 
-NOT_THE_BROKERS = Fault(
+NOT_THE_BROKERS = RowProblem(
     "invalid",
-    "This broker does not write dates so. If a spreadsheet changed it, import the file as it was downloaded.",
+    _(
+        "This broker writes dates differently. If a spreadsheet changed this one, import the file "
+        "as it was downloaded."
+    ),
 )
 
 
-class RowProblem(Exception):
-    """This row cannot be used."""
+class BadRow(Exception):
+    """This row cannot be used; `problem` says why."""
 
-    def __init__(self, column: str | None, value: Any, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.column, self.value, self.code, self.detail = column, value, code, detail
+    def __init__(self, problem: RowProblem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
 
 
-def taken_back(column: str, amount: Decimal) -> RowProblem:
-    """The error of a row that takes back another, or a part of it, which is not found in the
-    file.
-    """
-    detail = (
-        "The broker takes an earlier row back here, or a part of it: delete or correct the transaction that was made "
-        "of that, and leave this row out (on_error=skip)."
+def bad_row(column: str | None, value: Any, code: str, message: str, **params: Any) -> BadRow:
+    """Make the error of the row that is being read; `message` has placeholders for `params`."""
+    texts = {name: str(param) for name, param in params.items()}
+    return BadRow(RowProblem(code, message, texts).at(0, column, value))
+
+
+def taken_back(column: str, amount: Decimal) -> BadRow:
+    """Make the error of a row that reverses another, or a part of it, which is not in the file."""
+    message = _(
+        "This row reverses all or part of an earlier one that is not in this file. Delete or correct "
+        "that transaction, then import again and skip this row."
     )
-    return RowProblem(column, amount, "unpaired_reversal", detail)
+    return bad_row(column, amount, "unpaired_reversal", message)
 
 
 class Raw:
@@ -60,17 +69,17 @@ class Raw:
         )
 
     def number(self, column: str) -> Decimal | None:
-        """None for an empty cell; raises RowProblem for one that is no number."""
+        """None for an empty cell; raises BadRow for one that is no number."""
         text = self[column]
         value = self._sheet.number(text) if text else None
-        if isinstance(value, Fault):
-            raise RowProblem(column, text, *value)
+        if isinstance(value, RowProblem):
+            raise BadRow(value.at(0, column, text))
         return value
 
     def needed(self, column: str) -> Decimal:
         value = self.number(column)
         if value is None:
-            raise RowProblem(column, None, "required", "This field is required.")
+            raise BadRow(REQUIRED.at(0, column, None))
         return value
 
     def amount(self, column: str) -> Decimal:
@@ -80,11 +89,11 @@ class Raw:
     def day(self, column: str) -> date:
         text = self[column]
         if not text:
-            raise RowProblem(column, None, "required", "This field is required.")
+            raise BadRow(REQUIRED.at(0, column, None))
         read = self._sheet.read_day(text)
         found = NOT_THE_BROKERS if read is None else checked_day(read, self._sheet.options)
-        if isinstance(found, Fault):
-            raise RowProblem(column, text, *found)
+        if isinstance(found, RowProblem):
+            raise BadRow(found.at(0, column, text))
         return found
 
 
@@ -147,57 +156,46 @@ class Sheet:
         )
         return self.rows
 
-    def number(self, text: str) -> Decimal | Fault:
+    def number(self, text: str) -> Decimal | RowProblem:
         if text not in self._numbers:
             self._numbers |= self._read([text])
         return self._numbers[text]
 
-    def _read(self, texts: Iterable[str]) -> dict[str, Decimal | Fault]:
+    def _read(self, texts: Iterable[str]) -> dict[str, Decimal | RowProblem]:
         return read_numbers(
             texts, delimiter=self._delimiter, options=self._options, mixed=self._is_mixed
         )
 
     @contextmanager
     def row(self, raw: Raw) -> Iterator[None]:
-        """Whatever cannot be used of `raw` becomes its error."""
+        """Turn a BadRow into a problem of `raw`."""
         try:
             yield
-        except RowProblem as problem:
-            self.statement.failed += 1
-            value = None if problem.value is None else str(problem.value)
+        except BadRow as error:
+            problem = error.problem
             column = self._labels.get(problem.column or "") or problem.column
-            self.statement.errors.append(
-                RowError(raw.line, column, value, problem.code, problem.detail)
-            )
+            self.statement.failed += 1
+            self.statement.problems.append(problem.at(raw.line, column, problem.value))
 
     def add(self, raw: Raw, **fields: Any) -> StatementRow | None:
         """Take a transaction from `raw`; None if something is wrong with it, which is then
         reported.
         """
         made = StatementRow(row=raw.line, **{"ticker": ""} | fields)
-        faults = faults_of(made)
+        problems = problems_of(made)
         for name in ("quantity", "price", "commission", "exchange_rate"):
             value = getattr(made, name)
-            if isinstance(value, Decimal) and (fault := self.options.number_fault(value)):
-                faults.append((name, fault))
-        faults += [
-            (
-                name,
-                Fault(
-                    "unknown_currency", f"{code[:20]} is not a currency in circulation (ISO 4217)."
-                ),
-            )
-            for name in ("currency", "price_in", "commission_in", "rate_currency")
-            if (code := getattr(made, name)) and not self.options.is_currency(code)
-        ]
-        if not faults:
+            if isinstance(value, Decimal) and (problem := self.options.number_problem(value)):
+                problems.append(problem.at(made.row, name, value))
+        for name in ("currency", "price_in", "commission_in", "rate_currency"):
+            code = getattr(made, name)
+            if code and not self.options.is_currency(code):
+                problems.append(unknown_currency(code).at(made.row, name, code))
+        if not problems:
             self.statement.rows.append(made)
             return made
         self.statement.failed += 1
-        for column, fault in faults:
-            value = getattr(made, column, None)
-            shown = None if value is None or isinstance(value, Fault) else str(value)
-            self.statement.errors.append(RowError(raw.line, column, shown, *fault))
+        self.statement.problems += problems
         return None
 
     def add_net(
@@ -241,11 +239,12 @@ class Sheet:
         could_be = [name for name in external_ids if name and "\x00" not in name]
         self.statement.taken_back |= dict.fromkeys(could_be, raw.line)
 
-    def unknown(self, column: str, text: str) -> RowProblem:
-        """The error of a row whose type nobody has told us."""
-        return RowProblem(
-            column, text, "unknown_type", f"{text or 'An empty type'} is not known in this format."
-        )
+    def unknown(self, column: str, text: str) -> BadRow:
+        """Make the error of a row whose type is not known."""
+        if not text:
+            return bad_row(column, text, "unknown_type", _("The type is empty."))
+        message = _("%(type)s is not a known type of this format.")
+        return bad_row(column, text, "unknown_type", message, type=text)
 
 
 def _first_positions(header: list[str]) -> dict[str, int]:
@@ -278,13 +277,26 @@ def require_commission(
 ) -> None:
     """Check a commission that is what the amount in `column` has beyond quantity times price.
 
-    Raises RowProblem(amount_mismatch) if it is negative by more than `rounding`, or more than both
+    Raises BadRow(amount_mismatch) if it is negative by more than `rounding`, or more than both
     100 and 5 %: then one of the figures is not what it was taken for.
     """
     gross = EXACT.multiply(quantity, price)
     if not -rounding <= commission <= max(MAX_COMMISSION, EXACT.multiply(gross, MAX_PART)):
-        detail = f"{quantity} at {price} is {gross}, the amount is {raw[column]}: {commission} is no commission."
-        raise RowProblem(column, raw[column], "amount_mismatch", detail)
+        message = _(
+            "%(quantity)s × %(price)s = %(gross)s, but the amount is %(amount)s. A difference of "
+            "%(difference)s is not a plausible commission."
+        )
+        raise bad_row(
+            column,
+            raw[column],
+            "amount_mismatch",
+            message,
+            quantity=quantity,
+            price=price,
+            gross=gross,
+            amount=raw[column],
+            difference=commission,
+        )
 
 
 def divided(value: Decimal, by: Decimal) -> Decimal:
@@ -345,7 +357,7 @@ def added_to(held: Decimal, added: Decimal) -> Decimal:
     """The ratio of a split of which only the new shares are told, from what the file says was held
     before.
 
-    Raises RowProblem unless that is a plain number of new shares for one old: then the file does
+    Raises BadRow unless that is a plain number of new shares for one old: then the file does
     not begin with the first purchase.
     """
     if held > 0 and added > 0:
@@ -358,10 +370,12 @@ def added_to(held: Decimal, added: Decimal) -> Decimal:
         )
         if plain > 1 and abs(ratio - plain) < Decimal("0.0005"):
             return plain
-    raise RowProblem(
+    raise bad_row(
         "Quantity",
         added,
         "unknown_split_ratio",
-        "How many shares one became cannot be told from this file. Leave the row out (on_error=skip): a split that the "
-        "market data source knows is booked by itself.",
+        _(
+            "The file does not give the ratio of this split. Skip the row: splits that the market "
+            "data source knows are booked automatically."
+        ),
     )

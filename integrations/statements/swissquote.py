@@ -9,7 +9,8 @@ from typing import Any
 
 from financeproj.core.money import EXACT
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, dashed_day, has_columns
+from integrations.statements.sheet import Raw, Sheet, bad_row, dashed_day, has_columns
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
     "Date", "Order #", "Transaction", "Symbol", "Name", "ISIN", "Quantity", "Unit price", "Costs", "Accrued Interest",
@@ -41,11 +42,11 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
     if kind not in TRADES and kind != "dividend":
         raise sheet.unknown("Transaction", raw["Transaction"])
     if raw.amount("Accrued Interest"):
-        raise RowProblem(
+        raise bad_row(
             "Accrued Interest",
             raw["Accrued Interest"],
             "unsupported",
-            "Accrued interest is not read yet.",
+            _("Accrued interest cannot be imported yet. Enter it by hand and skip this row."),
         )
     quantity, price, costs = (
         abs(raw.needed("Quantity")),
@@ -55,10 +56,20 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
     gross, net = EXACT.multiply(quantity, price), raw.needed("Net Amount")
     ours = -gross - costs if kind == "buy" else gross - costs
     if abs(net - ours) > CENT:
-        detail = (
-            f"{quantity} at {price} and costs of {costs} come to {ours}, the net amount is {net}."
+        raise bad_row(
+            "Net Amount",
+            raw["Net Amount"],
+            "amount_mismatch",
+            _(
+                "%(quantity)s × %(price)s and costs of %(costs)s come to %(total)s, but the net "
+                "amount is %(net)s."
+            ),
+            quantity=quantity,
+            price=price,
+            costs=costs,
+            total=ours,
+            net=net,
         )
-        raise RowProblem("Net Amount", raw["Net Amount"], "amount_mismatch", detail)
     kind = TRADES.get(kind, "dividend")
     sheet.add(raw, type=kind, quantity=quantity, price=price, commission=costs, **_identity(raw))
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from financeproj.core.money import ONE, ZERO
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, RowProblem, Sheet, has_columns, iso_day
+from integrations.statements.sheet import Raw, Sheet, bad_row, has_columns, iso_day
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
     "datetime", "date", "account_type", "category", "type", "asset_class", "name", "symbol", "shares", "price",
@@ -71,8 +72,10 @@ def _read_row(sheet: Sheet, raw: Raw, migrated: dict[tuple[str, str], Decimal]) 
         )
     elif kind == MIGRATION:
         if migrated[raw["symbol"], raw["date"]] != ZERO:
-            detail = "What was taken out and put in is not the same; enter what it was by hand."
-            raise RowProblem("shares", raw["shares"], "unpaired_action", detail)
+            detail = _(
+                "What was taken out and put in is not the same. Enter by hand what happened."
+            )
+            raise bad_row("shares", raw["shares"], "unpaired_action", detail)
         sheet.ignore(raw, "migration")
     else:
         raise sheet.unknown("type", raw["type"])

@@ -16,13 +16,15 @@ from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.sheet import (
+    BadRow,
     Raw,
-    RowProblem,
     Sheet,
+    bad_row,
     divided,
     has_columns,
     iso_day,
 )
+from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
     "Action", "Time", "ISIN", "Ticker", "Name", "No. of shares", "Price / share", "Currency (Price / share)",
@@ -123,7 +125,7 @@ def _bought(raw: Raw, currency: str) -> Decimal | None:
         return ONE
     try:
         stated = raw.number("Exchange rate")
-    except RowProblem:
+    except BadRow:
         return None
     if not stated or stated < 0:
         return None
@@ -137,26 +139,30 @@ def _fees(raw: Raw, names: Iterable[str]) -> tuple[Decimal, str]:
         if fee := raw.number(name):
             fees[raw[f"Currency ({name})"] or raw["Currency (Total)"]] += fee
     if len(fees) > 1:
-        raise RowProblem(
-            None, None, "mixed_currencies", f"The fees are in {' and '.join(sorted(fees))}."
+        raise bad_row(
+            None,
+            None,
+            "mixed_currencies",
+            _("The fees are in several currencies: %(currencies)s."),
+            currencies=", ".join(sorted(fees)),
         )
     return next(((fee, currency) for currency, fee in fees.items()), (ZERO, ""))
 
 
 def _add_split(sheet: Sheet, raw: Raw, kind: str, same_day: dict[str, list[Raw]]) -> None:
     if len(same_day[SPLIT_CLOSE]) != 1 or len(same_day[SPLIT_OPEN]) != 1:
-        raise RowProblem(
+        raise bad_row(
             "Action",
             raw["Action"],
             "unpaired_split",
-            "A split closes the old shares and opens new ones.",
+            _("A split needs one row that closes the old shares and one that opens new ones."),
         )
     if kind == SPLIT_CLOSE:
         sheet.ignore(raw, kind)
         return
     old, new = same_day[SPLIT_CLOSE][0].needed("No. of shares"), raw.needed("No. of shares")
     if not old:
-        raise RowProblem("No. of shares", "0", "not_above", "Enter a number above 0.")
+        raise bad_row("No. of shares", "0", "not_above", _("Enter a number above 0."))
     sheet.add(raw, type="split", quantity=_plain_ratio(abs(new), abs(old)), **_identity(raw, None))
 
 

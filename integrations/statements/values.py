@@ -1,6 +1,6 @@
 """Dates and numbers of a file, read in the one style that the whole file has.
 
-Both take the distinct texts of their columns and answer a dictionary from text to value or Fault,
+Both take the distinct texts of their columns and answer a dictionary from text to value or RowProblem,
 so that a text that occurs a thousand times is read once.
 """
 
@@ -10,31 +10,33 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from integrations.statements.base import Fault, FileProblem, Options
+from integrations.statements.base import FileProblem, Options
+from portfolios.calc.import_rows import RowProblem
+from portfolios.calc.import_rows import gettext_noop as _
 
 EARLIEST = date(1900, 1, 1)
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
-NOT_A_DATE = Fault(
-    "invalid", "This is no date: write 2024-12-31, 31.12.2024, 31/12/2024 or 12/31/2024."
+NOT_A_DATE = RowProblem(
+    "invalid", _("Not a date. Use 2024-12-31, 31.12.2024, 31/12/2024 or 12/31/2024.")
 )
 # 45293, 45293.5 and ######## are what a spreadsheet leaves of a day.
 _MANGLED = re.compile(r"\d{5}(?:[.,]\d+)?|#+", re.ASCII)
-MANGLED_DATE = Fault(
-    "invalid", "A spreadsheet changed this date. Import the file as it was downloaded."
+MANGLED_DATE = RowProblem(
+    "invalid", _("A spreadsheet changed this date. Import the file as it was downloaded.")
 )
 
 
-def read_dates(texts: Iterable[str], options: Options) -> dict[str, date | Fault]:
+def read_dates(texts: Iterable[str], options: Options) -> dict[str, date | RowProblem]:
     """Dates of a file: ISO, dd.mm.yyyy, and slashed in the one order that all slashed dates of the
     file allow.
 
     Raises FileProblem(ambiguous_dates) when the slashed ones read both ways or contradict each
     other.
     """
-    found: dict[str, date | Fault] = {}
+    found: dict[str, date | RowProblem] = {}
     slashed: dict[str, tuple[date | None, date | None]] = {}
     for text in set(texts):
         stripped = text.strip()
@@ -81,14 +83,15 @@ def day_of(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def checked_day(day: date | None, options: Options) -> date | Fault:
+def checked_day(day: date | None, options: Options) -> date | RowProblem:
     """The day if it may stand in a statement."""
     if day is None:
         return NOT_A_DATE
     if day > options.today:
-        return Fault("future_date", f"The date {day} is in the future.")
+        message = _("The date %(date)s is in the future.")
+        return RowProblem("future_date", message, {"date": str(day)})
     if day < EARLIEST:
-        return Fault("out_of_range", "Dates before 1900 are not kept.")
+        return RowProblem("out_of_range", _("Dates before 1900 are not kept."))
     return day
 
 
@@ -127,7 +130,7 @@ _STYLES: dict[str, tuple[re.Pattern[str], dict[int, Any]]] = {
     "point": (_POINT, _TO_POINT),
     "comma": (_COMMA, _TO_COMMA),
 }
-NOT_A_NUMBER = Fault("invalid", "This is no number.")
+NOT_A_NUMBER = RowProblem("invalid", _("Not a number."))
 
 
 def number_in(text: str, style: str) -> Decimal | None:
@@ -139,7 +142,7 @@ def number_in(text: str, style: str) -> Decimal | None:
 
 def read_numbers(
     texts: Iterable[str], *, delimiter: str, options: Options, mixed: bool = False
-) -> dict[str, Decimal | Fault]:
+) -> dict[str, Decimal | RowProblem]:
     """Numbers of a file, all with a decimal point or all with a decimal comma. Empty texts are left
     out.
 
@@ -151,7 +154,7 @@ def read_numbers(
     plain = {text: number for text in set(texts) if (number := plain_text(text))}
     style = options.decimal or _style_of(plain.values(), delimiter, mixed=mixed)
     other = "comma" if style == "point" else "point"
-    found: dict[str, Decimal | Fault] = {}
+    found: dict[str, Decimal | RowProblem] = {}
     for text, number in plain.items():
         value = number_in(number, style)
         if value is None and mixed:
@@ -161,7 +164,7 @@ def read_numbers(
             continue
         # Fifteen characters without an exponent are always few enough digits.
         fault = (
-            options.number_fault(value)
+            options.number_problem(value)
             if len(number) > 15 or "e" in number or "E" in number
             else None
         )

@@ -85,7 +85,7 @@ def test_another_value_on_a_date_is_refused_without_replace_and_nothing_is_writt
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("date,value\n2024-02-30,1\n", "line 2, date: This is no date"),
+        ("date,value\n2024-02-30,1\n", "line 2, date: Not a date"),
         (
             "date,value\n2024-01-31,1\n2199-01-31,1\n",
             "line 3, date: The date 2199-01-31 is in the future",
@@ -93,7 +93,7 @@ def test_another_value_on_a_date_is_refused_without_replace_and_nothing_is_writt
         ("date,value\n2024-01-31,-1\n", "line 2, value: A pension value must be 0 or more"),
         ("date,value\n2024-01-31,\n", "line 2, value: This is missing"),
         ("date,value\n,5\n", "line 2, date: This is missing"),
-        ("date,value\n2024-01-31,much\n", "line 2, value: This is no number"),
+        ("date,value\n2024-01-31,much\n", "line 2, value: Not a number"),
         (
             "date,value\n2024-01-31,1\n2024-01-31,2\n",
             "line 3, date: Line 2 has a value for this date already",

@@ -2,7 +2,9 @@
 
 from portfolios.services.aliases import remember_aliases, save_alias
 from portfolios.services.holdings import delete_holding, rename_holding
-from portfolios.services.importing import import_rows
+from portfolios.services.import_rows import import_rows
+from portfolios.services.ledger_check import contradicted_holdings, repair_holding
+from portfolios.services.ledger_rows import lock_portfolio
 from portfolios.services.portfolios import (
     create_portfolio,
     delete_balance,
@@ -12,13 +14,7 @@ from portfolios.services.portfolios import (
     set_balance,
     update_portfolio,
 )
-from portfolios.services.replay import (
-    InsufficientQuantity,
-    contradicted_holdings,
-    lock_portfolio,
-    repair_holding,
-    replay_holding,
-)
+from portfolios.services.replay import InsufficientQuantity, replay_holding
 from portfolios.services.restore import restore_portfolios
 from portfolios.services.splits import book_splits
 from portfolios.services.transactions import (

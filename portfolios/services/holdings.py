@@ -4,7 +4,7 @@ from django.db import transaction
 
 from marketdata.models import StockMetadata
 from portfolios.models import Holding, Portfolio
-from portfolios.services.replay import lock_portfolio, touch
+from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.splits import catch_up
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.users.models import User
 from portfolios.models import ImportBatch, Portfolio, PortfolioBalance, Transaction
-from portfolios.services.replay import lock_portfolio
+from portfolios.services.ledger_rows import lock_portfolio
 
 BalanceKind = PortfolioBalance.Kind
 BALANCE_COLUMNS = {BalanceKind.CASH: "cash", BalanceKind.CREDIT: "used_credit"}

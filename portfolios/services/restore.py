@@ -17,7 +17,9 @@ from portfolios.models import (
     PortfolioBalance,
     Transaction,
 )
-from portfolios.services.replay import ledger_faults, lock_portfolio, replay_holding
+from portfolios.services.ledger_check import ledger_faults
+from portfolios.services.ledger_rows import lock_portfolio
+from portfolios.services.replay import replay_holding
 
 
 @transaction.atomic

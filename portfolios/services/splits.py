@@ -12,7 +12,9 @@ from django.db.models import Exists, OuterRef
 from financeproj.core.errors import DomainError
 from marketdata.models import StockMetadata, StockSplit
 from portfolios.models import Holding, Transaction, TransactionType
-from portfolios.services.replay import lock_portfolio, repair_holding, replay_holding, touch
+from portfolios.services.ledger_check import repair_holding
+from portfolios.services.ledger_rows import lock_portfolio, touch
+from portfolios.services.replay import replay_holding
 
 log = structlog.get_logger(__name__)
 

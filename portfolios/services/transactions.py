@@ -18,13 +18,9 @@ from marketdata.models import StockMetadata
 from portfolios.calc.kinds import RULES
 from portfolios.models import Portfolio, Transaction, TransactionSource
 from portfolios.services.holdings import holding_for
-from portfolios.services.replay import (
-    InsufficientQuantity,
-    dismiss,
-    lock_portfolio,
-    next_sequence,
-    replay_holding,
-)
+from portfolios.services.ledger_rows import lock_portfolio, next_sequence
+from portfolios.services.replay import InsufficientQuantity, replay_holding
+from portfolios.services.split_booking import dismiss
 
 
 def record_transaction(

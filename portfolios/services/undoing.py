@@ -4,7 +4,8 @@ from django.db import transaction
 
 from financeproj.core.errors import Conflict
 from portfolios.models import Holding, ImportBatch, Transaction
-from portfolios.services.replay import InsufficientQuantity, lock_portfolio, replay_holding, touch
+from portfolios.services.ledger_rows import lock_portfolio, touch
+from portfolios.services.replay import InsufficientQuantity, replay_holding
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
 from marketdata.services import record_splits, save_price, save_split
 from portfolios import services
 from portfolios.models import Holding, Transaction, TransactionSource
-from portfolios.services.replay import contradicted_holdings
+from portfolios.services.ledger_check import contradicted_holdings
 from portfolios.tests.conftest import trade
 
 pytestmark = pytest.mark.django_db

@@ -107,7 +107,7 @@ def test_an_instrument_that_nothing_fits_is_named_once_and_remembered(visitor, y
     asked.fill("no ticker")
     asked.press("Tab")  # closes the suggestions, which may open over the button
     page.get_by_role("button", name="Use these tickers").click()
-    page.get_by_text("NO TICKER is no ticker.").wait_for()
+    page.get_by_text('"NO TICKER" is not a valid ticker.').wait_for()
     assert refusals(visitor) == 1
     asked.fill("ATLAS.USD.DEMO")
     asked.press("Tab")

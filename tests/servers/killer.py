@@ -44,7 +44,7 @@ from marketdata.models import (  # noqa: E402
 from pensions.models import PensionAccount, PensionValueEntry  # noqa: E402
 from portfolios import services  # noqa: E402
 from portfolios.models import Holding, ImportBatch, PendingImport, Transaction  # noqa: E402
-from portfolios.services.replay import ledger_faults  # noqa: E402
+from portfolios.services.ledger_check import ledger_faults  # noqa: E402
 from tests.servers.cache import empty_cache  # noqa: E402
 
 NIGHTLY = "portfolios.tasks.refresh_histories"

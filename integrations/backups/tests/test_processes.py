@@ -90,7 +90,10 @@ def test_while_another_writes_every_backup_is_of_one_moment_and_blocks_no_one(si
     site.kill(hammer)
     said = site.manage("restore", str(path), "--replace")
     assert "counts and totals are those of the backup" in said
-    check = "from portfolios.services.replay import ledger_faults as faults; from portfolios.models import Portfolio as P;"
+    check = (
+        "from portfolios.services.ledger_check import ledger_faults as faults; "
+        "from portfolios.models import Portfolio as P;"
+    )
     assert (
         site.shell(f"{check} print(faults(), sum(P.objects.values_list('cash', flat=True)))")
         == "[] 0"

@@ -103,7 +103,7 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
     if sample.format == "saxo":
         lines[1:] = [f"{other}{line.removeprefix(mine)}" for line in lines[1:]]
     assert upload(data=file_of(sample, lines), dry_run="true").json()["warnings"] == [
-        f"This file is of the account {other}, the last one of this portfolio was of {mine}."
+        f"This file is from account {other}; the previous import was from account {mine}."
     ]
 
 

@@ -137,8 +137,8 @@ def test_a_payment_that_avanza_takes_back_is_an_error_and_never_a_second_payment
     assert response.status_code == 422
     [error] = response.json()["errors"]
     assert (error["row"], error["column"], error["code"]) == (2, "Belopp", "unpaired_reversal")
-    assert "takes an earlier row back" in error["detail"]
-    assert "on_error=skip" in error["detail"]
+    assert "reverses all or part of an earlier one" in error["detail"]
+    assert "skip this row" in error["detail"]
     assert dump() == before
     upload.done(data=text(header, line, first), instruments=known, on_error="skip")
     assert held() == {"SKOGEN.SEK.DEMO": (100, D("110.64"), 11064, 0, 0, 0)}
@@ -173,7 +173,7 @@ def test_a_foreign_trade_that_avanza_has_not_settled_is_an_error_until_it_is(
     assert response.status_code == 422
     [error] = response.json()["errors"]
     assert (error["row"], error["column"], error["code"]) == (2, "Valutakurs", "not_settled")
-    assert "Export again in some days" in error["detail"]
+    assert "Export the file again in some days" in error["detail"]
     assert dump() == before
     settled = "2025-10-10;77;Köp;Atlas Inc;190;9,22;-16772,74;SEK;57,25;9,541895;USD;US0000000011;"
     assert (

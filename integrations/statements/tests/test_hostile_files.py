@@ -14,7 +14,7 @@ from integrations.statements.registry import formats, read_statement
 from integrations.statements.tests.hostile import GENERIC, KINDS, header_of
 
 OPTIONS = Options(
-    today=date(2025, 6, 30), number_fault=no_longer_than_15_digits, is_currency=is_currency
+    today=date(2025, 6, 30), number_problem=no_longer_than_15_digits, is_currency=is_currency
 )
 MOST_SECONDS = 0.5
 # Ten times the size takes ten times as long, and something for the memory that it takes.
@@ -72,7 +72,7 @@ def test_a_cell_of_blanks_is_an_error_of_its_row_at_once(name, row, column):
     found = read_statement(statement(name, row), OPTIONS)
     assert time.process_time() - start < MOST_SECONDS
     assert found.rows == []
-    assert [(error.row, error.column) for error in found.errors][:1] == [(2, column)]
+    assert [(error.row, error.column) for error in found.problems][:1] == [(2, column)]
 
 
 @pytest.mark.parametrize("blank", [" ", "\x0b", "\xa0"])
@@ -100,16 +100,16 @@ def test_a_first_line_of_blanks_is_an_error_of_the_file_at_once(one, blank):
 def test_a_cell_that_is_cut_off_is_never_taken_for_what_is_left_of_it(row, column, code):
     found = read(f"{GENERIC},note\n{row.format('x' * 6000)}\n".encode())
     assert found.rows == []
-    assert [(error.column, error.code) for error in found.errors] == [(column, code)]
-    assert all(len(error.value) == MAX_CELL + 1 for error in found.errors)
-    assert all(error.value.endswith(CUT_OFF) for error in found.errors)
+    assert [(error.column, error.code) for error in found.problems] == [(column, code)]
+    assert all(len(error.value) == MAX_CELL + 1 for error in found.problems)
+    assert all(error.value.endswith(CUT_OFF) for error in found.problems)
 
 
 def test_a_long_cell_in_a_column_that_is_not_read_does_no_harm():
     text = f"{GENERIC},remark\n2024-01-02,buy,A.DEMO,1,2,{'x' * 6000}\n"
     found = read(text.encode())
     assert [(row.ticker, str(row.quantity)) for row in found.rows] == [("A.DEMO", "1")]
-    assert found.errors == []
+    assert found.problems == []
 
 
 def test_a_cell_of_4_000_characters_is_kept_whole():

@@ -121,7 +121,7 @@ def test_ibkr_trades_of_anything_else_are_errors(account, dump, asset):
         422,
         [(2, "AssetClass", "unknown_type")],
     )
-    assert "Options, futures and bonds are not read" in response.json()["errors"][0]["detail"]
+    assert "Options, futures and bonds are not imported" in response.json()["errors"][0]["detail"]
     assert dump() == before
 
 
@@ -290,8 +290,8 @@ def test_a_payment_that_ibkr_takes_back_after_it_was_imported_is_named(account):
     body = upload.done(data=text(header, paid, back, right))
     assert (body["created"], body["ignored"]) == (1, 2)
     assert body["warnings"] == [
-        "The broker took back what line 2 says, but it is recorded here: delete the dividend of ATLAS.USD.DEMO on "
-        "2024-05-16."
+        "The broker reversed line 2, but it is recorded here. "
+        "Delete the dividend of ATLAS.USD.DEMO on 2024-05-16."
     ]
     Transaction.objects.get(external_id="1").delete()
     assert upload(data=text(header, paid, back, right)).json()["warnings"] == []
@@ -382,7 +382,7 @@ def test_a_payment_taken_back_without_its_first_row_says_what_to_do(
         "unpaired_reversal",
     )
     assert error["detail"] == (
-        "The broker takes an earlier row back here, or a part of it: delete or correct the transaction that was made "
-        "of that, and leave this row out (on_error=skip)."
+        "This row reverses all or part of an earlier one that is not in this file. "
+        "Delete or correct that transaction, then import again and skip this row."
     )
     assert dump() == before

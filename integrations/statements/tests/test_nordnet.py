@@ -167,8 +167,8 @@ def test_what_nordnet_cancels_after_it_was_imported_is_named_until_it_is_deleted
     [paid] = [row for row in ROWS if row.startswith("204|")]
     later = [paid.replace("USD/AKSJE|", "USD/AKSJE|2025-06-01")]
     assert upload(data=statement(later)).json()["warnings"] == [
-        "The broker took back what line 2 says, but it is recorded here: delete the dividend of HARBOR.USD.DEMO on "
-        "2025-05-15."
+        "The broker reversed line 2, but it is recorded here. "
+        "Delete the dividend of HARBOR.USD.DEMO on 2025-05-15."
     ]
     dividend = Transaction.objects.get(external_id="204")
     assert api.delete(f"/api/v1/transactions/{dividend.pk}").status_code == 204
@@ -204,7 +204,7 @@ def test_a_dividend_that_was_taken_back_is_an_error_and_no_second_dividend(uploa
     assert response.status_code == 422
     [error] = response.json()["errors"]
     assert (error["row"], error["column"], error["code"]) == (2, "Beløp", "unpaired_reversal")
-    assert "on_error=skip" in error["detail"]
+    assert "skip this row" in error["detail"]
     assert dump() == before
 
 
@@ -285,5 +285,5 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(upload):
     )
     assert same["warnings"] == []
     assert other.json()["warnings"] == [
-        "This file is of the account 87654321, the last one of this portfolio was of 12345678."
+        "This file is from account 87654321; the previous import was from account 12345678."
     ]

@@ -54,7 +54,7 @@ def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(
     assert response.status_code == 422
     [error] = response.json()["errors"]
     assert (error["row"], error["column"], error["code"]) == (2, "Total Amount", "amount_mismatch")
-    assert f"{commission} is no commission" in error["detail"]
+    assert f"A difference of {commission} is not a plausible commission" in error["detail"]
     assert dump() == before
 
 

@@ -1,0 +1,93 @@
+"""The rows of a file on their way into a portfolio, and what is wrong with some of them.
+
+All are frozen: a step of an import makes new rows and never changes one that it was given.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+VALUE_SHOWN = 100
+
+
+class ImportRow(Struct, frozen=True):
+    """One transaction of a file: values as the file has them, None where it says nothing.
+
+    `row` is its line; the header is line 1.
+    """
+
+    row: int
+    type: str
+    date: date
+    ticker: str
+    quantity: Decimal
+    price: Decimal | None = None
+    commission: Decimal | None = None
+    exchange_rate: Decimal | None = None
+    currency: str | None = None
+    company_name: str = ""
+    note: str = ""
+    external_id: str | None = None
+
+
+class RowProblem(Struct, frozen=True):
+    """What is wrong with one row, or with one value until the row is known.
+
+    `code` is for programs. `message` is a text in English with the placeholders of `params`, which
+    is what is translated: `%(ticker)s`. `row` is the line in the file, `column` the column at fault
+    and `value` what stands there.
+    """
+
+    code: str
+    message: str
+    params: Mapping[str, str] = {}
+    row: int = 0
+    column: str | None = None
+    value: str | None = None
+
+    @property
+    def detail(self) -> str:
+        """The message in English."""
+        return self.message % self.params if self.params else self.message
+
+    def at(self, row: int, column: str | None, value: Any) -> "RowProblem":
+        """The same problem, of this value in this column of this row."""
+        shown = None if value is None else str(value)
+        return RowProblem(self.code, self.message, self.params, row, column, shown)
+
+    def as_entry(self, translate: Callable[[str], str] = str) -> dict[str, Any]:
+        """Return an entry of `ImportBatch.errors`, with the detail in English or as `translate` says
+        the message.
+        """
+        detail = translate(self.message)
+        if self.params:
+            detail = detail % self.params
+        return {
+            "row": self.row,
+            "column": self.column,
+            "value": None if self.value is None else _storable(self.value[:VALUE_SHOWN]),
+            "code": self.code,
+            "detail": _storable(detail),
+        }
+
+
+class Checkpoint(Struct, frozen=True):
+    """What the broker says was held of `ticker` at the end of `day`; `row` is the line with it."""
+
+    ticker: str
+    day: date
+    quantity: Decimal
+    row: int
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a message for translation; it is translated when it is shown."""
+    return message
+
+
+def _storable(text: str) -> str:
+    """`text` without null characters, which Python and JSON take, but PostgreSQL does not."""
+    return text.replace("\x00", "\ufffd")

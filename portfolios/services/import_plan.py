@@ -1,0 +1,435 @@
+"""What an import would write, worked out under the portfolio's lock before any of it is written.
+
+The rows of the file go through steps, each a function from rows to the rows that go on and the
+problems of the others: usable → new → rated → replayed.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from django.db.models import Q
+from msgspec import Struct
+
+from financeproj.core.errors import DomainError
+from financeproj.core.money import ONE, ZERO, strip_zeros
+from marketdata.models import StockMetadata, StockSplit
+from portfolios.calc.duplicates import Matches, fingerprint, match
+from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem, gettext_noop
+from portfolios.calc.kinds import RULES
+from portfolios.calc.ledger import Oversold, Position, Step, order, quantities, replay
+from portfolios.models import DismissedSplit, Holding, Portfolio, Transaction, TransactionSource
+from portfolios.services.ledger_rows import LedgerRow, next_sequence, stored_rows
+from portfolios.services.replay import InsufficientQuantity, derive, store_position
+from portfolios.services.split_booking import settle_splits
+
+READ_AT_ONCE = 2000
+
+# An instrument, or why there is none.
+Instruments = Mapping[str, StockMetadata | DomainError]
+# (from, to, day) → the rate.
+Rates = Mapping[tuple[str, str, date], Decimal | None]
+Problems = list[RowProblem]
+
+
+class NewRow(Struct, frozen=True):
+    """A row of the file that the portfolio does not have yet, and its entry in the ledger."""
+
+    file_row: ImportRow
+    fingerprint: str
+    entry: LedgerRow
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingChange:
+    """One holding after the import: all its rows, what is new in it, and what changed of what it
+    had. `splits` are new ones of the source.
+    """
+
+    holding: Holding
+    rows: list[LedgerRow]
+    added: list[NewRow]
+    splits: list[LedgerRow]
+    changed: list[LedgerRow]
+    gone: list[LedgerRow]
+
+
+@dataclass(slots=True)
+class ImportPlan:
+    """Everything that an import would write.
+
+    `adopted` gives stored transactions the external id that the file has. `short_of_shares` are the
+    instruments of which the file sells more than is held.
+    """
+
+    holdings: dict[UUID, Holding]
+    duplicates: int = 0
+    adopted: dict[UUID, str] = field(default_factory=dict)
+    changes: list[HoldingChange] = field(default_factory=list)
+    problems: Problems = field(default_factory=list)
+    short_of_shares: list[StockMetadata] = field(default_factory=list)
+
+
+def make_plan(
+    portfolio: Portfolio,
+    rows: Sequence[ImportRow],
+    instruments: Instruments,
+    rates: Rates,
+    on_progress: Callable[[float], None],
+) -> ImportPlan:
+    """Work out what importing `rows` into the locked `portfolio` would write.
+
+    `on_progress` is called with the fraction of this that is done.
+    """
+    usable, unusable = _usable_rows(rows, instruments)
+    matches, prints = _match(portfolio, usable)
+    new, contradicted = _new_rows(usable, prints, matches)
+    rated, unrated = _rated_rows(new, instruments, rates, portfolio.currency)
+    holdings = {one.stock_id: one for one in Holding.objects.filter(portfolio=portfolio)}
+    plan = ImportPlan(holdings, duplicates=len(matches.duplicates), adopted=matches.adopted)
+    plan.problems = [*unusable, *contradicted, *unrated]
+    sequence = next_sequence(portfolio)
+    by_holding: dict[UUID, list[NewRow]] = defaultdict(list)
+    for row, print_, rate in rated:
+        stock = instruments[row.ticker]
+        assert isinstance(stock, StockMetadata)  # nosec B101  # for mypy: the others are unusable
+        holding = _holding(holdings, portfolio, stock, row.company_name)
+        entry = _ledger_row(row, holding, rate, sequence)
+        by_holding[holding.pk].append(NewRow(row, print_, entry))
+        sequence += 1
+    touched = [holding for holding in holdings.values() if holding.pk in by_holding]
+    stored = stored_rows(touched)
+    splits = _known_splits(touched)
+    dismissed = _dismissed_splits(touched)
+    for done, holding in enumerate(touched):
+        on_progress(done / len(touched))
+        fitted = _fit(
+            holding,
+            stored[holding.pk],
+            by_holding[holding.pk],
+            splits[holding.stock_id],
+            dismissed[holding.pk],
+        )
+        plan.problems += fitted.problems
+        if fitted.is_short:
+            plan.short_of_shares.append(holding.stock)
+        if fitted.change is not None:
+            plan.changes.append(fitted.change)
+            for split in fitted.change.splits:
+                split.sequence = sequence
+                sequence += 1
+    return plan
+
+
+def _usable_rows(
+    rows: Sequence[ImportRow], instruments: Instruments
+) -> tuple[list[ImportRow], Problems]:
+    """Keep the rows whose instrument is known, in its currency."""
+    usable: list[ImportRow] = []
+    problems: Problems = []
+    for row in rows:
+        stock = instruments[row.ticker]
+        if isinstance(stock, DomainError):
+            problem = RowProblem(stock.code, stock.message, stock.params)
+            column = stock.attr or "ticker"
+            problems.append(problem.at(row.row, column, getattr(row, column, row.ticker)))
+        elif row.currency and row.currency != stock.currency:
+            message = gettext_noop("%(ticker)s is quoted in %(currency)s.")
+            params = {"ticker": stock.ticker, "currency": stock.currency}
+            problem = RowProblem("currency_mismatch", message, params)
+            problems.append(problem.at(row.row, "currency", row.currency))
+        else:
+            usable.append(row)
+    return usable, problems
+
+
+def _match(portfolio: Portfolio, rows: list[ImportRow]) -> tuple[Matches[UUID], list[str]]:
+    """Find the rows that the portfolio has already, and the fingerprints of all."""
+    if not rows:
+        return Matches(), []
+    prints = [
+        fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission)
+        for row in rows
+    ]
+    ids = [row.external_id for row in rows]
+    days = [row.date for row in rows]
+    stored = _stored_prints(portfolio, min(days), max(days))
+    return match(list(zip(prints, ids, strict=True)), stored), prints
+
+
+def _new_rows(
+    rows: list[ImportRow], prints: list[str], matches: Matches[UUID]
+) -> tuple[list[tuple[ImportRow, str]], Problems]:
+    """Keep the rows that the portfolio does not have yet, with their fingerprints."""
+    new: list[tuple[ImportRow, str]] = []
+    problems: Problems = []
+    for position, (row, print_) in enumerate(zip(rows, prints, strict=True)):
+        if position in matches.contradicted:
+            message = gettext_noop(
+                "An earlier row of the file has the id %(id)s too, but other content."
+            )
+            params = {"id": row.external_id or ""}
+            problem = RowProblem("duplicate_external_id", message, params)
+            problems.append(problem.at(row.row, "external_id", row.external_id))
+        elif position not in matches.duplicates:
+            new.append((row, print_))
+    return new, problems
+
+
+def _rated_rows(
+    rows: list[tuple[ImportRow, str]], instruments: Instruments, rates: Rates, currency: str
+) -> tuple[list[tuple[ImportRow, str, Decimal | None]], Problems]:
+    """Keep the rows whose rate into `currency` the file gives or is known, with that rate."""
+    rated: list[tuple[ImportRow, str, Decimal | None]] = []
+    problems: Problems = []
+    for row, print_ in rows:
+        rate = row.exchange_rate
+        if rate is None and RULES[row.type].is_priced:
+            stock = instruments[row.ticker]
+            assert isinstance(stock, StockMetadata)  # nosec B101  # for mypy, as above
+            rate = _rate(stock.currency, currency, row.date, rates)
+            if rate is None:
+                problems.append(_no_rate(row, stock.currency, currency))
+                continue
+        rated.append((row, print_, rate))
+    return rated, problems
+
+
+def _rate(base: str, target: str, day: date, rates: Rates) -> Decimal | None:
+    return ONE if base == target else rates.get((base, target, day))
+
+
+def _no_rate(row: ImportRow, base: str, target: str) -> RowProblem:
+    message = gettext_noop(
+        "No rate from %(base)s to %(target)s is known on %(date)s: give exchange_rate."
+    )
+    params = {"base": base, "target": target, "date": str(row.date)}
+    problem = RowProblem("exchange_rate_required", message, params)
+    return problem.at(row.row, "exchange_rate", None)
+
+
+def _holding(
+    holdings: dict[UUID, Holding], portfolio: Portfolio, stock: StockMetadata, company_name: str
+) -> Holding:
+    """Return the holding of `stock`, made and put into `holdings` if it is new."""
+    holding = holdings.get(stock.pk)
+    if holding is None:
+        holding = holdings[stock.pk] = Holding(portfolio=portfolio, stock=stock)
+    elif "stock" not in holding._state.fields_cache:
+        holding.portfolio, holding.stock = portfolio, stock
+    is_unnamed = holding._state.adding and not holding.company_name
+    if is_unnamed and company_name and company_name != stock.company_name:
+        holding.company_name = company_name
+    return holding
+
+
+def _ledger_row(row: ImportRow, holding: Holding, rate: Decimal | None, sequence: int) -> LedgerRow:
+    return LedgerRow(
+        pk=uuid4(),
+        holding_id=holding.pk,
+        type=row.type,
+        effective_date=row.date,
+        date=row.date,
+        sequence=sequence,
+        quantity=row.quantity,
+        price=row.price,
+        commission=row.commission or ZERO,
+        exchange_rate=rate,
+        source=TransactionSource.IMPORT,
+        is_new=True,
+    )
+
+
+def _known_splits(holdings: list[Holding]) -> dict[UUID, list[StockSplit]]:
+    """Read the source's splits of each instrument, oldest first."""
+    known: dict[UUID, list[StockSplit]] = defaultdict(list)
+    stock_ids = [holding.stock_id for holding in holdings]
+    for split in StockSplit.objects.filter(stock__in=stock_ids).order_by("date"):
+        known[split.stock_id].append(split)
+    return known
+
+
+def _dismissed_splits(holdings: list[Holding]) -> dict[UUID, set[date]]:
+    """Read the days of the splits that the user deleted in each holding."""
+    dismissed: dict[UUID, set[date]] = defaultdict(set)
+    rows = DismissedSplit.objects.filter(holding__in=holdings)
+    for holding_id, day in rows.values_list("holding_id", "date"):
+        dismissed[holding_id].add(day)
+    return dismissed
+
+
+# --- Replaying a holding with its new rows --------------------------------------------------------
+
+
+class _Fitted(NamedTuple):
+    """A holding with as many of its new rows as its shares allow, and the problems of the others."""
+
+    change: HoldingChange | None
+    problems: Problems
+    is_short: bool
+
+
+def _fit(
+    holding: Holding,
+    old: list[LedgerRow],
+    added: list[NewRow],
+    known: list[StockSplit],
+    dismissed: set[date],
+) -> _Fitted:
+    """Replay `holding` with the rows `added`; as long as shares lack, without some of them."""
+    problems: Problems = []
+    taken_back = 1
+    while added:
+        entries = [one.entry for one in added]
+        rows, gone = settle_splits(holding, [*old, *entries], known=known, dismissed=dismissed)
+        try:
+            position, steps, refused = _replay_all(holding, rows)
+        except InsufficientQuantity as problem:
+            # A sale that was there before lacks shares now: the last of the new rows that took
+            # some have to go. Twice as many each time, so that no history takes more than some
+            # twenty replays.
+            taking = [entry for entry in entries if RULES[entry.type].can_reduce_shares]
+            before = [entry for entry in taking if order(entry) < order(problem.entry)]
+            if not before:
+                raise
+            last = sorted(before, key=order)[-taken_back:]
+            refused = {entry.pk: problem for entry in last}
+            taken_back *= 2
+        else:
+            if not refused:
+                change, out_of_range = _change(holding, position, steps, rows, added, gone)
+                return _Fitted(change, problems + out_of_range, is_short=bool(problems))
+        problems += [
+            _row_problem(one, "quantity", refused[one.entry.pk])
+            for one in added
+            if one.entry.pk in refused
+        ]
+        added = [one for one in added if one.entry.pk not in refused]
+    return _Fitted(None, problems, is_short=bool(problems))
+
+
+def _replay_all(
+    holding: Holding, rows: list[LedgerRow]
+) -> tuple[Position, list[Step[LedgerRow]], dict[UUID, InsufficientQuantity]]:
+    """Replay `rows`, leaving out new ones that take more than is held: these are the last of what
+    is returned. Raises InsufficientQuantity for a stored one.
+    """
+    ticker = holding.stock.ticker
+    refused: dict[UUID, InsufficientQuantity] = {}
+
+    def leave_out(error: Oversold) -> bool:
+        entry = error.entry
+        assert isinstance(entry, LedgerRow)  # nosec B101  # for mypy
+        if entry.is_new:
+            refused[entry.pk] = InsufficientQuantity(error, ticker=ticker, cause=entry)
+        return entry.is_new
+
+    try:
+        position, steps = replay(rows, leave_out=leave_out)
+    except Oversold as error:
+        raise InsufficientQuantity(error, ticker=ticker) from error
+    return position, steps, refused
+
+
+def _change(
+    holding: Holding,
+    position: Position,
+    steps: list[Step[LedgerRow]],
+    rows: list[LedgerRow],
+    added: list[NewRow],
+    gone: list[LedgerRow],
+) -> tuple[HoldingChange | None, Problems]:
+    """Put the outcome of a replay into `holding` (not saved). With figures out of range all rows
+    `added` fail: which of them is at fault is unknown.
+    """
+    derived = [step.entry for step in steps if derive(step)]
+    try:
+        store_position(holding, position, rows)
+    except DomainError as error:
+        return None, [_row_problem(one, error.attr, error) for one in added]
+    changed = [entry for entry in derived if not entry.is_new]
+    new = {one.entry.pk for one in added}
+    splits = [entry for entry in rows if entry.is_new and entry.pk not in new]
+    return HoldingChange(holding, rows, added, splits, changed, gone), []
+
+
+def _row_problem(new: NewRow, column: str | None, error: DomainError) -> RowProblem:
+    problem = RowProblem(error.code, error.message, error.params)
+    return problem.at(new.file_row.row, column, strip_zeros(new.file_row.quantity))
+
+
+# --- What the portfolio has already ---------------------------------------------------------------
+
+
+def _stored_prints(
+    portfolio: Portfolio, first: date, last: date
+) -> Iterator[tuple[UUID, str, str | None]]:
+    """Yield key, fingerprint and external id of what the portfolio has: as imported, else as it is
+    now.
+
+    Those of other days than `first` to `last` are left out where neither can match.
+    """
+    rows = Transaction.objects.filter(portfolio=portfolio).exclude(
+        source=TransactionSource.MARKET_DATA
+    )
+    imported = rows.exclude(imported_as="").values_list("pk", "imported_as", "external_id")
+    yield from imported.iterator(READ_AT_ONCE)
+    could_match = Q(date__range=(first, last)) | Q(external_id__isnull=False)
+    by_hand = rows.filter(could_match, imported_as="").values_list(
+        "pk",
+        "external_id",
+        "holding__stock__ticker",
+        "date",
+        "type",
+        "quantity",
+        "price",
+        "commission",
+    )
+    for pk, external_id, ticker, day, kind, quantity, price, commission in by_hand.iterator(
+        READ_AT_ONCE
+    ):
+        yield pk, fingerprint(ticker, day, kind, quantity, price, commission), external_id
+
+
+# --- What the broker says is held -----------------------------------------------------------------
+
+
+def first_divergence(
+    plan: ImportPlan, checkpoints: Sequence[Checkpoint], instruments: Instruments
+) -> dict[str, int | str] | None:
+    """Return the first of `checkpoints` that is not what would be held after the import."""
+    replayed = {change.holding.stock_id: change.rows for change in plan.changes}
+    held: dict[str, list[tuple[date, Decimal]]] = {}
+    for point in sorted(checkpoints, key=lambda point: (point.day, point.row)):
+        stock = instruments.get(point.ticker)
+        if not isinstance(stock, StockMetadata):
+            continue
+        if point.ticker not in held:
+            rows = replayed.get(stock.pk)
+            held[point.ticker] = quantities(rows or _stored_of(plan.holdings.get(stock.pk)))
+        ours = _held_on(held[point.ticker], point.day)
+        if ours != point.quantity:
+            return {"row": point.row, "expected": _shares(point.quantity), "got": _shares(ours)}
+    return None
+
+
+def _stored_of(holding: Holding | None) -> list[LedgerRow]:
+    return [] if holding is None else stored_rows([holding])[holding.pk]
+
+
+def _held_on(held: list[tuple[date, Decimal]], day: date) -> Decimal:
+    """Return the quantity at the end of `day`; `held` is by day, oldest first."""
+    quantity = ZERO
+    for changed_on, after in held:
+        if changed_on > day:
+            break
+        quantity = after
+    return quantity
+
+
+def _shares(quantity: Decimal) -> str:
+    return f"{strip_zeros(quantity):f} shares"

@@ -1,0 +1,343 @@
+"""The rows of a file recorded in a portfolio at once."""
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from financeproj.core.db.rows import update_rows
+from financeproj.core.errors import DomainError
+from financeproj.users.models import User
+from marketdata import services as marketdata
+from marketdata.models import StockMetadata
+from marketdata.queries import exchange_rates_for_import
+from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
+from portfolios.calc.kinds import RULES
+from portfolios.models import Holding, ImportBatch, PendingImport, Portfolio, Transaction
+from portfolios.services.import_plan import (
+    HoldingChange,
+    ImportPlan,
+    Instruments,
+    NewRow,
+    first_divergence,
+    make_plan,
+)
+from portfolios.services.ledger_rows import lock_portfolio, to_transaction, touch
+from portfolios.services.replay import DERIVED
+from portfolios.services.splits import catch_up
+
+BATCH = 2000
+PREVIEW = 50
+PLANNED = 0.3  # of the work is done when it is known what to write
+# A file of nothing but mistakes would fill the database with them; `failed` counts them all.
+ERRORS_LISTED = 1000
+RUNNING = ImportBatch.State.RUNNING
+
+OnProgress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file, or would become of it in a dry run.
+
+    `import_batch` is saved only if transactions were created. `preview` has the first of these, and
+    `problems` are those in `import_batch.errors`.
+    `without_history` are the instruments whose past prices were never asked for.
+    """
+
+    import_batch: ImportBatch
+    is_saved: bool
+    is_refused: bool
+    problems: list[RowProblem]
+    preview: list[Transaction]
+    without_history: list[UUID]
+
+
+class AlreadyDone(Exception):
+    """Another worker has finished this import meanwhile, or it was deleted."""
+
+
+def import_rows(
+    *,
+    import_batch: ImportBatch,
+    rows: Sequence[ImportRow],
+    problems: Sequence[RowProblem] = (),
+    on_error: str = "abort",
+    dry_run: bool = False,
+    checkpoints: Sequence[Checkpoint] = (),
+    on_progress: OnProgress = lambda done: None,
+) -> Outcome:
+    """Record the new ones among `rows` in the batch's portfolio, in one database transaction.
+
+    `import_batch` names the portfolio and the file, and counts the `failed` and `ignored` rows that
+    could not be used, whose `problems` are listed with those found here. It is not saved yet,
+    unless a worker does the import: then what became of it is saved in any case, in the same
+    transaction, and AlreadyDone is raised if another worker was first. Rows that the portfolio has
+    already are left out (`match` says which). With `on_error` "abort" nothing is written if any row
+    fails, and the state is "failed"; with "skip" the others are recorded. Instruments, rates and
+    splits are asked for before the database transaction begins. `on_progress` is called with the
+    fraction of the work that is done. `checkpoints` are compared with what is held after all; the
+    first that differs becomes `first_divergence` unless there is an earlier one.
+    """
+    portfolio = import_batch.portfolio
+    instruments = _instruments(portfolio.user, rows, dry_run=dry_run)
+    rates = _rates(portfolio, rows, instruments)
+    asked_for_splits = False
+    while True:
+        with transaction.atomic():
+            locked = lock_portfolio(portfolio)
+            _require_unfinished(import_batch)
+            plan = make_plan(
+                locked, rows, instruments, rates, lambda done: on_progress(PLANNED * done)
+            )
+            short = [stock for stock in plan.short_of_shares if _has_source(stock)]
+            if asked_for_splits or not short:
+                by_line = sorted([*problems, *plan.problems], key=lambda problem: problem.row)
+                listed = by_line[:ERRORS_LISTED]
+                _describe(import_batch, plan, instruments, listed, checkpoints)
+                is_refused = on_error == "abort" and import_batch.failed > 0
+                is_written = not dry_run and not is_refused
+                return _record(
+                    locked, import_batch, plan, listed, is_refused, is_written, on_progress
+                )
+        # Before a sale is refused for want of shares the sources are asked for splits; outside the
+        # transaction.
+        asked_for_splits = True
+        marketdata.refresh_stocks(short, full=True)
+
+
+def _require_unfinished(import_batch: ImportBatch) -> None:
+    if import_batch._state.adding:
+        return
+    if not ImportBatch.objects.filter(pk=import_batch.pk, state=RUNNING).exists():
+        raise AlreadyDone
+
+
+def _has_source(stock: StockMetadata) -> bool:
+    return not stock.is_manual and not stock._state.adding
+
+
+# --- What has to be known before the database transaction begins ----------------------------------
+
+
+def _instruments(user: User, rows: Iterable[ImportRow], *, dry_run: bool) -> Instruments:
+    """Find the instrument of each ticker, or why there is none. May ask the sources; new ones are
+    stored but in a dry run.
+    """
+    currencies: dict[str, str | None] = {}
+    names: dict[str, str] = {}
+    for row in rows:
+        currencies[row.ticker] = currencies.get(row.ticker) or row.currency
+        names[row.ticker] = names.get(row.ticker) or row.company_name
+    wanted = [(ticker, currency, names[ticker]) for ticker, currency in currencies.items()]
+    found = marketdata.instruments_for_import(user=user, wanted=wanted, dry_run=dry_run)
+    # The first currency in the file is wrong: the instrument is what it is without it, and each row
+    # is judged alone.
+    mismatched = [ticker for ticker, stock in found.items() if _is_mismatch(stock)]
+    if not mismatched:
+        return found
+    without_currency = [(ticker, None, names[ticker]) for ticker in mismatched]
+    return found | marketdata.instruments_for_import(
+        user=user, wanted=without_currency, dry_run=dry_run
+    )
+
+
+def _is_mismatch(stock: StockMetadata | DomainError) -> bool:
+    return isinstance(stock, DomainError) and stock.code == "currency_mismatch"
+
+
+def _rates(
+    portfolio: Portfolio, rows: Iterable[ImportRow], instruments: Instruments
+) -> dict[tuple[str, str, date], Decimal | None]:
+    """Find the rates of the days on which the file gives none."""
+    wanted: set[tuple[str, str, date]] = set()
+    for row in rows:
+        if row.exchange_rate is not None or not RULES[row.type].is_priced:
+            continue
+        stock = instruments[row.ticker]
+        if isinstance(stock, StockMetadata) and stock.currency != portfolio.currency:
+            wanted.add((stock.currency, portfolio.currency, row.date))
+    return exchange_rates_for_import(wanted) if wanted else {}
+
+
+# --- What became of the file ----------------------------------------------------------------------
+
+
+def _describe(
+    import_batch: ImportBatch,
+    plan: ImportPlan,
+    instruments: Instruments,
+    problems: Sequence[RowProblem],
+    checkpoints: Sequence[Checkpoint],
+) -> None:
+    """Put counts, problems, instruments and the comparison with the broker's figures into
+    `import_batch` (not saved).
+    """
+    import_batch.created = sum(len(change.added) for change in plan.changes)
+    import_batch.duplicates = plan.duplicates
+    import_batch.failed += len(plan.problems)
+    import_batch.rows = (
+        import_batch.created + import_batch.duplicates + import_batch.ignored + import_batch.failed
+    )
+    import_batch.errors = [problem.as_entry() for problem in problems]
+    import_batch.instruments = _listed_instruments(import_batch, instruments)
+    if import_batch.reconciled is not None and import_batch.first_divergence is None:
+        import_batch.first_divergence = first_divergence(plan, checkpoints, instruments)
+    if import_batch.first_divergence is not None:
+        import_batch.reconciled = False
+    import_batch.adopted = {str(pk): external_id for pk, external_id in plan.adopted.items()}
+
+
+def _listed_instruments(
+    import_batch: ImportBatch, instruments: Instruments
+) -> list[dict[str, Any]]:
+    """List what the file's instruments were taken for: those that were identified before, and the
+    others by their ticker.
+    """
+    identified = import_batch.instruments
+    tickers = {one["ticker"] for one in identified}
+    listed = list(identified)
+    for ticker, stock in instruments.items():
+        if isinstance(stock, StockMetadata) and ticker not in tickers:
+            listed.append(
+                {
+                    "name": stock.company_name,
+                    "isin": stock.isin or None,
+                    "ticker": ticker,
+                    "resolved_by": "ticker",
+                }
+            )
+    del listed[ERRORS_LISTED:]
+    for one in listed:
+        found = instruments.get(one["ticker"])
+        if isinstance(found, StockMetadata):
+            one["currency"] = found.currency
+    return listed
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+def _record(
+    portfolio: Portfolio,
+    import_batch: ImportBatch,
+    plan: ImportPlan,
+    problems: list[RowProblem],
+    is_refused: bool,
+    is_written: bool,
+    on_progress: OnProgress,
+) -> Outcome:
+    """Write the plan and the batch as far as they are to be written."""
+    is_queued = not import_batch._state.adding
+    import_batch.state = ImportBatch.State.FAILED if is_refused else ImportBatch.State.DONE
+    preview = _preview(portfolio, import_batch, plan.changes)
+    if is_written:
+        _write(portfolio, import_batch, plan, preview, on_progress)
+    if is_queued:
+        import_batch.progress = 1
+        import_batch.save()
+        PendingImport.objects.filter(import_batch=import_batch).delete()
+    on_progress(1)
+    return Outcome(
+        import_batch=import_batch,
+        is_saved=is_queued or (is_written and import_batch.created > 0),
+        is_refused=is_refused,
+        problems=problems,
+        preview=preview,
+        without_history=_without_history(plan.changes),
+    )
+
+
+def _write(
+    portfolio: Portfolio,
+    import_batch: ImportBatch,
+    plan: ImportPlan,
+    preview: list[Transaction],
+    on_progress: OnProgress,
+) -> None:
+    adopting = [
+        Transaction(pk=pk, external_id=external_id) for pk, external_id in plan.adopted.items()
+    ]
+    update_rows(Transaction, adopting, ["external_id"])
+    if not plan.changes:
+        return
+    import_batch.save()
+    gone = [row.pk for change in plan.changes for row in change.gone]
+    Transaction.objects.filter(pk__in=gone).delete()
+    _write_holdings([change.holding for change in plan.changes])
+    _write_transactions(portfolio, import_batch, plan.changes, preview, on_progress)
+    changed = [row for change in plan.changes for row in change.changed]
+    update_rows(Transaction, changed, DERIVED)
+    touch(portfolio)
+
+
+def _write_holdings(holdings: list[Holding]) -> None:
+    marketdata.keep_instruments(stocks=[holding.stock for holding in holdings])
+    new: list[Holding] = []
+    for holding in holdings:
+        holding.stock = holding.stock  # it may be another's, with another key
+        if holding._state.adding:
+            new.append(holding)
+        else:
+            holding.save()
+    Holding.objects.bulk_create(new, batch_size=500)
+    catch_up(new)
+
+
+def _write_transactions(
+    portfolio: Portfolio,
+    import_batch: ImportBatch,
+    changes: list[HoldingChange],
+    preview: list[Transaction],
+    on_progress: OnProgress,
+) -> None:
+    made = {row.pk: row for row in preview}
+    added = [one for change in changes for one in change.added]
+    splits = [row for change in changes for row in change.splits]
+    Transaction.objects.bulk_create([to_transaction(row, portfolio=portfolio) for row in splits])
+    for start in range(0, len(added), BATCH):
+        on_progress(PLANNED + (1 - PLANNED) * start / len(added))
+        rows: list[Transaction] = []
+        for one in added[start : start + BATCH]:
+            row = made.get(one.entry.pk)
+            rows.append(row or _transaction(one, portfolio, import_batch))
+        Transaction.objects.bulk_create(rows)
+
+
+def _transaction(one: NewRow, portfolio: Portfolio, import_batch: ImportBatch) -> Transaction:
+    return to_transaction(
+        one.entry,
+        portfolio=portfolio,
+        note=one.file_row.note,
+        external_id=one.file_row.external_id,
+        import_batch_id=import_batch.pk,
+        imported_as=one.fingerprint,
+    )
+
+
+def _preview(
+    portfolio: Portfolio, import_batch: ImportBatch, changes: list[HoldingChange]
+) -> list[Transaction]:
+    """Make the first PREVIEW transactions of the import, in the order of the file."""
+    added = [one for change in changes for one in change.added]
+    first = heapq.nsmallest(PREVIEW, added, key=lambda one: one.entry.sequence)
+    holdings = {change.holding.pk: change.holding for change in changes}
+    preview: list[Transaction] = []
+    for one in first:
+        made = _transaction(one, portfolio, import_batch)
+        made.holding = holdings[made.holding_id]
+        preview.append(made)
+    return preview
+
+
+def _without_history(changes: list[HoldingChange]) -> list[UUID]:
+    return [
+        change.holding.stock_id
+        for change in changes
+        if change.holding.stock.history_fetched_at is None and not change.holding.stock.is_manual
+    ]

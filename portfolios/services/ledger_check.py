@@ -1,0 +1,76 @@
+"""Whether the stored numbers of holdings are those of a replay, and putting them right."""
+
+from collections.abc import Iterator
+from itertools import islice
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from financeproj.core.errors import DomainError
+from financeproj.core.money import strip_zeros
+from portfolios.calc.ledger import Oversold, replay
+from portfolios.models import Holding, Portfolio
+from portfolios.services.ledger_rows import LedgerRow, lock_portfolio, stored_rows
+from portfolios.services.replay import POSITION, derive, replay_holding, store_position
+
+CHECKED_AT_ONCE = 50
+
+
+def contradicted_holdings(
+    holdings: "QuerySet[Holding] | None" = None,
+) -> Iterator[tuple[Holding, str]]:
+    """Yield those of `holdings` (all by default) whose stored numbers a replay of their
+    transactions contradicts, and how.
+
+    Writes nothing. A query for every CHECKED_AT_ONCE holdings, whose transactions are in memory
+    together.
+    """
+    if holdings is None:
+        holdings = Holding.objects.all()
+    ordered = holdings.select_related("portfolio", "stock").order_by("portfolio_id", "pk")
+    left = ordered.iterator(CHECKED_AT_ONCE)
+    while batch := list(islice(left, CHECKED_AT_ONCE)):
+        rows = stored_rows(batch, using=holdings.db)
+        for holding in batch:
+            if fault := _fault_of(holding, rows[holding.pk]):
+                yield holding, fault
+
+
+def ledger_faults(holdings: "QuerySet[Holding] | None" = None) -> list[str]:
+    """Describe the contradicted ones of `holdings` in sentences with instrument and portfolio."""
+    return [
+        f"{holding.stock.ticker} in {holding.portfolio.name}: {fault}"
+        for holding, fault in contradicted_holdings(holdings)
+    ]
+
+
+@transaction.atomic
+def repair_holding(pk: UUID) -> None:
+    """Replay a holding and store the result. Raises InsufficientQuantity where its history is
+    impossible.
+    """
+    lock_portfolio(Portfolio.objects.get(holdings=pk))
+    replay_holding(Holding.objects.select_related("portfolio", "stock").get(pk=pk))
+
+
+def _fault_of(holding: Holding, rows: list[LedgerRow]) -> str | None:
+    if holding.current_quantity < 0:
+        return f"the holding is below zero: {strip_zeros(holding.current_quantity)}"
+    before = {name: getattr(holding, name) for name in POSITION}
+    try:
+        position, steps = replay(rows)
+        store_position(holding, position, rows)
+    except Oversold as error:
+        return f"more is sold than held ({error})"
+    except DomainError as error:
+        return error.detail
+    for name, value in before.items():
+        replayed = getattr(holding, name)
+        if replayed != value:
+            return f"{name} is {value}, replayed {replayed}"
+    for step in steps:
+        if derive(step):
+            row = step.entry
+            return f"the {row.type} of {row.date} has another average cost or gain than replayed"
+    return None
