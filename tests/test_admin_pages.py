@@ -190,7 +190,7 @@ def test_what_was_noticed_about_a_file_is_told(staff, portfolio):
     lines = FILE.decode().split()
     file = f"{lines[0]},<fees>\n{lines[1]},29\n".encode()
     assert (
-        "has that name: &lt;fees&gt;. If"
+        "Ignored columns: &lt;fees&gt;. Rename"
         in send(staff, portfolio, file, preview="on").content.decode()
     )
     for key, ticker in json.loads(nordnet.CHOICES).items():
