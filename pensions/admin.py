@@ -1,4 +1,4 @@
-"""Pensions in the admin: every write goes through `pensions.services`."""
+"""Pensions in the admin; `pensions.services` does every write."""
 
 from typing import Any
 
@@ -31,7 +31,9 @@ class IsLinked(admin.SimpleListFilter):
     ) -> QuerySet[PensionAccount]:
         if self.value() == "yes":
             return queryset.exclude(ynab_account_id="")
-        return queryset.filter(ynab_account_id="") if self.value() == "no" else queryset
+        if self.value() == "no":
+            return queryset.filter(ynab_account_id="")
+        return queryset
 
 
 class AccountForm(ServiceForm):
@@ -47,8 +49,8 @@ class AccountForm(ServiceForm):
         return services.update_account(account=account, **fields)
 
 
-class ByServiceInline(admin.TabularInline):
-    """Rows that are validated like any others, and written by services once all of them hold."""
+class ServiceInline(admin.TabularInline):
+    """Rows that services write once all rows of the page are valid."""
 
     extra = 0
     show_change_link = True
@@ -64,20 +66,19 @@ class ByServiceInline(admin.TabularInline):
 
 class ValueFormSet(forms.models.BaseInlineFormSet):
     def validate_unique(self) -> None:
-        """One value a date among the rows of the page, told at the field."""
+        """Report a date that occurs twice on the page at its field."""
         seen = set()
         for form in self.forms:
             day = getattr(form, "cleaned_data", {}).get("date")
             if day is None or form in self.deleted_forms:
                 continue
             if day in seen:
-                form.add_error(
-                    "date", ValidationError("The account has a value on this date already.")
-                )
+                message = "The account already has a value on this date."
+                form.add_error("date", ValidationError(message))
             seen.add(day)
 
 
-class ValueInline(ByServiceInline):
+class ValueInline(ServiceInline):
     model = PensionValueEntry
     formset = ValueFormSet
     fields = ("date", "value", "source")
@@ -95,7 +96,7 @@ class ValueInline(ByServiceInline):
         services.delete_value(entry=row)
 
 
-class ContributionInline(ByServiceInline):
+class ContributionInline(ServiceInline):
     model = ContributionPlan
     fields = ("amount", "frequency", "start", "end", "growth")
 
@@ -138,9 +139,9 @@ class PensionAccountAdmin(ServiceAdmin):
         )
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
-        return (
-            [ValueInline, ContributionInline] if obj else []
-        )  # an account comes before its values
+        if obj is None:  # values need a stored account
+            return []
+        return [ValueInline, ContributionInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("user", "line", "chart") if obj else ("line", "chart")
@@ -160,9 +161,8 @@ class PensionAccountAdmin(ServiceAdmin):
 
     @admin.display(description="values")
     def line(self, row: Any) -> str:
-        return sparkline(
-            [(entry.date, entry.value) for entry in reversed(getattr(row, "latest_values", []))]
-        )
+        oldest_first = reversed(getattr(row, "latest_values", []))
+        return sparkline([(entry.date, entry.value) for entry in oldest_first])
 
     @admin.display(boolean=True, description="linked", ordering="ynab_account_id")
     def is_linked(self, row: PensionAccount) -> bool:
@@ -171,16 +171,19 @@ class PensionAccountAdmin(ServiceAdmin):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """A form that writes nothing while a row of the inlines does not hold: Django looks at
-        these after it.
+        """Return a form that writes nothing while a row of the inlines is invalid.
+
+        Django validates the inlines only after the form.
         """
         form = super().get_form(request, obj, change=change, **kwargs)
 
         class WithRows(form):  # type: ignore[misc, valid-type]
             def write(self, fields: dict[str, Any]) -> PensionAccount:
-                return super().write(fields) if page_holds() else self.instance
+                if not inlines_are_valid():
+                    return self.instance
+                return super().write(fields)
 
-        def page_holds() -> bool:
+        def inlines_are_valid() -> bool:
             formsets, _ = self._create_formsets(  # type: ignore[attr-defined]
                 request, obj, change
             )
@@ -191,35 +194,35 @@ class PensionAccountAdmin(ServiceAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except (
-            DomainError
-        ) as error:  # somebody else wrote the same row between the check and the write
+        except DomainError as error:  # another request wrote the row after validation
             self.message_user(request, error.detail, messages.ERROR)
             return HttpResponseRedirect(request.path)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """All rows of the inlines, or none."""
+        """Write all rows of the inlines, or none."""
         with transaction.atomic():
+            inlines = self.get_inline_instances(request, form.instance)
             # A new account has inlines, but no formsets yet.
-            for formset, inline in zip(
-                formsets, self.get_inline_instances(request, form.instance), strict=False
-            ):
+            for formset, inline in zip(formsets, inlines, strict=False):
                 self._write(formset, inline)
 
     def _write(self, formset: Any, inline: Any) -> None:
-        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        formset.new_objects = []
+        formset.changed_objects = []
+        formset.deleted_objects = []
         for row_form in formset.deleted_forms:
             if not row_form.instance._state.adding:
                 inline.delete(row_form.instance)
                 formset.deleted_objects.append(row_form.instance)
         for row_form in formset.forms:
-            if row_form.has_changed() and row_form not in formset.deleted_forms:
-                is_new = row_form.instance._state.adding
-                inline.write(row_form)
-                if is_new:
-                    formset.new_objects.append(row_form.instance)
-                else:
-                    formset.changed_objects.append((row_form.instance, row_form.changed_data))
+            if not row_form.has_changed() or row_form in formset.deleted_forms:
+                continue
+            is_new = row_form.instance._state.adding
+            inline.write(row_form)
+            if is_new:
+                formset.new_objects.append(row_form.instance)
+            else:
+                formset.changed_objects.append((row_form.instance, row_form.changed_data))
 
     def delete_row(self, row: PensionAccount) -> None:
         services.delete_account(account=row)
@@ -241,14 +244,16 @@ class ValueForm(ServiceForm):
         )
 
 
-class OfAccountAdmin(ServiceAdmin):
-    """Rows that stay with their account."""
+class AccountRowAdmin(ServiceAdmin):
+    """Rows of an account, which cannot move to another one."""
 
     list_select_related = ("account__user",)
     autocomplete_fields = ("account",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return (*self.readonly_fields, "account") if obj else tuple(self.readonly_fields)
+        if obj is None:
+            return tuple(self.readonly_fields)
+        return (*self.readonly_fields, "account")
 
     @admin.display(ordering="account__user")
     def user(self, row: Any) -> Any:
@@ -256,7 +261,7 @@ class OfAccountAdmin(ServiceAdmin):
 
 
 @admin.register(PensionValueEntry)
-class PensionValueAdmin(OfAccountAdmin):
+class PensionValueAdmin(AccountRowAdmin):
     form = ValueForm
     list_display = ("date", "account", "user", number_column("value"), "source", "updated_at")
     list_filter = ("source", "account__currency", "account")
@@ -283,7 +288,7 @@ class ContributionForm(ServiceForm):
 
 
 @admin.register(ContributionPlan)
-class ContributionPlanAdmin(OfAccountAdmin):
+class ContributionPlanAdmin(AccountRowAdmin):
     form = ContributionForm
     list_display = (
         "account",

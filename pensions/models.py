@@ -1,4 +1,4 @@
-"""Pension accounts and what they were worth."""
+"""Pension accounts, their values and contributions."""
 
 import datetime
 import uuid
@@ -22,9 +22,7 @@ from financeproj.core.db.names import FOLDED, Named
 
 class PensionAccounts(models.QuerySet["PensionAccount"]):
     def with_current_value(self) -> "PensionAccounts":
-        """Each with `current_value` and `current_value_date`: the entry with the latest date, None
-        if there is none.
-        """
+        """Annotate `current_value` and `current_value_date` of the latest entry, None without one."""
         latest = PensionValueEntry.objects.filter(account=OuterRef("pk")).order_by("-date")
         return self.annotate(
             current_value=Subquery(latest.values("value")[:1]),
@@ -33,9 +31,7 @@ class PensionAccounts(models.QuerySet["PensionAccount"]):
 
 
 class PensionAccount(ErrorsAtFields, Named):
-    """An account that is saved in for a pension. `ynab_account_id` names where its balance can be
-    fetched.
-    """
+    """A pension account. `ynab_account_id` is the YNAB account to fetch its balance from."""
 
     # What `with_current_value` adds.
     current_value: Decimal | None
@@ -69,7 +65,7 @@ class PensionAccount(ErrorsAtFields, Named):
 
 
 class PensionValueEntry(ErrorsAtFields):
-    """What an account was worth on a day, in its currency."""
+    """The value of an account on a day, in its currency."""
 
     class Source(models.TextChoices):
         MANUAL = "manual"
@@ -110,8 +106,7 @@ class PensionValueEntry(ErrorsAtFields):
 
 
 class ContributionPlan(ErrorsAtFields):
-    """What is paid into an account: `amount`, in the account's currency, every month, quarter or
-    year from `start`.
+    """Regular payments into an account: `amount`, in its currency, from `start` on.
 
     `growth` is the yearly rise as a fraction: from the plan's first anniversary on amount·(1 +
     growth), and so on.
@@ -172,5 +167,5 @@ class ContributionPlan(ErrorsAtFields):
 
     @property
     def months(self) -> int:
-        """Months from one payment to the next."""
+        """Return the months from one payment to the next."""
         return self.MONTHS[self.Frequency(self.frequency)]

@@ -35,10 +35,10 @@ SHOWN_DECIMALS = 8  # of money that was computed in floats
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What a projection assumes. Rates are yearly fractions above -1; money is in base currency.
+    """What a projection assumes: yearly fractions above -1, and money in the base currency.
 
-    `monthly_contribution` None: the accounts' plans. `account` None: all accounts. Where volatility,
-    seed or a portfolio rate is None, `with_defaults` chooses it.
+    `monthly_contribution` None: the accounts' plans. `account` None: all accounts. `with_defaults`
+    fills in volatility, seed and portfolio rates.
     """
 
     months: int

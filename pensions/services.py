@@ -1,4 +1,4 @@
-"""Writes about pensions."""
+"""Writes to pensions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ Row = TypeVar("Row")
 def create_account(
     *, user: User, name: str, currency: str, ynab_account_id: str = ""
 ) -> PensionAccount:
-    """Open an account.
+    """Create an account.
 
-    Raises Conflict (`duplicate_name`), ValidationError, and what `check_link` raises; nothing is
+    Raises Conflict (`duplicate_name`), ValidationError and the errors of `check_link`; nothing is
     written then.
     """
     check_link(user=user, ynab_account_id=ynab_account_id, currency=currency)
@@ -44,29 +44,23 @@ def create_account(
 
 
 def update_account(*, account: PensionAccount, **changes: Any) -> PensionAccount:
-    """Set `name`, `currency`, `ynab_account_id`.
+    """Set `name`, `currency` and `ynab_account_id`.
 
-    Raises Conflict (`duplicate_name`; `currency_fixed` once there are values or contributions,
-    whose amounts would silently become other money), ValidationError, and what `check_link` raises.
+    Raises Conflict (`duplicate_name`, `currency_fixed`), ValidationError and the errors of
+    `check_link`. The currency is fixed once there are values or contributions, whose amounts would
+    silently become another currency's.
     """
-    wanted = {"currency": account.currency, "ynab_account_id": account.ynab_account_id} | changes
-    if (wanted["currency"], wanted["ynab_account_id"]) != (
-        account.currency,
-        account.ynab_account_id,
-    ):
-        check_link(
-            user=account.user,
-            ynab_account_id=wanted["ynab_account_id"],
-            currency=wanted["currency"],
-        )
+    currency = changes.get("currency", account.currency)
+    link = changes.get("ynab_account_id", account.ynab_account_id)
+    if (currency, link) != (account.currency, account.ynab_account_id):
+        check_link(user=account.user, ynab_account_id=link, currency=currency)
     with transaction.atomic():
         _locked_user(account.user)
         account = _locked_account(account.pk)
-        if changes.get("currency", account.currency) != account.currency and (
-            account.values.exists() or account.contributions.exists()
-        ):
+        has_amounts = account.values.exists() or account.contributions.exists()
+        if has_amounts and changes.get("currency", account.currency) != account.currency:
             raise Conflict(
-                "The currency of an account with values or contributions can't change.",
+                "The currency cannot change once the account has values or contributions.",
                 attr="currency",
                 code="currency_fixed",
             )
@@ -82,11 +76,10 @@ def delete_account(*, account: PensionAccount) -> None:
 
 
 def check_link(*, user: User, ynab_account_id: str, currency: str) -> None:
-    """Ask whoever keeps the balances (settings.PENSION_LINK_CHECK) whether an account may be
-    linked.
+    """Check with settings.PENSION_LINK_CHECK that the account can be linked to YNAB.
 
-    Raises DomainError (`unknown_ynab_account`, `currency_mismatch`). May wait for a third party:
-    call it outside of transactions.
+    Raises DomainError (`unknown_ynab_account`, `currency_mismatch`). Can wait for a third party, so
+    call it outside transactions.
     """
     if ynab_account_id and settings.PENSION_LINK_CHECK:
         import_string(settings.PENSION_LINK_CHECK)(
@@ -95,7 +88,7 @@ def check_link(*, user: User, ynab_account_id: str, currency: str) -> None:
 
 
 def _locked_user(user: User) -> User:
-    """One writer of a user's account names at a time."""
+    """Lock the user, so that one request at a time writes their account names."""
     return User.objects.select_for_update().get(pk=user.pk)
 
 
@@ -103,7 +96,7 @@ def _save_account(account: PensionAccount) -> None:
     same_name = PensionAccount.objects.filter(user=account.user, name_key=name_key(account.name))
     if same_name.exclude(pk=account.pk).exists():
         raise Conflict(
-            "There is a pension account of this name already.", attr="name", code="duplicate_name"
+            "A pension account with this name already exists.", attr="name", code="duplicate_name"
         )
     account.full_clean(exclude=["user"])
     account.save()
@@ -119,10 +112,9 @@ def record_value(
     value: Decimal,
     source: str = PensionValueEntry.Source.MANUAL,
 ) -> PensionValueEntry:
-    """Add what the account was worth on a day, in its currency, 0 or more.
+    """Add the account's value on a day, in its currency, 0 or more.
 
-    Raises Conflict (`duplicate_date`) and ValidationError (`future_date`, a value that can't be
-    kept).
+    Raises Conflict (`duplicate_date`) and ValidationError (`future_date`, an invalid value).
     """
     with transaction.atomic():
         account = _locked_account(account.pk)
@@ -132,12 +124,10 @@ def record_value(
 
 
 def update_value(*, entry: PensionValueEntry, **changes: Any) -> PensionValueEntry:
-    """Set `date` and `value`; what was changed by hand is a manual value from then on. Raises as
-    `record_value`.
-    """
+    """Set `date` and `value`, which makes it a manual value. Raises as `record_value`."""
     with transaction.atomic():
         _locked_account(entry.account_id)
-        entry = _still_there(PensionValueEntry.objects.filter(pk=entry.pk).first())
+        entry = _existing(PensionValueEntry.objects.filter(pk=entry.pk).first())
         for field, value in changes.items():
             setattr(entry, field, value)
         entry.source = PensionValueEntry.Source.MANUAL
@@ -147,7 +137,7 @@ def update_value(*, entry: PensionValueEntry, **changes: Any) -> PensionValueEnt
 
 @dataclass(frozen=True, slots=True)
 class ImportedValues:
-    """How many values were new, replaced, and known already."""
+    """How many values were new, replaced and unchanged."""
 
     created: int
     replaced: int
@@ -157,10 +147,10 @@ class ImportedValues:
 def import_values(
     *, account: PensionAccount, values: Iterable[tuple[date, Decimal]], replace: bool = False
 ) -> ImportedValues:
-    """Write values of a file, all or none. A value that the account has is left as it is.
+    """Write the values of a file, all or none; equal values are left unchanged.
 
-    A date with another value is overwritten if `replace`; else Conflict (`duplicate_date`) names
-    the first of them. Raises ValidationError.
+    A different value on the same date is overwritten with `replace`, otherwise it raises Conflict
+    (`duplicate_date`). Raises ValidationError.
     """
     created, replaced, unchanged = [], [], 0
     with transaction.atomic():
@@ -172,21 +162,15 @@ def import_values(
                 unchanged += 1
                 continue
             if entry is not None and not replace:
-                raise Conflict(
-                    f"The account has {strip_zeros(entry.value)} on {on} already, not {strip_zeros(value)}.",
-                    attr="date",
-                    code="duplicate_date",
-                )
+                raise _different_value(entry, value)
             if entry is None:
                 entry = PensionValueEntry(account=account, date=on)
                 created.append(entry)
             else:
                 replaced.append(entry)
-            entry.value, entry.source, entry.updated_at = (
-                value,
-                PensionValueEntry.Source.IMPORT,
-                timezone.now(),
-            )
+            entry.value = value
+            entry.source = PensionValueEntry.Source.IMPORT
+            entry.updated_at = timezone.now()
             entry.clean_fields(exclude=["account"])
         PensionValueEntry.objects.bulk_create(created, batch_size=500)
         PensionValueEntry.objects.bulk_update(
@@ -195,7 +179,16 @@ def import_values(
     return ImportedValues(len(created), len(replaced), unchanged)
 
 
-def take_balance(
+def _different_value(entry: PensionValueEntry, value: Decimal) -> Conflict:
+    return Conflict(
+        f"The account already has {strip_zeros(entry.value)} on {entry.date},"
+        f" not {strip_zeros(value)}.",
+        attr="date",
+        code="duplicate_date",
+    )
+
+
+def record_balance(
     *, account: PensionAccount, on: date, value: Decimal
 ) -> tuple[PensionValueEntry, bool]:
     """Write what a linked account was worth on a day, and whether that is a new entry.
@@ -216,13 +209,11 @@ def take_balance(
     return entry, is_new
 
 
-def take_balance_if_news(*, account: PensionAccount, on: date, value: Decimal) -> str:
-    """Write a fetched balance if it changed, or if the last month end that has passed by `on` has
-    no value yet.
+def record_balance_if_changed(*, account: PensionAccount, on: date, value: Decimal) -> str:
+    """Write a fetched balance if it changed, or if no value covers the latest month end.
 
-    The outcome: `written`, `unchanged`, or `kept` when the day has a value from elsewhere. One
-    value a day, so that it is safe to run again. A month end that was missed is made good on the
-    next day that this runs.
+    Returns `written`, `unchanged`, or `kept` if the day has a value from another source. Safe to
+    run again: it writes one value a day, and makes up for a missed month end.
     """
     with transaction.atomic():
         account = _locked_account(account.pk)
@@ -231,13 +222,16 @@ def take_balance_if_news(*, account: PensionAccount, on: date, value: Decimal) -
             return "kept"
         if latest and latest.value == value and latest.date >= last_month_end(on):
             return "unchanged"
-        take_balance(account=account, on=on, value=value)
+        record_balance(account=account, on=on, value=value)
     return "written"
 
 
 def last_month_end(day: date) -> date:
-    """The latest last day of a month on or before `day`."""
-    return day if (day + timedelta(days=1)).day == 1 else day.replace(day=1) - timedelta(days=1)
+    """Return the latest last day of a month on or before `day`."""
+    one_day = timedelta(days=1)
+    if (day + one_day).day == 1:
+        return day
+    return day.replace(day=1) - one_day
 
 
 def delete_value(*, entry: PensionValueEntry) -> None:
@@ -245,16 +239,18 @@ def delete_value(*, entry: PensionValueEntry) -> None:
 
 
 def _locked_account(pk: Any) -> PensionAccount:
-    """One writer of an account and its rows at a time. Raises NotFound if somebody has just deleted
-    it.
+    """Lock the account, so that one request at a time writes it and its rows.
+
+    Raises NotFound if it has just been deleted.
     """
     account = PensionAccount.objects.select_for_update().filter(pk=pk).first()
     if account is None:
-        raise NotFound("There is no such pension account.")
+        raise NotFound("Pension account not found.")
     return account
 
 
-def _still_there(row: Row | None) -> Row:
+def _existing(row: Row | None) -> Row:
+    """Return the row. Raises NotFound if another request has just deleted it."""
     if row is None:
         raise NotFound("It has just been deleted.")
     return row
@@ -264,7 +260,7 @@ def _save_value(entry: PensionValueEntry) -> None:
     same_date = PensionValueEntry.objects.filter(account=entry.account_id, date=entry.date)
     if same_date.exclude(pk=entry.pk).exists():
         raise Conflict(
-            f"The account has a value on {entry.date} already.", attr="date", code="duplicate_date"
+            f"The account already has a value on {entry.date}.", attr="date", code="duplicate_date"
         )
     entry.full_clean(exclude=["account"])
     entry.save()
@@ -286,7 +282,7 @@ def update_contribution(*, plan: ContributionPlan, **changes: Any) -> Contributi
     """Set fields of a plan. Raises ValidationError."""
     with transaction.atomic():
         _locked_account(plan.account_id)
-        plan = _still_there(ContributionPlan.objects.filter(pk=plan.pk).first())
+        plan = _existing(ContributionPlan.objects.filter(pk=plan.pk).first())
         for field, value in changes.items():
             setattr(plan, field, value)
         plan.full_clean(exclude=["account"])
@@ -306,7 +302,7 @@ def restore_accounts(
     values: Iterable[PensionValueEntry],
     contributions: Iterable[ContributionPlan],
 ) -> None:
-    """Store accounts that another installation had, with what is in them, as they are."""
+    """Store the accounts of another installation with all their rows, exactly as they are."""
     _locked_user(user)
     insert_as_they_are(PensionAccount, accounts)
     insert_as_they_are(PensionValueEntry, values)
@@ -317,14 +313,11 @@ def restore_accounts(
 
 
 def ensure_rates(*, user: User) -> None:
-    """Fetch, within the time limit, the rates into the base currency that the user's wealth lacks.
+    """Fetch missing rates into the base currency, within the time limit.
 
-    A source that fails is no error here.
+    Covers portfolios and pensions. A source that fails is ignored.
     """
-    currencies = {
-        *user.pension_accounts.order_by().values_list("currency", flat=True),
-        *portfolios_of(user).order_by().values_list("currency", flat=True),
-    }
-    marketdata.ensure_rates(
-        pairs={(code, user.base_currency) for code in currencies if code != user.base_currency}
-    )
+    of_pensions = user.pension_accounts.order_by().values_list("currency", flat=True)
+    of_portfolios = portfolios_of(user).order_by().values_list("currency", flat=True)
+    currencies = {*of_pensions, *of_portfolios} - {user.base_currency}
+    marketdata.ensure_rates(pairs={(code, user.base_currency) for code in currencies})

@@ -6,6 +6,6 @@ from pensions import selectors
 
 @shared_task
 def refresh_rates() -> None:
-    """Ask for the rate of every pair that somebody's pensions need."""
+    """Refresh the rate of every currency pair that pensions need. Safe to run twice."""
     for base, target in selectors.needed_pairs():
         marketdata.refresh_pair.delay(base, target)

@@ -19,7 +19,7 @@ from integrations.ynab.queries import Balance, fresh_balances_of
 from integrations.ynab.services import check_currency, learn_budget_name
 from pensions.models import PensionAccount, PensionValueEntry
 from pensions.selectors import linked_accounts_of
-from pensions.services import take_balance, take_balance_if_news
+from pensions.services import record_balance, record_balance_if_changed
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ def sync_account(
         if balance is None or balance.deleted:
             raise AccountUnknown
         _check_balance(balance, account)
-        entry, is_new = take_balance(
+        entry, is_new = record_balance(
             account=account, on=timezone.localdate(), value=balance.balance
         )
     except (DomainError, ValidationError) as error:
@@ -115,7 +115,7 @@ def _sync_nightly(account: PensionAccount, balance: Balance | None) -> dict[str,
         )
     try:
         _check_balance(balance, account)
-        outcome = take_balance_if_news(
+        outcome = record_balance_if_changed(
             account=account, on=timezone.localdate(), value=balance.balance
         )
     except (DomainError, ValidationError) as error:

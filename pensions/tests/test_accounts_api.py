@@ -191,7 +191,9 @@ def test_values_for_the_same_date_at_once_make_one_value(transactional_db, accou
 
 def test_two_nightly_syncs_at_once_write_one_value(transactional_db, account):
     on = date(2024, 5, 1)
-    outcomes = at_once(4, lambda: services.take_balance_if_news(account=account, on=on, value=D(1)))
+    outcomes = at_once(
+        4, lambda: services.record_balance_if_changed(account=account, on=on, value=D(1))
+    )
     assert sorted(outcomes) == ["unchanged", "unchanged", "unchanged", "written"]
     assert account.values.count() == 1
 

@@ -236,7 +236,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
 
 def test_the_size_of_a_block_changes_no_byte(monkeypatch):
     whole = simulate([Pot(1e5, 0.05, 0.15)], PAID, paths=300, seed=7)
-    monkeypatch.setattr(projection, "BLOCK", 300 * 7)
+    monkeypatch.setattr(projection, "DRAWS_PER_BLOCK", 300 * 7)
     blocks = simulate([Pot(1e5, 0.05, 0.15)], PAID, paths=300, seed=7)
     assert whole.percentiles.tobytes() == blocks.percentiles.tobytes()
 
