@@ -41,24 +41,25 @@ HOLDINGS = list[ValuedHolding]
 TRANSACTIONS = list[TransactionPayload]
 
 
-def read(serializer_class: Any, request: Request, *, partial: bool = False) -> dict[str, Any]:
-    """The validated fields of the body."""
+def validated(serializer_class: Any, request: Request, *, partial: bool = False) -> dict[str, Any]:
+    """Return the validated fields of the body."""
     form = serializer_class(data=request.data, partial=partial)
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
 
 
 def log_portfolio(portfolio_id: UUID) -> None:
-    """From now on the lines of the log name this portfolio."""
+    """Add this portfolio to every later log line of the request."""
     structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio_id))
 
 
 def get_own_or_404(rows: Any, pk: UUID) -> Any:
-    """The one of these portfolios, or of these rows of portfolios, that the request is about.
-    Raises Http404.
-    """
+    """Return one of the user's portfolios, or of the rows in them. Raises Http404."""
     row = get_object_or_404(rows, pk=pk)
-    log_portfolio(row.pk if isinstance(row, Portfolio) else row.portfolio_id)
+    if isinstance(row, Portfolio):
+        log_portfolio(row.pk)
+    else:
+        log_portfolio(row.portfolio_id)
     return row
 
 
@@ -68,12 +69,12 @@ def get_portfolio_or_404(request: Request, pk: UUID) -> Portfolio:
 
 
 class PortfolioViewSet(ViewSet):
-    def answer(self, *portfolios: Portfolio) -> list[PortfolioPayload]:
+    def payloads(self, *portfolios: Portfolio) -> list[PortfolioPayload]:
         return [portfolio_payload(valued) for valued in queries.valued_now(portfolios)]
 
     @extend_schema(responses=PORTFOLIOS)
     def list(self, request: Request) -> Response:
-        return Response(self.answer(*selectors.portfolios_of(user_of(request))))
+        return Response(self.payloads(*selectors.portfolios_of(user_of(request))))
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
@@ -81,13 +82,13 @@ class PortfolioViewSet(ViewSet):
     )
     def create(self, request: Request) -> Response:
         portfolio = services.create_portfolio(
-            user=user_of(request), **read(serializers.PortfolioInputSerializer, request)
+            user=user_of(request), **validated(serializers.PortfolioInputSerializer, request)
         )
-        return Response(self.answer(portfolio)[0], status=status.HTTP_201_CREATED)
+        return Response(self.payloads(portfolio)[0], status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=PortfolioPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return Response(self.answer(get_portfolio_or_404(request, pk))[0])
+        return Response(self.payloads(get_portfolio_or_404(request, pk))[0])
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
@@ -95,8 +96,8 @@ class PortfolioViewSet(ViewSet):
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         portfolio = get_portfolio_or_404(request, pk)
-        changes = read(serializers.PortfolioInputSerializer, request, partial=partial)
-        return Response(self.answer(services.update_portfolio(portfolio=portfolio, **changes))[0])
+        changes = validated(serializers.PortfolioInputSerializer, request, partial=partial)
+        return Response(self.payloads(services.update_portfolio(portfolio=portfolio, **changes))[0])
 
     @extend_schema(
         request=serializers.PortfolioInputSerializer,
@@ -124,16 +125,16 @@ class PortfolioViewSet(ViewSet):
         self, request: Request, pk: UUID, serializer: Any, kind: str, field: str
     ) -> Response:
         portfolio = get_portfolio_or_404(request, pk)
-        body = read(serializer, request)
+        body = validated(serializer, request)
         portfolio = services.set_balance(
             portfolio=portfolio, kind=kind, amount=body[field], on=body.get("date")
         )
-        return Response(self.answer(portfolio)[0])
+        return Response(self.payloads(portfolio)[0])
 
     @extend_schema(request=serializers.OrderSerializer, responses=PORTFOLIOS)
     def order(self, request: Request) -> Response:
         services.order_portfolios(
-            user=user_of(request), **read(serializers.OrderSerializer, request)
+            user=user_of(request), **validated(serializers.OrderSerializer, request)
         )
         return self.list(request)
 
@@ -154,10 +155,10 @@ class HoldingViewSet(ViewSet):
         return found
 
     def answer(self, holding: Holding) -> Response:
-        for shown in queries.valued_now([holding.portfolio])[0].holdings:
-            if shown.id == holding.pk:
-                return Response(shown)
-        raise Http404  # deleted while this request was under way
+        for valued_holding in queries.valued_now([holding.portfolio])[0].holdings:
+            if valued_holding.id == holding.pk:
+                return Response(valued_holding)
+        raise Http404  # deleted since the request began
 
     @extend_schema(responses=ValuedHolding)
     def retrieve(self, request: Request, pk: UUID) -> Response:
@@ -168,7 +169,7 @@ class HoldingViewSet(ViewSet):
         holding = self.get_holding(request, pk)
         return self.answer(
             services.rename_holding(
-                holding=holding, **read(serializers.HoldingInputSerializer, request)
+                holding=holding, **validated(serializers.HoldingInputSerializer, request)
             )
         )
 
@@ -209,49 +210,38 @@ class TransactionViewSet(GenericViewSet):
         responses={201: TransactionPayload, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
-        body = read(serializers.TransactionInputSerializer, request)
-        portfolio, stock = self._where(request, body)
+        body = validated(serializers.TransactionInputSerializer, request)
+        portfolio, stock = self._target_of(request, body)
         row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
         if row.holding.stock.history_fetched_at is None and not row.holding.stock.is_manual:
             enqueue_on_commit(fetch_history, str(row.holding.stock_id))
         return Response(transaction_payload(row), status=status.HTTP_201_CREATED)
 
-    def _where(self, request: Request, body: dict[str, Any]) -> tuple[Portfolio, StockMetadata]:
-        """Take what says where the transaction belongs out of `body`."""
+    def _target_of(self, request: Request, body: dict[str, Any]) -> tuple[Portfolio, StockMetadata]:
+        """Return where the transaction belongs, and remove the fields that say that from `body`.
+
+        A new instrument is looked up at the sources.
+        """
         holding_id, portfolio_id = body.pop("holding_id", None), body.pop("portfolio_id", None)
         ticker, currency = body.pop("ticker", None), body.pop("currency", None)
+        user = user_of(request)
         if holding_id is not None:
-            holding = selectors.holdings_visible_to(user_of(request)).filter(pk=holding_id).first()
+            holding = selectors.holdings_visible_to(user).filter(pk=holding_id).first()
             if holding is None:
                 raise DomainError(
                     "You have no such holding.", attr="holding_id", code="unknown_holding"
                 )
             log_portfolio(holding.portfolio_id)
-            if (portfolio_id or holding.portfolio_id) != holding.portfolio_id:
-                raise DomainError(
-                    "The holding is in another portfolio.",
-                    attr="portfolio_id",
-                    code="holding_mismatch",
-                )
-            if (ticker or holding.stock.ticker).upper() != holding.stock.ticker:
-                raise DomainError(
-                    "The holding is of another instrument.", attr="ticker", code="holding_mismatch"
-                )
-            if (currency or holding.stock.currency) != holding.stock.currency:
-                raise DomainError(
-                    f"{holding.stock.ticker} is quoted in {holding.stock.currency}.",
-                    attr="currency",
-                    code="currency_mismatch",
-                )
+            _refuse_contradictions(holding, portfolio_id, ticker, currency)
             return holding.portfolio, holding.stock
-        portfolio = selectors.portfolios_of(user_of(request)).filter(pk=portfolio_id).first()
+        portfolio = selectors.portfolios_of(user).filter(pk=portfolio_id).first()
         if portfolio is None:
             raise DomainError(
                 "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
             )
         log_portfolio(portfolio.pk)
         stock = marketdata.instrument_for_trade(
-            user=user_of(request),
+            user=user,
             ticker=ticker,
             currency=currency,
             company_name=body.get("company_name", ""),
@@ -269,13 +259,12 @@ class TransactionViewSet(GenericViewSet):
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         row = get_own_or_404(self.get_queryset(), pk)
         self._refuse_move(request, row)
-        changes = read(serializers.TransactionChangeSerializer, request, partial=partial)
+        changes = validated(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
             changes["external_id"] = changes["external_id"] or None
         if not partial and changes["date"] != row.date:
-            changes.setdefault(
-                "exchange_rate", None
-            )  # the old one is of another day: it is looked up
+            # The old rate is of another day: look it up.
+            changes.setdefault("exchange_rate", None)
         return Response(transaction_payload(services.update_transaction(row=row, **changes)))
 
     @extend_schema(
@@ -286,9 +275,7 @@ class TransactionViewSet(GenericViewSet):
         return self.update(request, pk, partial=True)
 
     def _refuse_move(self, request: Request, row: Transaction) -> None:
-        """A transaction stays in its holding: a client may send back where it is, and nothing
-        else.
-        """
+        """Raise DomainError when the body names another holding than the transaction's own."""
         body = request.data if isinstance(request.data, dict) else {}
         places = {
             "holding_id": str(row.holding_id),
@@ -297,9 +284,10 @@ class TransactionViewSet(GenericViewSet):
             "currency": row.holding.stock.currency,
         }
         for name, place in places.items():
-            if body.get(name) is not None and str(body[name]).casefold() != place.casefold():
+            given = body.get(name)
+            if given is not None and str(given).casefold() != place.casefold():
                 raise DomainError(
-                    "A transaction cannot move to another holding: delete it and record it there.",
+                    "A transaction cannot move to another holding. Delete it and record it there.",
                     attr=name,
                     code="currency_mismatch" if name == "currency" else "holding_fixed",
                 )
@@ -308,3 +296,28 @@ class TransactionViewSet(GenericViewSet):
     def destroy(self, request: Request, pk: UUID) -> Response:
         services.delete_transaction(row=get_own_or_404(self.get_queryset(), pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _refuse_contradictions(
+    holding: Holding, portfolio_id: UUID | None, ticker: str | None, currency: str | None
+) -> None:
+    """Raise DomainError when the other fields contradict the holding that was given."""
+    stock = holding.stock
+    if portfolio_id not in (None, holding.portfolio_id):
+        raise DomainError(
+            "The holding is in another portfolio. Leave out portfolio_id.",
+            attr="portfolio_id",
+            code="holding_mismatch",
+        )
+    if ticker and ticker.upper() != stock.ticker:
+        raise DomainError(
+            f"The holding is of {stock.ticker}. Leave out ticker.",
+            attr="ticker",
+            code="holding_mismatch",
+        )
+    if currency and currency != stock.currency:
+        raise DomainError(
+            f"{stock.ticker} is quoted in {stock.currency}. Leave out currency.",
+            attr="currency",
+            code="currency_mismatch",
+        )

@@ -1,4 +1,4 @@
-"""Which rows of a statement a portfolio has already."""
+"""Find the rows of a statement that a portfolio has already."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -20,23 +20,27 @@ def fingerprint(
     price: Decimal | None,
     commission: Decimal | None,
 ) -> str:
-    """What two rows must share to be taken for one; at most 200 characters, whatever the notation
-    of the numbers.
+    """Return what two rows have in common if they are the same transaction.
+
+    At most 200 characters; it does not depend on how the numbers are written.
     """
-    return f"{ticker}|{day}|{kind}|{_digits(quantity)}|{_digits(price)}|{_digits(commission or Decimal(0))}"
+    numbers = (quantity, price, commission or Decimal(0))
+    return "|".join((ticker, str(day), kind, *map(_digits, numbers)))
 
 
 def _digits(value: Decimal | None) -> str:
-    return "" if value is None else format(value.normalize(EXACT), "f")
+    if value is None:
+        return ""
+    return format(value.normalize(EXACT), "f")
 
 
 @dataclass(slots=True)
 class Matches(Generic[K]):
-    """`duplicates` are positions in the file; `adopted` gives stored rows the external id that the
-    file has.
+    """Which rows of a file are known.
 
-    `contradicted` are positions of rows that have the id of an earlier row of the file, but not its
-    content.
+    `duplicates` are positions in the file. `contradicted` are positions of rows with the external
+    id of an earlier row of the file, but another content. `adopted` is the external id in the file
+    of stored rows without one.
     """
 
     duplicates: set[int] = field(default_factory=set)
@@ -48,13 +52,13 @@ def match(
     rows: Sequence[tuple[str, str | None]],
     stored: Iterable[tuple[K, str, str | None]],
 ) -> Matches[K]:
-    """Pair the rows of a file, (fingerprint, external id), with stored ones, (key, fingerprint,
-    external id).
+    """Pair the rows of a file with stored rows.
 
-    Each stored row answers for one row of the file at most, so that of two equal fills in a file
-    and one in the portfolio the second is new. First by external id; then a row with an unknown id
-    takes an equal stored row without one, and a row without an id any equal one. An id that the
-    file repeats with equal rows is one row.
+    `rows` are (fingerprint, external id), `stored` are (key, fingerprint, external id). A stored row
+    is paired with at most one row of the file: of two equal fills in a file and one in the
+    portfolio, the second is new. Rows are paired by external id first; then a row with an unknown
+    id takes an equal stored row without one, and a row without an id takes any equal one. Equal
+    rows of the file with the same id are one row.
     """
     matches: Matches[K] = Matches()
     ids = {external_id for _, external_id in rows if external_id}
@@ -64,7 +68,7 @@ def match(
     without_id: dict[str, list[K]] = defaultdict(list)
     for key, print_, external_id in stored:
         if external_id in ids:
-            known.add(external_id)  # answers for the row of that id, and for no other
+            known.add(external_id)  # paired with the row of that id, not with another
         elif print_ in prints:
             if external_id:
                 with_id[print_].append(external_id)

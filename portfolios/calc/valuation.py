@@ -10,8 +10,8 @@ from msgspec import Struct
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import EXACT, ZERO, round_for_display
 
-# Cost and average cost are stored with 15 digits. Their quotient differs from the rate that was paid
-# by at most this fraction.
+# Cost and average cost are stored with 15 digits. Their quotient differs from the rate that was
+# paid by at most this fraction.
 ROUNDING = Decimal("1e-13")
 
 

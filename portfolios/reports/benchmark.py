@@ -10,7 +10,7 @@ from portfolios.reports.periods import Period
 
 
 def benchmark_index(stock: StockMetadata, currency: str, period: Period) -> Floats:
-    """Return the value of one share bought before the period, [column], as an index that begins at 100.
+    """Return the value of a share bought before the period, [column], as an index from 100 on.
 
     It is in `currency`, adjusted for splits, without dividends. All is NaN when there is no price
     or rate on the day before the period.

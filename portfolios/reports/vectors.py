@@ -1,7 +1,7 @@
 """A portfolio's transactions as arrays, stored in the database and cached in the process.
 
-The rows stay the truth. Every change of a holding's transactions increases its `version` in the same
-database transaction. The holdings whose version differs are read again, the others are reused.
+The rows stay the truth. Every change of a holding's transactions increases its `version` in the
+same database transaction. Holdings whose version differs are read again, the others are reused.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
