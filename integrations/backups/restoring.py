@@ -70,7 +70,7 @@ def restore_backup(path: Path, *, replace: bool = False) -> Restored:
             with scratch_database() as scratch:
                 bring_up_to_date(archive, migrations=migrations, scratch=scratch)
                 rows, faults = _replace_all(StoredTables(scratch), replace)
-        made_at = archive.manifest["made_at"]
+        made_at = archive.manifest.get("made_at")
     log.info(
         "backup_restored",
         path=str(path),
