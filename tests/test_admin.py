@@ -110,7 +110,7 @@ def test_the_page_of_a_refused_token_asks_no_query_per_token(page, user):
 @pytest.mark.parametrize(
     "model", [StockVector, PairVector, TransactionVector], ids=lambda model: model.__name__
 )
-def test_a_vector_is_looked_at_without_its_data_and_deleted_to_be_made_anew(
+def test_a_vector_is_listed_without_its_data_and_rebuilt_after_deletion(
     page, api, portfolio, make_stock, no_other_rates, model
 ):
     stock = make_stock("ATLAS.USD.DEMO", currency="USD", price="10")
@@ -140,8 +140,8 @@ def test_a_vector_is_looked_at_without_its_data_and_deleted_to_be_made_anew(
     assert page.post(pages[2], {"post": "yes"}).status_code == 302
     assert not model.objects.exists()
     assert api.get(chart).status_code == 200
-    anew = model.objects.get()
-    assert (bytes(anew.data) != b"", getattr(anew, owner).version) == (True, version + 1)
+    rebuilt = model.objects.get()
+    assert (bytes(rebuilt.data) != b"", getattr(rebuilt, owner).version) == (True, version + 1)
 
 
 def form(row_or_holding, **changes):
@@ -294,7 +294,7 @@ def test_a_portfolio_with_an_amount_that_cannot_be_is_not_saved_in_part(
     assert sorted(PortfolioBalance.objects.values_list("amount", flat=True)) == [7, 100]
 
 
-def test_an_untouched_cash_of_0_is_no_value_of_the_user(page, user):
+def test_an_untouched_cash_of_0_is_not_stored_as_a_value(page, user):
     body = {
         "user": str(user.pk),
         "name": "Nordic",
@@ -598,8 +598,8 @@ def test_a_user_whose_instrument_others_hold_stays_whole(page, berit, portfolio,
         response = page.post(url(User, "changelist"), action, follow=True)
     else:
         response = page.post(url(User, "delete", berit.pk), {"post": "yes"}, follow=True)
-    told = [str(message) for message in response.context["messages"]]
-    assert told == ["Nothing was deleted: other users hold their instruments (CABIN in Nordic)."]
+    messages = [str(message) for message in response.context["messages"]]
+    assert messages == ["Nothing was deleted: other users hold their instruments (CABIN in Nordic)."]
     assert (User.objects.count(), Portfolio.objects.count(), Transaction.objects.count()) == (
         2,
         2,

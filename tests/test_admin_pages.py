@@ -81,7 +81,7 @@ def test_the_first_page_counts_the_failures_of_a_third_party(staff, monkeypatch)
     )
 
 
-def test_somebody_with_few_rights_does_not_see_the_state(client, other_user):
+def test_staff_without_all_permissions_do_not_see_the_state(client, other_user):
     other_user.is_staff = True
     other_user.save()
     client.force_login(other_user)
@@ -186,7 +186,7 @@ def test_a_file_is_previewed_and_imported_from_the_portfolios_page(staff, portfo
     assert Transaction.objects.filter(portfolio=portfolio).count() == 1
 
 
-def test_what_was_noticed_about_a_file_is_told(staff, portfolio):
+def test_warnings_about_a_file_are_shown(staff, portfolio):
     lines = FILE.decode().split()
     file = f"{lines[0]},<fees>\n{lines[1]},29\n".encode()
     assert (
@@ -305,7 +305,7 @@ def test_no_page_asks_more_than_20_queries_with_size_m(staff, user):
 
 
 @pytest.mark.untraced
-def test_a_user_is_deleted_with_everything_and_somebody_without_the_right_is_refused(
+def test_a_user_is_deleted_with_all_data_and_only_with_permission(
     client, user, other_user, settings, tmp_path
 ):
     settings.VAR_DIR = tmp_path

@@ -132,7 +132,7 @@ def test_worker_and_beat_of_the_procfile_begin_with_lines_of_json(name, begun, i
         end(process)
 
 
-def test_the_health_check_tells_a_server_that_lives_from_one_that_does_not(live_server):
+def test_the_health_check_fails_when_the_server_does_not_run(live_server):
     port = live_server.url.rsplit(":", 1)[1]
     probe = [sys.executable, "-m", "financeproj.probe"]
     environment = {**os.environ, "ALLOWED_HOSTS": "localhost,finance.example.org"}
@@ -216,9 +216,7 @@ class Clean:
 @pytest.fixture(scope="module")
 def clean():
     if os.environ.get("DEPLOY_TEST") != "1":
-        pytest.skip(
-            "`make deploy-test` runs it: it installs every package anew, which takes minutes"
-        )
+        pytest.skip("`make deploy-test` runs it: it installs every package, which takes minutes")
     with tempfile.TemporaryDirectory(
         prefix="clean-"
     ) as place:  # pytest's own folders are closed to others

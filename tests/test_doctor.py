@@ -216,7 +216,7 @@ def test_a_stored_average_that_differs_from_the_replay(healthy, doctor):
     assert held().average_cost_per_share == right
 
 
-def test_the_average_beside_one_transaction(healthy, doctor):
+def test_the_average_of_one_transaction(healthy, doctor):
     row = held().transactions.filter(type="buy").order_by("date").last()
     held().transactions.filter(pk=row.pk).update(average_cost_per_share_at_transaction=1)
     assert f"the buy of {row.date} has another average cost or gain than replayed" in doctor()[1]
@@ -247,7 +247,7 @@ def test_a_holding_below_zero(healthy, doctor):
     assert held().current_quantity == right
 
 
-def test_what_is_sold_and_not_held_is_told_and_left_as_it_is(healthy, doctor):
+def test_an_oversold_holding_is_reported_and_left_as_it_is(healthy, doctor):
     holding = held()
     first = holding.transactions.order_by("date", "sequence").first()
     holding.transactions.filter(pk=first.pk).update(type="fee")
@@ -285,7 +285,7 @@ def test_a_vector_that_says_something_else_than_the_rows(healthy, doctor, model)
     assert doctor("--fix")[0] == 0
 
 
-def test_a_vector_that_is_behind_is_no_fault(healthy, doctor):
+def test_an_outdated_vector_is_not_reported(healthy, doctor):
     StockMetadata.objects.update(version=10**6)
     CurrencyPair.objects.update(version=10**6)
     Portfolio.objects.update(version=10**6)
@@ -316,7 +316,7 @@ def test_an_orphaned_vector(healthy, doctor):
     assert not StockVector.objects.filter(pk=stock.pk).exists()
 
 
-def test_an_import_that_nobody_can_finish(healthy, doctor):
+def test_an_import_that_no_process_can_finish(healthy, doctor):
     ImportBatch.objects.create(
         portfolio=Portfolio.objects.get(), file_name="trades.csv", state="running"
     )
@@ -404,21 +404,21 @@ def test_a_ledger_of_any_size_is_read_in_few_queries(
 
 def test_a_clock_an_hour_off_a_redis_and_a_database_that_are_not_there(installation):
     shifted = installation.environment | {"TEST_CLOCK_SHIFT": "3600"}
-    told = installation.manage("doctor", check=False, environment=shifted)
-    assert "clock: This machine's clock is 60 minutes ahead of " in told
-    assert "Synchronise the clocks with NTP" in told
+    output = installation.manage("doctor", check=False, environment=shifted)
+    assert "clock: This machine's clock is 60 minutes ahead of " in output
+    assert "Synchronise the clocks with NTP" in output
     shifted = installation.environment | {"TEST_CLOCK_SHIFT": "-3600"}
-    told = installation.manage("doctor", check=False, environment=shifted)
-    assert "clock: This machine's clock is 60 minutes behind " in told
+    output = installation.manage("doctor", check=False, environment=shifted)
+    assert "clock: This machine's clock is 60 minutes behind " in output
 
     without = installation.environment | {
         "REDIS_URL": "redis://127.0.0.1:1/0",
-        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
+        "DATABASE_URL": "postgres://unknown@127.0.0.1:1/nothing",
     }
-    told = installation.manage("doctor", check=False, environment=without)
-    assert "cache: No answer: ConnectionError" in told
-    assert "broker: No answer: " in told
-    assert "Start Redis, or correct REDIS_URL" in told
-    assert "beat:" not in told  # that can't be known now
-    assert "database: No answer: OperationalError" in told
-    assert "Start it, or correct DATABASE_URL." in told
+    output = installation.manage("doctor", check=False, environment=without)
+    assert "cache: No answer: ConnectionError" in output
+    assert "broker: No answer: " in output
+    assert "Start Redis, or correct REDIS_URL" in output
+    assert "beat:" not in output  # unknown without the cache
+    assert "database: No answer: OperationalError" in output
+    assert "Start it, or correct DATABASE_URL." in output

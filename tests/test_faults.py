@@ -41,8 +41,8 @@ def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
         account = plan.put(name="Pension", balance=500_000_500)
         installation.environment |= {"YNAB_BASE_URL": ynab.url, "YNAB_API_KEY": KEY}
         installation.environment["BACKUP_DIR"] = str(installation.place / "backups")
-        told = installation.python(KILLER, plan.id, account, str(POINTS), *tasks)
-    done = json.loads(told.splitlines()[-1])
+        output = installation.python(KILLER, plan.id, account, str(POINTS), *tasks)
+    done = json.loads(output.splitlines()[-1])
     assert sorted(done) == tasks
     for name, row in done.items():
         assert row["statements"] > 0, name
@@ -52,8 +52,8 @@ def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
     assert sum(row["kills"] for row in done.values()) > 2 * len(tasks)
 
 
-def test_a_worker_that_is_told_to_end_finishes_the_task_that_runs(installation, yahoo):
-    """Told as honcho does it: the whole group gets the signal."""
+def test_a_stopped_worker_finishes_its_running_task(installation, yahoo):
+    """Stop it as honcho does: the whole group gets the signal."""
     yahoo.list("ACME", [100.0 + number for number in range(30)])
     yahoo.delay, installation.environment["MARKET_DATA_TIMEOUT_SECONDS"] = 2, "20"
     installation.shell(
@@ -76,9 +76,9 @@ def test_a_worker_that_is_told_to_end_finishes_the_task_that_runs(installation, 
 # --- A database that is away ----------------------------------------------------------------------
 
 
-def test_whoever_has_a_session_is_told_too_that_the_database_is_away(tmp_path):
+def test_a_user_with_a_session_also_gets_503_while_the_database_is_down(tmp_path):
     """The session's cookie alone must not send anything that works without the database to it."""
-    site = Installation(tmp_path, "postgres://postgres@127.0.0.1:1/nobody", WEB_CONCURRENCY="1")
+    site = Installation(tmp_path, "postgres://postgres@127.0.0.1:1/unknown", WEB_CONCURRENCY="1")
     try:
         site.start_web()
 
@@ -154,7 +154,7 @@ def database_on_it(small_disk):
     postgres.stop()
 
 
-def test_a_full_disk_is_told_nothing_is_torn_and_with_space_it_goes_on(
+def test_a_full_disk_gives_503_and_writes_work_again_with_space(
     installation, small_disk, database_on_it
 ):
     site = installation

@@ -39,7 +39,7 @@ def trade(api, portfolio, kind, quantity, day, price):
 
 
 def split_arrives(market):
-    """Overnight 4:1; the market then rises by 1 %. Yahoo restates all it told before."""
+    """Overnight 4:1; the market then rises by 1 %. Yahoo restates all earlier closes."""
     market.clock.shift(timedelta(days=1))
     market.listed["ACME"].closes[TUESDAY] = 459 / 4 * 1.01
     market.listed["ACME"].splits[TUESDAY] = (4, 1)

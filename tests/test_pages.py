@@ -34,7 +34,7 @@ def test_the_root_leads_to_the_dashboard(visitor):
 
 
 @pytest.mark.parametrize("address", [*PAGES, "/portfolios/00000000-0000-4000-8000-000000000000"])
-def test_a_page_sends_whoever_is_not_signed_in_to_sign_in_and_back(client, address):
+def test_a_page_redirects_anonymous_users_to_sign_in_and_back(client, address):
     response = client.get(address)
     assert (response.status_code, response["Location"]) == (302, f"/login?next={address}")
 
@@ -65,7 +65,7 @@ def test_only_the_documentation_may_use_inline_script(client, address):
     assert "'unsafe-inline'" in policy(response)["script-src"]
 
 
-def test_somebody_elses_portfolio_is_not_found(visitor, other_user):
+def test_another_users_portfolio_is_not_found(visitor, other_user):
     theirs = create_portfolio(user=other_user, name="Theirs", currency="NOK")
     response = visitor.get(f"/portfolios/{theirs.pk}")
     assert response.status_code == 404

@@ -96,7 +96,7 @@ def asked() -> Asked:
 def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     """One world for all requests."""
     patch = pytest.MonkeyPatch()
-    logging.disable()  # thousands of lines that nobody reads
+    logging.disable()  # thousands of unneeded lines
     ends = (request_started, request_finished)
     for end in ends:
         end.disconnect(

@@ -110,9 +110,7 @@ def test_behind_its_proxy_a_server_speaks_https_only_and_says_so_in_every_answer
     assert without.status_code == 403
 
 
-def test_without_a_proxy_nobody_talks_the_server_into_https_or_another_address(
-    served, installation
-):
+def test_forwarded_headers_are_ignored_without_a_proxy(served, installation):
     """The client is on this machine, whose headers gunicorn would believe by itself."""
     ask = served(TRUSTED_PROXIES="0", SECURE_SSL="true")
     for header in (
@@ -286,7 +284,7 @@ def on_the_command_line(user):
 
 
 @pytest.mark.parametrize("way", [by_the_user, in_the_admin, on_the_command_line])
-def test_a_new_password_ends_every_session_of_the_user_and_nobody_elses(user, other_user, way):
+def test_a_new_password_ends_the_users_sessions_only(user, other_user, way):
     phone, browser, other = APIClient(), Client(), APIClient()
     refresh = sign_in(phone).json()["refresh"]
     browser.force_login(user)
@@ -300,7 +298,7 @@ def test_a_new_password_ends_every_session_of_the_user_and_nobody_elses(user, ot
     assert other.post("/api/v1/auth/refresh", {"refresh": of_other}).status_code == 200
 
 
-def test_a_sign_in_that_only_renews_the_hash_signs_nobody_out(user, anonymous, settings):
+def test_renewing_a_password_hash_at_sign_in_keeps_sessions(user, anonymous, settings):
     settings.PASSWORD_HASHERS = [
         *settings.PASSWORD_HASHERS,
         "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -313,7 +311,7 @@ def test_a_sign_in_that_only_renews_the_hash_signs_nobody_out(user, anonymous, s
     assert anonymous.post("/api/v1/auth/refresh", {"refresh": refresh}).status_code == 200
 
 
-def test_who_is_no_longer_active_is_out_at_once(user, anonymous):
+def test_deactivating_a_user_takes_effect_at_once(user, anonymous):
     tokens = sign_in(anonymous).json()
     User.objects.filter(pk=user.pk).update(is_active=False)
     bearer = {"Authorization": f"Bearer {tokens['access']}"}

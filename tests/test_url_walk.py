@@ -1,4 +1,4 @@
-"""Every route, asked by nobody, by another user and by the owner. A route that is not in CALLS
+"""Request every route anonymously, as another user and as the owner. A route that is not in CALLS
 fails the first test.
 
 `World.rows` are all rows that belong to the owner, found through the foreign keys: another user's
@@ -81,7 +81,7 @@ CONTRIBUTION = fixed(amount=100, start="2024-05-01")
 TRADE = fixed(type="dividend", date="2024-07-11", quantity=6, price=3)
 PERIOD = fixed(start="2024-01-01", end="2024-12-31")
 
-# Nobody needs a sign-in for these.
+# These need no sign-in.
 OPEN = {("post", "auth/login"), ("post", "auth/refresh")}
 CALLS: dict[tuple[str, str], Call] = {
     ("post", "auth/login"): Call(200, 200, fixed(username="kari", password=PASSWORD)),
@@ -141,7 +141,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("delete", "imports/<uuid:pk>"): Call(204, 404),
     ("get", "export"): Call(200, 200),
     ("get", "settings/ynab"): Call(200, 200),
-    # The key is the server's: whoever has an account here may choose any of its budgets
+    # The key is the server's: every user may choose any of its budgets
     # (SECURITY.md).
     ("post", "settings/ynab"): Call(200, 200, lambda w: {"budget_id": w.budget_id}),
     ("get", "ynab/accounts"): Call(200, 200),
@@ -247,7 +247,7 @@ def test_every_route_of_the_api_is_walked():
     assert set(CALLS) == set(routes())
 
 
-def test_nobody_gets_anything_without_a_sign_in(world, anonymous):
+def test_every_route_needs_a_sign_in(world, anonymous):
     before, wrong = world.rows(), []
     for key in CALLS.keys() - OPEN:
         response = ask(anonymous, key, world)
@@ -264,7 +264,7 @@ def test_another_user_neither_sees_nor_changes_anything(world, stranger):
     assert len(ids) >= 12
     for key, call in CALLS.items():
         if key in OPEN:
-            continue  # whoever has the password or the token is the owner
+            continue  # the holder of the password or the token is the owner
         response = ask(stranger, key, world)
         content = content_of(response).decode()
         asked = path_of(key[1], world)
@@ -378,7 +378,7 @@ def shortened(value: Any) -> Any:
     return [shortened(part) for part in value[:2]] if isinstance(value, list) else value
 
 
-# --- Beside the API -------------------------------------------------------------------------------
+# --- Outside the API ------------------------------------------------------------------------------
 
 PUBLIC = {
     "healthz",
@@ -396,7 +396,7 @@ PUBLIC = {
 
 
 def pages() -> list[str]:
-    """The routes beside the API and the admin."""
+    """The routes outside the API and the admin."""
     return [str(one.pattern) for one in get_resolver().url_patterns if isinstance(one, URLPattern)]
 
 
@@ -412,7 +412,7 @@ def test_every_page_that_is_not_public_asks_for_a_sign_in(client, world):
             }, path
 
 
-def test_somebody_elses_page_is_not_found(client, other_user, world):
+def test_another_users_page_is_not_found(client, other_user, world):
     client.force_login(other_user)
     for route in set(pages()) - PUBLIC:
         response = client.get("/" + route.replace("<uuid:pk>", str(world.portfolio.pk)))

@@ -1,4 +1,4 @@
-"""Somebody who has one of everything, to ask the API about: for the walk over the routes and the
+"""A user with one object of each kind, for the walk over the routes and the
 made-up requests.
 """
 

@@ -124,8 +124,8 @@ def test_a_header_without_rows_is_fine(load, account):
 
 
 def test_unknown_users_accounts_and_files_are_named(load, account):
-    with pytest.raises(CommandError, match="no user nobody"):
-        load("date,value\n", username="nobody")
+    with pytest.raises(CommandError, match="no user missing"):
+        load("date,value\n", username="missing")
     with pytest.raises(CommandError, match="no pension account Other; there is: Fripolise"):
         load("date,value\n", account_name="Other")
     with pytest.raises(CommandError, match="cannot be read"):

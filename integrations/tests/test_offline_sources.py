@@ -1,4 +1,4 @@
-"""The sources that ask nobody: invented prices, and the ECB's rates out of a package."""
+"""Sources without network: simulated prices, and the ECB's rates from a package."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta

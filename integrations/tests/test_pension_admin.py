@@ -210,13 +210,13 @@ def test_accounts_are_filtered_by_their_link(page, user, account, linked, names)
 
 def test_a_refusal_while_the_rows_are_written_is_a_message_not_an_error(page, account, monkeypatch):
     def refused(**kwargs):
-        raise Conflict("Somebody else was quicker.")
+        raise Conflict("Another request was faster.")
 
     monkeypatch.setattr(services, "record_value", refused)
     body = account_form(account, [*stored_values(account), {"date": "2024-03-31", "value": "1"}])
     response = page.post(url(PensionAccount, "change", account.pk), body, follow=True)
     assert [str(message) for message in response.context["messages"]] == [
-        "Somebody else was quicker."
+        "Another request was faster."
     ]
 
 

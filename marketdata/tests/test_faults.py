@@ -79,7 +79,9 @@ def stored(api, market):
 @pytest.mark.untraced
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("url", [PRICE, HISTORY, RATE, RATES])
-def test_without_anything_stored_the_fault_is_told_and_passes(api, market, settings, url, fault):
+def test_without_stored_data_the_fault_is_reported_until_it_is_over(
+    api, market, settings, url, fault
+):
     strike(market, settings, fault)
     answer = api.get(url)
     status = COLD[fault]
@@ -212,9 +214,7 @@ def test_one_limited_symbol_closes_yahoo_for_all(api, market):
 
 
 @pytest.mark.parametrize(("asked_for", "seconds"), [(None, 60), ("40", 40), ("7200", 3600)])
-def test_whoever_meets_the_first_429_is_told_how_long_nobody_is_asked(
-    api, market, asked_for, seconds
-):
+def test_the_first_429_gives_the_pause_as_retry_after(api, market, asked_for, seconds):
     market.fault, market.retry_after = "429", asked_for
     first, second = (api.get(PRICE) for _ in range(2))
     for answer in (first, second):
@@ -228,7 +228,7 @@ def test_whoever_meets_the_first_429_is_told_how_long_nobody_is_asked(
     assert api.get(PRICE).status_code == 200
 
 
-def test_whoever_meets_the_failure_that_opens_the_circuit_is_told_so_too(api, market):
+def test_the_failure_that_opens_the_circuit_gives_retry_after_too(api, market):
     market.fault = "500"
     waits = [int(api.get(PRICE)["Retry-After"]) for _ in range(6)]
     assert waits[:4] == [5] * 4
@@ -281,7 +281,7 @@ def test_a_doubtful_price_is_asked_for_once_in_the_cache_time_like_any_other(api
     assert (api.get(PRICE).json()["stale"], api.get(PRICE).json()["price"]) == (False, 140)
 
 
-def test_within_the_cache_time_nobody_is_asked(api, market):
+def test_within_the_cache_time_no_source_is_asked(api, market):
     api.get(PRICE)
     market.forget_requests()
     market.clock.shift(timedelta(minutes=14))
@@ -317,16 +317,16 @@ def test_with_rates_of_another_day_the_oldest_leg_is_named(api, market):
     assert (answer["date"], answer["source"]) == ("2026-02-27", "mixed")
 
 
-def test_the_state_of_the_circuit_is_told_by_readyz_and_in_the_admin(api, market, client, user):
-    told = client.get("/readyz").json()["third_parties"]["yahoo"]
-    assert told == {"state": "closed", "failures": 0, "retry_after_seconds": 0, "reason": ""}
+def test_readyz_and_the_admin_show_the_state_of_the_circuit(api, market, client, user):
+    state = client.get("/readyz").json()["third_parties"]["yahoo"]
+    assert state == {"state": "closed", "failures": 0, "retry_after_seconds": 0, "reason": ""}
     market.fault, market.retry_after = "429", "90"
     api.get(PRICE)
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    told = answer.json()["third_parties"]["yahoo"]
-    assert (told["state"], told["reason"]) == ("open", "Yahoo is rate-limiting us (HTTP 429).")
-    assert 85 <= told["retry_after_seconds"] <= 91
+    state = answer.json()["third_parties"]["yahoo"]
+    assert (state["state"], state["reason"]) == ("open", "Yahoo is rate-limiting us (HTTP 429).")
+    assert 85 <= state["retry_after_seconds"] <= 91
     user.is_staff = user.is_superuser = True
     user.save()
     client.force_login(user)

@@ -160,7 +160,7 @@ def test_with_little_patience_another_process_is_not_waited_for(third):
     assert third.asked == 0
 
 
-def test_a_process_that_died_holds_nobody_up_for_ever(third):
+def test_a_dead_process_does_not_block_others_forever(third):
     locks.lease("flight:a", seconds=1)
     ask(third.call(), seconds=10)
     assert third.asked == 1
@@ -323,7 +323,7 @@ def test_five_other_failures_in_a_row_open_it_for_half_a_minute(third):
         assert third.circuit["failures"] == 0
 
 
-def test_an_answer_in_between_starts_the_count_anew(third):
+def test_a_success_in_between_resets_the_count(third):
     third.fail(SourceUnavailable("500"), times=4)
     ask(third.call(), seconds=5)
     third.fail(SourceUnavailable("500"), times=4)

@@ -91,9 +91,7 @@ def test_while_the_source_cannot_be_asked_a_currency_is_required(user, market, s
     assert prices_now([made.pk]) == {}
 
 
-def test_an_instrument_that_two_users_tell_of_at_once_is_one_if_they_agree(
-    user, other_user, market
-):
+def test_an_instrument_that_two_users_enter_at_once_is_one_if_they_agree(user, other_user, market):
     market.fault = "500"
     made, same = (
         instrument_for_trade(user=one, ticker="ACME", currency="USD") for one in (user, other_user)
@@ -108,7 +106,7 @@ def test_an_instrument_that_two_users_tell_of_at_once_is_one_if_they_agree(
 
 
 @pytest.mark.parametrize("ticker", ["A B", "", "ÆØÅ", "X" * 41, "A;DROP"])
-def test_what_is_no_ticker_is_refused_without_asking(user, market, ticker):
+def test_an_invalid_ticker_is_refused_without_a_call(user, market, ticker):
     assert refused(user, ticker, "NOK") == ("invalid", "ticker")
     assert market.requests == []
 
@@ -136,11 +134,11 @@ def test_an_import_asks_for_all_new_tickers_within_one_time_limit(user, market, 
     wanted += [("MINE", "NOK", "By hand"), ("VOD.L", "USD", ""), ("A B", "NOK", "")]
     found = instruments_for_import(user=user, wanted=wanted)
     assert (datetime.now(UTC) - begun).total_seconds() < 2
-    told = {
+    candidates = {
         ticker: one.code if isinstance(one, DomainError) else one.source
         for ticker, one in found.items()
     }
-    assert told == {
+    assert candidates == {
         "acme": "yahoo",
         "KNOWN": "yahoo",
         "SLOW": "currency_required",
@@ -151,7 +149,7 @@ def test_an_import_asks_for_all_new_tickers_within_one_time_limit(user, market, 
     }
 
 
-def test_a_file_that_contradicts_itself_is_told(user, market):
+def test_a_file_that_contradicts_itself_is_reported(user, market):
     found = instruments_for_import(user=user, wanted=[("ACME", "USD", ""), ("ACME", "NOK", "")])
     assert found["ACME"].code == "currency_mismatch"
 
@@ -172,7 +170,7 @@ def test_known_instruments_cost_one_query_however_many(user, market, django_asse
     assert market.requests == []
 
 
-def test_a_demo_instrument_needs_nobody(user, market):
+def test_a_demo_instrument_needs_no_network(user, market):
     made = instrument_for_trade(user=user, ticker="fjord.eur.demo", currency=None)
     assert (made.source, made.currency) == ("simulated", "EUR")
     assert refused(user, "FJORD.XXX.DEMO") == ("unknown_ticker", "ticker")

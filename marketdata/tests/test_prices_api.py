@@ -72,9 +72,7 @@ def test_tickers_with_signs_go_through_the_urls(api, yahoo, evening, ticker):
         ("ILA", "ILS", "Asia/Jerusalem"),
     ],
 )
-def test_prices_in_hundredths_are_told_in_the_major_unit(
-    api, yahoo, evening, quoted, currency, zone
-):
+def test_prices_in_minor_units_are_converted(api, yahoo, evening, quoted, currency, zone):
     evening.move_to("2026-03-03T17:30Z")
     yahoo.list("PENNY", [7345.0, 7351.5], currency=quoted, zone=zone, dividends={TUESDAY: 25.0})
     price = api.get("/api/v1/stocks/PENNY/price").json()
@@ -85,7 +83,7 @@ def test_prices_in_hundredths_are_told_in_the_major_unit(
 
 
 @pytest.mark.parametrize("ticker", ["NOSUCH", "US0378331005", "a b", "x" * 41, "ÆØÅ", "<script>"])
-def test_a_ticker_that_nobody_knows_is_404(api, yahoo, ticker):
+def test_an_unknown_ticker_is_404(api, yahoo, ticker):
     for call in ("price", "history"):
         answer = api.get(f"/api/v1/stocks/{quote(ticker, safe='')}/{call}")
         assert (answer.status_code, code_of(answer)) == (404, "unknown_ticker")
@@ -102,7 +100,7 @@ def test_a_ticker_that_nobody_knows_is_404(api, yahoo, ticker):
         "currencies",
     ],
 )
-def test_nothing_is_told_without_a_sign_in(anonymous, db, path):
+def test_nothing_is_shown_without_a_sign_in(anonymous, db, path):
     assert anonymous.get(f"/api/v1/{path}").status_code == 401
 
 
@@ -113,7 +111,7 @@ def test_on_a_sunday_fridays_price_that_was_just_fetched_is_not_stale(api, yahoo
     assert (body["as_of"], body["stale"]) == ("2026-03-06T21:00:00Z", False)
 
 
-def test_a_price_from_before_todays_split_is_told_in_todays_shares(api, evening):
+def test_a_price_from_before_todays_split_is_converted_to_todays_shares(api, evening):
     stock = with_closes(instrument(), {date(2026, 3, 2): 400})
     with_quote(stock, 404, date(2026, 3, 2))
     with_splits(stock, {TUESDAY: 4})
@@ -133,7 +131,7 @@ def test_the_previous_close_is_of_the_day_before_the_price_and_in_its_shares(api
     )
 
 
-def test_a_demo_price_needs_nobody(api, evening):
+def test_a_demo_price_needs_no_network(api, evening):
     first = api.get("/api/v1/stocks/FJORD.USD.DEMO/price").json()
     assert (first["currency"], first["source"], first["stale"]) == ("USD", "simulated", False)
     assert 5 <= first["price"] <= 500
@@ -276,7 +274,7 @@ def test_search_keeps_an_answer_for_the_cache_time(api, yahoo):
     assert yahoo.asked("search") == 1
 
 
-def test_search_shows_a_users_own_instruments_and_nobody_elses(api, other_api, user, yahoo):
+def test_search_shows_a_users_own_instruments_but_not_others(api, other_api, user, yahoo):
     instrument("CABIN", owner=user, company_name="Our cabin", currency="NOK")
     assert [hit["source"] for hit in api.get("/api/v1/stocks/search?q=cab").json()] == ["manual"]
     assert other_api.get("/api/v1/stocks/search?q=cab").json() == []
@@ -401,9 +399,7 @@ def test_staff_price_the_one_by_hand_of_a_ticker_that_a_source_knows_too(staff, 
     assert HistoricalStockPrice.objects.get().stock == cabin
 
 
-def test_staff_are_told_when_several_users_have_one_of_the_ticker(
-    staff, other_user, cabin, evening
-):
+def test_staff_get_409_when_several_users_have_the_ticker(staff, other_user, cabin, evening):
     instrument("CABIN", owner=other_user, currency="SEK")
     answer = enter(staff)
     [error] = answer.json()["errors"]
@@ -412,9 +408,9 @@ def test_staff_are_told_when_several_users_have_one_of_the_ticker(
     assert not HistoricalStockPrice.objects.exists()
 
 
-def test_staff_neither_price_what_a_source_prices_nor_what_nobody_has(staff, evening):
+def test_staff_cannot_price_instruments_of_a_source_or_unknown_ones(staff, evening):
     instrument("ACME")
-    assert [(enter(staff, ticker=one).status_code) for one in ("ACME", "NOBODY")] == [409, 404]
+    assert [(enter(staff, ticker=one).status_code) for one in ("ACME", "UNKNOWN")] == [409, 404]
     assert not HistoricalStockPrice.objects.exists()
 
 

@@ -229,11 +229,11 @@ def test_the_next_days_close_far_away_confirms_nothing():
 def test_a_source_that_restates_half_way_rewrites_nothing_that_was_traded():
     stock = instrument()
     record(stock, history([400, 404, 408]))
-    # The split is told but the closes are not restated yet: undoing it makes them four times too
+    # The split is reported but the closes are not restated yet: undoing it makes them four times too
     # large.
     record(stock, history([1600, 1616, 1632, 103], splits=[(DAYS[3], 4)], quote=(DAYS[3], 103)))
     assert stored(stock) == [400, 404, 408, 103]
-    # And the other way round: restated closes, and no split told any more.
+    # The reverse: restated closes without the split.
     record(stock, history([100, 101, 102, 103]))
     assert stored(stock) == [400, 404, 408, 103]
     assert HeldBackPrice.objects.count() == 3
@@ -251,7 +251,7 @@ def test_a_close_that_is_not_above_0_is_held_back(close):
 
 
 @pytest.mark.django_db
-def test_a_fall_by_a_split_is_no_jump():
+def test_a_fall_caused_by_a_split_is_accepted():
     stock = instrument()
     record(stock, history([400, 404, 40.5, 41], splits=[(DAYS[2], 10)]))
     assert stored(stock) == [400, 404, 40.5, 41]
@@ -355,7 +355,7 @@ def test_a_split_with_the_price_of_before_values_in_the_new_shares():
 
 
 @pytest.mark.django_db
-def test_a_price_of_a_day_that_has_not_begun_anywhere_is_no_price_yet():
+def test_a_price_of_a_day_that_has_not_started_anywhere_is_refused():
     tomorrow, in_years = date(2026, 3, 5), date(2040, 1, 2)  # it is tomorrow in Auckland
     stock = with_closes(instrument(), {DAYS[7]: 40, tomorrow: 41, in_years: 999})
     price = prices_now([stock.pk])[stock.pk]

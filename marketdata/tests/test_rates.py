@@ -70,7 +70,7 @@ def test_a_route_with_an_old_leg_gives_way_to_a_fresh_one():
     )  # fmt: skip
 
 
-def test_where_all_are_old_the_route_whose_oldest_leg_is_youngest_is_told_as_stale():
+def test_if_all_rates_are_old_the_most_recent_route_is_used_as_stale():
     rates = known(
         GBPNOK=(date(2026, 1, 1), "13", "yahoo"),
         EURGBP=(date(2026, 2, 1), "0.8", "ecb"),
@@ -143,7 +143,7 @@ def test_the_ecb_fills_and_is_replaced_and_a_persons_rate_stays():
 
 
 class Museum:
-    """Another source that asks nobody: the rules are about that, and not about the ECB."""
+    """Another offline source: the rules apply to all offline sources, not only to the ECB."""
 
     name = "museum"
     offline = True
@@ -163,7 +163,7 @@ def museum(settings):
 @pytest.mark.django_db
 def test_any_offline_source_fills_and_is_replaced(museum):
     with_rates("EUR", "NOK", {FRIDAY: "12"}, source="museum")
-    assert CurrencyPair.objects.get().fetched_at is None  # nobody was asked
+    assert CurrencyPair.objects.get().fetched_at is None  # no source was asked
     with_rates("EUR", "NOK", {FRIDAY: "12.5"}, source="yahoo")
     with_rates("EUR", "NOK", {FRIDAY: "13", MONDAY: "13"}, source="museum")
     rows = HistoricalExchangeRate.objects.order_by("date")
@@ -171,7 +171,7 @@ def test_any_offline_source_fills_and_is_replaced(museum):
 
 
 @pytest.mark.django_db
-def test_any_offline_sources_rate_is_not_stale_while_nobody_can_be_asked(api, market, museum):
+def test_an_offline_sources_rate_is_not_stale_without_network(api, market, museum):
     market.fault = "500"
     for path in ("EUR/NOK", "EUR/NOK/history"):
         body = api.get(f"/api/v1/exchange-rates/{path}").json()
@@ -249,7 +249,7 @@ def test_a_failing_source_is_not_asked_again_for_each_trade(market):
 
 
 @pytest.mark.django_db
-def test_a_pair_that_nobody_knows_has_no_rate(market):
+def test_an_unknown_pair_has_no_rate(market):
     assert exchange_rate_for_trade(base="KWD", target="BHD", day=FRIDAY) is None
 
 
@@ -279,7 +279,7 @@ def test_an_import_looks_up_any_number_of_rates_in_a_few_queries(
 
 
 @pytest.mark.django_db
-def test_a_page_lacking_a_rate_gets_it_and_one_that_has_it_asks_nobody(market):
+def test_a_page_fetches_a_missing_rate_once(market):
     services.ensure_rates(pairs=[("KWD", "BHD")])
     assert market.asked("chart") == 1
     services.ensure_rates(
@@ -323,7 +323,7 @@ def test_a_history_of_both_sources_is_mixed(api, market):
 
 
 @pytest.mark.django_db
-def test_the_same_currency_needs_nobody(api, market):
+def test_the_same_currency_needs_no_source(api, market):
     body = api.get("/api/v1/exchange-rates/NOK/NOK").json()
     assert (body["rate"], body["date"], body["stale"]) == (1, "2026-03-02", False)
     assert len(api.get("/api/v1/exchange-rates/NOK/NOK/history").json()["points"]) == 1

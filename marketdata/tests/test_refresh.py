@@ -258,8 +258,8 @@ def test_import_prices_stores_nothing_of_a_file_with_a_mistake(cabin, tmp_path, 
 
 
 def test_import_prices_needs_a_user_and_a_file(db, tmp_path):
-    with pytest.raises(CommandError, match="no user nobody"):
-        run("import_prices", str(tmp_path / "none.csv"), user="nobody")
+    with pytest.raises(CommandError, match="no user missing"):
+        run("import_prices", str(tmp_path / "none.csv"), user="missing")
 
 
 def test_import_prices_needs_a_readable_file(cabin, tmp_path):

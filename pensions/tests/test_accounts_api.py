@@ -120,7 +120,7 @@ def test_put_replaces_and_patch_changes_what_it_names(api, account):
     assert errors(api.put(path, {"name": "Innskudd"})) == [("required", "currency")]
 
 
-def test_renaming_to_its_own_name_in_other_letters_is_no_conflict(api, account):
+def test_renaming_to_the_same_name_in_other_case_is_not_a_conflict(api, account):
     assert (
         api.patch(f"{ACCOUNTS}/{account.pk}", {"name": "FRIPOLISE"}).json()["name"] == "FRIPOLISE"
     )
@@ -378,7 +378,7 @@ def test_a_plan_that_does_not_hold_is_refused(api, account, change, expected):
 # --- Whose ----------------------------------------------------------------------------------------
 
 
-def test_somebody_elses_account_is_not_there(other_api, other_user, valued):
+def test_another_users_account_does_not_exist(other_api, other_user, valued):
     value = valued.values.first()
     plan = services.create_contribution(account=valued, amount=D(1), start=date(2024, 1, 1))
     own = services.create_account(user=other_user, name="Own", currency="NOK")
@@ -413,6 +413,6 @@ def test_somebody_elses_account_is_not_there(other_api, other_user, valued):
     assert (valued.name, valued.values.count(), valued.contributions.count()) == ("Fripolise", 3, 1)
 
 
-def test_without_signing_in_nothing_is_told(anonymous, valued):
+def test_without_signing_in_nothing_is_shown(anonymous, valued):
     for path in (ACCOUNTS, f"{ACCOUNTS}/{valued.pk}", values_path(valued), plans_path(valued)):
         assert anonymous.get(path).status_code == 401

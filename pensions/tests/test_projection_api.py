@@ -304,7 +304,7 @@ def test_the_same_seed_gives_the_same_bytes(api, saved):
     assert api.get(PROJECTION, query | {"seed": 43}).content != first.content
 
 
-def test_a_chosen_seed_is_told_and_repeats_the_answer(api, saved):
+def test_a_seed_is_in_the_answer_and_repeats_it(api, saved):
     query = {"years": 5, "volatility": "0.15", "simulations": 100}
     first = api.get(PROJECTION, query)
     seed = first.json()["assumptions"]["seed"]
@@ -510,12 +510,12 @@ def test_a_query_that_does_not_hold_is_refused(api, saved, query, status, code, 
     assert (response.status_code, errors(response)) == (status, [(code, attr)])
 
 
-def test_somebody_elses_account_is_not_projected(other_api, saved):
+def test_another_users_account_is_not_projected(other_api, saved):
     assert other_api.get(PROJECTION, {"account_id": str(saved.pk)}).status_code == 404
     assert other_api.get(PROJECTION).json()["start_value"] == 0
 
 
-def test_without_signing_in_nothing_is_told(anonymous):
+def test_without_signing_in_nothing_is_shown(anonymous):
     assert anonymous.get(PROJECTION).status_code == 401
     assert anonymous.get(GOAL).status_code == 401
 

@@ -120,12 +120,12 @@ def test_a_change_shows_at_once(held, portfolio, show, what):
     assert show()[field] != before[field]
 
 
-def test_a_name_that_the_source_tells_later_shows(held, show):
+def test_a_name_that_the_source_gives_later_is_shown(held, show):
     services.rename_holding(holding=held.holdings.get(), company_name="")
     _save(held, company_name="")
     assert show()["company_name"] == ""
-    told = InstrumentInfo(held.ticker, company_name="United Shares", currency=held.currency)
-    market.record_history(stock=held, answer=History(told), source=held.source)
+    info = InstrumentInfo(held.ticker, company_name="United Shares", currency=held.currency)
+    market.record_history(stock=held, answer=History(info), source=held.source)
     assert show()["company_name"] == "United Shares"
 
 

@@ -144,7 +144,7 @@ def test_on_one_day_a_split_comes_first_and_sales_come_last_whatever_the_order_o
     ]
 
 
-def test_the_average_beside_each_transaction_is_the_one_the_definitions_name():
+def test_the_average_of_each_transaction_follows_the_definitions():
     steps = replay(
         [
             entry("buy", "10", "100"),

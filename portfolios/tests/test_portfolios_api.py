@@ -121,7 +121,7 @@ def test_a_json_body_above_two_and_a_half_megabytes_is_413(api):
     assert response.status_code == 413
 
 
-def test_a_body_that_is_no_object_is_422_and_another_media_type_415(api):
+def test_a_body_that_is_not_an_object_is_422_and_another_media_type_415(api):
     assert api.post(URL, [1]).status_code == 422
     assert api.generic("POST", URL, b"name=A", content_type="text/csv").status_code == 415
     assert api.generic("PROPFIND", URL).status_code == 405
@@ -209,7 +209,7 @@ def test_deleting_a_portfolio_deletes_what_is_in_it(api, portfolio, stock):
     assert not Portfolio.objects.exists()
 
 
-def test_somebody_elses_portfolio_does_not_exist(other_api, anonymous, portfolio):
+def test_another_users_portfolio_does_not_exist(other_api, anonymous, portfolio):
     url = f"{URL}/{portfolio.pk}"
     for method, path in [
         ("get", url),
@@ -313,7 +313,7 @@ def test_the_number_of_queries_does_not_grow_with_holdings_or_transactions(
     for ticker, currency in (("A.DEMO", "NOK"), ("B.USD.DEMO", "USD")):
         trade(portfolio, make_stock(ticker, currency, price="10"), "buy", "5", "10")
     for url in urls:
-        queries(url)  # the first asks for rates that nobody has yet
+        queries(url)  # the first request fetches missing rates
     before = [queries(url) for url in urls]
     for index in range(8):
         stock = make_stock(f"M{index}.USD.DEMO", "USD", price="10")

@@ -307,7 +307,7 @@ def test_a_benchmark_without_a_price_on_the_first_day_is_null(api, portfolio, he
     assert body["reasons"]["benchmark"] == "missing_prices: [INDEX.DEMO]"
 
 
-def test_a_benchmark_that_nobody_knows_is_refused(api, portfolio, held):
+def test_an_unknown_benchmark_is_refused(api, portfolio, held):
     response = api.get(url(portfolio, "timeline?benchmark=no%20such"))
     assert response.status_code == 422
     assert response.json()["errors"][0]["code"] == "unknown_ticker"
@@ -332,7 +332,7 @@ def test_over_all_portfolios_each_is_converted_from_its_own_currency_at_each_day
     assert api.get("/api/v1/performance").json()["end_value"] == 1210
 
 
-def test_a_timeline_over_all_can_tell_the_value_of_each_portfolio_in_its_own_currency(
+def test_a_timeline_over_all_can_include_each_portfolio_in_its_own_currency(
     api, user, portfolio, held
 ):
     dollars = services.create_portfolio(user=user, name="Dollars", currency="USD")

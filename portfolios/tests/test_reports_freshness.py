@@ -159,7 +159,7 @@ def test_a_warm_timeline_reads_no_transactions_and_no_prices(api, portfolio, hel
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_vector_that_was_left_behind_is_made_anew(api, portfolio, held):
+def test_an_outdated_vector_is_rebuilt(api, portfolio, held):
     assert values(api, portfolio)[-1] == 1100
     trade(portfolio, held, "buy", "1", "100", on=TODAY)
     assert TransactionVector.objects.get().version < Portfolio.objects.get().version
@@ -190,7 +190,7 @@ def test_after_a_write_only_its_holding_is_read_again(api, portfolio, held, make
     assert values(api, portfolio)[-1] == 1230
 
 
-def test_a_vector_of_an_earlier_release_is_made_anew(api, portfolio, held):
+def test_a_vector_of_an_earlier_release_is_rebuilt(api, portfolio, held):
     assert values(api, portfolio)[-1] == 1100
     TransactionVector.objects.update(data=msgspec.msgpack.encode({"holdings": [], "day": b""}))
     assert list(vectors.faulty_vectors()) == []
@@ -228,7 +228,7 @@ def test_a_split_that_could_not_be_booked_is_named_as_missing(api, portfolio, he
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_holding_that_is_deleted_between_two_reads_is_no_error(portfolio, held, make_stock):
+def test_a_holding_that_is_deleted_between_two_reads_is_not_an_error(portfolio, held, make_stock):
     trade(portfolio, make_stock("B.DEMO", price="1"), "buy", "1", "1")
     before = Portfolio.objects.get()
     read_histories([before])

@@ -116,7 +116,7 @@ def test_a_dividend_after_the_last_share_was_sold_is_income_and_no_return():
     assert twr(numbers) == pytest.approx(0.1, abs=1e-15)
 
 
-def test_a_late_fee_on_a_sold_out_portfolio_is_no_total_loss():
+def test_a_late_fee_on_an_empty_portfolio_is_not_a_total_loss():
     numbers = period(
         one_instrument(
             [100, 110, 110], [(0, Kind.BUY, 1, 100), (1, Kind.SELL, 1, 110), (2, Kind.FEE, 1, 3)]

@@ -125,7 +125,7 @@ def test_ratios_that_were_stored_with_more_digits_are_rounded_by_the_migrations(
     assert list(contradicted_holdings()) == []
 
 
-def test_a_ratio_that_is_one_at_fifteen_digits_is_no_split(portfolio, stock):
+def test_a_ratio_that_rounds_to_one_is_not_a_split(portfolio, stock):
     trade(portfolio, stock, "buy", "30", "100")
     learn(stock, (SPLIT_DAY, D("1.0000000000000002")))
     assert splits() == []

@@ -153,7 +153,7 @@ def test_more_digits_than_the_database_keeps_are_refused_and_not_rounded(api, po
     assert state() == ([], [])
 
 
-def test_a_rate_that_nobody_knows_must_be_given(api, portfolio, make_stock):
+def test_an_unknown_rate_must_be_given(api, portfolio, make_stock):
     make_stock("ACME.XPF.DEMO", "XPF")
     response = api.post(URL, buy(portfolio, ticker="ACME.XPF.DEMO", date="1995-05-02"))
     assert response.status_code == 422
@@ -382,7 +382,7 @@ def test_every_row_is_shown_once_either_way_also_while_rows_are_entered(
         assert set(shown) >= set(rows) - (set(there[-1]) if link == "previous" else set())
 
 
-def test_the_rows_beside_a_page_may_go(api, portfolio, stock, monkeypatch):
+def test_rows_outside_the_page_may_be_deleted(api, portfolio, stock, monkeypatch):
     monkeypatch.setattr(NewestFirst, "page_size", 2)
     rows = entered(portfolio, [1, 1, 2, 2, 2])
     second = api.get(api.get(URL).json()["next"]).json()

@@ -100,7 +100,7 @@ def test_portfolio_import_undo_and_transactions(visitor, tmp_path):
     assert shown(page, "Cost") == 2010
     assert shown(page, "Market value") == pytest.approx(2 * before)
 
-    # What the API refuses is told at the field, and nothing is changed.
+    # An error is shown at its field, and nothing changes.
     page.locator("dialog").last.get_by_role("button", name="Add a transaction").click()
     page.get_by_label("Type").select_option("sell")
     page.get_by_label("Quantity").fill("2000")
@@ -193,7 +193,7 @@ def test_language_theme_and_hidden_amounts_stay(visitor):
     assert page.get_by_role("heading", name="Logg inn").is_visible()
 
 
-def test_a_panel_that_fails_tells_the_request_id_and_tries_again(visitor):
+def test_a_failed_panel_shows_the_request_id_and_a_retry(visitor):
     page = visitor.page
     problem = {"code": "busy", "detail": "Busy now.", "attr": None}
     body = {"type": "server_error", "errors": [problem], "request_id": "r-17"}

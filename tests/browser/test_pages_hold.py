@@ -186,7 +186,7 @@ def test_a_large_portfolio_scrolls_and_sorts_without_long_tasks(visit, user):
 def test_axe_finds_nothing_serious_on_any_page(visit, demo, make_user, size, theme):
     from axe_playwright_python.sync_playwright import Axe
 
-    make_user("nobody")
+    make_user("newcomer")
     visitor = visit(size, theme)
     found = []
 
@@ -200,7 +200,7 @@ def test_axe_finds_nothing_serious_on_any_page(visit, demo, make_user, size, the
 
     visitor.open("/login")
     check("login")
-    visitor.sign_in("nobody", PASSWORD)
+    visitor.sign_in("newcomer", PASSWORD)
     for name in ("dashboard", "portfolios", "pension", "settings"):
         visitor.open(f"/{name}")
         check(f"{name} without anything")
@@ -271,7 +271,7 @@ def test_the_pictures_in_the_readme_are_there_and_small():
 
 @pytest.mark.skipif(
     os.environ.get("UPDATE_PICTURES") != "1",
-    reason="only draws docs/img anew, with UPDATE_PICTURES=1",
+    reason="only takes the pictures in docs/img, with UPDATE_PICTURES=1",
 )
 def test_draw_the_pictures(visit, demo):
     drawn = [

@@ -108,7 +108,7 @@ def test_a_budget_is_chosen_an_account_linked_synced_and_unlinked(visit, user, a
     visitor.is_signed_in_as(user)
     visitor.open("/settings")
     assert "No plan chosen" in page.locator("#ynab").inner_text()
-    page.get_by_label("Plan (budget) id").fill("nobody-knows-it")
+    page.get_by_label("Plan (budget) id").fill("unknown-plan")
     page.locator("#ynab").get_by_role("button", name="Save").click()
     page.locator("#ynab .alert, #ynab .field-error").first.wait_for()
     visitor.problems = [one for one in visitor.problems if "422" not in one]
@@ -143,9 +143,9 @@ def test_a_budget_is_chosen_an_account_linked_synced_and_unlinked(visit, user, a
     page.locator("#accounts [data-outcome=failed]").wait_for()
     assert visitor.api(f"/pension/accounts/{account.pk}")["current_value"] == 250_000.5
     visitor.open("/settings")
-    told = page.locator("#last-sync").inner_text()
-    assert "failed" in told
-    assert visitor.api("/settings/ynab")["last_sync"]["detail"] in told
+    text = page.locator("#last-sync").inner_text()
+    assert "failed" in text
+    assert visitor.api("/settings/ynab")["last_sync"]["detail"] in text
     ynab.mode = "ok"
 
     visitor.open("/pension")

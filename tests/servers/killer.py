@@ -183,11 +183,11 @@ def run(name, arguments, at=None):
             traceback.print_exc()
             os._exit(1)
     os.close(writing)
-    told = os.read(reading, 100)
+    written = os.read(reading, 100)
     os.close(reading)
     _, status = os.waitpid(child, 0)
     assert at or status == 0, f"{name} failed"
-    return os.WIFEXITED(status), int(told or 0)
+    return os.WIFEXITED(status), int(written or 0)
 
 
 def facts():

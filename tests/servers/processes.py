@@ -26,7 +26,7 @@ PASSWORD = "correct horse battery"
 
 
 class Installation:
-    """One installation of the project; `environment` is what its processes see beside the usual."""
+    """One installation of the project; `environment` has additional variables for its processes."""
 
     def __init__(self, place: Path, database_url: str, **environment: str) -> None:
         self.place = place
@@ -210,7 +210,7 @@ def database_like(template: str, place: Path) -> Iterator[str]:
 def django_db_setup(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The test database, and a copy that nobody uses, its file or name: every installation begins
+    """The test database, and an unused copy of it, a file or a name: every installation starts
     as its copy.
     """
     from django.db import connection, connections
@@ -225,7 +225,7 @@ def django_db_setup(
     name = connection.settings_dict["NAME"]
     copy = f"{name}_migrated"
     with django_db_blocker.unblock():
-        connections.close_all()  # a template has to be nobody's
+        connections.close_all()  # a template must not be in use
         with connection._nodb_cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
             cursor.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
@@ -263,7 +263,7 @@ def first_database(django_db_setup: str) -> str:
 
 @pytest.fixture
 def installation(tmp_path: Path, yahoo: Any, first_database: str) -> Iterator[Installation]:
-    """An installation whose processes reach the test's Yahoo and nobody else."""
+    """An installation whose processes only reach the test's Yahoo."""
     with database_like(first_database, tmp_path) as url:
         made = Installation(
             tmp_path,

@@ -20,7 +20,7 @@ import redis
 
 WITHIN_SECONDS = 30
 SERVICES = os.environ.get("TEST_SERVICES") == "1"
-# What needs servers anyway is not run a second time beside the embedded stand-ins.
+# Tests that start servers anyway are not run again with the embedded services.
 with_services = pytest.mark.skipif(
     not SERVICES, reason="on PostgreSQL and Redis: TEST_SERVICES=1 make test"
 )

@@ -56,8 +56,8 @@ class Listed:
     exchange: str = "Test Exchange"
     splits: dict[date, tuple[int, int]] = field(default_factory=dict)
     dividends: dict[date, float] = field(default_factory=dict)
-    dividend_currency: str = ""  # told only where it is another than the price's
-    quoted: bool = True  # whether a market price is told at all
+    dividend_currency: str = ""  # given only if it differs from the price's
+    quoted: bool = True  # whether a market price is given
     price: float | None = None  # of the market now; the last close unless set
     at: datetime | None = None  # when that was; the end of the last close's day unless set
 

@@ -104,7 +104,7 @@ def test_a_session_opens_the_api_too(client, user):
     assert client.get("/api/v1/users/me").json()["username"] == "kari"
 
 
-def test_the_browser_is_told_which_origins_may_call(client, settings):
+def test_allowed_origins_are_sent_to_the_browser(client, settings):
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.org"]
     allowed = client.get("/api/v1/users/me", headers={"Origin": "https://app.example.org"})
     assert allowed["Access-Control-Allow-Origin"] == "https://app.example.org"

@@ -44,7 +44,7 @@ def test_of_many_who_want_a_lease_one_gets_it(where):
 
 def test_a_lease_is_free_again_when_released_by_its_holder_only(where):
     token = lease("refresh", seconds=60)
-    release("refresh", "somebody else")
+    release("refresh", "another holder")
     assert lease("refresh", seconds=60) is None
     release("refresh", token)
     assert lease("refresh", seconds=60) is not None

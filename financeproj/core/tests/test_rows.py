@@ -11,7 +11,7 @@ from portfolios.models import Portfolio
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_snapshot_keeps_what_it_saw_and_shuts_nobody_out():
+def test_a_snapshot_stays_the_same_and_blocks_no_writer():
     User.objects.create_user(username="before")
     with snapshot() as using:
         assert User.objects.using(using).count() == 1

@@ -73,14 +73,14 @@ def run(*command, **variables):
     ],
 )
 def test_wrong_variables_are_named_in_a_sentence_each(wrong):
-    told = run(
+    output = run(
         "-c",
         "from financeproj.settings import CONFIGURATION_PROBLEMS as p; print(*p, sep='\\n')",
         **wrong,
     )
-    assert [name for name in wrong if f"{name} must be" not in told.stdout] == []
-    assert told.stdout.count("must be") == len(told.stdout.splitlines()) == len(wrong)
-    assert told.returncode == 0, told.stderr
+    assert [name for name in wrong if f"{name} must be" not in output.stdout] == []
+    assert output.stdout.count("must be") == len(output.stdout.splitlines()) == len(wrong)
+    assert output.returncode == 0, output.stderr
 
 
 def test_a_command_says_what_is_wrong_and_does_nothing():
@@ -135,20 +135,20 @@ def test_right_settings_have_nothing_to_complain_about():
 
 
 def test_what_the_address_of_the_database_asks_of_the_connection_is_kept():
-    told = run(
+    output = run(
         "-c",
         "from financeproj.settings import DATABASES; print(DATABASES['default']['OPTIONS'])",
         DATABASE_URL="postgres://finance:word@db.example.org/finance?sslmode=require&connect_timeout=9",
     )
-    assert told.stdout == "{'connect_timeout': 9, 'sslmode': 'require'}\n"
+    assert output.stdout == "{'connect_timeout': 9, 'sslmode': 'require'}\n"
 
 
 def test_the_table_of_the_readme_and_the_example_name_the_same_variables():
     table = (ROOT / "README.md").read_text().split("## Environment")[1].split("\n## ")[0]
-    told = {
+    documented = {
         name
         for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", row)
     }
     example = set(re.findall(r"^(?:# )?(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert told == example
+    assert documented == example

@@ -9,7 +9,7 @@ from financeproj.core.ops.proxies import client_address
 pytestmark = pytest.mark.django_db
 
 
-def test_a_user_above_the_rate_is_told_when_to_come_back(api, other_api, monkeypatch):
+def test_a_user_above_the_rate_limit_gets_retry_after(api, other_api, monkeypatch):
     monkeypatch.setattr(UserThrottle, "rate", "3/min", raising=False)
     assert [api.get("/api/v1/users/me").status_code for _ in range(3)] == [200, 200, 200]
     refused = api.get("/api/v1/users/me")
@@ -47,7 +47,7 @@ def test_forwarded_addresses_are_believed_for_as_many_proxies_as_there_are(
     assert client_address(request) == expected
 
 
-def test_whoever_sends_bad_tokens_counts_as_not_signed_in(anonymous, monkeypatch):
+def test_requests_with_bad_tokens_are_throttled_as_anonymous(anonymous, monkeypatch):
     monkeypatch.setattr(AnonThrottle, "rate", "2/min", raising=False)
     codes = [
         anonymous.get("/api/v1/users/me", headers={"Authorization": "Bearer x.y.z"}).status_code

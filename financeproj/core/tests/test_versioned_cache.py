@@ -45,7 +45,7 @@ def test_nothing_of_a_transaction_is_kept_or_found():
     assert kept.get("a", 1) == "true"
 
 
-def test_a_read_stores_on_the_side_and_waits_for_nobody():
+def test_a_read_stores_its_result_without_waiting():
     with write_of_a_read():
         User.objects.create_user(username="stored")
     assert User.objects.count() == 1
@@ -64,7 +64,7 @@ def test_a_read_stores_on_the_side_and_waits_for_nobody():
         assert cursor.execute("PRAGMA busy_timeout").fetchone() == (30_000,)
 
 
-def test_whoever_collects_garbage_waits_for_no_other_thread_that_waits_for_it():
+def test_garbage_collection_does_not_deadlock_two_threads():
     if connection.vendor != "sqlite":
         pytest.skip("of the one write lock that SQLite has")
     gc.collect()

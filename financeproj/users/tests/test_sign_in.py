@@ -90,8 +90,8 @@ def test_signing_out_kills_the_refresh_token(user, anonymous):
 
 def test_only_who_is_signed_in_signs_out_and_with_a_token_of_their_own(user, anonymous, other_api):
     refresh = sign_in(anonymous).json()["refresh"]
-    nobody = anonymous.post("/api/v1/auth/logout", {"refresh": refresh})
-    assert (nobody.status_code, errors(nobody)) == (401, [("not_authenticated", None)])
+    response = anonymous.post("/api/v1/auth/logout", {"refresh": refresh})
+    assert (response.status_code, errors(response)) == (401, [("not_authenticated", None)])
     another = other_api.post("/api/v1/auth/logout", {"refresh": refresh})
     assert (another.status_code, errors(another)) == (401, [("token_not_valid", None)])
     assert anonymous.post("/api/v1/auth/refresh", {"refresh": refresh}).status_code == 200
@@ -147,7 +147,7 @@ def test_a_token_whose_user_id_is_none_of_ours_is_a_bad_token(user, anonymous, u
 
 
 @pytest.mark.parametrize("path", ["users/me", "users/me/password", "users/me/retirement-goal"])
-def test_without_a_token_there_is_no_answer(anonymous, path):
+def test_without_a_token_the_answer_is_401(anonymous, path):
     response = anonymous.put(f"/api/v1/{path}", {})
     assert response.status_code == 401
     assert response["WWW-Authenticate"].startswith("Bearer")

@@ -116,7 +116,7 @@ def test_without_transactions_it_begins_with_what_was_entered_first(api, user):
     assert (body["start"], column(body, "net_worth")) == ("2024-05-01", [100, 100, 100])
 
 
-def test_whoever_has_nothing_is_worth_nothing(api):
+def test_a_user_without_holdings_has_net_worth_0(api):
     body = api.get(NET_WORTH).json()
     assert [list(point.values()) for point in body["points"]] == [["2024-05-03", 0, 0, 0, 0, 0]]
 

@@ -130,7 +130,7 @@ def test_an_amount_in_another_currency_without_a_rate_fails_its_row_alone(accoun
     )
 
 
-def test_a_tax_told_only_in_the_accounts_currency_is_an_error_while_the_instruments_is_unknown(
+def test_a_tax_in_the_accounts_currency_is_an_error_while_the_instruments_is_unknown(
     account,
 ):
     upload = account("SEK")
@@ -331,7 +331,7 @@ def test_a_row_missing_from_degiros_file_is_found_by_the_balance(account):
 
 
 @pytest.mark.parametrize("column", ["Saldo", "Beløp", "Totalt antall"])
-def test_a_figure_of_nordnets_that_is_no_number_is_an_error_of_its_row(account, column):
+def test_a_nordnet_figure_that_is_not_a_number_is_an_error_of_its_row(account, column):
     lines = test_nordnet.statement().decode("utf-16").splitlines()
     cells = lines[2].split("\t")
     cells[NORWEGIAN.index(column)] = ",-834"

@@ -370,7 +370,7 @@ def test_a_file_is_needed_and_only_as_a_form(api, portfolio):
     assert api.post(path, {"portfolio_id": str(portfolio.pk)}).status_code == 415
 
 
-def test_nobody_imports_into_somebody_elses_portfolio(upload, other_api):
+def test_importing_into_another_users_portfolio_is_refused(upload, other_api):
     upload.api = other_api
     response = upload(BUY)
     assert (response.status_code, codes(response)) == (422, [("unknown_portfolio", "portfolio_id")])
@@ -423,22 +423,22 @@ def test_the_preview_has_the_first_fifty(upload):
     assert [row["quantity"] for row in body["preview"]] == list(range(1, 51))
 
 
-def test_columns_that_are_not_read_are_told_where_they_hold_something(upload):
+def test_ignored_columns_with_content_are_reported(upload):
     header = "date,type,ticker,quantity,price,Fees, Empty ,Sum,"
     data = f"{header}\n{BUY},29, ,1029,\n{SELL},,,,x\n".encode()
-    told = "Ignored columns: Fees, Sum. Rename any that should be imported."
-    assert upload(data=data, dry_run="true").json()["warnings"] == [told]
+    warning = "Ignored columns: Fees, Sum. Rename any that should be imported."
+    assert upload(data=data, dry_run="true").json()["warnings"] == [warning]
     body = upload.done(data=data)
-    assert (body["created"], body["warnings"]) == (2, [told])
-    assert ImportBatch.objects.get().warnings == [told]
+    assert (body["created"], body["warnings"]) == (2, [warning])
+    assert ImportBatch.objects.get().warnings == [warning]
     assert set(Transaction.objects.values_list("commission", flat=True)) == {0}
     many = ",".join(f"C{number}" for number in range(12))
     wide = f"date,type,ticker,quantity,price,{many}\n{BUY}{',1' * 12}\n".encode()
-    [told] = upload(data=wide, dry_run="true").json()["warnings"]
-    assert "C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 and 2 more. Rename" in told
+    [warning] = upload(data=wide, dry_run="true").json()["warnings"]
+    assert "C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 and 2 more. Rename" in warning
 
 
-def test_columns_that_a_mapping_leaves_out_are_no_news_even_when_two_have_one_name(upload):
+def test_columns_that_a_mapping_leaves_out_are_not_reported_even_if_two_have_one_name(upload):
     data = f"Day,type,ticker,quantity,price,Note to self,Note to self\n{BUY},a,b\n".encode()
     mapping = json.dumps(
         {"date": "Day"} | {name: name for name in ("type", "ticker", "quantity", "price")}
@@ -553,7 +553,7 @@ def test_imported_rows_are_compared_as_imported_not_as_edited_since(upload, api)
     assert counts(upload.done("2024-01-05,buy,FJORD.DEMO,10,90")) == {"created": 1}
 
 
-def test_a_split_of_the_source_is_no_duplicate_of_the_files(upload):
+def test_a_split_of_the_source_is_not_a_duplicate_of_the_files(upload):
     stock = instrument("FJORD.DEMO", currency="NOK", source="simulated")
     record_splits(stock=stock, splits=[(date(2024, 2, 1), D(4))], source="simulated")
     upload.done(BUY)
@@ -678,7 +678,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(upload, django_assert
 def test_unknown_tickers_are_asked_for_until_the_source_refuses_and_cost_no_query_each(
     upload, django_assert_max_num_queries, currency
 ):
-    # Nobody answers: after five failures the circuit is open.
+    # No source answers. After five failures, the circuit is open.
     with django_assert_max_num_queries(120):
         body = upload(*(f"2024-01-02,buy,NEW{n},1,1,,{currency}" for n in range(450))).json()
     assert counts(body) == ({"created": 450} if currency else {"failed": 450})

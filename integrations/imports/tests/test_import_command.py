@@ -38,39 +38,39 @@ def run(tmp_path, portfolio):
     return run
 
 
-def test_a_file_is_imported_and_the_counts_are_told(run):
-    code, told, _ = run(BUY, "2024-02-01,sell,FJORD.DEMO,4,120")
+def test_a_file_is_imported_and_the_counts_are_printed(run):
+    code, output, _ = run(BUY, "2024-02-01,sell,FJORD.DEMO,4,120")
     assert code == 0
-    assert told.startswith("2 transactions recorded.")
-    assert "created 2" in told
+    assert output.startswith("2 transactions recorded.")
+    assert "created 2" in output
     assert Holding.objects.get().current_quantity == 6
 
 
 def test_the_json_is_the_answer_of_the_api(run, api):
-    _, told, _ = run(BUY, as_json=True)
-    body = json.loads(told)
+    _, output, _ = run(BUY, as_json=True)
+    body = json.loads(output)
     assert body == api.get(f"/api/v1/imports/{body['id']}").json()
 
 
 def test_a_bad_row_stops_it_with_exit_code_1_and_names_the_line(run):
-    code, told, _ = run(BUY, "2024-02-01,sell,FJORD.DEMO,11,120")
+    code, output, _ = run(BUY, "2024-02-01,sell,FJORD.DEMO,11,120")
     assert code == 1
-    assert told.startswith("Nothing was recorded")
-    assert "line 3, quantity: FJORD.DEMO: 11 requested, 10 held on 2024-02-01" in told
+    assert output.startswith("Nothing was recorded")
+    assert "line 3, quantity: FJORD.DEMO: 11 requested, 10 held on 2024-02-01" in output
     assert not Transaction.objects.exists()
 
 
 def test_skip_bad_records_the_rest(run):
-    code, told, _ = run(BUY, "2024-02-01,sell,FJORD.DEMO,11,120", skip_bad=True)
+    code, output, _ = run(BUY, "2024-02-01,sell,FJORD.DEMO,11,120", skip_bad=True)
     assert code == 0
-    assert "failed 1" in told
+    assert "failed 1" in output
     assert Transaction.objects.count() == 1
 
 
 def test_a_dry_run_records_nothing(run):
-    code, told, _ = run(BUY, dry_run=True)
+    code, output, _ = run(BUY, dry_run=True)
     assert (code, Transaction.objects.count()) == (0, 0)
-    assert told.startswith("A dry run")
+    assert output.startswith("A dry run")
 
 
 def test_ambiguities_are_settled_by_options(run):
@@ -89,13 +89,13 @@ def test_ambiguities_are_settled_by_options(run):
         ({"data": b"x" * 20_000_001}, "20 MB"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_a_sentence(run, options, message):
+def test_errors_are_sentences(run, options, message):
     with pytest.raises(CommandError, match=message):
         run(BUY, **options)
     assert not Transaction.objects.exists()
 
 
-def test_a_missing_file_is_told_in_a_sentence(portfolio, tmp_path):
+def test_a_missing_file_is_reported_in_a_sentence(portfolio, tmp_path):
     with pytest.raises(CommandError, match="cannot be read"):
         call_command(
             "import_transactions", str(tmp_path / "none.csv"), user="kari", portfolio="Nordic"
@@ -104,17 +104,17 @@ def test_a_missing_file_is_told_in_a_sentence(portfolio, tmp_path):
 
 def test_on_a_terminal_a_bar_shows_the_progress(run, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    _, told, progress = run(BUY)
+    _, output, progress = run(BUY)
     assert "[####" in progress
     assert "100%" in progress
-    assert "\r" not in told
+    assert "\r" not in output
 
 
 def test_instruments_of_a_broker_are_named_by_options(run):
     header = "date;time;status;reference;description;assetType;type;isin;shares;price;amount;fee;tax;currency"
     row = '2024-03-04;09:00:00;Executed;"S-1";"Atlas";Security;Buy;US0000000011;10;100,5;-1005;0;0;NOK'
     data = f"{header}\n{row}\n".encode()
-    code, told, _ = run(data=data)
-    assert (code, "US0000000011" in told) == (1, True)
+    code, output, _ = run(data=data)
+    assert (code, "US0000000011" in output) == (1, True)
     assert run(data=data, instrument=["US0000000011=ATLAS.DEMO"])[0] == 0
     assert Holding.objects.get().stock.ticker == "ATLAS.DEMO"

@@ -135,7 +135,7 @@ def test_who_holds_the_lease_is_left_alone_and_who_died_is_followed(queued, woke
     assert ImportBatch.objects.get().state == "done"
 
 
-def test_the_progress_that_a_worker_tells_is_shown(queued, api):
+def test_the_progress_of_a_worker_is_shown(queued, api):
     body = queued()
     queue._note_progress(body["id"], "a worker", 0.4)
     assert api.get(f"/api/v1/imports/{body['id']}").json()["progress"] == 0.4

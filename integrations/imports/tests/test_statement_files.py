@@ -116,7 +116,7 @@ def test_a_file_without_content_is_an_empty_file(data):
         pytest.param((HEADER + '2024-01-03,buy,"EQNR"x,1,1').encode(), id="text after a quote"),
     ],
 )
-def test_what_is_no_text_or_cannot_be_cut_into_cells_is_unreadable(data):
+def test_a_file_that_is_not_text_or_not_a_table_is_unreadable(data):
     assert problem(data).code == "unreadable_file"
 
 
@@ -149,7 +149,7 @@ def test_the_row_is_the_line_where_the_record_begins():
     assert [(row.row, row.note) for row in found] == [(2, "two\nlines"), (5, ""), (7, "")]
 
 
-def test_excels_line_that_names_the_delimiter_is_no_header():
+def test_excels_delimiter_line_is_not_the_header():
     statement = read("sep=;\n" + (HEADER + BUY).replace(",", ";"))
     assert (statement.delimiter, [row.row for row in statement.rows]) == (";", [3])
 
@@ -380,7 +380,7 @@ def test_a_minus_sign_of_typographers_is_a_minus():
         "½",
     ],
 )
-def test_what_is_no_number_is_an_error_of_its_row(text):
+def test_an_invalid_number_is_an_error_of_its_row(text):
     assert errors(f'2024-01-02,buy,A,1,"{text}"', decimal="point") == [(2, "price", "invalid")]
 
 

@@ -92,7 +92,7 @@ TRADE_COLUMNS = "AssetClass,Buy/Sell,TradeDate,ISIN,Symbol,Quantity,TradePrice,T
 ATLAS_KNOWN = choices(US0000000011="ATLAS.USD.DEMO")
 
 
-def test_ibkr_trades_of_shares_funds_and_currencies_are_told_by_their_class(account):
+def test_ibkr_trades_of_shares_funds_and_currencies_are_distinguished_by_class(account):
     upload = account("USD")
     data = text(
         TRADE_COLUMNS,
@@ -217,7 +217,7 @@ def test_ibkrs_reverse_split_in_two_rows_is_one_split(account):
     twice(upload, data)
 
 
-def test_ibkr_activity_sections_beyond_trades_and_dividends_are_read_or_told(account):
+def test_ibkr_activity_sections_beyond_trades_and_dividends_are_read_or_reported(account):
     data = text(
         ACTIVITY,
         ORDERS,
@@ -314,7 +314,7 @@ def test_an_ibkr_statement_whose_rows_lost_their_header_is_refused(account, dump
     assert dump() == before
 
 
-def test_ibkrs_tax_paid_back_and_tax_on_interest_are_no_taxes_on_dividends(account):
+def test_ibkr_refunded_tax_and_tax_on_interest_are_not_taxes_on_dividends(account):
     words = "ATL(US0000000011) Cash Dividend USD 0.26 per Share - US Tax"
     data = text(
         ACTIVITY,

@@ -128,7 +128,7 @@ def test_overlapping_halves_add_nothing_twice(upload):
     assert held() == halves
 
 
-def test_an_instrument_that_nobody_knows_is_named_and_nothing_is_recorded(upload, dump):
+def test_an_unknown_instrument_is_named_and_nothing_is_recorded(upload, dump):
     before = dump()
     response = upload(data=statement())
     body = response.json()
@@ -236,7 +236,7 @@ def test_a_tax_in_kroner_on_dollars_without_any_rate_is_an_error_of_its_row(uplo
     assert dump() == before
 
 
-def test_a_rate_of_0_is_no_rate(upload):
+def test_a_rate_of_0_counts_as_missing(upload):
     with_rates("USD", "NOK", {date(2025, 4, 1): "10.60"})
     row = "203|2025-04-02|2025-04-01|KJØPT|Harbor|US0000000103|5|210||-11 130|USD|5|1 000|0||"
     home = "202|2025-04-02|2025-04-01|KJØPT|Fjordlaks|NO0000000101|20|201,70|39|-4 073|NOK|20|12 130|0||"

@@ -31,7 +31,7 @@ def test_schwab(account):
     twice(upload, data)
 
 
-def test_schwab_corporate_actions_that_cannot_be_told_are_errors(account):
+def test_schwab_unknown_corporate_actions_are_errors(account):
     data = text(
         "Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount",
         '"08/22/2024","Spin-off","APE","SOMETHING NEW","344","","",""',

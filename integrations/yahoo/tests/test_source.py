@@ -142,9 +142,9 @@ def test_without_a_market_price_the_last_bar_is_the_quote(yahoo, source, monday)
     assert answer.info.asset_type == "fund"
 
 
-@pytest.mark.parametrize(("told", "expected"), [(400.0, D(400)), (100.0, D(400))])
+@pytest.mark.parametrize(("price", "expected"), [(400.0, D(400)), (100.0, D(400))])
 def test_before_the_opening_on_the_day_of_a_split_yesterdays_price_is_as_it_was_traded(
-    yahoo, source, told, expected
+    yahoo, source, price, expected
 ):
     """Yahoo has restated the closes by then; whether it has restated this price differs."""
     with time_machine.travel(datetime(2026, 3, 3, 13, 0, tzinfo=UTC)):  # 08:00 in New York
@@ -153,7 +153,7 @@ def test_before_the_opening_on_the_day_of_a_split_yesterdays_price_is_as_it_was_
             {date(2026, 2, 27): 396.0, date(2026, 3, 2): 400.0},
             splits={date(2026, 3, 3): (4, 1)},
         )
-        yahoo.listed["FOUR"].price = told
+        yahoo.listed["FOUR"].price = price
         # The event's time is the opening, which is yet to come.
         yahoo.listed["FOUR"].opens = time(7, 0)
         answer = source.history("FOUR", date(2026, 2, 1))
@@ -189,7 +189,7 @@ def test_an_unknown_ticker_is_one_request_and_says_so(yahoo, source):
     assert yahoo.asked("chart") == 1
 
 
-def test_an_isin_is_no_ticker_and_asks_nobody(yahoo, source):
+def test_an_isin_is_not_a_ticker_and_causes_no_call(yahoo, source):
     with pytest.raises(sources.UnknownTicker):
         source.history("US0378331005", date(2026, 2, 1))
     assert yahoo.requests == []
@@ -263,7 +263,7 @@ def test_rates_include_today_and_are_empty_for_an_unknown_pair(yahoo, source, mo
     assert source.rates("USD", "XOF", date(2026, 2, 1)) == []
 
 
-def test_search_is_asked_anew_each_time(yahoo, source):
+def test_each_search_asks_the_source_again(yahoo, source):
     assert source.search("acme", 5) == []
     yahoo.list("ACME", [1.0], name="Acme Corporation", kind="ETF", exchange="NYSE")
     yahoo.found = [

@@ -86,9 +86,7 @@ def test_a_budget_is_saved_unverified_when_ynab_cannot_be_asked(api, ynab, plan,
     assert YnabSettings.objects.get().budget_id == plan.id
 
 
-def test_without_a_key_the_budget_is_saved_unverified_and_nobody_is_asked(
-    api, settings, ynab, plan
-):
+def test_without_a_key_the_budget_is_saved_unverified_without_a_call(api, settings, ynab, plan):
     settings.YNAB_API_KEY = ""
     body = api.post(SETTINGS, {"budget_id": plan.id}).json()
     assert (body["budget_id"], body["verified"], body["api_key_configured"]) == (
@@ -100,7 +98,7 @@ def test_without_a_key_the_budget_is_saved_unverified_and_nobody_is_asked(
 
 
 @pytest.mark.parametrize("mode", [401, 403])
-def test_a_refused_key_is_told_and_nothing_is_saved(api, ynab, plan, mode):
+def test_a_rejected_key_is_reported_and_nothing_is_saved(api, ynab, plan, mode):
     ynab.mode = mode
     response = api.post(SETTINGS, {"budget_id": plan.id})
     assert response.status_code == 502
@@ -177,7 +175,7 @@ def test_accounts_are_listed_with_exact_balances(api, budget, pension):
     assert b'"balance":250000.12,' in response.content
 
 
-def test_a_balance_is_told_with_its_parts(api, budget):
+def test_a_balance_is_shown_with_its_parts(api, budget):
     account = budget.put(
         name="Pension", balance=1_500, cleared_balance=1_000, uncleared_balance=500
     )
@@ -196,7 +194,7 @@ def test_a_balance_is_told_with_its_parts(api, budget):
 
 
 @pytest.mark.parametrize(
-    "account_id", ["nobody", "11111111-2222-3333-4444-555555555555", "..", "a%2Fb", "x" * 500]
+    "account_id", ["unknown", "11111111-2222-3333-4444-555555555555", "..", "a%2Fb", "x" * 500]
 )
 def test_an_unknown_account_is_404(api, pension, account_id):
     response = api.get(balance_path(account_id))
@@ -212,7 +210,7 @@ def test_an_account_that_is_newer_than_what_is_kept_is_found_and_an_unknown_one_
     assert api.get(balance_path(new)).json()["balance"] == 3
     asked = len(ynab.requests)
     for _ in range(3):
-        assert api.get(balance_path("nobody")).status_code == 404
+        assert api.get(balance_path("unknown")).status_code == 404
     assert len(ynab.requests) == asked + 1
 
 
@@ -220,7 +218,7 @@ def test_an_unknown_account_is_not_denied_while_ynab_cannot_be_asked(api, ynab, 
     api.get(ACCOUNTS)
     ynab.mode = 500
     with later(minutes=16):
-        assert errors(api.get(balance_path("nobody"))) == [("ynab_unavailable", None)]
+        assert errors(api.get(balance_path("unknown"))) == [("ynab_unavailable", None)]
 
 
 def test_a_deleted_account_stays_in_the_list_but_has_no_balance(api, ynab, budget, pension):
@@ -291,7 +289,7 @@ def test_without_a_budget_there_is_a_conflict(api, ynab):
         assert (response.status_code, errors(response)) == (409, [("ynab_budget_not_set", None)])
 
 
-def test_a_budget_that_is_gone_at_ynab_is_told(api, ynab, budget, pension):
+def test_a_budget_that_was_deleted_at_ynab_is_reported(api, ynab, budget, pension):
     api.get(ACCOUNTS)
     del ynab.plans[budget.id]
     with later(minutes=16):
@@ -300,7 +298,7 @@ def test_a_budget_that_is_gone_at_ynab_is_told(api, ynab, budget, pension):
         assert api.get(SETTINGS).json()["verified"] is False
 
 
-def test_without_signing_in_nothing_is_told(anonymous):
+def test_without_signing_in_nothing_is_shown(anonymous):
     for path in (SETTINGS, ACCOUNTS, balance_path("any")):
         assert anonymous.get(path).status_code == 401
 
@@ -373,7 +371,7 @@ def test_a_refusal_is_not_hidden_by_a_later_failure(api, ynab, settings, budget,
         assert api.get(ACCOUNTS).json()[0]["stale"] is True
 
 
-def test_a_refused_key_is_told_even_when_our_own_limit_is_reached(
+def test_a_rejected_key_is_reported_even_when_our_own_limit_is_reached(
     api, ynab, budget, pension, monkeypatch
 ):
     monkeypatch.setattr(
@@ -421,7 +419,7 @@ def test_a_refused_connection_is_unavailable(api, settings, budget):
 
 
 @pytest.mark.parametrize("amount", [12.5, "1200", None, True])
-def test_an_amount_that_is_no_integer_is_not_believed(api, budget, amount):
+def test_an_amount_that_is_not_an_integer_is_rejected(api, budget, amount):
     budget.put(name="Odd", balance=amount)
     response = api.get(ACCOUNTS)
     assert (response.status_code, errors(response)) == (502, [("ynab_bad_answer", None)])

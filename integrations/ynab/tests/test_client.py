@@ -147,7 +147,7 @@ def test_every_request_carries_the_key_in_its_header_alone(ynab, household):
 
 
 def test_a_password_in_netrc_does_not_replace_the_key(ynab, household, tmp_path, monkeypatch):
-    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     accounts(household)
     assert ynab.keys == [f"Bearer {KEY}"]

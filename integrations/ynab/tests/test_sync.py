@@ -155,7 +155,7 @@ def test_an_account_without_a_link_has_nothing_to_sync(api, user, budget):
     assert (response.status_code, errors(response)) == (409, [("ynab_account_not_linked", None)])
 
 
-def test_somebody_elses_account_is_not_synced(other_api, linked):
+def test_another_users_account_is_not_synced(other_api, linked):
     assert other_api.post(f"{PENSIONS}/{linked.pk}/sync").status_code == 404
     assert values_of(linked) == []
 
@@ -195,7 +195,7 @@ def test_a_sync_without_key_or_budget_says_so(api, settings, ynab, linked, user)
     assert errors(api.post(f"{PENSIONS}/{linked.pk}/sync")) == [("ynab_not_configured", None)]
 
 
-def test_a_debt_is_no_pension(api, budget, at_ynab, linked):
+def test_a_negative_balance_is_not_synced(api, budget, at_ynab, linked):
     budget.put(at_ynab, balance=-1)
     response = api.post(f"{PENSIONS}/{linked.pk}/sync")
     assert (response.status_code, errors(response)) == (422, [("negative_balance", None)])
