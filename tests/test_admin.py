@@ -599,7 +599,9 @@ def test_a_user_whose_instrument_others_hold_stays_whole(page, berit, portfolio,
     else:
         response = page.post(url(User, "delete", berit.pk), {"post": "yes"}, follow=True)
     messages = [str(message) for message in response.context["messages"]]
-    assert messages == ["Nothing was deleted: other users hold their instruments (CABIN in Nordic)."]
+    assert messages == [
+        "Nothing was deleted: other users hold their instruments (CABIN in Nordic)."
+    ]
     assert (User.objects.count(), Portfolio.objects.count(), Transaction.objects.count()) == (
         2,
         2,
