@@ -1,6 +1,4 @@
-"""Pension values from a CSV of the columns `date` and `value`, read as carefully as statements
-are.
-"""
+"""Read pension values from a CSV with the columns `date` and `value`."""
 
 from datetime import date
 from decimal import Decimal
@@ -19,20 +17,19 @@ NEGATIVE = RowProblem("too_small", _("A pension value must be 0 or more."))
 def read_pension_values(
     data: bytes, options: Options
 ) -> tuple[list[tuple[int, date, Decimal]], list[RowProblem]]:
-    """(line, date, value) of every good row in file order, and what is wrong with the others.
+    """Return (line, date, value) of every good row in file order, and the errors of the others.
 
-    Other columns are left alone. Raises FileProblem.
+    Other columns are ignored. Raises FileProblem.
     """
     table = read_table(data)
     table.require_distinct_columns()
     keys = [column_key(name) for name in table.header]
-    absent = [name for name in COLUMNS if name not in keys]
-    if absent:
-        raise FileProblem(
-            "unknown_format", f"The file has no column {absent[0]}: it needs date and value."
-        )
+    for name in COLUMNS:
+        if name not in keys:
+            detail = f"The file has no column {name}: it needs date and value."
+            raise FileProblem("unknown_format", detail)
     table.require_rectangle()
-    date_at, value_at = (keys.index(name) for name in COLUMNS)
+    date_at, value_at = keys.index("date"), keys.index("value")
     dates = read_dates(
         {record[date_at] for record in table.records if record[date_at].strip()}, options
     )

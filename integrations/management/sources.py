@@ -1,4 +1,4 @@
-"""What the commands have in common: whose it is, and the file."""
+"""Find the user, the row and the file that the arguments of a command name."""
 
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ from financeproj.users.models import User
 
 
 def user_named(username: str) -> User:
+    """Return the user called `username`. Raises CommandError."""
     user = User.objects.filter(username=username).first()
     if user is None:
         raise CommandError(f"There is no user {username}.")
@@ -19,8 +20,9 @@ def user_named(username: str) -> User:
 
 
 def one_named(rows: QuerySet[Any], name: str, *, of: User, what: str) -> Any:
-    """The row of `of` called `name`, whatever its case. Raises CommandError listing the names there
-    are.
+    """Return the row of `of` called `name`, whatever its case.
+
+    Raises CommandError listing the names that exist.
     """
     found = rows.filter(name_key=name_key(name)).first()
     if found is None:
@@ -30,15 +32,18 @@ def one_named(rows: QuerySet[Any], name: str, *, of: User, what: str) -> Any:
 
 
 def content_of(name: str) -> bytes:
-    """The bytes of the file, of standard input for "-"."""
+    """Return the bytes of the file, or of standard input for "-". Raises CommandError."""
+    if name == "-":
+        return sys.stdin.buffer.read()
     try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return Path(name).read_bytes()
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}.") from error
 
 
 def positive(text: str) -> int:
-    """An argument that is a whole number above 0."""
-    if (number := int(text)) <= 0:
+    """Return an argument that must be an integer above 0. Raises ValueError."""
+    number = int(text)
+    if number <= 0:
         raise ValueError
     return number

@@ -74,7 +74,7 @@ def test_a_dry_run_records_nothing(run):
 
 
 def test_ambiguities_are_settled_by_options(run):
-    with pytest.raises(CommandError, match="date_format=dmy or mdy"):
+    with pytest.raises(CommandError, match="--date-format dmy or mdy"):
         run("02/03/2024,buy,FJORD.DEMO,10,100")
     assert run("02/03/2024,buy,FJORD.DEMO,10,100", date_format="dmy")[0] == 0
     assert str(Transaction.objects.get().date) == "2024-03-02"
@@ -116,5 +116,6 @@ def test_instruments_of_a_broker_are_named_by_options(run):
     data = f"{header}\n{row}\n".encode()
     code, output, _ = run(data=data)
     assert (code, "US0000000011" in output) == (1, True)
+    assert "Pass its ticker: --instrument 'US0000000011=TICKER'." in output
     assert run(data=data, instrument=["US0000000011=ATLAS.DEMO"])[0] == 0
     assert Holding.objects.get().stock.ticker == "ATLAS.DEMO"

@@ -11,8 +11,11 @@ log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Says what is wrong with this installation and what to do about it. Exit code 0: nothing; 1: something is."
-    requires_system_checks: list[str] = []  # what they find is told with the rest
+    help = (
+        "Show what is wrong with this installation and what to do about it. "
+        "Exits with 1 if anything is wrong."
+    )
+    requires_system_checks: list[str] = []  # examine() runs them with the rest
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -37,8 +40,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{finding.about}: {finding.says} Fixing.")
         try:
             finding.fix()
-        except (
-            Exception
-        ) as error:  # the others are fixed all the same, and the second look tells of this one
+        except Exception as error:
+            # The others are fixed all the same, and the second look finds this one again.
             log.warning("fix_failed", about=finding.about, exc_info=True)
             self.stdout.write(f"    That failed: {error}")

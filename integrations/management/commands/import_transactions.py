@@ -1,4 +1,4 @@
-"""Take a file of transactions into a portfolio, from the command line."""
+"""Import a file of transactions into a portfolio, from the command line."""
 
 import sys
 from argparse import ArgumentParser
@@ -10,14 +10,22 @@ from django.core.management.base import BaseCommand, CommandError
 from financeproj.core.api.renderers import to_json
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
-from integrations.imports.payloads import ImportPayload, outcome_payload
+from integrations.imports.payloads import (
+    DivergencePayload,
+    ImportPayload,
+    RowErrorPayload,
+    outcome_payload,
+)
 from integrations.imports.pipeline import import_statement
+from integrations.management.options import as_options
 from integrations.management.sources import content_of, one_named, user_named
 from integrations.statements.registry import AUTO, formats
 from marketdata.tasks import fetch_history
 from portfolios import selectors
 
 ERRORS_SHOWN = 50
+BAR_WIDTH = 40
+COUNTS = ("rows", "created", "duplicates", "ignored", "failed")
 
 
 class Command(BaseCommand):
@@ -31,19 +39,21 @@ class Command(BaseCommand):
             "--format", default=AUTO, choices=[AUTO, *(one.name for one in formats())]
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would happen and record nothing"
+            "--dry-run", action="store_true", help="show what would happen and record nothing"
         )
         parser.add_argument(
-            "--skip-bad", action="store_true", help="record the good rows although others are bad"
+            "--skip-bad",
+            action="store_true",
+            help="record the rows without errors although others have some",
         )
-        parser.add_argument("--date-format", choices=["dmy", "mdy"], help="what 02/03/2024 is")
-        parser.add_argument("--decimal", choices=["point", "comma"], help="what 1,234 is")
+        parser.add_argument("--date-format", choices=["dmy", "mdy"], help="how to read 02/03/2024")
+        parser.add_argument("--decimal", choices=["point", "comma"], help="how to read 1,234")
         parser.add_argument(
             "--instrument",
             action="append",
             default=[],
             metavar="ISIN=TICKER",
-            help="what the file calls an instrument (an ISIN or a name), and its ticker; remembered",
+            help="an instrument's ISIN or name in the file, and its ticker; remembered",
         )
         parser.add_argument(
             "--json",
@@ -60,6 +70,9 @@ class Command(BaseCommand):
         instruments = dict(choice.partition("=")[::2] for choice in options["instrument"])
         name = options["file"]
         data = content_of(name)
+        on_error = "abort"
+        if options["skip_bad"]:
+            on_error = "skip"
         try:
             outcome = import_statement(
                 portfolio=portfolio,
@@ -68,13 +81,13 @@ class Command(BaseCommand):
                 format_name=options["format"],
                 date_format=options["date_format"],
                 decimal=options["decimal"],
-                on_error="skip" if options["skip_bad"] else "abort",
+                on_error=on_error,
                 dry_run=options["dry_run"],
                 instruments=instruments,
                 on_progress=self._progress_bar(),
             )
         except DomainError as error:
-            raise CommandError(str(error.detail)) from error
+            raise CommandError(as_options(str(error.detail))) from error
         if outcome.is_saved:
             for stock_id in outcome.without_history:
                 enqueue_on_commit(fetch_history, str(stock_id))
@@ -87,48 +100,59 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _progress_bar(self) -> Any:
-        width = 40
+        """Return a function that shows how far the import is, if a person is watching."""
+        if not sys.stderr.isatty():
+            return lambda done: None
 
         def show(done: float) -> None:
-            bar = "#" * round(width * done)
-            self.stderr.write(
-                f"\r[{bar:<{width}}] {done:4.0%}", style_func=str, ending="\n" if done == 1 else ""
-            )
+            bar = "#" * round(BAR_WIDTH * done)
+            ending = ""
+            if done == 1:
+                ending = "\n"
+            self.stderr.write(f"\r[{bar:<{BAR_WIDTH}}] {done:4.0%}", style_func=str, ending=ending)
             self.stderr.flush()
 
-        return show if sys.stderr.isatty() else lambda done: None
+        return show
 
     def _report(self, answer: ImportPayload) -> None:
-        if answer.state == "failed":
-            told = "Nothing was recorded: some rows are not right."
-        elif answer.dry_run:
-            told = "A dry run: nothing was recorded."
-        else:
-            told = f"{answer.created:,} transactions recorded."
         lines = [
-            told,
+            self._result(answer),
             f"{answer.file_name}: {answer.format}, {answer.encoding}",
-            *(
-                f"{name:>12} {getattr(answer, name):,}"
-                for name in ("rows", "created", "duplicates", "ignored", "failed")
-            ),
+            *(f"{name:>12} {getattr(answer, name):,}" for name in COUNTS),
+            *(f"Warning: {warning}" for warning in answer.warnings),
         ]
-        lines += [f"Warning: {warning}" for warning in answer.warnings]
         if answer.reconciled is not None:
-            first = answer.first_divergence
-            told = (
-                f"no: line {first.row} says {first.expected}, we have {first.got}"
-                if first
-                else "yes"
-            )
-            lines.append(f"Agrees with the broker's own figures: {told}")
-        shown = answer.errors[:ERRORS_SHOWN]
-        for error in shown:
-            where = f"line {error.row}" + (f", {error.column}" if error.column else "")
-            value = f" ({error.value})" if error.value else ""
-            lines.append(f"{where}: {error.detail}{value}")
-        if more := len(answer.errors) - len(shown):
-            lines.append(f"… and {more:,} more.")
+            agreement = self._agreement(answer.first_divergence)
+            lines.append(f"Agrees with the broker's own figures: {agreement}")
+        errors = answer.errors
+        lines += [self._error_line(error) for error in errors[:ERRORS_SHOWN]]
+        if len(errors) > ERRORS_SHOWN:
+            lines.append(f"… and {len(errors) - ERRORS_SHOWN:,} more.")
         if answer.id:
             lines.append(f"Import {answer.id}")
         self.stdout.write("\n".join(lines))
+
+    @staticmethod
+    def _result(answer: ImportPayload) -> str:
+        if answer.state == "failed":
+            return "Nothing was recorded: some rows have errors."
+        if answer.dry_run:
+            return "A dry run: nothing was recorded."
+        return f"{answer.created:,} transactions recorded."
+
+    @staticmethod
+    def _agreement(divergence: DivergencePayload | None) -> str:
+        if divergence is None:
+            return "yes"
+        expected, got = divergence.expected, divergence.got
+        return f"no: line {divergence.row} has {expected}, we have {got}"
+
+    @staticmethod
+    def _error_line(error: RowErrorPayload) -> str:
+        line = f"line {error.row}"
+        if error.column:
+            line += f", {error.column}"
+        line += f": {as_options(error.detail, instrument=error.value)}"
+        if error.value:
+            line += f" ({error.value})"
+        return line
