@@ -7,6 +7,7 @@ import time
 from datetime import date, timedelta
 
 LIMIT = 4
+CURRENCIES = ("NOK", "USD")  # of instruments with an even and with an odd number
 MEMORY_LIMIT_MB = 600
 
 
@@ -67,7 +68,7 @@ def measure(rows: int = 100_000) -> tuple[float, float]:
             StockMetadata(
                 ticker=f"T{at}",
                 company_name=f"Company {at}",
-                currency="USD" if at % 2 else "NOK",
+                currency=CURRENCIES[at % 2],
                 source=StockMetadata.MANUAL,
                 owner=user,
             )

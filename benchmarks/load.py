@@ -266,17 +266,23 @@ def report(
         held &= p99 < MOST_TIMES_ALONE * middle
         times = [f"{1000 * one:.1f} ms" for one in (middle, statistics.median(found), p99)]
         print(f"{kind:14}{times[0]:>12}{times[1]:>10}{times[2]:>10}{p99 / middle:>13.1f}x")
-    middle, end = (
-        statistics.fmean(size for at, size in memory if low <= at <= high) if memory else 0
-        for low, high in ((0.46 * seconds, 0.54 * seconds), (0.92 * seconds, seconds))
-    )
+    middle = _mean_memory(memory, 0.46 * seconds, 0.54 * seconds)
+    end = _mean_memory(memory, 0.92 * seconds, seconds)
     held &= end < middle * (1 + MOST_GROWTH)
     print(
-        f"memory of the server: {middle:.0f} MB half way, {end:.0f} MB at the end: {end / middle - 1:+.1%}",
+        f"memory of the server: {middle:.0f} MB half way, {end:.0f} MB at the end: "
+        f"{end / middle - 1:+.1%}",
         end=" ",
     )
     print(f"(limit {MOST_GROWTH:+.0%})")
     return held
+
+
+def _mean_memory(memory: list[tuple[float, float]], start: float, end: float) -> float:
+    """Return the mean size in MB of the samples from `start` to `end`, in seconds."""
+    if not memory:
+        return 0
+    return statistics.fmean(size for at, size in memory if start <= at <= end)
 
 
 def main() -> int:

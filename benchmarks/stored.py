@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
@@ -59,8 +60,10 @@ def _store_instruments(data: Generated) -> list[StockMetadata]:
     StockMetadata.objects.bulk_create(stocks)
     days = _days(data)
     recent = slice(-RECENT_DAYS, None)
-    closes = [(stock.pk, day, close) for stock, row in zip(stocks, data.close[:, recent].tolist(), strict=True)
-              for day, close in zip(days[recent], row, strict=True)]  # fmt: skip
+    closes: list[tuple[Any, ...]] = []
+    for stock, row in zip(stocks, data.close[:, recent].tolist(), strict=True):
+        for day, close in zip(days[recent], row, strict=True):
+            closes.append((stock.pk, day, close))
     _insert(HistoricalStockPrice, ("stock_id", "date", "close"), closes)
     StockQuote.objects.bulk_create(
         StockQuote(
@@ -110,10 +113,16 @@ def _insert(model: Any, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -
                     copy.write_row((*row, SOURCE))
             return
         marks = ", ".join(["?"] * (len(columns) + 1))
-        plain = ((owner.hex if hasattr(owner, "hex") else owner, day.isoformat(), value, SOURCE)
-                 for owner, day, value in rows)  # fmt: skip
+        plain = [_plain(*row) for row in rows]
         cursor.connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", plain)
         cursor.connection.commit()
+
+
+def _plain(owner: Any, day: date, value: Any) -> tuple[Any, ...]:
+    """Return a row as SQLite's driver takes it."""
+    if isinstance(owner, UUID):
+        owner = owner.hex
+    return owner, day.isoformat(), value, SOURCE
 
 
 def _store_transactions(data: Generated, stocks: list[StockMetadata], portfolio: Portfolio) -> None:

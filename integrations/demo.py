@@ -33,24 +33,21 @@ PURCHASES = {"NOK": (4_000, 15_000), "USD": (400, 1_500)}  # from, to
 
 
 def statement(portfolio: str, today: date) -> str:
-    """The CSV file of one demo portfolio: purchases, sales, dividends and splits up to `today`."""
+    """Return the CSV of one demo portfolio: purchases, sales, dividends, splits until `today`."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    rows = sorted(
-        row
-        for ticker in PORTFOLIOS[portfolio][1]
-        for row in _trades(ticker, portfolio, today - timedelta(days=3652), today)
-    )
-    for number, row in enumerate(rows, start=1):
+    start = today - timedelta(days=3652)
+    rows: list[tuple[str, ...]] = []
+    for ticker in PORTFOLIOS[portfolio][1]:
+        rows.extend(_trades(ticker, portfolio, start, today))
+    for number, row in enumerate(sorted(rows), start=1):
         writer.writerow((*row, f"demo-{number}"))
     return out.getvalue()
 
 
 def _trades(ticker: str, portfolio: str, start: date, today: date) -> Iterator[tuple[str, ...]]:
-    """Rows of one instrument: a purchase about every third month, now and then a sale of a
-    fifth.
-    """
+    """Yield rows of one instrument: a purchase every third month, now and then a sale."""
     info = simulated.instrument(ticker)
     closes = dict(simulated.closes(ticker, start, today))
     dividends = dict(simulated.dividends(ticker, start, today))
@@ -90,8 +87,7 @@ def _trades(ticker: str, portfolio: str, start: date, today: date) -> Iterator[t
                 held -= sold
                 yield row(day, "sell", sold, close, "29")
             else:
-                bought = Decimal(
-                    max(1, int(dice.uniform(*PURCHASES[info.currency]) / float(close)))
-                )
+                amount = dice.uniform(*PURCHASES[info.currency])
+                bought = Decimal(max(1, int(amount / float(close))))
                 held += bought
                 yield row(day, "buy", bought, close, "29")

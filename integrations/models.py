@@ -1,6 +1,4 @@
-"""What is kept of third parties: whose YNAB plan is whose, its last known balances, and what became
-of each sync.
-"""
+"""YNAB plans with their last known balances, the record of each sync, and backups."""
 
 import uuid
 
@@ -10,10 +8,10 @@ from django.db.models import Q
 
 
 class YnabBudget(models.Model):
-    """A plan (once: budget) at YNAB as it last was. `accounts`: each account by its id, amounts in
-    milliunits.
+    """A plan (once: budget) at YNAB as it last was.
 
-    `currency` is empty while unknown; every account of a plan is in the plan's currency.
+    `accounts` has each account by its id, with amounts in milliunits. `currency` is empty
+    while unknown; every account of a plan is in the plan's currency.
     """
 
     id = models.CharField(primary_key=True, max_length=64)
@@ -98,11 +96,10 @@ class SyncRun(models.Model):
 
 
 class Backup(models.Model):
-    """One attempt to back up the whole database, and whether the file was proved: read back and
-    compared.
+    """One attempt to back up the whole database.
 
-    It tells of files of this installation, and so is in no backup itself. `path` is empty where no
-    file came out.
+    `proved`: the file was read back and compared. `path` is empty if there is no file. These rows
+    are about files of this installation, and therefore not in the backups themselves.
     """
 
     made_at = models.DateTimeField()
@@ -116,4 +113,7 @@ class Backup(models.Model):
         ordering = ["-made_at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.made_at:%Y-%m-%d %H:%M} {'proved' if self.proved else self.detail}"
+        result = self.detail
+        if self.proved:
+            result = "proved"
+        return f"{self.made_at:%Y-%m-%d %H:%M} {result}"

@@ -21,7 +21,10 @@ from portfolios.models import PortfolioBalance
 
 
 class Command(BaseCommand):
-    help = "A demo user with two imported portfolios, two pension accounts and a goal. Safe to run again."
+    help = (
+        "Make a demo user with two imported portfolios, two pension accounts and a goal. "
+        "Safe to run again."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user, password = self.demo_user()
@@ -35,12 +38,16 @@ class Command(BaseCommand):
         if user.check_password(password):
             self.stdout.write(self.style.SUCCESS(f"Sign in as demo with the password {password}"))
         else:
-            says = "Sign in as demo with the password that was set since, or set one by manage.py changepassword demo"
+            says = (
+                "Sign in as demo with the password that was set since, or set one with "
+                "manage.py changepassword demo"
+            )
             self.stdout.write(self.style.WARNING(says))
 
     def demo_user(self) -> tuple[User, str]:
-        """The demo user and the password, which is made once and kept in a file that only its owner
-        reads.
+        """Return the demo user and the password.
+
+        It is made once and kept in a file that only its owner may read.
         """
         path = settings.VAR_DIR / "demo_password"
         user = User.objects.filter(username="demo").first()
