@@ -75,7 +75,7 @@ def test_the_same_file_again_changes_nothing(load, account):
 def test_another_value_on_a_date_is_refused_without_replace_and_nothing_is_written(load, account):
     services.record_value(account=account, on=date(2024, 3, 31), value=D(5))
     content = "date,value\n2024-02-29,1\n2024-03-31,2\n"
-    with pytest.raises(CommandError, match=r"has 5 on 2024-03-31 already, not 2\. Use --replace"):
+    with pytest.raises(CommandError, match=r"already has 5 on 2024-03-31, not 2\. Use --replace"):
         load(content)
     assert values_of(account) == [("2024-03-31", "5", "manual")]
     assert load(content, "--replace") == "1 values recorded, 1 replaced, 0 known already."
