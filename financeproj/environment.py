@@ -74,7 +74,7 @@ def comma_separated(text: str) -> list[str]:
 
 
 def host_names(text: str) -> list[str]:
-    """Parse host names as Django compares them: no scheme or port; a leading dot adds subdomains."""
+    """Parse host names without scheme and port; a leading dot includes subdomains."""
     hosts = comma_separated(text)
     if not hosts:
         raise ValueError

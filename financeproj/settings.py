@@ -183,7 +183,7 @@ if WHITENOISE_USE_FINDERS:
 # --- Database -------------------------------------------------------------------------------------
 
 SQLITE_OPTIONS = {
-    # IMMEDIATE takes the write lock when a transaction begins, so that other processes cannot change
+    # IMMEDIATE takes the write lock when a transaction begins, so that no other process changes
     # what it has read.
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
@@ -270,7 +270,8 @@ else:
             # The first connection creates the table, also after the file was deleted. No fsync: a
             # crash of the machine may lose cached values.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
-            f"CREATE TABLE IF NOT EXISTS {CACHE_TABLE} (cache_key varchar(255) NOT NULL PRIMARY KEY,"
+            f"CREATE TABLE IF NOT EXISTS {CACHE_TABLE} ("
+            "cache_key varchar(255) NOT NULL PRIMARY KEY,"
             " value text NOT NULL, expires datetime NOT NULL);"
             f"CREATE INDEX IF NOT EXISTS {CACHE_TABLE}_expires ON {CACHE_TABLE} (expires)",
         },

@@ -22,7 +22,7 @@ from financeproj.core.db.names import FOLDED, Named
 
 class PensionAccounts(models.QuerySet["PensionAccount"]):
     def with_current_value(self) -> "PensionAccounts":
-        """Annotate `current_value` and `current_value_date` of the latest entry, None without one."""
+        """Annotate `current_value` and `current_value_date`, None without an entry."""
         latest = PensionValueEntry.objects.filter(account=OuterRef("pk")).order_by("-date")
         return self.annotate(
             current_value=Subquery(latest.values("value")[:1]),

@@ -112,7 +112,7 @@ class ServiceAdmin(RefusingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        # Without Django's transaction: the service opens its own, and may call a third party before.
+        # Without Django's transaction: the service opens its own, and may call a third party first.
         return self._changeform_view(  # type: ignore[attr-defined]
             request, object_id, form_url, extra_context
         )

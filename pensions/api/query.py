@@ -32,7 +32,8 @@ MAX_SEED = 2**63 - 1
 def parse_assumptions(request: Request) -> Assumptions:
     """Parse the query of a projection.
 
-    Raises BadQuery (unreadable), DomainError (out of range, a past year) and NotFound (the account).
+    Raises BadQuery (cannot be parsed), DomainError (out of range, a past year) and NotFound (the
+    account).
     """
     account_id = uuid_parameter(request, "account_id")
     simulations = integer_parameter(request, "simulations", minimum=0, maximum=MAX_SIMULATIONS)

@@ -47,8 +47,8 @@ class Plan:
 class Simulation:
     """Nominal values of simulated paths.
 
-    `percentiles` has the shape (5, months + 1), in the order of PERCENTILES. `watched` has the shape
-    (paths,): the values in the month of the goal.
+    `percentiles` has the shape (5, months + 1), in the order of PERCENTILES. `watched` has the
+    shape (paths,): the values in the month of the goal.
     """
 
     percentiles: Floats

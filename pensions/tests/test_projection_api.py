@@ -275,7 +275,12 @@ def test_portfolios_join_in_with_the_same_rates_by_default(api, saved, cash):
 
 def test_portfolios_have_their_own_return_and_volatility(api, saved, cash):
     body = project_with(
-        api, years=10, include_portfolios="true", monthly_contribution=0, portfolio_return="0.08", volatility="0.1",
+        api,
+        years=10,
+        include_portfolios="true",
+        monthly_contribution=0,
+        portfolio_return="0.08",
+        volatility="0.1",
         portfolio_volatility="0.2", simulations=50, seed=3,
     )  # fmt: skip
     assert body["points"][-1]["value"] == pytest.approx(

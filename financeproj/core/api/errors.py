@@ -182,7 +182,9 @@ class ApiExceptionHandler(ExceptionHandler):
 
 class ApiExceptionFormatter(ExceptionFormatter):
     def get_error_type(self) -> ErrorType:
-        return "validation_error" if self.exc.status_code == 422 else super().get_error_type()
+        if self.exc.status_code == 422:
+            return "validation_error"
+        return super().get_error_type()
 
     def get_errors(self) -> list[Error]:
         errors = super().get_errors()

@@ -75,7 +75,8 @@ def number_parameter(
 ) -> Decimal | None:
     """Return the number, None if the parameter is absent.
 
-    `minimum` and `maximum` are inclusive, `above` is exclusive; a number outside raises DomainError.
+    `minimum` and `maximum` are inclusive, `above` is exclusive. A number outside raises
+    DomainError.
     """
     text = request.query_params.get(name, "").strip()
     if not text:
@@ -238,7 +239,7 @@ class NewestFirst(CursorPagination):
         }
 
     def _start(self, request: Request) -> tuple[bool, Place | None]:
-        """Return the direction and the place that the query's cursor names; None: the whole list."""
+        """Return the direction and place of the query's cursor; None for the whole list."""
         text_parameter(request, "cursor")
         try:
             cursor = self.decode_cursor(request)

@@ -197,7 +197,9 @@ def _envelope(status: int, code: str, detail: str, attr: str | None) -> dict[str
 @cache
 def examples() -> dict[str, Any]:
     """Return real requests and answers by `METHOD /path`, as recorded by `make examples`."""
-    return json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else {}
+    if not EXAMPLES.exists():
+        return {}
+    return json.loads(EXAMPLES.read_text())
 
 
 def _show(operation: dict[str, Any], example: dict[str, Any] | None) -> None:

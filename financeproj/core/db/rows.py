@@ -66,7 +66,7 @@ def insert_rows(
     quote = target.ops.quote_name
     columns = ", ".join(quote(column_of(field)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
-    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # nosec B608  # names of models
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # nosec B608
     count = 0
     remaining = iter(rows)
     with target.cursor() as cursor:
@@ -98,7 +98,8 @@ def update_rows(model: type[Model], objects: Iterable[Any], names: Sequence[str]
     key = model._meta.pk
     fields = [stored_field(model, name) for name in names]
     columns = ", ".join(f"{quote(column_of(field))} = %s" for field in fields)
-    sql = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote(column_of(key))} = %s"  # nosec B608  # as above
+    condition = f"{quote(column_of(key))} = %s"
+    sql = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {condition}"  # nosec B608
     rows = []
     for one in objects:
         row = _prepared(fields, _values(one, fields), target)

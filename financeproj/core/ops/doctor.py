@@ -125,9 +125,9 @@ def orphans() -> Iterator[Finding]:
         if not model._meta.managed:
             continue
         for field in model._meta.local_concrete_fields:
-            if (
-                not isinstance(field, models.ForeignKey) or not field.db_constraint  # type: ignore[attr-defined]
-            ):
+            if not isinstance(field, models.ForeignKey):
+                continue
+            if not field.db_constraint:  # type: ignore[attr-defined]
                 continue
             count = _orphan_count(model, field)
             if count:

@@ -18,12 +18,16 @@ class EmbeddedCacheRouter:
     """Route only DatabaseCache's table to the cache file."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
-        return ALIAS if model._meta.app_label == "django_cache" else None
+        if model._meta.app_label == "django_cache":
+            return ALIAS
+        return None
 
     db_for_write = db_for_read
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        return False if db == ALIAS else None
+        if db == ALIAS:
+            return False
+        return None
 
 
 class EmbeddedCache(DatabaseCache):

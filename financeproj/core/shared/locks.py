@@ -93,9 +93,10 @@ def _change_in_redis(key: str, function: Callable[[Any], Any], timeout_seconds: 
 def _change_embedded(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
     name = f"shared:{key}"
     with transaction.atomic(using=ALIAS):  # IMMEDIATE: no other process writes until the end
-        stored = cache.get(name)
+        expires_at, held = cache.get(name) or (0.0, None)
         now = time.time()
-        held = stored[1] if stored and stored[0] > now else None
+        if expires_at <= now:
+            held = None
         value = function(held)
         if value is None:
             cache.delete(name)
@@ -112,8 +113,9 @@ def _change_here(key: str, function: Callable[[Any], Any], timeout_seconds: floa
             expired = [name for name, (end, _) in _local.items() if end <= now]
             for name in expired:
                 del _local[name]
-        end, held = _local.get(key, (0.0, None))
-        held = held if end > now else None
+        expires_at, held = _local.get(key, (0.0, None))
+        if expires_at <= now:
+            held = None
         value = function(held)
         if value is None:
             _local.pop(key, None)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 
 class VersionedCache:
-    """Cache values by key and version; drop the least recently used above the total size `max_size`.
+    """Cache values by key and version, the most recently used up to `max_size` in total.
 
     Inside a transaction nothing is cached or found: its version can be rolled back and then be
     reused for other rows.
