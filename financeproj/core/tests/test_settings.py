@@ -138,7 +138,8 @@ def test_what_the_address_of_the_database_asks_of_the_connection_is_kept():
     output = run(
         "-c",
         "from financeproj.settings import DATABASES; print(DATABASES['default']['OPTIONS'])",
-        DATABASE_URL="postgres://finance:word@db.example.org/finance?sslmode=require&connect_timeout=9",
+        DATABASE_URL="postgres://finance:word@db.example.org/finance"
+        "?sslmode=require&connect_timeout=9",
     )
     assert output.stdout == "{'connect_timeout': 9, 'sslmode': 'require'}\n"
 
