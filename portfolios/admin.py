@@ -273,7 +273,7 @@ class HoldingAdmin(ServiceAdmin):
         return row.transaction_total
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # a holding is made by its first transaction
+        return False  # the first transaction creates a holding
 
     def delete_row(self, row: Holding) -> None:
         services.delete_holding(holding=row)

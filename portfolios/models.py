@@ -1,4 +1,4 @@
-"""Portfolios, what they hold, what was traded, where it came from."""
+"""Portfolios, their holdings and transactions, and the imports that transactions came from."""
 
 import uuid
 
@@ -20,7 +20,7 @@ from portfolios.calc.kinds import UNPRICED_TYPES, TransactionType
 class Portfolio(ErrorsAtFields, Named):
     """Holdings at one broker, reported in one currency.
 
-    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version` moves
+    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version` increases
     with every change of the portfolio's transactions.
     """
 
@@ -59,7 +59,7 @@ class Portfolio(ErrorsAtFields, Named):
 
 
 class PortfolioBalance(ErrorsAtFields):
-    """Cash or used credit of a portfolio from `date` on, as the user gave it."""
+    """Cash or used credit of a portfolio from `date` on, as the user entered it."""
 
     class Kind(models.TextChoices):
         CASH = "cash"
@@ -90,10 +90,11 @@ class PortfolioBalance(ErrorsAtFields):
 
 
 class Holding(models.Model):
-    """One instrument in one portfolio. The numbers are the rounded result of replaying its
-    transactions.
+    """One instrument in one portfolio.
 
-    `average_cost_per_share` is in the instrument's currency, the other amounts in the portfolio's.
+    The figures are the rounded result of replaying its transactions. `average_cost_per_share` is in
+    the instrument's currency, the other amounts in the portfolio's. `version` increases whenever
+    its transactions change.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -110,10 +111,9 @@ class Holding(models.Model):
     charges = ExactDecimalField(default=0, editable=False)
     first_transaction_on = models.DateField(null=True, blank=True, editable=False)
     last_transaction_on = models.DateField(null=True, blank=True, editable=False)
-    # The day of a split of the source that could not be booked (a later sale would exceed what it
-    # leaves), or of one by hand that the prices by hand may not know of.
+    # The day of a split that makes the value doubtful: the source's split could not be booked
+    # (a later sale would exceed what it leaves), or prices entered by hand may not include it.
     unbooked_split_on = models.DateField(null=True, blank=True, editable=False)
-    # Moves whenever its transactions change.
     version = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -146,12 +146,12 @@ class Holding(models.Model):
 
     @property
     def name(self) -> str:
-        """What the user calls it, else what the source does."""
+        """The user's own name of the instrument, else the source's."""
         return self.company_name or self.stock.company_name
 
 
 class ImportBatch(models.Model):
-    """One statement that was taken in, and what became of its rows."""
+    """One import of one file, with its result."""
 
     class State(models.TextChoices):
         RUNNING = "running"
@@ -175,7 +175,7 @@ class ImportBatch(models.Model):
     created = models.PositiveIntegerField(default=0)
     duplicates = models.PositiveIntegerField(default=0)
     ignored = models.PositiveIntegerField(default=0)
-    # What concerned cash alone: [{type, currency, count, amount}].
+    # Rows about cash alone: [{type, currency, count, amount}].
     ignored_sums = models.JSONField(default=list, blank=True)
     failed = models.PositiveIntegerField(default=0)
     reconciled = models.BooleanField(null=True, blank=True)
@@ -183,8 +183,8 @@ class ImportBatch(models.Model):
     errors = models.JSONField(default=list, blank=True)
     warnings = models.JSONField(default=list, blank=True)
     instruments = models.JSONField(default=list, blank=True)
-    # Transaction → external id: equal rows that were there before and took the file's id. Undo
-    # takes it back.
+    # Transaction → external id of equal rows that existed before and took the file's id. Undo
+    # removes it again.
     adopted = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -213,19 +213,16 @@ class ImportBatch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.file_name} ({self.created_at:%Y-%m-%d %H:%M})"
-            if self.created_at
-            else self.file_name
-        )
+        if not self.created_at:
+            return self.file_name
+        return f"{self.file_name} ({self.created_at:%Y-%m-%d %H:%M})"
 
 
 class PendingImport(models.Model):
-    """The file of an import that a worker is to do, kept until it is done. `options` are what the
-    request said.
+    """The file of an import that waits for a worker, kept until the import is finished.
 
-    `attempts` counts how often a worker began; one that was killed leaves the row, and the next
-    takes it up.
+    `options` are those of the request. `attempts` counts how often a worker began: one that was
+    killed leaves the row, and another worker starts again.
     """
 
     import_batch = models.OneToOneField(
@@ -252,21 +249,21 @@ class Transaction(ErrorsAtFields):
     """One entry of a holding's ledger; docs/definitions.md says what each type does.
 
     `price` and `commission` are in the instrument's currency, `exchange_rate` turns it into the
-    portfolio's. `sequence` is the order of entry in the portfolio. `imported_as` is the row as its
-    file had it: what duplicates are recognised by even after an edit.
+    portfolio's. `sequence` is the order of entry in the portfolio. `imported_as` is the
+    fingerprint of the row in its file, by which duplicates are found even after an edit.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     holding = models.ForeignKey(Holding, on_delete=models.CASCADE, related_name="transactions")
-    # Repeats holding.portfolio, so that the database itself keeps external ids and the order of
-    # entry unique.
+    # Repeats holding.portfolio, so that the database can keep external ids and the order of entry
+    # unique.
     portfolio = models.ForeignKey(
         Portfolio, on_delete=models.CASCADE, related_name="transactions", editable=False
     )
     type = models.CharField(max_length=12, choices=TRANSACTION_TYPES)
     date = models.DateField()
-    # The day on which it counts: `date`, but the source's day for a split that the user dated a few
-    # days off.
+    # The day on which it counts: `date`, or the source's day of a split that the user entered a few
+    # days earlier or later.
     effective_date = models.DateField(editable=False)
     sequence = models.PositiveBigIntegerField(editable=False)
     quantity = ExactDecimalField()
@@ -357,7 +354,7 @@ class Transaction(ErrorsAtFields):
 
 
 class DismissedSplit(models.Model):
-    """A split of the source that the user deleted from a holding: it is not booked again."""
+    """A split of the source that the user deleted from a holding. It is not booked again."""
 
     holding = models.ForeignKey(Holding, on_delete=models.CASCADE, related_name="dismissed_splits")
     date = models.DateField()
@@ -374,9 +371,7 @@ class DismissedSplit(models.Model):
 
 
 class TransactionVector(models.Model):
-    """The portfolio's transactions as arrays (`portfolios.reports.vectors`), made at its
-    `version`.
-    """
+    """The portfolio's transactions as arrays, at its `version`. See `portfolios.reports.vectors`."""
 
     portfolio = models.OneToOneField(
         Portfolio, on_delete=models.CASCADE, primary_key=True, related_name="vector"
@@ -389,8 +384,9 @@ class TransactionVector(models.Model):
 
 
 class InstrumentAlias(ErrorsAtFields):
-    """What a user calls an instrument of a statement: `key` is an ISIN, or a broker's name as
-    `name_key` has it.
+    """The ticker that a user chose for an instrument of a statement.
+
+    `key` is an ISIN, or the broker's name as `name_key` writes it.
     """
 
     user = models.ForeignKey(

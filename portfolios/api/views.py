@@ -146,7 +146,9 @@ class PortfolioViewSet(ViewSet):
         portfolio = get_portfolio_or_404(request, pk)
         include_closed = boolean_parameter(request, "include_closed", default=False)
         holdings = queries.valued_now([portfolio])[0].holdings
-        return Response([one for one in holdings if include_closed or one.current_quantity])
+        if not include_closed:
+            holdings = [holding for holding in holdings if holding.current_quantity]
+        return Response(holdings)
 
 
 class HoldingViewSet(ViewSet):

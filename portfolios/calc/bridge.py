@@ -1,6 +1,4 @@
-"""What moved a portfolio's value over a period, per holding: prices, currencies, flows, income,
-costs.
-"""
+"""What moved a portfolio's value over a period, per holding."""
 
 from dataclasses import dataclass
 
@@ -42,7 +40,7 @@ PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """[instrument] in the portfolio's currency: the PARTS, and which instruments `missing` lists.
+    """The PARTS, [instrument], in the portfolio's currency; `missing` are unpriced instruments.
 
     Start + net flow + price effect + fx effect + income - charges - commissions = end; flows,
     income, charges and commissions are those of priced days.
@@ -71,8 +69,9 @@ class Bridge:
 
 
 def bridge(trades: Trades, market: Market) -> Bridge:
-    """The bridge from the end of column 0 to the end of the last column: docs/definitions.md, "The
-    bridge".
+    """Calculate the bridge from the end of column 0 to the end of the last column.
+
+    docs/definitions.md, "The bridge".
     """
     placed = layout(trades, market)
     start, end, carried = _values_and_currency_moves(placed, market)
@@ -124,8 +123,9 @@ def bridge(trades: Trades, market: Market) -> Bridge:
 
 
 def _values_and_currency_moves(placed: Layout, market: Market) -> tuple[Floats, Floats, Floats]:
-    """[instrument] first value, last value, and the sum over days of yesterday's value x the move
-    of the rate.
+    """Return first values, last values and currency moves, [instrument].
+
+    A currency move is the sum over days of yesterday's value x the change of the rate.
     """
     start, end, carried = np.zeros((3, len(market.currency)))
     rates = np.nan_to_num(market.rates)

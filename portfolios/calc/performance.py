@@ -1,9 +1,7 @@
-"""Daily values, flows and cost of one portfolio from arrays; docs/definitions.md says what each
-number is.
+"""Daily values, flows and cost of one portfolio from arrays. docs/definitions.md defines them.
 
 Everything is float64 in the portfolio's currency. Days are columns: column 0 is the day before the
-period, so that column 1 is its first day; flows stand from column 1 on. No loop here runs over
-transactions or days.
+period, column 1 its first day. Flows begin in column 1. No loop runs over transactions or days.
 """
 
 import itertools
@@ -62,14 +60,13 @@ BLOCK_BYTES = 1 << 20  # holdings x days at a time: fits the second-level cache
 
 @dataclass(frozen=True, slots=True)
 class Trades:
-    """Transactions sorted by instrument, day, kind and order of entry; one array per column, all of
-    one length.
+    """Transactions by instrument, day, rank and order of entry: one array a column, of one length.
 
     `instrument` is a row of the market's closes, `day` a day number (1970-01-01 is 0). `quantity`
     in shares (the ratio of a split), `price` and `commission` in the instrument's currency, `rate`
-    units of the portfolio's currency for one of the instrument's; 0 where a type has none. `held`
-    is the quantity right after the transaction, from the exact replay of the ledger: sums of floats
-    would leave 1e-17 shares of what was sold out.
+    units of the portfolio's currency for one of the instrument's; 0 where a kind has none. `held` is
+    the quantity right after the transaction, from the exact ledger: sums of floats would leave
+    1e-17 shares of a holding that was sold completely.
     """
 
     instrument: NDArray[np.int32]
@@ -90,13 +87,12 @@ class Trades:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Closes [instrument, day] as traded and rates [currency, day] into the portfolio's currency,
-    on calendar days.
+    """Closes as traded [instrument, day] and rates into the portfolio's currency [currency, day].
 
-    Column 0 is `first_day`. NaN stands before the first known value of a row, never after it.
-    `currency` gives the row of `rates` of each instrument; instruments of one currency stand
-    together. Before column `known_from` the whole portfolio counts as unpriced (its own currency
-    has no rate into the one reported in).
+    Days are calendar days, column 0 is `first_day`. A row is NaN before its first known value,
+    never after it. `currency` is the row of `rates` of each instrument; instruments of one currency
+    are next to each other. Before column `known_from` the whole portfolio counts as unpriced: its
+    currency has no rate into the one of the report.
     """
 
     first_day: int
@@ -130,7 +126,7 @@ class Daily:
         return self.inflow - self.outflow
 
     def converted(self, rate: Floats) -> "Daily":
-        """Every amount times that day's `rate` [day]; a day without one (NaN) has amounts of 0."""
+        """Return every amount times that day's `rate` [day]; a day without one (NaN) has 0."""
         rate = np.nan_to_num(rate)
         return replace(self, **{name: getattr(self, name) * rate for name in AMOUNTS})
 
@@ -175,7 +171,7 @@ def is_one_of(kind: Codes, codes: Sequence[int]) -> Flags:
 
 
 def layout(trades: Trades, market: Market) -> Layout:
-    """Place `trades` in the columns of `market`; those after its last day are left out."""
+    """Place `trades` in the columns of `market`; later ones are left out."""
     instruments, days = market.close.shape
     column = trades.day.astype(np.int64) - market.first_day
     if len(column) and column.max() >= days:
@@ -214,9 +210,7 @@ def layout(trades: Trades, market: Market) -> Layout:
 
 
 def first_priced_column(market: Market) -> Ints:
-    """[instrument] the first column with a close and a rate; the number of columns where there is
-    none.
-    """
+    """Return the first column with a close and a rate, [instrument]; one past the last if none."""
     instruments, days = market.close.shape
     first = np.full(instruments, min(market.known_from, days), dtype=np.int64)
     if not days:
@@ -229,13 +223,12 @@ def first_priced_column(market: Market) -> Ints:
 
 
 def _first_known(rows: Floats, chosen: Ints) -> Ints:
-    """[chosen] the first column of each row that is not NaN: bisection in all of them at once, NaN
-    comes first.
+    """Return the first column of each row that is not NaN, [chosen].
+
+    NaN comes first in a row, so all rows are bisected at once.
     """
-    low, high = (
-        np.zeros(len(chosen), dtype=np.int64),
-        np.full(len(chosen), rows.shape[1], dtype=np.int64),
-    )
+    low = np.zeros(len(chosen), dtype=np.int64)
+    high = np.full(len(chosen), rows.shape[1], dtype=np.int64)
     for _ in range(rows.shape[1].bit_length()):
         middle = (low + high) // 2
         unknown = (low < high) & np.isnan(rows[chosen, np.minimum(middle, rows.shape[1] - 1)])
@@ -244,7 +237,7 @@ def _first_known(rows: Floats, chosen: Ints) -> Ints:
 
 
 def blocks(placed: Layout, market: Market) -> list[tuple[int, int]]:
-    """Ranges of instruments of one currency, each small enough for the cache."""
+    """Return ranges of instruments of one currency, each small enough for the processor's cache."""
     instruments = len(market.currency)
     rows = max(1, BLOCK_BYTES // (8 * max(1, placed.days)))
     edges = np.flatnonzero(np.diff(market.currency)) + 1
@@ -253,10 +246,9 @@ def blocks(placed: Layout, market: Market) -> list[tuple[int, int]]:
 
 
 def block_values(placed: Layout, market: Market, start: int, stop: int) -> Floats | None:
-    """Quantity x close of instruments `start` to `stop` [instrument, day] in their currency, 0 on
-    unpriced days.
+    """Return quantity x close of instruments `start` to `stop`, [instrument, day], in their currency.
 
-    None when none of them was ever held.
+    Unpriced days are 0. None when none of the instruments was ever held.
     """
     runs = slice(placed.first_run[start], placed.first_run[stop])
     held = placed.run_held[runs]
@@ -270,7 +262,7 @@ def block_values(placed: Layout, market: Market, start: int, stop: int) -> Float
 
 
 def values(placed: Layout, market: Market) -> Floats:
-    """[day] the market value of all priced holdings."""
+    """Return the market value of all priced holdings, [day]."""
     total = np.zeros((len(market.rates), placed.days))
     for start, stop in blocks(placed, market):
         block = block_values(placed, market, start, stop)
@@ -280,9 +272,9 @@ def values(placed: Layout, market: Market) -> Floats:
 
 
 def running_cost(placed: Layout, paid: Floats) -> Floats:
-    """[trade] the cost basis of the instrument right after each transaction, at average cost.
+    """Return the cost basis right after each transaction, at average cost, [trade].
 
-    `paid` [trade] is the cost that a buy or transfer in adds. Cost after = cost before x share kept
+    `paid` [trade] is the cost that a purchase or transfer in adds. Cost after = cost before x share kept
     + cost added is a linear recurrence, solved by doubling (Hillis and Steele 1986): log2 passes
     over all holdings at once.
     """
@@ -301,7 +293,7 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
     )
     kept = np.ones(len(moves))
     np.divide(held, before, out=kept, where=leaves & (before > 0))
-    kept[before == 0] = 0.0  # what was sold out begins anew, and so does the next instrument
+    kept[before == 0] = 0.0  # cost starts again at 0, also for the next instrument
     cost = np.where(leaves, 0.0, paid[moves])
     step = 1
     while step < len(moves):
@@ -319,7 +311,7 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
 
 
 def daily(trades: Trades, market: Market) -> Daily:
-    """All daily numbers of a portfolio over the columns of `market`."""
+    """Return all daily figures of a portfolio over the columns of `market`."""
     placed = layout(trades, market)
     trades, column, days = placed.trades, placed.column, placed.days
     gross = trades.quantity * trades.price
@@ -371,7 +363,7 @@ def daily(trades: Trades, market: Market) -> Daily:
 
 
 def summed(place: Ints, amounts: Floats, places: int) -> Floats:
-    """[place] the sum of the amounts that fall there. (bincount of nothing would be integers.)"""
+    """Return the sum of the amounts at each place. (bincount of nothing would be integers.)"""
     return np.bincount(place, amounts, places).astype(np.float64, copy=False)
 
 
@@ -380,9 +372,7 @@ def _sum_by_day(row: Ints, column: Ints, amounts: Floats, days: int) -> Floats:
 
 
 def worth_at(placed: Layout, market: Market, chosen: Ints) -> Floats:
-    """[chosen trade] quantity x that day's close, in the instrument's currency: what a transfer
-    counts as.
-    """
+    """Return quantity x that day's close, in the instrument's currency, [chosen trade]."""
     trades = placed.trades
     return trades.quantity[chosen] * market.close[trades.instrument[chosen], placed.column[chosen]]
 
@@ -390,7 +380,7 @@ def worth_at(placed: Layout, market: Market, chosen: Ints) -> Floats:
 def _add_transfers(
     placed: Layout, market: Market, priced: Flags, inflow: Floats, outflow: Floats, invested: Flags
 ) -> None:
-    """Transfers count at market value, whatever price they carry."""
+    """Add transfers, which count at market value, whatever their own price is."""
     kind = placed.trades.kind
     for codes, flow in ((TRANSFERS_IN, inflow), (TRANSFERS_OUT, outflow)):
         chosen = np.flatnonzero(is_one_of(kind, codes) & priced)
@@ -403,10 +393,10 @@ def _add_transfers(
 
 
 def entries(placed: Layout, market: Market) -> tuple[Ints, Ints, Floats]:
-    """What enters on its first priced day: (instruments, their columns, worth in the instrument's
-    currency).
+    """Return what enters on its first priced day: instruments, their columns and their worth.
 
-    It is what was held before that day's trades, in the shares that a split of the day made of it.
+    The worth is in the instrument's currency. It is of what was held before that day's trades,
+    after a split of that day.
     """
     late = np.flatnonzero((placed.priced_from > 0) & (placed.priced_from < placed.days))
     column = placed.priced_from[late]
@@ -427,7 +417,7 @@ def _add_entries(placed: Layout, market: Market, inflow: Floats, invested: Flags
 
 
 def unpriced_instruments(placed: Layout) -> Ints:
-    """Instruments that were held, or traded within the period, on a day without a price."""
+    """Return the instruments that were held or traded on a day of the period without a price."""
     instrument, column = np.divmod(placed.run_at, placed.days)
     held = (placed.run_held > 0) & (column < placed.priced_from[instrument])
     traded = (placed.column > 0) & ~placed.is_priced
@@ -435,15 +425,11 @@ def unpriced_instruments(placed: Layout) -> Ints:
 
 
 def combined(parts: Sequence[Daily], days: int) -> Daily:
-    """The sum of several portfolios, each already `converted`; `missing` is left to the caller, who
-    knows the names.
-    """
-
-    sums = {
-        name: np.sum([getattr(part, name) for part in parts], axis=0) if parts else np.zeros(days)
-        for name in AMOUNTS
-    }
-    invested = (
-        np.any([part.invested for part in parts], axis=0) if parts else np.zeros(days, dtype=bool)
-    )
+    """Add up several portfolios, each already `converted`; `missing` is left to the caller."""
+    sums = {name: np.zeros(days) for name in AMOUNTS}
+    invested = np.zeros(days, dtype=bool)
+    for part in parts:
+        invested |= part.invested
+        for name in AMOUNTS:
+            sums[name] += getattr(part, name)
     return Daily(**sums, invested=invested, missing=np.zeros(0, dtype=np.int64))

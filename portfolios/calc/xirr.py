@@ -26,7 +26,7 @@ class InternalRate:
 
 
 def internal_rate(days: NDArray[np.int64], amounts: Floats) -> InternalRate:
-    """The rate at which `amounts` are worth nothing together.
+    """Return the rate at which the present values of `amounts` add up to 0.
 
     `days` [flow] is ascending and has each day once; `amounts` [flow] are what the investor gets
     (positive) and pays (negative). Solved for y, the logarithm of growth over the whole span: sum
@@ -53,13 +53,16 @@ def internal_rate(days: NDArray[np.int64], amounts: Floats) -> InternalRate:
 
 
 def _expm1(exponent: float) -> float | None:
-    """e^exponent - 1, or None where no float can hold it."""
-    return float(np.expm1(exponent)) if exponent < 709 else None
+    """Return e^exponent - 1, or None where no float can hold it."""
+    if exponent >= 709:
+        return None
+    return float(np.expm1(exponent))
 
 
 def _newton(left: Floats, amounts: Floats) -> float | None:
-    """A root of sum(amount x e^(y x left)), from the return on average capital (modified Dietz), or
-    None.
+    """Return a root of sum(amount x e^(y x left)), or None if Newton's method finds none.
+
+    It starts at the return on average capital (modified Dietz).
     """
     capital = -float(amounts @ left)
     dietz = float(amounts.sum()) / capital if capital > 0 else 0.0
@@ -80,9 +83,7 @@ def _newton(left: Floats, amounts: Floats) -> float | None:
 
 
 def _only_root(left: Floats, amounts: Floats, growth: float) -> bool:
-    """Whether what is invested, grown at the root, is never on the other side of 0 before the
-    end.
-    """
+    """Return whether the investment, grown at the root, never changes sign before the end."""
     # Discounted from the end and rescaled by the largest, so that no exponent overflows.
     exponent = left * growth
     balance = np.cumsum(amounts * np.exp(exponent - exponent.max()))[:-1]
@@ -91,7 +92,7 @@ def _only_root(left: Floats, amounts: Floats, growth: float) -> bool:
 
 
 def _nearest_root(left: Floats, amounts: Floats, years: float) -> float | None:
-    """The root whose annual rate is nearest 0, by branch and bound; None if there is none.
+    """Return the root whose annual rate is nearest 0, by branch and bound; None without a root.
 
     With the gains and the payments apart, value = gains(y) - payments(y), both rising in y, so on
     [a, b] the value lies between gains(a) - payments(b) and gains(b) - payments(a): an interval
@@ -147,8 +148,9 @@ def _nearest_root(left: Floats, amounts: Floats, years: float) -> float | None:
 
 
 def _bisected(left: Floats, amounts: Floats, low: float, high: float) -> float:
-    """The root between `low` and `high`, where the value has different signs: Newton kept inside by
-    bisection.
+    """Return the root between `low` and `high`, where the value has different signs.
+
+    Newton's method, kept inside by bisection.
     """
 
     def value(growth: float) -> tuple[float, float]:

@@ -110,7 +110,9 @@ class _Flows:
 
     def __init__(self, report: Report, figures: Figures, ledgers: Ledgers) -> None:
         self._history, self._start, self._ledgers = report.history, report.period.start, ledgers
-        self._instruments = {one.holding_id: one for one in self._history.instruments}
+        self._instruments = {
+            instrument.holding_id: instrument for instrument in self._history.instruments
+        }
         self._first_priced = _first_priced_days(self._history, figures)
         self._quotes: dict[date, Quotes] = {}
 

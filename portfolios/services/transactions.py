@@ -118,7 +118,7 @@ def _locked_as_read(portfolio: Portfolio) -> Portfolio:
     locked = lock_portfolio(portfolio)
     if locked.currency != portfolio.currency:
         raise Conflict(
-            "The portfolio's currency has just been changed. Try again.",
+            "The portfolio's currency was changed just now. Try again.",
             code="currency_changed",
         )
     return locked
