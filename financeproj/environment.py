@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -16,12 +16,13 @@ import environ
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION_PROBLEMS: list[str] = []
+Value = TypeVar("Value")
 RATE_PERIODS = ("s", "sec", "m", "min", "h", "hour", "d", "day")
 MAX_RATE = 1_000_000_000
 HOST = re.compile(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
-def read(name: str, default: Any, convert: Callable[[str], Any], expects: str) -> Any:
+def read(name: str, default: Value, convert: Callable[[str], Value], expects: str) -> Value:
     """Return the variable converted; `default` if it is unset, empty or wrong (a problem then)."""
     text = os.environ.get(name, "").strip()
     if not text:
@@ -35,10 +36,7 @@ def read(name: str, default: Any, convert: Callable[[str], Any], expects: str) -
 
 def number(name: str, default: int, minimum: int, maximum: int) -> int:
     """Return the variable as an integer from `minimum` to `maximum`."""
-    value: int = read(
-        name, default, between(minimum, maximum), f"an integer from {minimum} to {maximum}"
-    )
-    return value
+    return read(name, default, between(minimum, maximum), f"an integer from {minimum} to {maximum}")
 
 
 def boolean(text: str) -> bool:

@@ -74,10 +74,10 @@ LOCAL_HOSTS = ["localhost", "127.0.0.1"]
 ALLOWED_HOSTS = read(
     "ALLOWED_HOSTS", LOCAL_HOSTS, host_names, "host names without scheme or port, comma-separated"
 )
-CSRF_TRUSTED_ORIGINS = read(
+CSRF_TRUSTED_ORIGINS: list[str] = read(
     "CSRF_TRUSTED_ORIGINS", [], origins, "origins, e.g. https://example.org"
 )
-CORS_ALLOWED_ORIGINS = read(
+CORS_ALLOWED_ORIGINS: list[str] = read(
     "CORS_ALLOWED_ORIGINS", [], origins, "origins, e.g. https://example.org"
 )
 CORS_URLS_REGEX = r"^/api/"
@@ -191,10 +191,14 @@ SQLITE_OPTIONS = {
 }
 CACHE_TABLE = "embedded_cache"
 
-DATABASES = {
+DEFAULT_DATABASE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": "var/db.sqlite3",
+}
+DATABASES: dict[str, dict[str, Any]] = {
     "default": read(
         "DATABASE_URL",
-        {"ENGINE": "django.db.backends.sqlite3", "NAME": "var/db.sqlite3"},
+        DEFAULT_DATABASE,
         database,
         "sqlite:///path, where a file can be written, or postgres://user:password@host:port/name",
     )

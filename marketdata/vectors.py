@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -59,8 +59,11 @@ EMPTY = Vector(1, np.empty(0))
 vector_cache = VersionedCache(CACHE_BYTES)
 
 
+Key = TypeVar("Key", bound=UUID | int)
+
+
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Generic[Key]):
     """What vectors of instruments and of pairs differ in.
 
     `column` is the foreign key to a row of `owners`, whose version counts.
@@ -69,13 +72,15 @@ class _Kind:
     model: Any
     owners: Any
     column: str
-    from_rows: Callable[[Sequence[Any]], dict[Any, Vector]]
+    from_rows: Callable[[Sequence[Key]], dict[Key, Vector]]
 
 
 # --- Made from the rows ---------------------------------------------------------------------------
 
 
-def _days_and_values(rows: QuerySet[Any], owner: str, value: str) -> dict[Any, tuple[Any, Any]]:
+def _days_and_values(
+    rows: QuerySet[Any], owner: str, value: str
+) -> dict[Any, tuple[list[int], list[float]]]:
     """Return (ordinals of the days, values) by `owner`, oldest first."""
     as_floats = rows.annotate(value=Cast(value, FloatField())).order_by(owner, "date")
     found: dict[Any, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
@@ -162,7 +167,7 @@ def pair_vectors(pairs: set[Pair]) -> dict[Pair, Vector]:
 _making = Lock()
 
 
-def _vectors(versions: Mapping[Any, int], kind: _Kind) -> dict[Any, Vector]:
+def _vectors(versions: Mapping[Key, int], kind: _Kind[Key]) -> dict[Key, Vector]:
     """Return the vector of each id at its version.
 
     It comes from this process, else from the database, else it is made from the rows and stored.
@@ -181,17 +186,17 @@ def _vectors(versions: Mapping[Any, int], kind: _Kind) -> dict[Any, Vector]:
     return found
 
 
-def _without(ids: Iterable[Any], found: Mapping[Any, Vector]) -> list[Any]:
+def _without(ids: Iterable[Key], found: Mapping[Key, Vector]) -> list[Key]:
     return [pk for pk in ids if pk not in found]
 
 
-def _keep(pk: Any, vector: Vector, versions: Mapping[Any, int], kind: _Kind) -> None:
+def _keep(pk: Key, vector: Vector, versions: Mapping[Key, int], kind: _Kind[Key]) -> None:
     vector_cache.put((kind.column, pk), versions[pk], vector, vector.values.nbytes)
 
 
 def _kept_vectors(
-    ids: Iterable[Any], versions: Mapping[Any, int], kind: _Kind
-) -> dict[Any, Vector]:
+    ids: Iterable[Key], versions: Mapping[Key, int], kind: _Kind
+) -> dict[Key, Vector]:
     found = {}
     for pk in ids:
         vector = vector_cache.get((kind.column, pk), versions[pk])
@@ -200,7 +205,9 @@ def _kept_vectors(
     return found
 
 
-def _read_vectors(ids: list[Any], versions: Mapping[Any, int], kind: _Kind) -> dict[Any, Vector]:
+def _read_vectors(
+    ids: list[Key], versions: Mapping[Key, int], kind: _Kind[Key]
+) -> dict[Key, Vector]:
     if not ids:
         return {}
     stored = kind.model.objects.filter(**{f"{kind.column}__in": ids})
@@ -213,13 +220,15 @@ def _read_vectors(ids: list[Any], versions: Mapping[Any, int], kind: _Kind) -> d
     return found
 
 
-def _vector_of(first_day: date | None, data: bytes) -> Vector:
+def _vector_of(first_day: date | None, data: bytes | memoryview) -> Vector:
     if first_day is None:
         return EMPTY
     return Vector(first_day.toordinal(), np.frombuffer(data))
 
 
-def _made_vectors(ids: list[Any], versions: Mapping[Any, int], kind: _Kind) -> dict[Any, Vector]:
+def _made_vectors(
+    ids: list[Key], versions: Mapping[Key, int], kind: _Kind[Key]
+) -> dict[Key, Vector]:
     if not ids:
         return {}
     from_rows = kind.from_rows(ids)
@@ -230,7 +239,7 @@ def _made_vectors(ids: list[Any], versions: Mapping[Any, int], kind: _Kind) -> d
     return made
 
 
-def _store(kind: _Kind, vectors: dict[Any, Vector], versions: Mapping[Any, int]) -> None:
+def _store(kind: _Kind[Key], vectors: dict[Key, Vector], versions: Mapping[Key, int]) -> None:
     """Store the vectors unless another write is under way, for which a read never waits."""
     rows = []
     for pk, vector in vectors.items():
@@ -261,21 +270,27 @@ def faulty_vectors() -> Iterator[tuple[Model, str]]:
     with other values than the rows give. One that is behind is not: it is made again when it is
     read. CHECKED_AT_ONCE at a time are in memory.
     """
-    for kind in (_STOCKS, _PAIRS):
-        ids = list(kind.model._default_manager.order_by("pk").values_list("pk", flat=True))
-        for start in range(0, len(ids), CHECKED_AT_ONCE):
-            found = _faulty(kind, ids[start : start + CHECKED_AT_ONCE])
-            if found:  # perhaps only because of a write between our reads: look again
-                found = _faulty(kind, list(found))
-            yield from found.values()
+    yield from _faulty_of(_STOCKS)
+    yield from _faulty_of(_PAIRS)
 
 
-def _faulty(kind: _Kind, ids: list[Any]) -> dict[Any, tuple[Model, str]]:
-    stored = list(kind.model._default_manager.filter(pk__in=ids))
-    versions = dict(kind.owners.objects.filter(pk__in=ids).values_list("pk", "version"))
+def _faulty_of(kind: _Kind[Key]) -> Iterator[tuple[Model, str]]:
+    ids = list(kind.model._default_manager.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(ids), CHECKED_AT_ONCE):
+        found = _faulty(kind, ids[start : start + CHECKED_AT_ONCE])
+        if found:  # perhaps only because of a write between our reads: look again
+            found = _faulty(kind, list(found))
+        yield from found.values()
+
+
+def _faulty(kind: _Kind[Key], ids: list[Key]) -> dict[Key, tuple[Model, str]]:
+    stored: list[StockVector | PairVector] = list(kind.model._default_manager.filter(pk__in=ids))
+    versions: dict[Key, int] = dict(
+        kind.owners.objects.filter(pk__in=ids).values_list("pk", "version")
+    )
     current = [row.pk for row in stored if versions.get(row.pk) == row.version]
     expected = kind.from_rows(current)
-    found = {}
+    found: dict[Key, tuple[Model, str]] = {}
     for row in stored:
         fault = _fault(row, versions.get(row.pk), expected.get(row.pk, EMPTY))
         if fault is not None:
@@ -283,7 +298,7 @@ def _faulty(kind: _Kind, ids: list[Any]) -> dict[Any, tuple[Model, str]]:
     return found
 
 
-def _fault(row: Any, version: int | None, expected: Vector) -> str | None:
+def _fault(row: StockVector | PairVector, version: int | None, expected: Vector) -> str | None:
     if version is None:
         return "belongs to nothing"
     if row.version > version:
@@ -293,7 +308,7 @@ def _fault(row: Any, version: int | None, expected: Vector) -> str | None:
     return None
 
 
-def _is_same(row: Any, expected: Vector) -> bool:
+def _is_same(row: StockVector | PairVector, expected: Vector) -> bool:
     vector = _vector_of(row.first_day, row.data)
     is_aligned = vector.first == expected.first
     return is_aligned and np.array_equal(vector.values, expected.values, equal_nan=True)

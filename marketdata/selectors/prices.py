@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -22,6 +22,17 @@ from marketdata.selectors.instruments import splits_of
 GRACE = 4 / 3
 
 Splits = list[tuple[date, Decimal]]
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _LastDays(TypedDict):
+        """The last two days with a close."""
+
+        last_day: date | None
+        day_before: date | None
+
+    _DatedStock = WithAnnotations[StockMetadata, _LastDays]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +110,7 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
     return found
 
 
-def _days_read(stocks: Iterable[Any]) -> set[date]:
+def _days_read(stocks: Iterable["_DatedStock"]) -> set[date]:
     days: set[date] = set()
     for stock in stocks:
         days.update(day for day in (stock.last_day, stock.day_before) if day)
@@ -118,9 +129,9 @@ def _closes_by_day(
 
 
 def _latest_row(
-    stock: Any, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
+    stock: "_DatedStock", closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
 ) -> _LatestRow | None:
-    quote = getattr(stock, "quote", None)
+    quote: StockQuote | None = getattr(stock, "quote", None)
     if quote is not None and _is_latest(quote, stock.last_day):
         return _row_of_quote(stock, quote, closes)
     if stock.last_day is None:
@@ -146,7 +157,7 @@ def _is_latest(quote: StockQuote, last_day: date | None) -> bool:
 
 
 def _row_of_quote(
-    stock: Any, quote: StockQuote, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
+    stock: "_DatedStock", quote: StockQuote, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
 ) -> _LatestRow:
     previous = None
     previous_day = stock.last_day
@@ -168,7 +179,9 @@ def _row_of_quote(
     )
 
 
-def _close_fetched_at(stock: Any, quote: StockQuote | None, source: str) -> datetime | None:
+def _close_fetched_at(
+    stock: StockMetadata, quote: StockQuote | None, source: str
+) -> datetime | None:
     """Return when a source last confirmed the latest close; None for a close by hand."""
     if source == StockMetadata.MANUAL:
         return None
@@ -178,7 +191,7 @@ def _close_fetched_at(stock: Any, quote: StockQuote | None, source: str) -> date
     return max(filter(None, times), default=None)
 
 
-def _price_now(stock: Any, row: _LatestRow, splits: Splits) -> PriceNow:
+def _price_now(stock: StockMetadata, row: _LatestRow, splits: Splits) -> PriceNow:
     until = latest_day()
     later = split_factor(splits, row.day, until)
     previous = row.previous_close

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
+from django.http import HttpRequest
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -146,12 +147,12 @@ def check_period(start: date | None, end: date | None) -> None:
 class QueryFilterBackend(DjangoFilterBackend):
     """Answer 400 to a filter that cannot be parsed; django-filter treats it like a body's field."""
 
-    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+    def filter_queryset(self, request: HttpRequest, queryset: Any, view: Any) -> Any:
         filterset = self.get_filterset(request, queryset, view)
         if filterset is None:
             return queryset
         if not filterset.is_valid():
-            name, problems = next(iter(filterset.errors.as_data().items()))
+            name, problems = next(iter(filterset.form.errors.as_data().items()))
             raise BadQuery(" ".join(problems[0].messages), attr=name)
         return filterset.qs
 
