@@ -1,9 +1,9 @@
-"""DEGIRO: the account statement, in Dutch, English, Portuguese and French words.
+"""DEGIRO: the account statement, in Dutch, English, Portuguese and French.
 
 One trade is several rows of one order: what was traded, its fees, and the exchange of its currency.
-The fills of an order may be of several days, and then of several files. The columns are the same in
-every language and are read by position. Newest row first. Some files have a point in one number and
-a comma in the next.
+The fills of an order may be of several days, and then in several files. The columns are the same in
+every language and are read by position. Newest row first. Some files mix decimal points and decimal
+commas.
 """
 
 import re
@@ -15,6 +15,7 @@ from typing import Any
 
 from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
+from integrations.statements.amounts import amount_mismatch, divide
 from integrations.statements.base import (
     Divergence,
     Format,
@@ -23,28 +24,24 @@ from integrations.statements.base import (
     StatementRow,
     Table,
 )
-from integrations.statements.sheet import (
-    BadRow,
-    Raw,
-    Sheet,
-    bad_row,
-    dashed_day,
-    divided,
-    taken_back,
-)
+from integrations.statements.days import dashed_day
+from integrations.statements.sheet import BadRow, RawRow, Sheet, bad_row, unpaired_reversal
 from integrations.statements.values import number_in, single_spaced
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
 
 DUTCH = (
-    "Datum", "Tijd", "Valutadatum", "Product", "ISIN", "Omschrijving", "FX", "Mutatie", "", "Saldo", "", "Order Id"
+    "Datum", "Tijd", "Valutadatum", "Product", "ISIN", "Omschrijving", "FX", "Mutatie", "", "Saldo",
+    "", "Order Id",
 )  # fmt: skip
 FIRST_COLUMNS = {("Datum", "Tijd"), ("Date", "Time"), ("Data", "Hora"), ("Date", "Heure")}
 POSITIONS = {
-    "date": 0, "time": 1, "product": 3, "isin": 4, "description": 5, "fx": 6, "currency": 7, "change": 8,
-    "balance_currency": 9, "balance": 10, "order": 11,
+    "date": 0, "time": 1, "product": 3, "isin": 4, "description": 5, "fx": 6, "currency": 7,
+    "change": 8, "balance_currency": 9, "balance": 10, "order": 11,
 }  # fmt: skip
+
+CHECKED = ("change", "balance")
 
 VERBS = {
     "koop": "buy", "verkoop": "sell", "buy": "buy", "sell": "sell", "compra": "buy", "venda": "sell",
@@ -62,11 +59,12 @@ _BRACKET_OR_FIGURES = re.compile(r"[-\d.,(]")
 DIVIDENDS = {"dividend", "dividende", "dividendo", "fund distribution"}
 TAXES = {"dividendbelasting", "dividend tax", "impôts sur dividende", "imposto sobre dividendo"}
 FEES = (
-    "degiro transactiekosten", "degiro transaction", "comissões de transação degiro", "frais degiro de courtage",
+    "degiro transactiekosten", "degiro transaction", "comissões de transação degiro",
+    "frais degiro de courtage",
 )  # fmt: skip
 EXCHANGE = (
-    "valuta creditering", "valuta debitering", "fx credit", "fx debit", "crédito de divisa", "levantamento de divisa",
-    "ingreso cambio de divisa", "retirada cambio de divisa",
+    "valuta creditering", "valuta debitering", "fx credit", "fx debit", "crédito de divisa",
+    "levantamento de divisa", "ingreso cambio de divisa", "retirada cambio de divisa",
 )  # fmt: skip
 MONEY_MARKET = (
     "money market fund",
@@ -76,22 +74,26 @@ MONEY_MARKET = (
 )
 CASH_ACCOUNT = "NLFLATEXACNT"
 FREE_SHARES = {"stock dividend"}
-SPLIT_WORDS = ("split",)
 CENT = Decimal("0.01")
 MAX_ORDER_ID = 200
 
+UNPAIRED_ACTION = _(
+    "%(action)s needs a sale and a purchase of one ISIN on one day. Enter by hand what happened."
+)
 
 # Currency → the sum of its changes, or what is wrong with one of them.
 Exchanged = dict[str, Decimal | BadRow]
+# (ISIN, day) → (buy or sell, row) of its corporate actions.
+ActionRows = dict[tuple[str, str], list[tuple[str, RawRow]]]
 
 
-def _add_change(exchanged: Exchanged, raw: Raw) -> None:
+def _add_change(exchanged: Exchanged, raw: RawRow) -> None:
     """Add the change of `raw` to the sum of its currency."""
     before = exchanged.get(raw["currency"], ZERO)
     if isinstance(before, BadRow):
         return
     try:
-        exchanged[raw["currency"]] = before + raw.amount("change")
+        exchanged[raw["currency"]] = before + raw.number_or_zero("change")
     except BadRow as problem:
         exchanged[raw["currency"]] = problem
 
@@ -105,26 +107,25 @@ def _sum_of(exchanged: Exchanged, currency: str) -> Decimal:
 
 @dataclass(slots=True)
 class _Order:
-    """The rows that share an order id.
+    """The rows with one order id.
 
-    `first` is the first fill of each day, `fees_by_line` the fees of a fill by its line,
-    `exchanged` what was exchanged by day and currency ("" is all days). `named` counts the ids
-    given so far.
+    `first` is the first fill of each day, `fees_by_line` the fees of a fill by its line, and
+    `exchanged` what was exchanged, by day and currency ("" is all days). `id_counts` counts the
+    external ids given so far.
     """
 
-    trades: list[Raw] = field(default_factory=list)
-    fees: list[Raw] = field(default_factory=list)
-    exchanges: list[Raw] = field(default_factory=list)
-    first: dict[str, Raw] = field(default_factory=dict)
-    fees_by_line: dict[int, list[Raw]] = field(default_factory=lambda: defaultdict(list))
+    trades: list[RawRow] = field(default_factory=list)
+    fees: list[RawRow] = field(default_factory=list)
+    exchanges: list[RawRow] = field(default_factory=list)
+    first: dict[str, RawRow] = field(default_factory=dict)
+    fees_by_line: dict[int, list[RawRow]] = field(default_factory=lambda: defaultdict(list))
     exchanged: dict[str, Exchanged] = field(default_factory=lambda: defaultdict(dict))
-    named: Counter[str] = field(default_factory=Counter)
+    id_counts: Counter[str] = field(default_factory=Counter)
 
     def add_up(self) -> None:
-        """Give the fees to the fills and add up the exchanges, when all rows are known.
+        """Assign the fees to fills and add up the exchanges, once all rows are known.
 
-        The fees of a day go with its first fill. Those of a day without any go with the first of
-        all.
+        The fees of a day go to its first fill, those of a day without fills to the first of all.
         """
         for fee in self.fees:
             fill = self.first.get(fee["date"]) or self.trades[0]
@@ -133,22 +134,27 @@ class _Order:
             for day in {raw["date"], ""}:
                 _add_change(self.exchanged[day], raw)
 
-    def fees_of(self, fill: Raw) -> list[Raw]:
+    def fees_of(self, fill: RawRow) -> list[RawRow]:
         return self.fees_by_line.get(fill.line, [])
 
     def exchanged_on(self, day: str) -> Exchanged:
-        """What was exchanged on that day, which is what a file of that day alone has; on all days
-        if there is nothing.
+        """Return what was exchanged on a day, or on all days if nothing was.
+
+        A file of that day alone gives the same.
         """
         return self.exchanged.get(day) or self.exchanged.get("", {})
 
-    def external_id(self, fill: Raw, quantity: Decimal, price: Decimal) -> str:
-        """Made of what the fill says, so that it is the same whichever others of the order are in
-        the file.
+    def external_id(self, fill: RawRow, quantity: Decimal, price: Decimal) -> str:
+        """Make an id of what the fill says.
+
+        It does not depend on which other fills of the order are in the file.
         """
-        name = f"{fill['order']}:{fill.day('date')}T{fill['time']}:{strip_zeros(quantity):f}@{strip_zeros(price):f}"
-        self.named[name] += 1
-        return name if self.named[name] == 1 else f"{name}:{self.named[name]}"
+        time = f"{fill.day('date')}T{fill['time']}"
+        traded = f"{strip_zeros(quantity):f}@{strip_zeros(price):f}"
+        external_id = f"{fill['order']}:{time}:{traded}"
+        self.id_counts[external_id] += 1
+        count = self.id_counts[external_id]
+        return external_id if count == 1 else f"{external_id}:{count}"
 
 
 def recognises(table: Table) -> bool:
@@ -166,16 +172,18 @@ def read(table: Table, options: Options) -> Statement:
     table.require_rectangle(is_always_full=True)
     numbers = ("change", "fx", "balance")
     sheet = Sheet("degiro", table, options, read_day=dashed_day, columns=POSITIONS, numbers=numbers)
-    sheet.oldest_first("date", "time")
+    sheet.sort_oldest_first("date", "time")
     orders = _orders(sheet)
-    taken_back = _taken_back(sheet)
-    halves = _halves(sheet)
+    reversed_lines = _reversed_lines(sheet)
+    action_rows = _action_rows(sheet)
     for raw in sheet:
-        with sheet.row(raw):
-            if raw.line in taken_back:
+        with sheet.collect_problem(raw):
+            for column in CHECKED:
+                raw.number(column)  # An unreadable number is a problem of its row.
+            if raw.line in reversed_lines:
                 sheet.ignore(raw, "reversed")
             else:
-                _read_row(sheet, raw, orders[raw["order"]] if raw["order"] else None, halves)
+                _read_row(sheet, raw, orders.get(raw["order"]), action_rows)
     _reconcile(sheet)
     return sheet.statement
 
@@ -185,7 +193,8 @@ def _join_wrapped_ids(table: Table) -> None:
     lines: list[int] = []
     records: list[list[str]] = []
     for line, record in zip(table.lines, table.records, strict=True):
-        is_rest = len(record) == len(DUTCH) and not any(cell.strip() for cell in record[:-1])
+        is_full = len(record) == len(DUTCH)
+        is_rest = is_full and not any(map(str.strip, record[:-1]))
         if is_rest and records and len(records[-1][-1]) <= MAX_ORDER_ID:
             records[-1][-1] = records[-1][-1].strip() + record[-1].strip()
         else:
@@ -217,127 +226,118 @@ def _orders(sheet: Sheet) -> dict[str, _Order]:
     return orders
 
 
-def _taken_back(sheet: Sheet) -> set[int]:
-    """The lines of dividends and taxes that a later row takes back to the cent, with those rows."""
+def _reversed_lines(sheet: Sheet) -> set[int]:
+    """Find dividends and taxes that another row reverses to the cent. Returns both lines of each."""
     waiting: dict[tuple[str, str, str, Decimal], list[int]] = defaultdict(list)
-    gone: set[int] = set()
+    found: set[int] = set()
     for raw in sheet:
         kind = raw["description"].casefold()
-        change = sheet.number(raw["change"]) if raw["change"] else None
-        if kind not in DIVIDENDS | TAXES or change is None or isinstance(change, RowProblem):
+        if kind not in DIVIDENDS | TAXES or not raw["change"]:
             continue
-        if opposite := waiting[raw["isin"], kind, raw["currency"], -change]:
-            gone |= {opposite.pop(), raw.line}
+        change = sheet.number(raw["change"])
+        if isinstance(change, RowProblem):
+            continue
+        opposite = waiting[raw["isin"], kind, raw["currency"], -change]
+        if opposite:
+            found |= {opposite.pop(), raw.line}
         else:
             waiting[raw["isin"], kind, raw["currency"], change].append(raw.line)
-    return gone
+    return found
 
 
-def _halves(sheet: Sheet) -> dict[tuple[str, str], list[tuple[str, Raw]]]:
-    """(ISIN, day) → the buys and sells with words before them: corporate actions, booked as a sale
-    and a purchase.
-    """
-    halves: dict[tuple[str, str], list[tuple[str, Raw]]] = defaultdict(list)
+def _action_rows(sheet: Sheet) -> ActionRows:
+    """Find the corporate actions: sales and purchases with words before them."""
+    found: ActionRows = defaultdict(list)
     for raw in sheet:
         match = _trade(raw)
         if match and match["prefix"] and not _starts(raw["description"], MONEY_MARKET):
-            halves[raw["isin"], raw["date"]].append((VERBS[match["verb"].casefold()], raw))
-    return halves
+            side = VERBS[match["verb"].casefold()]
+            found[raw["isin"], raw["date"]].append((side, raw))
+    return found
 
 
-def _read_row(
-    sheet: Sheet,
-    raw: Raw,
-    order: _Order | None,
-    halves: dict[tuple[str, str], list[tuple[str, Raw]]],
-) -> None:
+def _read_row(sheet: Sheet, raw: RawRow, order: _Order | None, action_rows: ActionRows) -> None:
     words = raw["description"].casefold()
-    raw.number("balance")  # no number is an error of its row too
-    match = _trade(raw)
     if not words:
-        raise sheet.unknown("description", "")
+        raise sheet.unknown_type("description", "")
+    match = _trade(raw)
+    is_exchange = _starts(words, EXCHANGE)
+    has_trades = order is not None and bool(order.trades)
     if raw["isin"] == CASH_ACCOUNT or _starts(words, MONEY_MARKET):
         _ignore_cash(sheet, raw)
-    elif order is not None and order.trades and (_starts(words, FEES) or _starts(words, EXCHANGE)):
+    elif has_trades and (is_exchange or _starts(words, FEES)):
         sheet.ignore(raw, "part of a trade")
-    elif _starts(words, EXCHANGE) or not raw["isin"]:
+    elif is_exchange or not raw["isin"]:
         _ignore_cash(sheet, raw)
     elif match and not match["prefix"]:
         _add_trade(sheet, raw, match, order or _Order())
     elif match:
-        _add_action(sheet, raw, match, halves[raw["isin"], raw["date"]])
-    elif words in DIVIDENDS or words in TAXES:
-        is_tax = words in TAXES
-        price = -raw.needed("change") if is_tax else raw.needed("change")
-        if price < 0:
-            raise taken_back("change", raw.needed("change"))
-        sheet.add(
-            raw,
-            type="tax" if is_tax else "dividend",
-            quantity=ONE,
-            price=price,
-            currency=raw["currency"],
-            **_identity(raw),
-        )
+        _add_action(sheet, raw, match, action_rows[raw["isin"], raw["date"]])
+    elif words in DIVIDENDS:
+        _add_income(sheet, raw, "dividend", raw.required_number("change"))
+    elif words in TAXES:
+        _add_income(sheet, raw, "tax", -raw.required_number("change"))
     else:
-        raise sheet.unknown("description", raw["description"])
+        raise sheet.unknown_type("description", raw["description"])
 
 
-def _ignore_cash(sheet: Sheet, raw: Raw) -> None:
-    # What comes with the words, such as an amount or a name in brackets, is not part of the kind.
-    words = single_spaced(raw["description"])
-    details = (_BRACKET_OR_FIGURES if words.endswith(")") else _FIGURES).search(words)
-    kind = words[: details.start()].rstrip() if details else words
-    sheet.ignore(raw, kind.casefold()[:60], raw.amount("change"), raw["currency"])
+def _add_income(sheet: Sheet, raw: RawRow, kind: str, amount: Decimal) -> None:
+    if amount < 0:
+        raise unpaired_reversal("change", raw.required_number("change"))
+    sheet.add(
+        raw, type=kind, quantity=ONE, price=amount, currency=raw["currency"], **_identity(raw)
+    )
 
 
-def _numbers(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
-    """(quantity, price in the major unit, currency) of the words of a trade."""
-    # With a comma in the numbers unless the words are English: 1.000 shares are a thousand in
-    # Dutch.
-    english = match["verb"].casefold() in ("buy", "sell")
-    styles = ("point", "comma") if english else ("comma", "point")
-
-    def number(text: str) -> Decimal:
-        for style in styles:
-            if (value := number_in(text, style)) is not None:
-                return value
-        raise bad_row(
-            "description", match[0], "invalid", _("Could not read the numbers of the trade.")
-        )
-
-    price, currency = in_major_unit(number(match["price"]), match["currency"].upper())
-    return number(match["quantity"]), price, currency
+def _ignore_cash(sheet: Sheet, raw: RawRow) -> None:
+    # An amount, or a name in brackets, is not part of the kind.
+    kind = single_spaced(raw["description"])
+    pattern = _BRACKET_OR_FIGURES if kind.endswith(")") else _FIGURES
+    details = pattern.search(kind)
+    if details:
+        kind = kind[: details.start()].rstrip()
+    sheet.ignore(raw, kind.casefold()[:60], raw.number_or_zero("change"), raw["currency"])
 
 
-def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> None:
-    quantity, price, currency = _numbers(match)
-    side = VERBS[match["verb"].casefold()]
-    gross, change = EXACT.multiply(quantity, price), raw.number("change")
+def _traded(match: re.Match[str]) -> tuple[Decimal, Decimal, str]:
+    """Return (quantity, price in the main unit, currency) from the words of a trade."""
+    quantity = _number_in_words(match, match["quantity"])
+    price = _number_in_words(match, match["price"])
+    price, currency = in_major_unit(price, match["currency"].upper())
+    return quantity, price, currency
+
+
+def _number_in_words(match: re.Match[str], text: str) -> Decimal:
+    # Other words than English ones come with a decimal comma: 1.000 shares are a thousand in Dutch.
+    is_english = match["verb"].casefold() in ("buy", "sell")
+    styles = ("point", "comma") if is_english else ("comma", "point")
+    for style in styles:
+        number = number_in(text, style)
+        if number is not None:
+            return number
+    raise bad_row("description", match[0], "invalid", _("Could not read the numbers of the trade."))
+
+
+def _add_trade(sheet: Sheet, raw: RawRow, match: re.Match[str], order: _Order) -> None:
+    quantity, price, currency = _traded(match)
+    gross = EXACT.multiply(quantity, price)
+    change = raw.number("change")
     if change is not None and abs(abs(change) - gross) > max(CENT, gross / 500):
-        raise bad_row(
-            "change",
-            raw["change"],
-            "amount_mismatch",
-            _("%(quantity)s × %(price)s = %(gross)s, but the cash changed by %(change)s."),
-            quantity=quantity,
-            price=price,
-            gross=gross,
-            change=change,
-        )
+        raise amount_mismatch(raw, "change", quantity=quantity, price=price, expected=gross)
     rate, account_currency = _exchange(order.exchanged_on(raw["date"]), currency)
     fee, fee_currency = _fees(order.fees_of(raw))
     if fee and rate and fee_currency == account_currency:
-        fee, fee_currency = divided(fee, rate), currency
+        fee = divide(fee, rate)
+        fee_currency = currency
     identity = _identity(raw)
     if raw["order"]:
         identity["external_id"] = order.external_id(raw, quantity, price)
-        # Once the id was that of the order, `order:2` for the second fill of the file: in another
-        # file, another fill.
+        # Earlier versions used the id of the order, and `order:2` for the second fill of a file,
+        # which is another fill in another file.
         identity["former_id"] = raw["order"]
     sheet.add(
         raw,
-        type=side,
+        type=VERBS[match["verb"].casefold()],
         quantity=quantity,
         price=price,
         commission=fee,
@@ -350,19 +350,18 @@ def _add_trade(sheet: Sheet, raw: Raw, match: re.Match[str], order: _Order) -> N
 
 
 def _exchange(exchanged: Exchanged, currency: str) -> tuple[Decimal | None, str]:
-    """(what one unit of `currency` was exchanged for, in which currency), as far as the rows
-    tell.
-    """
+    """Return (price of one unit of `currency`, in which currency), as far as the rows show it."""
     if len(exchanged) != 2 or currency not in exchanged:
         return None, ""
-    [account] = exchanged.keys() - {currency}
-    ours, theirs = _sum_of(exchanged, currency), _sum_of(exchanged, account)
-    if not ours:
+    [account_currency] = exchanged.keys() - {currency}
+    bought = _sum_of(exchanged, currency)
+    paid = _sum_of(exchanged, account_currency)
+    if not bought or not paid:
         return None, ""
-    return (divided(abs(theirs), abs(ours)), account) if theirs else (None, "")
+    return divide(abs(paid), abs(bought)), account_currency
 
 
-def _fees(fees: list[Raw]) -> tuple[Decimal, str]:
+def _fees(fees: list[RawRow]) -> tuple[Decimal, str]:
     currencies = {raw["currency"] for raw in fees}
     if not currencies:
         return ZERO, ""
@@ -373,54 +372,60 @@ def _fees(fees: list[Raw]) -> tuple[Decimal, str]:
             "mixed_currencies",
             _("The fees of the order are in several currencies."),
         )
-    return -sum((raw.amount("change") for raw in fees), ZERO), currencies.pop()
+    total = ZERO
+    for raw in fees:
+        total -= raw.number_or_zero("change")
+    return total, currencies.pop()
 
 
 def _add_action(
-    sheet: Sheet, raw: Raw, match: re.Match[str], halves: list[tuple[str, Raw]]
+    sheet: Sheet, raw: RawRow, match: re.Match[str], rows: list[tuple[str, RawRow]]
 ) -> None:
-    """Shares that came or went without a trade."""
-    words, (quantity, price, currency) = match["prefix"].casefold(), _numbers(match)
+    """Add shares that were added or removed without a trade.
+
+    `rows` are the (side, row) of all actions of that ISIN on that day.
+    """
+    words = match["prefix"].casefold()
+    quantity, price, currency = _traded(match)
+    side = VERBS[match["verb"].casefold()]
     if words in FREE_SHARES and match["verb"].casefold() != "sell":
         sheet.add(
             raw, type="buy", quantity=quantity, price=price, currency=currency, **_identity(raw)
         )
         return
-    sides = dict(halves) if len(halves) == 2 else {}
-    if sides.keys() != {"buy", "sell"}:
+    by_side = dict(rows)
+    if len(rows) != 2 or by_side.keys() != {"buy", "sell"}:
         raise bad_row(
             "description",
             raw["description"],
             "unpaired_action",
-            _(
-                "%(action)s needs a sale and a purchase of one ISIN on one day. Enter by hand what "
-                "happened."
-            ),
+            UNPAIRED_ACTION,
             action=match["prefix"],
         )
-    old, new = (_numbers(_matched(sides[side]))[0] for side in ("sell", "buy"))
+    old = _traded(_matched(by_side["sell"]))[0]
+    new = _traded(_matched(by_side["buy"]))[0]
     if old == new:
-        sheet.ignore(raw, match["prefix"].casefold())  # the same shares under another name
-    elif VERBS[match["verb"].casefold()] == "sell":
+        sheet.ignore(raw, words)  # The same shares under another name.
+    elif side == "sell":
         sheet.ignore(raw, "split: shares taken out")
-    elif not old or not any(word in words for word in SPLIT_WORDS):
-        raise sheet.unknown("description", raw["description"])
+    elif not old or "split" not in words:
+        raise sheet.unknown_type("description", raw["description"])
     else:
-        sheet.add(raw, type="split", quantity=divided(new, old), **_identity(raw))
+        sheet.add(raw, type="split", quantity=divide(new, old), **_identity(raw))
 
 
-def _trade(raw: Raw) -> re.Match[str] | None:
-    """The parts of the words of a trade, None if these are other words."""
+def _trade(raw: RawRow) -> re.Match[str] | None:
+    """Match the words of a trade. Returns None for other words."""
     return _TRADE.match(single_spaced(raw["description"]))
 
 
-def _matched(raw: Raw) -> re.Match[str]:
+def _matched(raw: RawRow) -> re.Match[str]:
     match = _trade(raw)
-    assert match is not None  # nosec B101  # for mypy: only rows that match are asked
+    assert match is not None  # nosec B101  # For mypy: the caller has only rows that match.
     return match
 
 
-def _identity(raw: Raw) -> dict[str, Any]:
+def _identity(raw: RawRow) -> dict[str, Any]:
     return {
         "date": raw.day("date"),
         "isin": raw["isin"],
@@ -429,70 +434,84 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
-# --- Against the broker's own figures -------------------------------------------------------------
+# --- Comparison with the broker's balances --------------------------------------------------------
 
 
 def _reconcile(sheet: Sheet) -> None:
-    """Whether each currency's balance at the end of a day is the one before plus what our
-    transactions did to it.
+    """Compare the balance of each currency at the end of each day with the broker's.
+
+    It must be the balance before plus what our transactions did to it. The first difference becomes
+    `cash_divergence`.
     """
     statement = sheet.statement
     if statement.failed:
-        return  # what is missing would be all that the comparison finds
+        return  # The comparison would find nothing but the rows that are missing.
     made = {row.row: row for row in statement.rows}
     balances = list(_balances(sheet))
     statement.reconciles = bool(balances)
-    last = {(raw["date"], raw["balance_currency"]): raw.line for raw, _ in balances}
+    last_lines: dict[tuple[str, str], int] = {}
+    for raw, _stated in balances:
+        last_lines[raw["date"], raw["balance_currency"]] = raw.line
     running: dict[str, Decimal] = {}
     tolerance: dict[str, Decimal] = defaultdict(Decimal)
-    for raw, said in balances:
-        currency, change = raw["balance_currency"], raw.number("change")
+    for raw, stated in balances:
+        currency = raw["balance_currency"]
+        change = raw.number("change")
         if change is None or raw["currency"] != currency:
-            running[currency] = said  # moved to or from the bank, by how much is only in the words
+            # Money moved to or from the bank. Only the words give the amount.
+            running[currency] = stated
             continue
-        ours, rounding = _cash_effect(made.get(raw.line), change)
-        running[currency] = running.get(currency, said - change) + ours
+        effect, rounding = _cash_effect(made.get(raw.line), change)
+        running[currency] = running.get(currency, stated - change) + effect
         tolerance[currency] += rounding
-        if last[raw["date"], currency] != raw.line:
+        if last_lines[raw["date"], currency] != raw.line:
             continue
-        if abs(said - running[currency]) > tolerance[currency]:
+        if abs(stated - running[currency]) > tolerance[currency]:
             statement.cash_divergence = Divergence(
                 raw.line,
-                f"balance {said} {currency}",
+                f"balance {stated} {currency}",
                 f"balance {running[currency].quantize(CENT)} {currency}",
             )
             return
-        running[currency], tolerance[currency] = said, ZERO
+        running[currency] = stated
+        tolerance[currency] = ZERO
 
 
-def _balances(sheet: Sheet) -> Iterator[tuple[Raw, Decimal]]:
+def _balances(sheet: Sheet) -> Iterator[tuple[RawRow, Decimal]]:
     for raw in sheet:
-        if raw["balance_currency"] and (said := raw.number("balance")) is not None:
-            yield raw, said
+        if not raw["balance_currency"]:
+            continue
+        balance = raw.number("balance")
+        if balance is not None:
+            yield raw, balance
 
 
 def _cash_effect(row: StatementRow | None, change: Decimal) -> tuple[Decimal, Decimal]:
-    """(what our transaction did to the cash, how much of that is rounding); the broker's `change`
-    where it is none.
+    """Return (what our transaction did to the cash, how much of that may be rounding).
 
-    Fees are rows of their own, in whose currency they count.
+    The first is the broker's `change` where the row made no transaction. Fees are rows of their
+    own.
     """
     if row is None or row.price is None:
         return change, ZERO
     gross = EXACT.multiply(row.quantity, row.price)
     # The price in the words has lost its last digits: 5.416 for what cost 5.42.
-    unit = Decimal(5).scaleb(min(int(row.price.as_tuple().exponent), 0) - 1)
-    return RULES[row.type].money * gross, CENT + EXACT.multiply(row.quantity, unit)
+    last_digit = min(int(row.price.as_tuple().exponent), 0)
+    price_rounding = Decimal(5).scaleb(last_digit - 1)
+    rounding = CENT + EXACT.multiply(row.quantity, price_rounding)
+    return RULES[row.type].money * gross, rounding
 
 
+EXAMPLE = (
+    "01-03-2024,09:30,01-03-2024,ASML HOLDING,NL0010273215,"
+    '"Koop 2 @ 880,5 EUR",,EUR,"-1761,00",EUR,"239,00",11111111-2222-3333-4444-555555555555'
+)
 FORMATS = (
     Format(
         name="degiro",
         label="DEGIRO, account statement",
-        columns=tuple(name for name in DUTCH if name),
-        example=",".join(DUTCH)
-        + '\r\n01-03-2024,09:30,01-03-2024,ASML HOLDING,NL0010273215,"Koop 2 @ 880,5 EUR",,EUR,"-1761,00",EUR,"239,00",'
-        "11111111-2222-3333-4444-555555555555\r\n",
+        columns=tuple(filter(None, DUTCH)),
+        example=f"{','.join(DUTCH)}\r\n{EXAMPLE}\r\n",
         recognises=recognises,
         read=read,
     ),

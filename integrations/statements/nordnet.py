@@ -1,16 +1,18 @@
 """Nordnet: the transactions export of the Norwegian and the Finnish site.
 
-UTF-16, tabs, decimal comma, newest row first. Five of its thirty columns share one name, so they
+UTF-16, tabs, decimal comma, newest row first. Five of its thirty columns share one name, so columns
 are read by position. Amounts and fees are in the account's currency, prices in the instrument's.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
 from financeproj.core.money import EXACT, ONE, ZERO
+from integrations.statements.amounts import divide
 from integrations.statements.base import (
     Checkpoint,
     Divergence,
@@ -20,21 +22,24 @@ from integrations.statements.base import (
     StatementRow,
     Table,
 )
-from integrations.statements.sheet import Raw, Sheet, bad_row, divided, iso_day, taken_back
+from integrations.statements.days import iso_day
+from integrations.statements.sheet import RawRow, Sheet, bad_row, unpaired_reversal
 from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
 
 NORWEGIAN = (
-    "Id", "Bokføringsdag", "Handelsdag", "Oppgjørsdag", "Portefølje", "Transaksjonstype", "Verdipapir", "ISIN",
-    "Antall", "Kurs", "Rente", "Totale Avgifter", "Valuta", "Beløp", "Valuta", "Kjøpsverdi", "Valuta", "Resultat",
-    "Valuta", "Totalt antall", "Saldo", "Vekslingskurs", "Transaksjonstekst", "Makuleringsdato", "Sluttseddelnummer",
-    "Verifikationsnummer", "Kurtasje", "Valuta", "Valutakurs", "Innledende rente",
+    "Id", "Bokføringsdag", "Handelsdag", "Oppgjørsdag", "Portefølje", "Transaksjonstype",
+    "Verdipapir", "ISIN", "Antall", "Kurs", "Rente", "Totale Avgifter", "Valuta", "Beløp", "Valuta",
+    "Kjøpsverdi", "Valuta", "Resultat", "Valuta", "Totalt antall", "Saldo", "Vekslingskurs",
+    "Transaksjonstekst", "Makuleringsdato", "Sluttseddelnummer", "Verifikationsnummer", "Kurtasje",
+    "Valuta", "Valutakurs", "Innledende rente",
 )  # fmt: skip
 FINNISH = (
-    "Id", "Kirjauspäivä", "Kauppapäivä", "Maksupäivä", "Salkku", "Tapahtumatyyppi", "Arvopaperi", "ISIN", "Määrä",
-    "Kurssi", "Korko", "Kokonaiskulut", "Valuutta", "Summa", "Valuutta", "Hankinta-arvo", "Valuutta", "Tulos",
-    "Valuutta", "Kokonaismäärä", "Saldo", "Vaihtokurssi", "Tapahtumateksti", "Mitätöintipäivä", "Laskelma",
-    "Vahvistusnumero", "Välityspalkkio", "Valuutta", "Viitevaluuttakurssi", "Alkuperäinen korko",
+    "Id", "Kirjauspäivä", "Kauppapäivä", "Maksupäivä", "Salkku", "Tapahtumatyyppi", "Arvopaperi",
+    "ISIN", "Määrä", "Kurssi", "Korko", "Kokonaiskulut", "Valuutta", "Summa", "Valuutta",
+    "Hankinta-arvo", "Valuutta", "Tulos", "Valuutta", "Kokonaismäärä", "Saldo", "Vaihtokurssi",
+    "Tapahtumateksti", "Mitätöintipäivä", "Laskelma", "Vahvistusnumero", "Välityspalkkio",
+    "Valuutta", "Viitevaluuttakurssi", "Alkuperäinen korko",
 )  # fmt: skip
 POSITIONS = {
     "id": 0,
@@ -71,7 +76,8 @@ NUMBERS = (
     "commission",
     "rate_of_trade",
 )
-OF_REINVESTED = ":dividend"  # beside the purchase, which has the id as it is
+# A reinvested dividend is one row of the file: the purchase keeps its id, the dividend adds this.
+DIVIDEND_SUFFIX = ":dividend"
 CHECKED = ("amount", "total_quantity", "balance")
 
 BUYS = {"KJØPT", "KJØP", "OSTO"}
@@ -81,9 +87,9 @@ TAXES = {"KUPONGSKATT", "ENNAKKOPIDÄTYS", "ULKOM. KUPONKIVERO"}
 REINVESTED = "REINVESTERT UTBYTTE"
 SPLIT_OUT, SPLIT_IN = "SPLITT UTTAK VP", "SPLITT INNLEGG VP"
 CASH = {
-    "INNSKUDD", "UTTAK", "UTTAK INTERNET", "PLATTFORMAVGIFT", "DEBETRENTE", "DEBETRENTE KORR", "KREDITRENTE",
-    "TALLETUS", "NOSTO", "LAINAKORKO", "TALLETUSKORKO", "PÄÄOMIT YLIT.KORKO", "DEBET KORON KORJ.", "VALUUTAN OSTO",
-    "VALUUTAN MYYNTI",
+    "INNSKUDD", "UTTAK", "UTTAK INTERNET", "PLATTFORMAVGIFT", "DEBETRENTE", "DEBETRENTE KORR",
+    "KREDITRENTE", "TALLETUS", "NOSTO", "LAINAKORKO", "TALLETUSKORKO", "PÄÄOMIT YLIT.KORKO",
+    "DEBET KORON KORJ.", "VALUUTAN OSTO", "VALUUTAN MYYNTI",
 }  # fmt: skip
 
 _PER_SHARE = re.compile(r"\b([A-Z]{3})/(?:AKSJE|OSAKE|ANDEL)", re.IGNORECASE)
@@ -100,36 +106,42 @@ def read(table: Table, options: Options) -> Statement:
     sheet = Sheet(
         "nordnet", table, options, read_day=iso_day, decimal="comma", columns=POSITIONS, numbers=NUMBERS
     )  # fmt: skip
-    sheet.take_account("account")
-    sheet.rows.sort(key=_entered)
+    sheet.set_account("account")
+    sheet.rows.sort(key=_booking_order)
     currencies = _currencies(sheet)
     halves = _split_halves(sheet)
     for raw in sheet:
-        with sheet.row(raw):
+        with sheet.collect_problem(raw):
             _read_row(sheet, raw, currencies, halves)
     _reconcile(sheet)
     return sheet.statement
 
 
-def _entered(raw: Raw) -> tuple[str, int, str]:
-    """Nordnet numbers the rows in the order of booking."""
-    # By length, then as text: Python makes no number of more than 4,300 digits.
-    digits = raw["id"].lstrip("0") if raw["id"].isascii() and raw["id"].isdigit() else ""
+def _booking_order(raw: RawRow) -> tuple[str, int, str]:
+    """Sort by day, then by id: Nordnet numbers the rows as it books them."""
+    row_id = raw["id"]
+    is_number = row_id.isascii() and row_id.isdigit()
+    # By length, then as text: Python refuses to convert more than 4,300 digits.
+    digits = row_id.lstrip("0") if is_number else ""
     return raw["booked"], len(digits), digits
 
 
 def _currencies(sheet: Sheet) -> dict[str, str]:
-    """ISIN → the currency that its price is in, from the rows that say so."""
+    """Return the currency of each ISIN's price, from the rows that give it."""
     found: dict[str, str] = {}
     for raw in sheet:
-        per_share = _PER_SHARE.search(raw["text"])
-        if currency := raw["result_currency"] or (per_share[1].upper() if per_share else ""):
-            found.setdefault(raw["isin"], currency)
+        currency = raw["result_currency"]
+        if not currency:
+            per_share = _PER_SHARE.search(raw["text"])
+            if per_share is None:
+                continue
+            currency = per_share[1].upper()
+        found.setdefault(raw["isin"], currency)
     return found
 
 
-def _split_halves(sheet: Sheet) -> dict[tuple[str, str], dict[str, list[Raw]]]:
-    halves: dict[tuple[str, str], dict[str, list[Raw]]] = defaultdict(lambda: defaultdict(list))
+def _split_halves(sheet: Sheet) -> dict[tuple[str, str], dict[str, list[RawRow]]]:
+    halves: dict[tuple[str, str], dict[str, list[RawRow]]] = defaultdict(lambda: defaultdict(list))
     for raw in sheet:
         if raw["type"].upper() in (SPLIT_OUT, SPLIT_IN) and not raw["cancelled"]:
             halves[raw["isin"], raw["traded"]][raw["type"].upper()].append(raw)
@@ -138,65 +150,67 @@ def _split_halves(sheet: Sheet) -> dict[tuple[str, str], dict[str, list[Raw]]]:
 
 def _read_row(
     sheet: Sheet,
-    raw: Raw,
+    raw: RawRow,
     currencies: dict[str, str],
-    halves: dict[tuple[str, str], dict[str, list[Raw]]],
+    halves: dict[tuple[str, str], dict[str, list[RawRow]]],
 ) -> None:
     kind = raw["type"].upper()
     if raw["cancelled"]:
-        sheet.take_back(raw, "cancelled", raw["id"], f"{raw['id']}{OF_REINVESTED}")
+        sheet.ignore_reversed(raw, "cancelled", raw["id"], f"{raw['id']}{DIVIDEND_SUFFIX}")
         return
     for column in CHECKED:
-        raw.number(column)  # no number is an error of its row too
+        raw.number(column)  # An unreadable number is a problem of its row.
     if kind in CASH and not raw["isin"]:
-        sheet.ignore(raw, kind.lower(), raw.amount("amount"), raw["account_currency"])
-    elif kind in BUYS | SALES:
-        _add(
-            sheet,
-            raw,
-            currencies,
-            "buy" if kind in BUYS else "sell",
-            raw.day("traded"),
-            fees=_fees(raw),
-        )
+        sheet.ignore(raw, kind.lower(), raw.number_or_zero("amount"), raw["account_currency"])
+    elif kind in BUYS:
+        _add(sheet, raw, currencies, "buy", raw.day("traded"), fees=_fees(raw))
+    elif kind in SALES:
+        _add(sheet, raw, currencies, "sell", raw.day("traded"), fees=_fees(raw))
     elif kind in DIVIDENDS:
-        if raw.amount("amount") < 0:
-            raise taken_back("amount", raw.amount("amount"))
+        amount = raw.number_or_zero("amount")
+        if amount < 0:
+            raise unpaired_reversal("amount", amount)
         _add(sheet, raw, currencies, "dividend", raw.day("booked"))
     elif kind in TAXES:
         _add_tax(sheet, raw, currencies)
     elif kind == REINVESTED:
-        # The payment and what was bought for it, in one row and without any cash.
+        # The payment and what was bought with it, in one row and without any cash.
         day = raw.day("traded")
-        if _add(sheet, raw, currencies, "dividend", day, suffix=OF_REINVESTED):
+        if _add(sheet, raw, currencies, "dividend", day, suffix=DIVIDEND_SUFFIX):
             _add(sheet, raw, currencies, "buy", day)
     elif kind in (SPLIT_OUT, SPLIT_IN):
         _add_split(sheet, raw, kind, halves[raw["isin"], raw["traded"]])
     else:
-        raise sheet.unknown("type", raw["type"])
+        raise sheet.unknown_type("type", raw["type"])
 
 
-def _fees(raw: Raw) -> tuple[Decimal, str]:
-    """All fees of a trade, of which the commission is a part."""
-    if (total := raw.number("fees")) is not None:
+def _fees(raw: RawRow) -> tuple[Decimal, str]:
+    """Return all fees of a trade, which include the commission, and their currency."""
+    total = raw.number("fees")
+    if total is not None:
         return total, raw["fees_currency"] or raw["account_currency"]
-    return raw.amount("commission"), raw["commission_currency"] or raw["account_currency"]
+    return raw.number_or_zero("commission"), raw["commission_currency"] or raw["account_currency"]
 
 
-def _money(raw: Raw, currencies: dict[str, str]) -> tuple[str | None, Decimal | None]:
-    """(the currency of the row's price, what one unit of it is in the account's currency), None if
-    it does not say.
+def _currency_and_rate(
+    raw: RawRow, currencies: dict[str, str]
+) -> tuple[str | None, Decimal | None]:
+    """Return (currency of the row's price, price of one unit of it in the account's currency).
+
+    Each is None if the file does not give it.
     """
-    stated = raw.number("rate_of_trade") or raw.number("rate") or None  # 0 is no rate
+    account_currency = raw["account_currency"]
+    stated = raw.number("rate_of_trade") or raw.number("rate") or None  # 0 is not a rate.
     currency = raw["result_currency"] or currencies.get(raw["isin"])
     if not currency and stated in (None, ONE):
-        currency = raw["account_currency"]
-    return currency or None, ONE if currency == raw["account_currency"] else stated
+        currency = account_currency
+    rate = ONE if currency == account_currency else stated
+    return currency or None, rate
 
 
 def _add(
     sheet: Sheet,
-    raw: Raw,
+    raw: RawRow,
     currencies: dict[str, str],
     kind: str,
     day: date,
@@ -204,7 +218,7 @@ def _add(
     fees: tuple[Decimal, str] = (ZERO, ""),
     suffix: str = "",
 ) -> StatementRow | None:
-    currency, rate = _money(raw, currencies)
+    currency, rate = _currency_and_rate(raw, currencies)
     fee, fee_currency = fees
     if fee and fee_currency != currency:
         if rate is None:
@@ -214,22 +228,22 @@ def _add(
                 "exchange_rate_required",
                 _("The fee is in another currency than the price."),
             )
-        fee = divided(fee, rate)
+        fee = divide(fee, rate)
     return sheet.add(
         raw,
         type=kind,
         date=day,
-        quantity=abs(raw.needed("quantity")),
-        price=raw.needed("price"),
+        quantity=abs(raw.required_number("quantity")),
+        price=raw.required_number("price"),
         commission=fee,
         exchange_rate=rate,
         **_identity(raw, currency, suffix),
     )
 
 
-def _add_tax(sheet: Sheet, raw: Raw, currencies: dict[str, str]) -> None:
-    currency, rate = _money(raw, currencies)
-    amount = -raw.needed("amount")
+def _add_tax(sheet: Sheet, raw: RawRow, currencies: dict[str, str]) -> None:
+    currency, rate = _currency_and_rate(raw, currencies)
+    amount = -raw.required_number("amount")
     if amount < 0:
         raise bad_row(
             "amount",
@@ -237,19 +251,21 @@ def _add_tax(sheet: Sheet, raw: Raw, currencies: dict[str, str]) -> None:
             "unsupported",
             _("Repaid tax cannot be imported yet. Enter it by hand and skip this row."),
         )
+    if rate is not None and rate != ONE:
+        amount = divide(amount, rate)
     sheet.add(
         raw,
         type="tax",
         date=raw.day("booked"),
         quantity=ONE,
-        price=divided(amount, rate) if rate and rate != ONE else amount,
+        price=amount,
         price_in=None if rate else raw["account_currency"],
         exchange_rate=rate,
         **_identity(raw, currency),
     )
 
 
-def _add_split(sheet: Sheet, raw: Raw, kind: str, halves: dict[str, list[Raw]]) -> None:
+def _add_split(sheet: Sheet, raw: RawRow, kind: str, halves: dict[str, list[RawRow]]) -> None:
     if len(halves[SPLIT_OUT]) != 1 or len(halves[SPLIT_IN]) != 1:
         raise bad_row(
             "type",
@@ -261,14 +277,16 @@ def _add_split(sheet: Sheet, raw: Raw, kind: str, halves: dict[str, list[Raw]]) 
     if kind == SPLIT_OUT:
         sheet.ignore(raw, "split: shares taken out")
         return
-    before, after = halves[SPLIT_OUT][0].needed("quantity"), raw.needed("quantity")
+    before = halves[SPLIT_OUT][0].required_number("quantity")
+    after = raw.required_number("quantity")
     if not before:
         raise bad_row("quantity", raw["quantity"], "not_above", _("Enter a number above 0."))
-    ratio = divided(abs(after), abs(before))
+    ratio = divide(abs(after), abs(before))
     sheet.add(raw, type="split", date=raw.day("traded"), quantity=ratio, **_identity(raw, None))
 
 
-def _identity(raw: Raw, currency: str | None, suffix: str = "") -> dict[str, str | None]:
+def _identity(raw: RawRow, currency: str | None, suffix: str = "") -> dict[str, str | None]:
+    row_id = raw["id"]
     return {
         "isin": raw["isin"] or None,
         "symbol": None if raw["isin"] else raw["name"],
@@ -276,86 +294,113 @@ def _identity(raw: Raw, currency: str | None, suffix: str = "") -> dict[str, str
         "currency": currency,
         "rate_currency": raw["account_currency"] or None,
         "note": raw["text"],
-        "external_id": f"{raw['id']}{suffix}" if raw["id"] else None,
+        "external_id": f"{row_id}{suffix}" if row_id else None,
     }
 
 
-# --- Against the broker's own figures -------------------------------------------------------------
+# --- Comparison with the broker's balances --------------------------------------------------------
 
 
 def _reconcile(sheet: Sheet) -> None:
     statement = sheet.statement
     if statement.failed:
-        return  # what is missing would be all that the comparison finds
+        return  # The comparison would find nothing but the rows that are missing.
     statement.reconciles = bool(sheet.rows)
     made: dict[int, list[StatementRow]] = defaultdict(list)
     for row in statement.rows:
         made[row.row].append(row)
-    held: dict[tuple[str, date], Checkpoint] = {}
     raws = [raw for raw in sheet if not raw["cancelled"]]
-    for raw in raws:
-        # Dividends and taxes have 0 in this column whatever is held.
-        for row in made[raw.line]:
-            total = raw.number("total_quantity")
-            if row.type in ("buy", "sell", "split") and total is not None:
-                held[row.isin or row.symbol or "", row.date] = Checkpoint(
-                    row.ticker, row.date, total, row.row
-                )
-    statement.checkpoints = list(held.values())
+    statement.checkpoints = _checkpoints(raws, made)
     statement.cash_divergence = _cash_divergence(raws, made)
 
 
-def _cash_divergence(raws: Iterable[Raw], made: dict[int, list[StatementRow]]) -> Divergence | None:
-    """The first day at whose end the balance is not the one before plus what our transactions did
-    to the cash.
+def _checkpoints(raws: Iterable[RawRow], made: dict[int, list[StatementRow]]) -> list[Checkpoint]:
+    """Return the last number of shares that the file gives for each instrument and day."""
+    held: dict[tuple[str, date], Checkpoint] = {}
+    for raw in raws:
+        for row in made[raw.line]:
+            total = raw.number("total_quantity")
+            # Dividends and taxes have 0 in this column, whatever is held.
+            if row.type in ("buy", "sell", "split") and total is not None:
+                instrument = row.isin or row.symbol or ""
+                held[instrument, row.date] = Checkpoint(row.ticker, row.date, total, row.row)
+    return list(held.values())
+
+
+def _cash_divergence(
+    raws: Iterable[RawRow], made: dict[int, list[StatementRow]]
+) -> Divergence | None:
+    """Return the first day at whose end the balance differs from the broker's.
+
+    It must be the balance before plus what our transactions did to the cash.
     """
     balance: Decimal | None = None
     tolerance = ZERO
     rows = [raw for raw in raws if raw.number("balance") is not None]
-    for raw, following in zip(rows, [*rows[1:], None], strict=False):
-        booked = raw.amount("amount")
-        # Without a rate, what our transactions did to the cash of the account is not known.
-        is_known = made[raw.line] and all(row.exchange_rate for row in made[raw.line])
-        ours = sum((_cash_effect(row) for row in made[raw.line]), ZERO) if is_known else booked
+    for raw, is_last_of_day in _with_day_ends(rows):
+        booked = raw.number_or_zero("amount")
         if balance is None:
-            balance = raw.needed("balance") - booked
-        balance += ours
-        tolerance += CENT + sum((_rounding_of_rate(row) for row in made[raw.line]), ZERO)
-        if following is None or following["booked"] != raw["booked"]:
-            said = raw.needed("balance")
-            if abs(said - balance) > tolerance:
-                return Divergence(raw.line, f"balance {said}", f"balance {balance.quantize(CENT)}")
-            balance, tolerance = said, ZERO
+            balance = raw.required_number("balance") - booked
+        balance += _cash_effect(made[raw.line], booked)
+        tolerance += CENT
+        for row in made[raw.line]:
+            tolerance += _rounding_of_rate(row)
+        if is_last_of_day:
+            stated = raw.required_number("balance")
+            if abs(stated - balance) > tolerance:
+                found = balance.quantize(CENT)
+                return Divergence(raw.line, f"balance {stated}", f"balance {found}")
+            balance = stated
+            tolerance = ZERO
     return None
 
 
-def _cash_effect(row: StatementRow) -> Decimal:
-    gross = EXACT.multiply(row.quantity, row.price or ZERO)
-    rate = row.exchange_rate or ONE
-    sign = RULES[row.type].money
-    if not sign:
-        return ZERO
-    return EXACT.multiply(sign * gross - (row.commission or ZERO), rate)
+def _with_day_ends(rows: Sequence[RawRow]) -> Iterator[tuple[RawRow, bool]]:
+    """Yield (row, whether it is the last of its day)."""
+    for raw, following in pairwise(rows):
+        yield raw, raw["booked"] != following["booked"]
+    if rows:
+        yield rows[-1], True
+
+
+def _cash_effect(rows: Sequence[StatementRow], booked: Decimal) -> Decimal:
+    """Return what our transactions did to the cash, or the amount that the broker booked.
+
+    The latter if there are none, or if a rate to the account's currency is missing.
+    """
+    if not rows:
+        return booked
+    total = ZERO
+    for row in rows:
+        if not row.exchange_rate:
+            return booked
+        sign = RULES[row.type].money
+        if sign:
+            gross = EXACT.multiply(row.quantity, row.price or ZERO)
+            net = sign * gross - (row.commission or ZERO)
+            total += EXACT.multiply(net, row.exchange_rate)
+    return total
 
 
 def _rounding_of_rate(row: StatementRow) -> Decimal:
-    """How much the amount may be off because the file has a rate with few decimals."""
+    """Return how much the amount may be off because the file rounds the rate."""
     if row.exchange_rate in (None, ONE):
         return ZERO
-    exponent = int(row.exchange_rate.as_tuple().exponent)
-    return EXACT.multiply(
-        row.quantity * (row.price or ZERO), Decimal(5).scaleb(min(exponent, 0) - 1)
-    )
+    last_digit = min(int(row.exchange_rate.as_tuple().exponent), 0)
+    rate_rounding = Decimal(5).scaleb(last_digit - 1)
+    return EXACT.multiply(row.quantity * (row.price or ZERO), rate_rounding)
 
 
+EXAMPLE = (
+    "100001\t2024-03-01\t2024-03-01\t2024-03-05\t87654321\tKJØPT\tOrkla\tNO0003733800\t10\t80,50\t"
+    "0\t29\tNOK\t-834\tNOK\t834\tNOK\t0\tNOK\t10\t4 166,00\t\t\t\t200001\t200001\t29\tNOK\t\t"
+)
 FORMATS = (
     Format(
         name="nordnet",
         label="Nordnet (Norway, Finland)",
         columns=NORWEGIAN,
-        example="\t".join(NORWEGIAN)
-        + "\r\n100001\t2024-03-01\t2024-03-01\t2024-03-05\t87654321\tKJØPT\tOrkla\tNO0003733800\t10\t80,50\t0\t29\tNOK\t"
-        "-834\tNOK\t834\tNOK\t0\tNOK\t10\t4 166,00\t\t\t\t200001\t200001\t29\tNOK\t\t\r\n",
+        example="\t".join(NORWEGIAN) + f"\r\n{EXAMPLE}\r\n",
         recognises=recognises,
         read=read,
     ),

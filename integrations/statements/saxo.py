@@ -1,5 +1,6 @@
-"""Saxo: the transactions export, in the layouts of 2025 and 2026 (which calls the amount `Booked
-Amount`).
+"""Saxo: the transactions export in the layouts of 2025 and 2026.
+
+That of 2026 calls the amount `Booked Amount`.
 """
 
 import re
@@ -7,21 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from financeproj.core.money import EXACT, ONE
+from integrations.statements.amounts import cash_effect, require_commission
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import (
-    Raw,
-    Sheet,
-    bad_row,
-    has_columns,
-    named_day,
-    require_commission,
-)
+from integrations.statements.days import named_day
+from integrations.statements.sheet import RawRow, Sheet, bad_row, has_columns
 from integrations.statements.values import number_in
 from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
-    "Client ID", "Trade Date", "Value Date", "Type", "Instrument", "Instrument ISIN", "Instrument currency",
-    "Exchange Description", "Instrument Symbol", "Event", "Booked Amount", "Order ID", "Conversion Rate",
+    "Client ID", "Trade Date", "Value Date", "Type", "Instrument", "Instrument ISIN",
+    "Instrument currency", "Exchange Description", "Instrument Symbol", "Event", "Booked Amount",
+    "Order ID", "Conversion Rate",
 )  # fmt: skip
 TRADES = {"trade", "transactie"}
 CASH = {"cash transfer", "cash amount"}
@@ -32,29 +29,30 @@ _EVENT = re.compile(r"([A-Za-z]{1,12}) (-?[\d.,]++) @ ([\d.,]++) ([A-Z]{3})")
 def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.require_rectangle(is_always_full=True)
-    names = [name.strip() for name in table.header]
-    columns = {
-        "Booked Amount" if name == "Amount" else name: position
-        for position, name in enumerate(names)
-    }
+    columns = {name.strip(): position for position, name in enumerate(table.header)}
+    if "Amount" in columns:
+        columns["Booked Amount"] = columns.pop("Amount")
     sheet = Sheet(
         "saxo", table, options, read_day=named_day, columns=columns, numbers=("Booked Amount",)
     )
-    sheet.take_account("Client ID")
-    for raw in sheet.oldest_first("Trade Date"):
-        with sheet.row(raw):
+    sheet.set_account("Client ID")
+    for raw in sheet.sort_oldest_first("Trade Date"):
+        with sheet.collect_problem(raw):
             _read_row(sheet, raw)
     return sheet.statement
 
 
-def _read_row(sheet: Sheet, raw: Raw) -> None:
-    kind, event = raw["Type"].casefold(), raw["Event"]
+def _read_row(sheet: Sheet, raw: RawRow) -> None:
+    kind = raw["Type"].casefold()
+    event = raw["Event"]
     if kind in CASH and not raw["Instrument ISIN"]:
-        sheet.ignore(raw, event.lower(), raw.amount("Booked Amount"), raw["Instrument currency"])
+        sheet.ignore(
+            raw, event.lower(), raw.number_or_zero("Booked Amount"), raw["Instrument currency"]
+        )
         return
-    amount = raw.needed("Booked Amount")
+    amount = raw.required_number("Booked Amount")
     if raw["Conversion Rate"] not in ("", "1"):
-        # The amount went through an exchange, and the file does not say into which currency.
+        # The amount was converted, and the file does not give the currency.
         raise bad_row(
             "Conversion Rate",
             raw["Conversion Rate"],
@@ -73,46 +71,53 @@ def _read_row(sheet: Sheet, raw: Raw) -> None:
             **_identity(raw),
         )
     else:
-        raise sheet.unknown("Event", event)
+        raise sheet.unknown_type("Event", event)
 
 
-def _add_trade(sheet: Sheet, raw: Raw, amount: Decimal) -> None:
+def _add_trade(sheet: Sheet, raw: RawRow, amount: Decimal) -> None:
     match = _EVENT.fullmatch(raw["Event"])
     side = SIDES.get(match[1].casefold()) if match else None
     if match is None or side is None:
-        raise sheet.unknown("Event", raw["Event"])
-    quantity, price = abs(_number(raw, match[2])), _number(raw, match[3])
-    gross = EXACT.multiply(quantity, price)
-    commission = -amount - gross if side == "buy" else gross - amount
+        raise sheet.unknown_type("Event", raw["Event"])
+    quantity = abs(_number_in_event(raw, match[2]))
+    price = _number_in_event(raw, match[3])
+    commission = cash_effect(side, EXACT.multiply(quantity, price)) - amount
     require_commission(raw, "Booked Amount", commission, quantity, price)
     sheet.add(
-        raw, type=side, quantity=quantity, price=price, commission=commission, currency=match[4], **_identity(raw)
-    )  # fmt: skip
+        raw,
+        type=side,
+        quantity=quantity,
+        price=price,
+        commission=commission,
+        currency=match[4],
+        **_identity(raw),
+    )
 
 
-def _number(raw: Raw, text: str) -> Decimal:
-    """A number of the words of a trade: these have a decimal point, whatever the amounts have.
+def _number_in_event(raw: RawRow, text: str) -> Decimal:
+    """Return a number of the words of a trade. They have a decimal point, unlike some amounts.
 
-    Raises BadRow for any other, and for 1,500, of which nobody knows whether it is 1500 or 1.5.
+    Raises BadRow for another text, and for 1,500, which may be 1500 or 1.5.
     """
     number = number_in(text, "point")
     if number is None:
+        message = _("%(text)s is not a number with a decimal point.")
+        raise bad_row("Event", raw["Event"], "invalid", message, text=text)
+    other = number_in(text, "comma") if "," in text else None
+    if other is not None:
         raise bad_row(
             "Event",
             raw["Event"],
             "invalid",
-            _("%(text)s is not a number with a decimal point."),
+            _("%(text)s could be %(number)s or %(other)s. Enter the row by hand."),
             text=text,
-        )
-    if "," in text and (other := number_in(text, "comma")) is not None:
-        detail = _("%(text)s could be %(number)s or %(other)s. Enter the row by hand.")
-        raise bad_row(
-            "Event", raw["Event"], "invalid", detail, text=text, number=number, other=other
+            number=number,
+            other=other,
         )
     return number
 
 
-def _identity(raw: Raw) -> dict[str, Any]:
+def _identity(raw: RawRow) -> dict[str, Any]:
     return {
         "date": raw.day("Trade Date"),
         "isin": raw["Instrument ISIN"] or None,
@@ -122,14 +127,16 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
+EXAMPLE = (
+    "1,01-Mar-2024,05-Mar-2024,Trade,Apple Inc.,US0378331005,USD,NASDAQ,AAPL:xnas,"
+    'Buy 10 @ 180.00 USD,"-1801,00",5000001,1'
+)
 FORMATS = (
     Format(
         name="saxo",
         label="Saxo",
         columns=COLUMNS,
-        example=",".join(COLUMNS)
-        + "\r\n1,01-Mar-2024,05-Mar-2024,Trade,Apple Inc.,US0378331005,USD,NASDAQ,AAPL:xnas,Buy 10 @ 180.00 USD,"
-        '"-1801,00",5000001,1\r\n',
+        example=f"{','.join(COLUMNS)}\r\n{EXAMPLE}\r\n",
         recognises=has_columns(
             "Trade Date", "Value Date", "Instrument ISIN", "Event", "Conversion Rate"
         ),

@@ -4,11 +4,12 @@ from typing import Any
 
 from financeproj.core.money import ONE
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, Sheet, has_columns, iso_day
+from integrations.statements.days import iso_day
+from integrations.statements.sheet import RawRow, Sheet, has_columns
 
 COLUMNS = (
-    "date", "time", "status", "reference", "description", "assetType", "type", "isin", "shares", "price", "amount",
-    "fee", "tax", "currency",
+    "date", "time", "status", "reference", "description", "assetType", "type", "isin", "shares",
+    "price", "amount", "fee", "tax", "currency",
 )  # fmt: skip
 TRADES = {"buy": "buy", "savings plan": "buy", "sell": "sell"}
 CASH = {"deposit", "withdrawal", "interest"}
@@ -21,38 +22,40 @@ def read(table: Table, options: Options) -> Statement:
     numbers = ("shares", "price", "amount", "fee", "tax")
     sheet = Sheet("scalable", table, options, read_day=iso_day, decimal="comma", numbers=numbers)
     for raw in sorted(sheet, key=lambda raw: (raw["date"], raw["time"])):
-        with sheet.row(raw):
+        with sheet.collect_problem(raw):
             _read_row(sheet, raw)
     return sheet.statement
 
 
-def _read_row(sheet: Sheet, raw: Raw) -> None:
+def _read_row(sheet: Sheet, raw: RawRow) -> None:
     kind = raw["type"].casefold()
     if raw["status"].casefold() != EXECUTED:
         sheet.ignore(raw, raw["status"].casefold())
     elif kind in CASH and not raw["isin"]:
-        sheet.ignore(raw, kind, raw.amount("amount"), raw["currency"])
+        sheet.ignore(raw, kind, raw.number_or_zero("amount"), raw["currency"])
     elif kind in TRADES:
-        charges = raw.amount("fee") + raw.amount("tax")
-        quantity, price = abs(raw.needed("shares")), raw.needed("price")
         sheet.add_net(
             raw,
             type=TRADES[kind],
-            quantity=quantity,
-            price=price,
-            commission=charges,
+            quantity=abs(raw.required_number("shares")),
+            price=raw.required_number("price"),
+            commission=raw.number_or_zero("fee") + raw.number_or_zero("tax"),
             **_identity(raw),
         )
     elif kind == "distribution":
-        amount, tax = raw.needed("amount"), raw.amount("tax")
         sheet.add_net(
-            raw, type="dividend", quantity=ONE, price=amount, commission=tax, **_identity(raw)
+            raw,
+            type="dividend",
+            quantity=ONE,
+            price=raw.required_number("amount"),
+            commission=raw.number_or_zero("tax"),
+            **_identity(raw),
         )
     else:
-        raise sheet.unknown("type", raw["type"])
+        raise sheet.unknown_type("type", raw["type"])
 
 
-def _identity(raw: Raw) -> dict[str, Any]:
+def _identity(raw: RawRow) -> dict[str, Any]:
     return {
         "date": raw.day("date"),
         "isin": raw["isin"],
@@ -62,13 +65,15 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
+EXAMPLE = (
+    '2024-03-01;09:30:00;Executed;"WWUM1";"ASML";Security;Buy;NL0010273215;2;880,5;-1761;0,99;0;EUR'
+)
 FORMATS = (
     Format(
         name="scalable",
         label="Scalable Capital",
         columns=COLUMNS,
-        example=";".join(COLUMNS)
-        + '\r\n2024-03-01;09:30:00;Executed;"WWUM1";"ASML";Security;Buy;NL0010273215;2;880,5;-1761;0,99;0;EUR\r\n',
+        example=f"{';'.join(COLUMNS)}\r\n{EXAMPLE}\r\n",
         recognises=has_columns(*COLUMNS),
         read=read,
     ),

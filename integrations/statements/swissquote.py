@@ -1,22 +1,24 @@
-"""Swissquote: the transactions export. Semicolons, decimal point, newest row first; one balance for
-each currency.
+"""Swissquote: the transactions export. Semicolons, decimal point, newest row first.
 
-The order's number is no number of a row: fills of one order share it, and dividends have none.
+It has one balance for each currency. The number of the order does not identify a row: the fills of
+one order share it, and dividends have none.
 """
 
 from decimal import Decimal
 from typing import Any
 
 from financeproj.core.money import EXACT
+from integrations.statements.amounts import amount_mismatch, cash_effect
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, Sheet, bad_row, dashed_day, has_columns
+from integrations.statements.days import dashed_day
+from integrations.statements.sheet import RawRow, Sheet, bad_row, has_columns
 from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
-    "Date", "Order #", "Transaction", "Symbol", "Name", "ISIN", "Quantity", "Unit price", "Costs", "Accrued Interest",
-    "Net Amount", "Balance", "Currency",
+    "Date", "Order #", "Transaction", "Symbol", "Name", "ISIN", "Quantity", "Unit price", "Costs",
+    "Accrued Interest", "Net Amount", "Balance", "Currency",
 )  # fmt: skip
-TRADES = {"buy": "buy", "sell": "sell"}
+KINDS = {"buy", "sell", "dividend"}
 CASH = {"debit", "credit", "forex credit", "forex debit", "custody fees", "interests"}
 CENT = Decimal("0.01")
 
@@ -28,53 +30,39 @@ def read(table: Table, options: Options) -> Statement:
     sheet = Sheet(
         "swissquote", table, options, read_day=dashed_day, decimal="point", numbers=numbers
     )
-    for raw in sheet.oldest_first("Date"):
-        with sheet.row(raw):
+    for raw in sheet.sort_oldest_first("Date"):
+        with sheet.collect_problem(raw):
             _read_row(sheet, raw)
     return sheet.statement
 
 
-def _read_row(sheet: Sheet, raw: Raw) -> None:
+def _read_row(sheet: Sheet, raw: RawRow) -> None:
     kind = raw["Transaction"].casefold()
     if kind in CASH and not raw["ISIN"]:
-        sheet.ignore(raw, kind, raw.amount("Net Amount"), raw["Currency"])
+        sheet.ignore(raw, kind, raw.number_or_zero("Net Amount"), raw["Currency"])
         return
-    if kind not in TRADES and kind != "dividend":
-        raise sheet.unknown("Transaction", raw["Transaction"])
-    if raw.amount("Accrued Interest"):
+    if kind not in KINDS:
+        raise sheet.unknown_type("Transaction", raw["Transaction"])
+    if raw.number_or_zero("Accrued Interest"):
         raise bad_row(
             "Accrued Interest",
             raw["Accrued Interest"],
             "unsupported",
             _("Accrued interest cannot be imported yet. Enter it by hand and skip this row."),
         )
-    quantity, price, costs = (
-        abs(raw.needed("Quantity")),
-        raw.needed("Unit price"),
-        raw.amount("Costs"),
-    )
-    gross, net = EXACT.multiply(quantity, price), raw.needed("Net Amount")
-    ours = -gross - costs if kind == "buy" else gross - costs
-    if abs(net - ours) > CENT:
-        raise bad_row(
-            "Net Amount",
-            raw["Net Amount"],
-            "amount_mismatch",
-            _(
-                "%(quantity)s × %(price)s and costs of %(costs)s come to %(total)s, but the net "
-                "amount is %(net)s."
-            ),
-            quantity=quantity,
-            price=price,
-            costs=costs,
-            total=ours,
-            net=net,
+    quantity = abs(raw.required_number("Quantity"))
+    price = raw.required_number("Unit price")
+    costs = raw.number_or_zero("Costs")
+    net = raw.required_number("Net Amount")
+    expected = cash_effect(kind, EXACT.multiply(quantity, price), costs)
+    if abs(net - expected) > CENT:
+        raise amount_mismatch(
+            raw, "Net Amount", quantity=quantity, price=price, charges=costs, expected=expected
         )
-    kind = TRADES.get(kind, "dividend")
     sheet.add(raw, type=kind, quantity=quantity, price=price, commission=costs, **_identity(raw))
 
 
-def _identity(raw: Raw) -> dict[str, Any]:
+def _identity(raw: RawRow) -> dict[str, Any]:
     return {
         "date": raw.day("Date"),
         "isin": raw["ISIN"] or None,
@@ -84,13 +72,16 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
+EXAMPLE = (
+    "01-03-2024 15:30:02;113947121;Buy;ASML;ASML HOLDING;NL0010273215;2.0;880.5;5.96;0.00;"
+    "-1766.96;8.40;EUR"
+)
 FORMATS = (
     Format(
         name="swissquote",
         label="Swissquote",
         columns=COLUMNS,
-        example=";".join(COLUMNS)
-        + "\r\n01-03-2024 15:30:02;113947121;Buy;ASML;ASML HOLDING;NL0010273215;2.0;880.5;5.96;0.00;-1766.96;8.40;EUR\r\n",
+        example=f"{';'.join(COLUMNS)}\r\n{EXAMPLE}\r\n",
         recognises=has_columns(
             "Order #", "Transaction", "Unit price", "Accrued Interest", "Net Amount"
         ),

@@ -1,7 +1,6 @@
-"""Trade Republic: the transactions export of the app. Commas, decimal point, amounts in the
-account's currency.
+"""Trade Republic: the transactions export of the app. Commas, decimal point.
 
-Fees and taxes are negative. A dividend's amount is before the tax that stands beside it.
+Amounts are in the account's currency, fees and taxes negative. A dividend's amount is before tax.
 """
 
 from collections import defaultdict
@@ -10,22 +9,23 @@ from typing import Any
 
 from financeproj.core.money import ONE, ZERO
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.sheet import Raw, Sheet, bad_row, has_columns, iso_day
+from integrations.statements.days import iso_day
+from integrations.statements.sheet import RawRow, Sheet, bad_row, has_columns
 from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
-    "datetime", "date", "account_type", "category", "type", "asset_class", "name", "symbol", "shares", "price",
-    "amount", "fee", "tax", "currency", "original_amount", "original_currency", "fx_rate", "description",
-    "transaction_id",
+    "datetime", "date", "account_type", "category", "type", "asset_class", "name", "symbol",
+    "shares", "price", "amount", "fee", "tax", "currency", "original_amount", "original_currency",
+    "fx_rate", "description", "transaction_id",
 )  # fmt: skip
-# A bond that is paid back leaves with REDEMPTION; FINAL_MATURITY is the money for it.
+# REDEMPTION removes a bond that was repaid. FINAL_MATURITY is the money for it.
 TRADES = {"BUY": "buy", "SELL": "sell", "REDEMPTION": "sell"}
 CASH = {
-    "CUSTOMER_INBOUND", "CUSTOMER_INPAYMENT", "CUSTOMER_OUTBOUND_REQUEST", "TRANSFER_INSTANT_INBOUND",
-    "TRANSFER_INSTANT_OUTBOUND", "CARD_TRANSACTION", "CARD_TRANSACTION_INTERNATIONAL", "INTEREST_PAYMENT", "BONUS",
-    "STOCKPERK",
+    "CUSTOMER_INBOUND", "CUSTOMER_INPAYMENT", "CUSTOMER_OUTBOUND_REQUEST",
+    "TRANSFER_INSTANT_INBOUND", "TRANSFER_INSTANT_OUTBOUND", "CARD_TRANSACTION",
+    "CARD_TRANSACTION_INTERNATIONAL", "INTEREST_PAYMENT", "BONUS", "STOCKPERK",
 }  # fmt: skip
-# Money with the name of what it is for; what is bought with it is a row of its own.
+# Money that names an instrument. What it buys is a row of its own.
 CASH_OF_AN_INSTRUMENT = {"BENEFITS_SAVEBACK", "FINAL_MATURITY"}
 MIGRATION = "MIGRATION"
 
@@ -38,50 +38,51 @@ def read(table: Table, options: Options) -> Statement:
         "traderepublic", table, options, read_day=iso_day, decimal="point", numbers=numbers
     )
     migrated: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for raw in sheet.oldest_first("date", "datetime"):
-        if raw["type"] == MIGRATION and isinstance(
-            shares := sheet.number(raw["shares"] or "0"), Decimal
-        ):
+    for raw in sheet.sort_oldest_first("date", "datetime"):
+        shares = sheet.number(raw["shares"] or "0")
+        if raw["type"] == MIGRATION and isinstance(shares, Decimal):
             migrated[raw["symbol"], raw["date"]] += shares
     for raw in sheet:
-        with sheet.row(raw):
+        with sheet.collect_problem(raw):
             _read_row(sheet, raw, migrated)
     return sheet.statement
 
 
-def _read_row(sheet: Sheet, raw: Raw, migrated: dict[tuple[str, str], Decimal]) -> None:
+def _read_row(sheet: Sheet, raw: RawRow, migrated: dict[tuple[str, str], Decimal]) -> None:
     kind = raw["type"].upper()
     if (kind in CASH and not raw["symbol"]) or kind in CASH_OF_AN_INSTRUMENT:
-        net = raw.amount("amount") + raw.amount("fee") + raw.amount("tax")
+        net = raw.number_or_zero("amount") + raw.number_or_zero("fee") + raw.number_or_zero("tax")
         sheet.ignore(raw, kind.lower(), net, raw["currency"])
     elif kind in TRADES:
-        charges = -raw.amount("fee") - raw.amount("tax")
-        quantity, price = abs(raw.needed("shares")), raw.needed("price")
         sheet.add_net(
             raw,
             type=TRADES[kind],
-            quantity=quantity,
-            price=price,
-            commission=charges,
+            quantity=abs(raw.required_number("shares")),
+            price=raw.required_number("price"),
+            commission=-raw.number_or_zero("fee") - raw.number_or_zero("tax"),
             **_identity(raw),
         )
     elif kind == "DIVIDEND":
-        amount, tax = raw.needed("amount"), -raw.amount("tax")
         sheet.add_net(
-            raw, type="dividend", quantity=ONE, price=amount, commission=tax, **_identity(raw)
+            raw,
+            type="dividend",
+            quantity=ONE,
+            price=raw.required_number("amount"),
+            commission=-raw.number_or_zero("tax"),
+            **_identity(raw),
         )
     elif kind == MIGRATION:
         if migrated[raw["symbol"], raw["date"]] != ZERO:
-            detail = _(
+            message = _(
                 "What was taken out and put in is not the same. Enter by hand what happened."
             )
-            raise bad_row("shares", raw["shares"], "unpaired_action", detail)
+            raise bad_row("shares", raw["shares"], "unpaired_action", message)
         sheet.ignore(raw, "migration")
     else:
-        raise sheet.unknown("type", raw["type"])
+        raise sheet.unknown_type("type", raw["type"])
 
 
-def _identity(raw: Raw) -> dict[str, Any]:
+def _identity(raw: RawRow) -> dict[str, Any]:
     return {
         "date": raw.day("date"),
         "isin": raw["symbol"],
@@ -91,14 +92,16 @@ def _identity(raw: Raw) -> dict[str, Any]:
     }
 
 
+EXAMPLE = (
+    "2024-03-01T09:30:00.000Z,2024-03-01,DEFAULT,TRADING,BUY,STOCK,ASML,NL0010273215,2,880.50,"
+    "-1761.00,-1.00,,EUR,,,,,11111111-2222-3333-4444-555555555555"
+)
 FORMATS = (
     Format(
         name="traderepublic",
         label="Trade Republic",
         columns=COLUMNS,
-        example=",".join(COLUMNS)
-        + "\r\n2024-03-01T09:30:00.000Z,2024-03-01,DEFAULT,TRADING,BUY,STOCK,ASML,NL0010273215,2,880.50,-1761.00,-1.00,,EUR"
-        ",,,,,11111111-2222-3333-4444-555555555555\r\n",
+        example=f"{','.join(COLUMNS)}\r\n{EXAMPLE}\r\n",
         recognises=has_columns(
             "datetime", "account_type", "category", "type", "symbol", "shares", "transaction_id"
         ),

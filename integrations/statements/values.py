@@ -108,7 +108,7 @@ def plain_text(text: str) -> str:
 def single_spaced(text: str) -> str:
     """`text` with one space for every run of blanks and line ends, none at its ends.
 
-    For what is matched against a pattern: blanks that can be divided in many ways are what makes
+    For what is matched against a pattern: blanks that can be divide in many ways are what makes
     patterns slow.
     """
     return " ".join(text.split())
