@@ -13,7 +13,7 @@ import pytest
 
 from integrations.conftest import Upload
 from integrations.statements.nordnet import NORWEGIAN
-from integrations.statements.sheet import named_day
+from integrations.statements.days import named_day
 from integrations.statements.tests import test_nordnet
 from integrations.statements.tests.samples import SAMPLES, avanza, degiro, saxo, swissquote
 from integrations.statements.tests.test_samples import as_precise, held

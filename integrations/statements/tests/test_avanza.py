@@ -173,7 +173,7 @@ def test_a_foreign_trade_that_avanza_has_not_settled_is_an_error_until_it_is(
     assert response.status_code == 422
     [error] = response.json()["errors"]
     assert (error["row"], error["column"], error["code"]) == (2, "Valutakurs", "not_settled")
-    assert "Export the file again in some days" in error["detail"]
+    assert "Export the file again in a few days" in error["detail"]
     assert dump() == before
     settled = "2025-10-10;77;Köp;Atlas Inc;190;9,22;-16772,74;SEK;57,25;9,541895;USD;US0000000011;"
     assert (
