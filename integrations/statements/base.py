@@ -1,6 +1,4 @@
-"""The row that every statement format makes, what a format is, and the errors of a file and of a
-row.
-"""
+"""Types that all formats share: a row, a parsed file, a format, and the errors of a file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +9,16 @@ from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
 
 MAX_BYTES = 20_000_000
 MAX_ROWS = 200_000
-MAX_COLUMNS = 250  # with a name
+MAX_COLUMNS = 250  # Columns without a name do not count.
 
 
 class FileProblem(Exception):
-    """The file as a whole cannot be used: nothing of it is read.
+    """The file as a whole cannot be used, and nothing of it is read.
 
     `code` is one of empty_file, unreadable_file, unknown_format, ambiguous_dates,
-    ambiguous_numbers, ragged_rows, duplicate_column; the message says what to do. With
-    unknown_format, `table` is what was read of the file, and `formats` name those that it could be,
-    if there are several.
+    ambiguous_numbers, ragged_rows, duplicate_column; `detail` says what to do. With unknown_format,
+    `table` is the file cut into cells, and `formats` names the formats that are possible, if there
+    are several.
     """
 
     def __init__(self, code: str, detail: str, *, formats: Sequence[str] = ()) -> None:
@@ -32,7 +30,7 @@ class FileProblem(Exception):
 
 
 class FileTooLarge(FileProblem):
-    """More bytes or rows than one import takes."""
+    """The file has more bytes or rows than one import may have."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("too_large", detail)
@@ -41,12 +39,12 @@ class FileTooLarge(FileProblem):
 class StatementRow(ImportRow, frozen=True):
     """One transaction of a statement, exactly as the file has it.
 
-    Brokers name an instrument by ISIN or by a symbol of theirs; then `ticker` is empty until it is
-    identified. `rate_currency` is what `exchange_rate` turns an amount into, if not the portfolio's
-    own currency for certain. `price_in` and `commission_in` are the currencies of these amounts
-    where they are not in `currency` yet: they are converted at the day's rate. `former_id` is what
-    the reader of this format made `external_id` of before, alone or with `:2` and so on: a row that
-    was recorded under that is known again by its content.
+    Brokers name an instrument by ISIN or by their own symbol; then `ticker` is empty until the
+    instrument is identified. `exchange_rate` converts to `rate_currency`, or to the portfolio's own
+    currency if that is None. `price_in` and `commission_in` are the currencies of these two amounts
+    if not `currency`: they are converted at the day's rate. `former_id` is what earlier versions
+    used as `external_id`, alone or with `:2` and so on: a row recorded under it is recognised by
+    its content.
     """
 
     isin: str | None = None
@@ -59,7 +57,7 @@ class StatementRow(ImportRow, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Where the broker's running figures and ours part for the first time."""
+    """The first place where the broker's running figures differ from ours."""
 
     row: int
     expected: str
@@ -68,19 +66,15 @@ class Divergence:
 
 @dataclass(slots=True)
 class Statement:
-    """A file that was read: its rows in file order, what is wrong with others, and what was noticed
-    about the file.
+    """A parsed file: its rows in file order, the problems of others, and what else it says.
 
-    `account` is the broker's number of the account that it is of, empty where the file does not
-    say.
-
-    `failed` and `ignored` count rows; one failed row may have several `problems`. `ignored_sums` adds
-    up what concerned cash alone by (type, currency): how many rows, how much. `unread` names the
-    columns with values that mean nothing to us, where somebody made the file by hand. `taken_back`
-    are the external ids of rows that the broker took back, and their lines: an earlier file may
-    have had them before it did. `checkpoints` are what the broker says was held, and
-    `cash_divergence` where its balance is not the sum of the rows; `reconciles` is whether it gives
-    any such figure.
+    `account` is the broker's number of the account, empty if the file does not give it. `failed`
+    and `ignored` count rows; one failed row may have several `problems`. `ignored_sums` has the
+    count and the sum of the rows that concern cash alone, by (kind, currency). `unread` names the
+    columns with values that this format does not use. `taken_back` has the external ids of rows
+    that the broker reversed, and their lines: an earlier file may have had them before.
+    `reconciles` is whether the file gives figures to compare with: `checkpoints` are the numbers of
+    shares held, and `cash_divergence` is where its balance is not the sum of the rows.
     """
 
     format: str
@@ -101,11 +95,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the reader of a file is told from outside.
+    """How to read a file.
 
-    `today` is the last day that a row may have, `number_problem` says what is wrong with a number
-    that the database could not keep. `date_format` (dmy, mdy) and `decimal` (point, comma) settle
-    what the file leaves open, `mapping` (our column → theirs) is for the format "mapped".
+    `today` is the last day that a row may have. `number_problem` returns what is wrong with a
+    number that the database cannot store. `date_format` (dmy, mdy) and `decimal` (point, comma)
+    decide what the file leaves open. `mapping` (our column → theirs) is for the format "mapped".
     """
 
     today: date
@@ -118,8 +112,9 @@ class Options:
 
 @dataclass(slots=True)
 class Table:
-    """A file cut into cells. `lines[i]` is the line on which `records[i]` begins; records may
-    differ in length.
+    """A file cut into cells. `lines[i]` is the line on which `records[i]` begins.
+
+    Records may differ in length.
     """
 
     encoding: str
@@ -131,16 +126,16 @@ class Table:
     ends_in_a_line: bool = True
 
     def require_rectangle(self, *, is_always_full: bool = False) -> None:
-        """Fill missing last cells with empty ones. Raises FileProblem if a row has more cells than
-        the header.
+        """Fill short rows with empty cells. Raises FileProblem if a row is longer than the header.
 
-        An extra cell is never dropped, even an empty one: an unquoted decimal comma looks just like
-        that. `is_always_full` is for formats whose rows never leave out empty cells at the end, so
-        that a single short row was cut off too.
+        An extra cell is never dropped, even an empty one: it may come from an unquoted decimal
+        comma. `is_always_full` is for formats that never leave out empty cells at the end of a row,
+        so a single short row at the end was cut off.
         """
         self._require_whole_rows(is_always_full=is_always_full)
         width = len(self.header)
-        missing = sum(width - len(record) for record in self.records)
+        lengths = map(len, self.records)
+        missing = width * len(self.records) - sum(lengths)
         if missing > MAX_BYTES:
             # A wide header over many short rows would take far more memory than the file.
             raise FileTooLarge("Too many rows are shorter than the header. Export the file again.")
@@ -149,24 +144,34 @@ class Table:
                 record.extend([""] * (width - len(record)))
 
     def _require_whole_rows(self, *, is_always_full: bool) -> None:
-        width = len(self.header)
-        lengths = [len(record) for record in self.records[-2:]]
-        before = lengths[0] if len(lengths) == 2 else width if is_always_full and lengths else 0
-        if not self.ends_in_a_line and lengths and lengths[-1] < min(before, width):
+        if not self.ends_in_a_line and self._is_last_row_cut_off(is_always_full):
             raise FileProblem(
                 "ragged_rows",
-                f"The file ends in the middle of line {self.lines[-1]}: it was cut off. Export it again.",
+                f"The file ends in the middle of line {self.lines[-1]}: it was cut off. "
+                "Export it again.",
             )
+        width = len(self.header)
         for line, record in zip(self.lines, self.records, strict=True):
             if len(record) > width:
                 raise FileProblem(
                     "ragged_rows",
-                    f"Line {line} has {len(record)} cells where the header has {width}. A comma inside a cell "
-                    "(a decimal comma, a name) needs quotes around the cell.",
+                    f"Line {line} has {len(record)} cells, but the header has {width}. Put quotes "
+                    "around cells with a comma, such as names and numbers with a decimal comma.",
                 )
 
+    def _is_last_row_cut_off(self, is_always_full: bool) -> bool:
+        """Return whether the last row is shorter than the one before it."""
+        width = len(self.header)
+        if len(self.records) > 1:
+            expected = min(len(self.records[-2]), width)
+        elif is_always_full:
+            expected = width
+        else:
+            return False
+        return bool(self.records) and len(self.records[-1]) < expected
+
     def drop_empty_ends(self) -> None:
-        """Take off the empty cells beyond the header that some brokers write, and check the rest.
+        """Remove the empty cells beyond the header that some brokers write, and check the rows.
 
         Rows may stay shorter than the header.
         """
@@ -177,19 +182,26 @@ class Table:
         self._require_whole_rows(is_always_full=True)
 
     def require_distinct_columns(self) -> None:
+        """Raise FileProblem if the header names a column twice."""
         seen: set[str] = set()
         for name in self.header:
             key = column_key(name)
             if key and key in seen:
                 raise FileProblem(
-                    "duplicate_column", f"The header names the column {name.strip()} twice."
+                    "duplicate_column",
+                    f"The header names the column {name.strip()} twice. Rename or remove one.",
                 )
             seen.add(key)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of statement: how it is told from others and how it is read."""
+    """A kind of statement: how to recognise it and how to read it.
+
+    `columns` and `example` are shown to users and help to name the nearest format of an unknown
+    file. With `reports_missing_columns` the reader checks the columns itself, so a file of a format
+    that the user chose is read without `recognises`.
+    """
 
     name: str
     label: str
@@ -197,10 +209,10 @@ class Format:
     example: str
     recognises: Callable[[Table], bool]
     read: Callable[[Table, Options], Statement]
-    # The reader checks the columns itself, so a named format is read without `recognises`.
     reports_missing_columns: bool = False
 
 
 def column_key(name: str) -> str:
-    """A column's name as it is compared: `Exchange Rate` is exchange_rate."""
-    return "_".join(name.replace("-", " ").replace("_", " ").split()).casefold()
+    """Return the form in which column names are compared: exchange_rate for `Exchange Rate`."""
+    words = name.replace("-", " ").replace("_", " ").split()
+    return "_".join(words).casefold()

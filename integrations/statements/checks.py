@@ -1,4 +1,4 @@
-"""What can be checked of a row without the database. The same for every format."""
+"""Check a row without the database, the same for every format."""
 
 import re
 from decimal import Decimal
@@ -15,7 +15,7 @@ from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
 
-# A symbol is remembered in lower case, which makes up to three letters of one.
+# A symbol is stored in lower case, which can turn one letter into three.
 MAX_LENGTHS = (
     ("company_name", 200),
     ("note", 500),
@@ -23,8 +23,8 @@ MAX_LENGTHS = (
     ("isin", 12),
     ("symbol", 60),
 )
-# What a spreadsheet makes of a long number: many ids become one, and rows would pass for known
-# ones.
+# What a spreadsheet makes of a long number. Different ids become the same, so new rows would look
+# like duplicates.
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d{2,}", re.ASCII)
 
 REQUIRED = RowProblem("required", _("This field is required."))

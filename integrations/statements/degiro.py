@@ -44,8 +44,8 @@ POSITIONS = {
 CHECKED = ("change", "balance")
 
 VERBS = {
-    "koop": "buy", "verkoop": "sell", "buy": "buy", "sell": "sell", "compra": "buy", "venda": "sell",
-    "achat": "buy", "vente": "sell",
+    "koop": "buy", "verkoop": "sell", "buy": "buy", "sell": "sell",
+    "compra": "buy", "venda": "sell", "achat": "buy", "vente": "sell",
 }  # fmt: skip
 # SPLIT: Koop 1.000 ASML@880,5 EUR (NL0010273215), with single spaces.
 _TRADE = re.compile(
@@ -227,7 +227,10 @@ def _orders(sheet: Sheet) -> dict[str, _Order]:
 
 
 def _reversed_lines(sheet: Sheet) -> set[int]:
-    """Find dividends and taxes that another row reverses to the cent. Returns both lines of each."""
+    """Find dividends and taxes that another row reverses to the cent.
+
+    Returns the lines of both rows.
+    """
     waiting: dict[tuple[str, str, str, Decimal], list[int]] = defaultdict(list)
     found: set[int] = set()
     for raw in sheet:

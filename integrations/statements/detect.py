@@ -1,4 +1,4 @@
-"""What a file says about itself: its encoding, its delimiter, its lines and cells."""
+"""Detect the encoding and the delimiter of a file, and cut it into cells."""
 
 import csv
 import io
@@ -15,20 +15,20 @@ from integrations.statements.base import (
 )
 
 DELIMITERS = (",", ";", "\t")
-# More than any statement needs, less than what a file without line ends or with an open quote would
-# make us hold.
+# More than any statement needs. It limits the memory for a file without line ends or with an open
+# quote.
 MAX_LINE = 100_000
 # The longest text that is kept is a note of 500 characters.
 MAX_CELL = 4_000
-# Ends a cell that was cut off: no number, date, currency or ticker has it, so that what is left of
-# one is an error of its row.
+# Marks a cell that was shortened. It is in no number, date, currency or ticker, so a shortened one
+# is an error of its row.
 CUT_OFF = "…"
 
 _OTHER_FILES = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive: save it as CSV, or unpack it",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as CSV",
-    b"%PDF": "a PDF",
-    b"\x1f\x8b": "a compressed file: unpack it",
+    b"PK\x03\x04": "This is an Excel workbook or a ZIP archive. Save it as CSV, or unpack it.",
+    b"\xd0\xcf\x11\xe0": "This is an old Excel workbook. Save it as CSV.",
+    b"%PDF": "This is a PDF. Export the statement as CSV.",
+    b"\x1f\x8b": "This is a compressed file. Unpack it.",
 }
 _ASCII = bytes(range(128))
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -38,11 +38,11 @@ _NAMED_DELIMITER = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
 def read_table(data: bytes) -> Table:
     """Cut a file into cells. Raises FileProblem.
 
-    The header is the first line that is not blank (after Excel's `sep=;`, which names the
-    delimiter).
+    The header is the first line that is not blank. A line `sep=;` before it, as Excel writes, names
+    the delimiter.
     """
     if len(data) > MAX_BYTES:
-        raise FileTooLarge("A file may have 20 MB.")
+        raise FileTooLarge(f"Files are limited to {MAX_BYTES // 1_000_000} MB.")
     text, encoding = decode(data)
     first = _first_line(text)
     named = _NAMED_DELIMITER.fullmatch(first)
@@ -64,47 +64,54 @@ def read_table(data: bytes) -> Table:
                 header, header_line = record, line
                 continue
             if len(records) == MAX_ROWS:
-                raise FileTooLarge(f"A file may have {MAX_ROWS:,} rows.")
+                raise FileTooLarge(f"Files are limited to {MAX_ROWS:,} rows.")
             lines.append(line)
             records.append(record)
     except _Unreadable as problem:
         raise FileProblem("unreadable_file", str(problem)) from problem
     if header is None:
-        raise FileProblem("empty_file", "The file has no header.")
+        raise FileProblem("empty_file", "The file has no header. Export it with column names.")
     return Table(
         encoding, delimiter, header_line, header, lines, records, text.endswith(("\n", "\r"))
     )
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """The text of a file and its encoding: UTF-8, UTF-16 (each with or without BOM) or
-    Windows-1252.
+    """Return the text of a file and its encoding.
+
+    It may be UTF-8, UTF-16 (each with or without BOM) or Windows-1252. Raises FileProblem.
     """
     if not data.strip():
         raise FileProblem("empty_file", "The file is empty.")
-    for start, what in _OTHER_FILES.items():
+    for start, message in _OTHER_FILES.items():
         if data.startswith(start):
-            raise FileProblem("unreadable_file", f"This is {what}.")
+            raise FileProblem("unreadable_file", message)
     encoding = _encoding_of(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise FileProblem(
             "unreadable_file",
-            f"The file is not readable as {encoding.upper()} (at byte {error.start}). Save it as UTF-8.",
+            f"The file is not valid {encoding.upper()} (at byte {error.start}). Save it as UTF-8.",
         ) from error
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise FileProblem("empty_file", "The file is empty.")
-    sample = text[:65_536]
-    if (
-        _CONTROL.search(_first_line(text)[:MAX_LINE])
-        or len(_CONTROL.findall(sample)) > len(sample) / 10
-    ):
+    if _has_control_characters(text):
         raise FileProblem(
             "unreadable_file", "This is not a text file. Export the statement as CSV."
         )
-    return text, "utf-16" if encoding.startswith("utf-16") else encoding.removesuffix("-sig")
+    if encoding.startswith("utf-16"):
+        return text, "utf-16"
+    return text, encoding.removesuffix("-sig")
+
+
+def _has_control_characters(text: str) -> bool:
+    """Return whether the first line has control characters, or a tenth of the beginning is."""
+    if _CONTROL.search(_first_line(text)[:MAX_LINE]):
+        return True
+    sample = text[:65_536]
+    return len(_CONTROL.findall(sample)) > len(sample) / 10
 
 
 def _encoding_of(data: bytes) -> str:
@@ -116,9 +123,11 @@ def _encoding_of(data: bytes) -> str:
         return "utf-16-le"
     if data.startswith(b"\xfe\xff"):
         return "utf-16-be"
+    # Statements are mostly ASCII, and then every second byte of UTF-16 is zero.
     start = data[:4096]
-    even, odd, pairs = start[::2].count(0), start[1::2].count(0), max(1, len(start) // 2)
-    # Statements are mostly ASCII, of which UTF-16 makes every second byte zero.
+    even = start[::2].count(0)
+    odd = start[1::2].count(0)
+    pairs = max(1, len(start) // 2)
     if odd > pairs / 2 and even < pairs / 10:
         return "utf-16-le"
     if even > pairs / 2 and odd < pairs / 10:
@@ -130,15 +139,15 @@ def _encoding_of(data: bytes) -> str:
         if _is_nearly_utf8(data):
             raise FileProblem(
                 "unreadable_file",
-                f"The file is broken UTF-8 (at byte {error.start}). Save it as UTF-8.",
+                f"The file is not valid UTF-8 (at byte {error.start}). Save it as UTF-8 again.",
             ) from error
         return "windows-1252"
 
 
 def _is_nearly_utf8(data: bytes) -> bool:
-    """Whether at least as many characters beyond ASCII are proper UTF-8 as bytes are not.
+    """Return whether the bytes beyond ASCII are mostly UTF-8.
 
-    Hardly any text in Windows-1252 has characters in a row that are also proper UTF-8.
+    Windows-1252 text hardly ever has characters in a row that are also valid UTF-8.
     """
     proper = data.decode("utf-8", errors="ignore")
     ascii_count = len(proper.encode("ascii", errors="ignore"))
@@ -149,11 +158,15 @@ def _is_nearly_utf8(data: bytes) -> bool:
 
 
 def find_delimiter(header: str) -> str:
-    """The delimiter that cuts the header into most cells; a comma if none cuts it at all."""
-    return max(
-        DELIMITERS,
-        key=lambda delimiter: (len(_cells(header, delimiter)), -DELIMITERS.index(delimiter)),
-    )
+    """Return the delimiter that gives the most cells. A comma if none occurs in the header."""
+    best = DELIMITERS[0]
+    most = 0
+    for delimiter in DELIMITERS:
+        count = len(_cells(header, delimiter))
+        if count > most:
+            best = delimiter
+            most = count
+    return best
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -164,7 +177,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _first_line(text: str) -> str:
-    """The first line that is not blank, empty if there is none near the beginning."""
+    """Return the first line that is not blank, empty if it is not near the beginning."""
     head = text[: MAX_LINE * 2]
     blank = len(head) - len(head.lstrip())
     start = 1 + max(head.rfind("\n", 0, blank), head.rfind("\r", 0, blank))
@@ -172,11 +185,11 @@ def _first_line(text: str) -> str:
 
 
 class _Unreadable(Exception):
-    """Raised inside the reading of lines, so that csv.reader lets it through with its line."""
+    """Raised while lines are read; csv.reader does not catch it."""
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(line on which it begins, cells) of every record; a quoted cell may go over several lines."""
+    """Yield (line on which it begins, cells) of every record. A quoted cell may span lines."""
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     line = 1
     try:
@@ -187,12 +200,15 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise _Unreadable(
-            f'The record that begins on line {line} cannot be cut into cells: {error}. Is a quote (") not closed?'
+            f"Could not cut the record that begins on line {line} into cells: {error}. "
+            'Check that every quote (") is closed.'
         ) from error
 
 
 def _capped(cell: str) -> str:
-    return cell if len(cell) <= MAX_CELL else cell[:MAX_CELL] + CUT_OFF
+    if len(cell) <= MAX_CELL:
+        return cell
+    return cell[:MAX_CELL] + CUT_OFF
 
 
 def _lines(text: str) -> Iterator[str]:

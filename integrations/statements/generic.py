@@ -1,11 +1,12 @@
-"""Our own CSV: what we write, and what a person makes in a spreadsheet."""
+"""Our own CSV: the one that we export, and those that users make in a spreadsheet."""
 
 import csv
 import difflib
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import starmap
 from typing import Any
 
 from financeproj.core.money import strip_zeros
@@ -37,113 +38,170 @@ COLUMNS = (
     "external_id",
 )
 REQUIRED = ("date", "type", "ticker", "quantity", "price")
-# The fields of a StatementRow after its line, in their order.
-VALUES = ("type", "date", "ticker", "quantity", "price", "commission", "exchange_rate", "currency")
+# The first fields of a StatementRow after its line, in their order.
+VALUES = (
+    "type",
+    "date",
+    "ticker",
+    "quantity",
+    "price",
+    "commission",
+    "exchange_rate",
+    "currency",
+    "company_name",
+)
 NUMBERS = ("quantity", "price", "commission", "exchange_rate")
 EXAMPLE = (
-    "date,type,ticker,company_name,quantity,price,currency,commission,exchange_rate,note,external_id\r\n"
+    f"{','.join(COLUMNS)}\r\n"
     "2024-03-01,buy,EQNR.OL,Equinor ASA,10,281.35,NOK,29,,,\r\n"
     "2024-05-15,dividend,EQNR.OL,,10,3.68,NOK,,,,\r\n"
 )
 
-# A spreadsheet takes a cell that begins so for a formula; an apostrophe before it says that it is
-# text.
+# A spreadsheet reads a cell that begins like this as a formula. An apostrophe before it marks text.
 _ACTIVE = re.compile(r"\A'*+[=+\-@\t\r]")
 
 
 def guarded(text: str) -> str:
-    """`text` as a cell that no spreadsheet calculates; `unguarded` gives it back."""
+    """Return `text` as a cell that a spreadsheet does not calculate. `unguarded` reverses it."""
     return f"'{text}" if _ACTIVE.match(text) else text
 
 
 def unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _ACTIVE.match(cell) else cell
+    is_guarded = cell.startswith("'") and _ACTIVE.match(cell)
+    return cell[1:] if is_guarded else cell
 
 
 def recognises(table: Table) -> bool:
-    return set(REQUIRED) <= {column_key(name) for name in table.header}
+    return set(map(column_key, table.header)).issuperset(REQUIRED)
 
 
 def read(table: Table, options: Options, *, name: str = "generic") -> Statement:
-    """Raises FileProblem. Every fault of every row is reported, not only the first."""
-    columns = _columns(table)
+    """Read rows and report every problem of each. Raises FileProblem."""
+    positions = _positions(table)
     table.require_rectangle()
     statement = Statement(name, table.encoding, table.delimiter)
-    by_position = list(zip(*table.records, strict=True)) or [()] * len(table.header)
-    statement.unread = [
-        theirs.strip()
-        for theirs, cells in zip(table.header, by_position, strict=True)
-        if theirs.strip() and column_key(theirs) not in COLUMNS and any(map(str.strip, cells))
-    ]
+    columns = list(zip(*table.records, strict=True)) or [()] * len(table.header)
+    statement.unread = _unread(table.header, columns)
     absent = ("",) * len(table.records)
-    cells = {name: by_position[columns[name]] if name in columns else absent for name in COLUMNS}
-
-    numbers: dict[str, Any] = {"": None}
-    distinct = {text for name in NUMBERS for text in cells[name]}
-    numbers |= dict.fromkeys(distinct) | read_numbers(
-        distinct, delimiter=table.delimiter, options=options
-    )
-    converted: dict[str, dict[str, Any]] = {
-        "date": {"": None} | read_dates((text for text in cells["date"] if text.strip()), options),
-        "type": {text: text.strip().casefold() for text in set(cells["type"])},
-        "ticker": {text: _capitals(unguarded(text.strip())) for text in set(cells["ticker"])},
-        "currency": {text: _currency(text.strip(), options) for text in set(cells["currency"])},
-        "company_name": {text: unguarded(text.strip()) for text in set(cells["company_name"])},
-    } | dict.fromkeys(NUMBERS, numbers)
-
-    values = [map(converted[name].get, cells[name]) for name in (*VALUES, "company_name")]
-    notes = map(unguarded, cells["note"])
-    external_ids = (unguarded(text.strip()) or None for text in cells["external_id"])
-    for index, fields in enumerate(zip(table.lines, *values, notes, external_ids, strict=True)):
-        row = StatementRow(*fields)
+    cells: dict[str, Sequence[str]] = dict.fromkeys(COLUMNS, absent)
+    for column, position in positions.items():
+        cells[column] = columns[position]
+    for index, row in enumerate(_rows(table, cells, options)):
         problems = problems_of(row)
-        if problems:
-            statement.failed += 1
-            for problem in problems:
-                column = problem.column or ""
-                cell = cells[column][index] if column in columns else None
-                statement.problems.append(problem.at(row.row, column, cell))
-        else:
+        if not problems:
             statement.rows.append(row)
+            continue
+        statement.failed += 1
+        for problem in problems:
+            column = problem.column or ""
+            cell = cells[column][index] if column in positions else None
+            statement.problems.append(problem.at(row.row, column, cell))
     return statement
 
 
-def _columns(table: Table) -> dict[str, int]:
-    """Column → its position. Raises FileProblem(unknown_format, duplicate_column)."""
+def _rows(
+    table: Table, cells: dict[str, Sequence[str]], options: Options
+) -> Iterator[StatementRow]:
+    """Yield the rows. A field has a RowProblem in place of a value that could not be read.
+
+    Each distinct text of a column is read once.
+    """
+    values: dict[str, dict[str, Any]] = {
+        "date": _dates(cells["date"], options),
+        "type": _by_text(cells["type"], str.casefold),
+        "ticker": _by_text(cells["ticker"], _ticker),
+        "currency": _by_text(cells["currency"], lambda text: _currency(text, options)),
+        "company_name": _by_text(cells["company_name"], unguarded),
+    }
+    values |= dict.fromkeys(NUMBERS, _numbers(cells, table.delimiter, options))
+    fields = [map(values[name].__getitem__, cells[name]) for name in VALUES]
+    notes = map(unguarded, cells["note"])
+    external_ids = map(_external_id, cells["external_id"])
+    return starmap(StatementRow, zip(table.lines, *fields, notes, external_ids, strict=True))
+
+
+def _by_text(texts: Iterable[str], convert: Callable[[str], Any]) -> dict[str, Any]:
+    """Return the value of each distinct text, converted without the blanks around it."""
+    return {text: convert(text.strip()) for text in set(texts)}
+
+
+def _dates(texts: Iterable[str], options: Options) -> dict[str, Any]:
+    distinct = set(texts)
+    filled = filter(str.strip, distinct)
+    return dict.fromkeys(distinct) | read_dates(filled, options)
+
+
+def _numbers(cells: dict[str, Sequence[str]], delimiter: str, options: Options) -> dict[str, Any]:
+    distinct: set[str] = set()
+    for name in NUMBERS:
+        distinct.update(cells[name])
+    numbers = read_numbers(distinct, delimiter=delimiter, options=options)
+    return dict.fromkeys(distinct) | numbers
+
+
+def _unread(header: Iterable[str], columns: Iterable[Sequence[str]]) -> list[str]:
+    """Return the names of columns that have values but are not ours."""
+    found: list[str] = []
+    for name, cells in zip(header, columns, strict=True):
+        is_ours = not name.strip() or column_key(name) in COLUMNS
+        if not is_ours and any(map(str.strip, cells)):
+            found.append(name.strip())
+    return found
+
+
+def _positions(table: Table) -> dict[str, int]:
+    """Return the position of each of our columns.
+
+    Raises FileProblem(unknown_format, duplicate_column).
+    """
     table.require_distinct_columns()
     positions = {column_key(name): position for position, name in enumerate(table.header)}
-    if missing := [name for name in REQUIRED if name not in positions]:
-        raise FileProblem("unknown_format", f"The header lacks {', '.join(missing)}.")
-    # A misspelt optional column would lose its numbers without a word.
+    missing = [name for name in REQUIRED if name not in positions]
+    if missing:
+        raise FileProblem(
+            "unknown_format", f"The header lacks {', '.join(missing)}. Add these columns."
+        )
+    # A misspelt optional column would silently lose its values.
     for name in positions.keys() - set(COLUMNS):
         for near in difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.8):
             if near not in positions:
-                raise FileProblem("unknown_format", f"The header has {name}: is {near} meant?")
-    return {name: position for name, position in positions.items() if name in COLUMNS}
+                raise FileProblem(
+                    "unknown_format",
+                    f"The header has the unknown column {name}. If it is {near}, rename it.",
+                )
+    return {name: positions[name] for name in COLUMNS if name in positions}
 
 
-def _capitals(text: str) -> str:
-    """In capitals, unless that makes other letters of it: SS of ß, I of the dotless ı."""
+def _ticker(text: str) -> str:
+    return _upper(unguarded(text))
+
+
+def _external_id(cell: str) -> str | None:
+    return unguarded(cell.strip()) or None
+
+
+def _upper(text: str) -> str:
+    """Return ASCII text in capitals. Other letters may change: ß becomes SS, ı becomes I."""
     return text.upper() if text.isascii() else text
 
 
 def _currency(text: str, options: Options) -> str | RowProblem | None:
     if not text:
         return None
-    # GBp and the like are hundredths, and prices here are in the major unit: never read one for the
-    # other.
+    # GBp and the like are hundredths. Prices are in the main unit, so they must not be confused.
     if text[:2].isupper() and text[2:].islower():
         message = _(
             "%(currency)s is a hundredth of a currency. Give prices in the currency itself."
         )
         return RowProblem("unknown_currency", message, {"currency": text})
-    code = _capitals(text)
+    code = _upper(text)
     return code if options.is_currency(code) else unknown_currency(text)
 
 
 def write(rows: Iterable[StatementRow]) -> Iterator[str]:
-    """The lines of a generic CSV: comma, decimal point, ISO dates, CRLF. `read` gives back the same
-    rows.
+    """Yield the lines of a generic CSV: comma, decimal point, ISO dates, CRLF.
+
+    `read` gives the same rows.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
@@ -171,7 +229,9 @@ def write(rows: Iterable[StatementRow]) -> Iterator[str]:
 
 
 def _digits(value: Decimal | None) -> str:
-    return "" if value is None else format(strip_zeros(value), "f")
+    if value is None:
+        return ""
+    return format(strip_zeros(value), "f")
 
 
 FORMATS = (

@@ -104,8 +104,14 @@ def recognises(table: Table) -> bool:
 def read(table: Table, options: Options) -> Statement:
     table.require_rectangle(is_always_full=True)
     sheet = Sheet(
-        "nordnet", table, options, read_day=iso_day, decimal="comma", columns=POSITIONS, numbers=NUMBERS
-    )  # fmt: skip
+        "nordnet",
+        table,
+        options,
+        read_day=iso_day,
+        decimal="comma",
+        columns=POSITIONS,
+        numbers=NUMBERS,
+    )
     sheet.set_account("account")
     sheet.rows.sort(key=_booking_order)
     currencies = _currencies(sheet)

@@ -55,9 +55,8 @@ def read_stocks(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.require_rectangle(is_always_full=True)
     _split_money(table, "Price per share", "Total Amount")
-    sheet = Sheet(
-        "revolut", table, options, read_day=iso_day, numbers=("Quantity", "Price per share", "Total Amount")
-    )  # fmt: skip
+    numbers = ("Quantity", "Price per share", "Total Amount")
+    sheet = Sheet("revolut", table, options, read_day=iso_day, numbers=numbers)
     held: dict[str, Decimal] = defaultdict(Decimal)
     for raw in sorted(sheet, key=lambda raw: raw["Date"]):
         with sheet.collect_problem(raw):

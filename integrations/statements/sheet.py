@@ -40,8 +40,8 @@ def bad_row(column: str | None, value: Any, code: str, message: str, **params: A
 def unpaired_reversal(column: str, amount: Decimal) -> BadRow:
     """Make the error of a row that reverses another, or a part of it, which is not in the file."""
     message = _(
-        "This row reverses all or part of an earlier one that is not in this file. Delete or correct "
-        "that transaction, then import again and skip this row."
+        "This row reverses all or part of an earlier one that is not in this file. Delete or "
+        "correct that transaction, then import again and skip this row."
     )
     return bad_row(column, amount, "unpaired_reversal", message)
 

@@ -1,7 +1,7 @@
-"""Dates and numbers of a file, read in the one style that the whole file has.
+"""Read the dates and numbers of a file in the one style that the whole file has.
 
-Both take the distinct texts of their columns and answer a dictionary from text to value or RowProblem,
-so that a text that occurs a thousand times is read once.
+`read_dates` and `read_numbers` take the texts of their columns and return a dictionary from text to
+value or RowProblem, so a text that occurs a thousand times is read once.
 """
 
 import re
@@ -22,19 +22,20 @@ _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 NOT_A_DATE = RowProblem(
     "invalid", _("Not a date. Use 2024-12-31, 31.12.2024, 31/12/2024 or 12/31/2024.")
 )
-# 45293, 45293.5 and ######## are what a spreadsheet leaves of a day.
+# What a spreadsheet leaves of a date: 45293, 45293.5 or ########.
 _MANGLED = re.compile(r"\d{5}(?:[.,]\d+)?|#+", re.ASCII)
 MANGLED_DATE = RowProblem(
     "invalid", _("A spreadsheet changed this date. Import the file as it was downloaded.")
 )
 
+CHOOSE_ORDER = "Set the date format to dmy or mdy."
+
 
 def read_dates(texts: Iterable[str], options: Options) -> dict[str, date | RowProblem]:
-    """Dates of a file: ISO, dd.mm.yyyy, and slashed in the one order that all slashed dates of the
-    file allow.
+    """Read dates: ISO, dd.mm.yyyy, and slashed ones.
 
-    Raises FileProblem(ambiguous_dates) when the slashed ones read both ways or contradict each
-    other.
+    Slashed dates are read in the one order that all of them allow. Raises
+    FileProblem(ambiguous_dates) if both orders are possible, or if the dates contradict each other.
     """
     found: dict[str, date | RowProblem] = {}
     slashed: dict[str, tuple[date | None, date | None]] = {}
@@ -49,34 +50,43 @@ def read_dates(texts: Iterable[str], options: Options) -> dict[str, date | RowPr
         elif match := _SLASHED.fullmatch(stripped):
             first, second, year = map(int, match.groups())
             slashed[text] = (day_of(year, second, first), day_of(year, first, second))
+        elif _MANGLED.fullmatch(stripped):
+            found[text] = MANGLED_DATE
         else:
-            found[text] = MANGLED_DATE if _MANGLED.fullmatch(stripped) else NOT_A_DATE
+            found[text] = NOT_A_DATE
     if slashed:
-        month_first = (options.date_format or _order_of(slashed)) == "mdy"
-        for text, readings in slashed.items():
-            found[text] = checked_day(readings[month_first], options)
+        order = options.date_format or _order_of(slashed)
+        for text, (day_first, month_first) in slashed.items():
+            day_read = month_first if order == "mdy" else day_first
+            found[text] = checked_day(day_read, options)
     return found
 
 
 def _order_of(slashed: Mapping[str, tuple[date | None, date | None]]) -> str:
-    only_dmy = [text for text, (dmy, mdy) in slashed.items() if dmy and not mdy]
-    only_mdy = [text for text, (dmy, mdy) in slashed.items() if mdy and not dmy]
-    either = [text for text, (dmy, mdy) in slashed.items() if dmy and mdy and dmy != mdy]
+    """Return "dmy" or "mdy". `slashed` has both readings of each text: day first, month first."""
+    only_dmy = only_mdy = either = ""
+    for text, (day_first, month_first) in slashed.items():
+        if day_first and not month_first:
+            only_dmy = only_dmy or text
+        elif month_first and not day_first:
+            only_mdy = only_mdy or text
+        elif day_first != month_first:
+            either = either or text
     if only_dmy and only_mdy:
         raise FileProblem(
             "ambiguous_dates",
-            f"{only_dmy[0]} has the day first and {only_mdy[0]} the month: say which with date_format=dmy or mdy.",
+            f"{only_dmy} has the day first, but {only_mdy} has the month first. {CHOOSE_ORDER}",
         )
     if either and not only_dmy and not only_mdy:
         raise FileProblem(
             "ambiguous_dates",
-            f"{either[0]} can be read with the day or the month first: say which with date_format=dmy or mdy.",
+            f"{either} can be read with the day or the month first. {CHOOSE_ORDER}",
         )
     return "mdy" if only_mdy else "dmy"
 
 
 def day_of(year: int, month: int, day: int) -> date | None:
-    """The date, None if there is no such day."""
+    """Return the date, None if it does not exist."""
     try:
         return date(year, month, day)
     except ValueError:
@@ -84,7 +94,7 @@ def day_of(year: int, month: int, day: int) -> date | None:
 
 
 def checked_day(day: date | None, options: Options) -> date | RowProblem:
-    """The day if it may stand in a statement."""
+    """Return the day, or why it may not stand in a statement."""
     if day is None:
         return NOT_A_DATE
     if day > options.today:
@@ -95,21 +105,19 @@ def checked_day(day: date | None, options: Options) -> date | RowProblem:
     return day
 
 
-# No-break space, figure space, thin space, narrow no-break space and the minus sign, as
-# spreadsheets and banks write.
+# No-break space, figure space, thin space, narrow no-break space, and the minus sign.
 _PLAIN = str.maketrans({"\xa0": " ", "\u2007": " ", "\u2009": " ", "\u202f": " ", "\u2212": "-"})
 
 
 def plain_text(text: str) -> str:
-    """`text` with the spaces and the minus sign of a keyboard."""
+    """Replace the spaces and minus signs of spreadsheets and banks by those of a keyboard."""
     return text.translate(_PLAIN).strip()
 
 
 def single_spaced(text: str) -> str:
-    """`text` with one space for every run of blanks and line ends, none at its ends.
+    """Replace each run of blanks and line ends by one space, and strip the text.
 
-    For what is matched against a pattern: blanks that can be divide in many ways are what makes
-    patterns slow.
+    Use it before matching a pattern: runs of blanks can make patterns slow.
     """
     return " ".join(text.split())
 
@@ -130,84 +138,112 @@ _STYLES: dict[str, tuple[re.Pattern[str], dict[int, Any]]] = {
     "point": (_POINT, _TO_POINT),
     "comma": (_COMMA, _TO_COMMA),
 }
+CHOOSE_SEPARATOR = "Set the decimal separator to point or comma."
 NOT_A_NUMBER = RowProblem("invalid", _("Not a number."))
 
 
 def number_in(text: str, style: str) -> Decimal | None:
-    """The number that `text` is with a decimal point or comma; None if it is none."""
+    """Return the number in `text`, None if it is not one in that style.
+
+    `style` is the decimal separator: point or comma.
+    """
     pattern, table = _STYLES[style]
     number = plain_text(text)
-    return Decimal(number.translate(table)) if pattern.fullmatch(number) else None
+    if not pattern.fullmatch(number):
+        return None
+    return Decimal(number.translate(table))
 
 
 def read_numbers(
     texts: Iterable[str], *, delimiter: str, options: Options, mixed: bool = False
 ) -> dict[str, Decimal | RowProblem]:
-    """Numbers of a file, all with a decimal point or all with a decimal comma. Empty texts are left
-    out.
+    """Read numbers that all have a decimal point or all a decimal comma. Empty texts are left out.
 
-    With `mixed`, for brokers who write both in one file, the style of the file only settles texts
-    such as 1,234; the others can be read one way and are. Raises FileProblem(ambiguous_numbers)
-    when a text such as 1,234 could be either and nothing in the file tells, or when the texts
-    contradict each other.
+    `mixed` is for brokers that use both in one file: then the style of the file only decides texts
+    such as 1,234. Raises FileProblem(ambiguous_numbers) if nothing in the file decides them, or if
+    the texts contradict each other.
     """
-    plain = {text: number for text in set(texts) if (number := plain_text(text))}
+    plain = {text: plain_text(text) for text in set(texts)}
     style = options.decimal or _style_of(plain.values(), delimiter, mixed=mixed)
     other = "comma" if style == "point" else "point"
     found: dict[str, Decimal | RowProblem] = {}
     for text, number in plain.items():
+        if not number:
+            continue
         value = number_in(number, style)
         if value is None and mixed:
             value = number_in(number, other)
         if value is None:
             found[text] = NOT_A_NUMBER
             continue
-        # Fifteen characters without an exponent are always few enough digits.
-        fault = (
-            options.number_problem(value)
-            if len(number) > 15 or "e" in number or "E" in number
-            else None
-        )
-        found[text] = fault or (value if value else Decimal(0))  # -0 is 0
+        problem = None
+        # Fifteen characters without an exponent never have too many digits.
+        if len(number) > 15 or "e" in number or "E" in number:
+            problem = options.number_problem(value)
+        if problem is not None:
+            found[text] = problem
+        else:
+            found[text] = value or Decimal(0)  # -0 becomes 0.
     return found
 
 
-def _style_of(numbers: Iterable[str], delimiter: str, *, mixed: bool) -> str:
-    """`point` or `comma`: what the decimal separator of the file is."""
-    proof: dict[str, str] = {}  # style → a number that only it can read
-    open_comma = open_point = ""
-    thousands_and_point = False
-    for number in numbers:
-        if "," not in number and "." not in number:
-            continue
-        as_point, as_comma = _POINT.fullmatch(number), _COMMA.fullmatch(number)
+class _StyleEvidence:
+    """What the numbers of a file show about its decimal separator.
+
+    `only` has a number for each style that only this style can read. `open_comma` and `open_point`
+    are numbers that both can read, such as 1,234 and 1.234.
+    """
+
+    def __init__(self, numbers: Iterable[str]) -> None:
+        self.only: dict[str, str] = {}
+        self.open_comma = self.open_point = ""
+        self.has_thousands_and_point = False
+        for number in numbers:
+            if "," in number or "." in number:
+                self._add(number)
+
+    def _add(self, number: str) -> None:
+        as_point = _POINT.fullmatch(number)
+        as_comma = _COMMA.fullmatch(number)
         if as_point and as_comma:
             if "," in number:
-                open_comma = number
+                self.open_comma = number
             else:
-                open_point = number
+                self.open_point = number
         elif as_point:
-            proof["point"] = number
-            thousands_and_point |= "," in number
+            self.only["point"] = number
+            self.has_thousands_and_point |= "," in number
         elif as_comma:
-            proof["comma"] = number
-    if open_comma and delimiter != "," and not thousands_and_point:
-        proof.setdefault("comma", open_comma)
-    if len(proof) == 2 and mixed and not open_comma and not open_point:
+            self.only["comma"] = number
+
+    def require_agreement(self, *, mixed: bool) -> None:
+        unclear = self.open_comma or self.open_point
+        if len(self.only) < 2 or (mixed and not unclear):
+            return
+        message = f"{self.only['point']} has a decimal point, but {self.only['comma']} has a decimal comma"
+        if mixed:
+            message += f", and {unclear} could have either"
+        raise FileProblem("ambiguous_numbers", f"{message}. {CHOOSE_SEPARATOR}")
+
+
+def _style_of(numbers: Iterable[str], delimiter: str, *, mixed: bool) -> str:
+    """Return the decimal separator of the file: "point" or "comma"."""
+    evidence = _StyleEvidence(numbers)
+    can_be_comma = delimiter != "," and not evidence.has_thousands_and_point
+    if evidence.open_comma and can_be_comma:
+        evidence.only.setdefault("comma", evidence.open_comma)
+    evidence.require_agreement(mixed=mixed)
+    if len(evidence.only) == 2:
         return "point"
-    if len(proof) == 2:
+    for style in evidence.only:
+        return style
+    unclear = evidence.open_comma
+    if not unclear and delimiter != ",":
+        unclear = evidence.open_point
+    if unclear:
         raise FileProblem(
             "ambiguous_numbers",
-            f"{proof['point']} has a decimal point and {proof['comma']} a decimal comma"
-            + (f", {open_comma or open_point} could be either" if mixed else "")
-            + ": say which with decimal=point or comma.",
-        )
-    if proof:
-        return next(iter(proof))
-    if unclear := open_comma or (open_point if delimiter != "," else ""):
-        raise FileProblem(
-            "ambiguous_numbers",
-            f"Nothing in the file tells whether {unclear} has a thousands separator or a decimal one: say which with "
-            "decimal=point or comma.",
+            f"{unclear} may have a thousands separator or a decimal one, and no other number in "
+            f"the file shows which. {CHOOSE_SEPARATOR}",
         )
     return "point"
