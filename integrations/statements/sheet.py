@@ -269,6 +269,6 @@ def has_columns(*names: str) -> Callable[[Table], bool]:
     required = frozenset(names)
 
     def recognises(table: Table) -> bool:
-        return required.issubset(name.strip() for name in table.header)
+        return required <= {name.strip() for name in table.header}
 
     return recognises

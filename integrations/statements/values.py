@@ -220,7 +220,8 @@ class _StyleEvidence:
         unclear = self.open_comma or self.open_point
         if len(self.only) < 2 or (mixed and not unclear):
             return
-        message = f"{self.only['point']} has a decimal point, but {self.only['comma']} has a decimal comma"
+        with_point, with_comma = self.only["point"], self.only["comma"]
+        message = f"{with_point} has a decimal point, but {with_comma} has a decimal comma"
         if mixed:
             message += f", and {unclear} could have either"
         raise FileProblem("ambiguous_numbers", f"{message}. {CHOOSE_SEPARATOR}")
