@@ -12,8 +12,8 @@ from decimal import Decimal as D
 import pytest
 
 from integrations.conftest import Upload
-from integrations.statements.nordnet import NORWEGIAN
 from integrations.statements.days import named_day
+from integrations.statements.nordnet import NORWEGIAN
 from integrations.statements.tests import test_nordnet
 from integrations.statements.tests.samples import SAMPLES, avanza, degiro, saxo, swissquote
 from integrations.statements.tests.test_samples import as_precise, held

@@ -6,7 +6,15 @@ from decimal import Decimal as D
 
 import pytest
 
-from integrations.statements.tests.support import choices, held, ledger, rounded, text, twice
+from integrations.statements.tests.support import (
+    choices,
+    faults,
+    held,
+    ledger,
+    rounded,
+    text,
+    twice,
+)
 from portfolios.models import Transaction
 
 pytestmark = pytest.mark.django_db
@@ -176,3 +184,28 @@ def test_degiros_fill_that_the_ids_of_before_took_for_another_is_booked_now(acco
     Transaction.objects.update(external_id=f"{ORDER}5")
     assert upload.done(data=text(DEGIRO, *IN_2024))["created"] == 1
     assert held()["FJORD.EUR.DEMO"][::2] == (38, 384, 0)
+
+
+@pytest.mark.parametrize(
+    "line, column, row",
+    [
+        (3, "Change", "10-06-2024,08:01,10-06-2024,HARBOUR,GB0000000021,STOCK SPLIT: Sell 20 HARBOUR@500 GBX,,GBP,n/a,GBP,100.80,"),
+        (5, "Balance", "04-06-2024,08:01,04-06-2024,HARBOUR,GB0000000021,Dividend,,GBP,1.50,GBP,n/a,"),
+    ],
+)  # fmt: skip
+def test_an_unreadable_figure_of_an_ignored_row_is_an_error_of_that_row(account, line, column, row):
+    lines = [
+        "Date,Time,Value date,Product,ISIN,Description,FX,Change,,Balance,,Order Id",
+        "10-06-2024,08:01,10-06-2024,HARBOUR,GB0000000021,STOCK SPLIT: Buy 40 HARBOUR@250 GBX,,GBP,-100.00,GBP,0.80,",
+        "10-06-2024,08:01,10-06-2024,HARBOUR,GB0000000021,STOCK SPLIT: Sell 20 HARBOUR@500 GBX,,GBP,100.00,GBP,100.80,",
+        "05-06-2024,08:01,05-06-2024,HARBOUR,GB0000000021,Dividend,,GBP,-1.50,GBP,0.80,",
+        "04-06-2024,08:01,04-06-2024,HARBOUR,GB0000000021,Dividend,,GBP,1.50,GBP,2.30,",
+        "01-03-2024,09:00,01-03-2024,HARBOUR,GB0000000021,Buy 20 HARBOUR@496 GBX (GB0000000021),,GBP,-99.20,GBP,0.80,a",
+    ]
+    lines[line - 1] = row
+    response = account("GBP")(
+        data=text(*lines), instruments=choices(GB0000000021="HARBOR.GBX.DEMO")
+    )
+    assert response.status_code == 422
+    assert faults(response.json()) == [(line, column, "invalid")]
+    assert Transaction.objects.count() == 0
