@@ -20,8 +20,8 @@ from portfolios.calc.kinds import UNPRICED_TYPES, TransactionType
 class Portfolio(ErrorsAtFields, Named):
     """Holdings at one broker, reported in one currency.
 
-    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version` increases
-    with every change of the portfolio's transactions.
+    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version`
+    increases with every change of the portfolio's transactions.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -299,7 +299,9 @@ class Transaction(ErrorsAtFields):
                 fields=["portfolio", "external_id"],
                 condition=Q(external_id__isnull=False),
                 name="transaction_external_id_once",
-                violation_error_message="The portfolio has a transaction with this external id already.",
+                violation_error_message=(
+                    "The portfolio has a transaction with this external id already."
+                ),
                 violation_error_code="duplicate_external_id",
             ),
             models.CheckConstraint(
@@ -371,7 +373,7 @@ class DismissedSplit(models.Model):
 
 
 class TransactionVector(models.Model):
-    """The portfolio's transactions as arrays, at its `version`. See `portfolios.reports.vectors`."""
+    """The portfolio's transactions as arrays, at its `version` (`portfolios.reports.vectors`)."""
 
     portfolio = models.OneToOneField(
         Portfolio, on_delete=models.CASCADE, primary_key=True, related_name="vector"

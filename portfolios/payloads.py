@@ -1,4 +1,4 @@
-"""The answers about portfolios and transactions. A holding's is `valuation.ValuedHolding`."""
+"""Answers about portfolios and transactions. `valuation.ValuedHolding` is that of a holding."""
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -54,8 +54,8 @@ def match(
 ) -> Matches[K]:
     """Pair the rows of a file with stored rows.
 
-    `rows` are (fingerprint, external id), `stored` are (key, fingerprint, external id). A stored row
-    is paired with at most one row of the file: of two equal fills in a file and one in the
+    `rows` are (fingerprint, external id), `stored` are (key, fingerprint, external id). A stored
+    row is paired with at most one row of the file: of two equal fills in a file and one in the
     portfolio, the second is new. Rows are paired by external id first; then a row with an unknown
     id takes an equal stored row without one, and a row without an id takes any equal one. Equal
     rows of the file with the same id are one row.

@@ -64,8 +64,8 @@ class Trades:
 
     `instrument` is a row of the market's closes, `day` a day number (1970-01-01 is 0). `quantity`
     in shares (the ratio of a split), `price` and `commission` in the instrument's currency, `rate`
-    units of the portfolio's currency for one of the instrument's; 0 where a kind has none. `held` is
-    the quantity right after the transaction, from the exact ledger: sums of floats would leave
+    units of the portfolio's currency for one of the instrument's; 0 where a kind has none. `held`
+    is the quantity right after the transaction, from the exact ledger: sums of floats would leave
     1e-17 shares of a holding that was sold completely.
     """
 
@@ -246,9 +246,10 @@ def blocks(placed: Layout, market: Market) -> list[tuple[int, int]]:
 
 
 def block_values(placed: Layout, market: Market, start: int, stop: int) -> Floats | None:
-    """Return quantity x close of instruments `start` to `stop`, [instrument, day], in their currency.
+    """Return quantity x close of instruments `start` to `stop`, [instrument, day].
 
-    Unpriced days are 0. None when none of the instruments was ever held.
+    Amounts are in their own currency; unpriced days are 0. None when none of the instruments was
+    ever held.
     """
     runs = slice(placed.first_run[start], placed.first_run[stop])
     held = placed.run_held[runs]
@@ -274,9 +275,9 @@ def values(placed: Layout, market: Market) -> Floats:
 def running_cost(placed: Layout, paid: Floats) -> Floats:
     """Return the cost basis right after each transaction, at average cost, [trade].
 
-    `paid` [trade] is the cost that a purchase or transfer in adds. Cost after = cost before x share kept
-    + cost added is a linear recurrence, solved by doubling (Hillis and Steele 1986): log2 passes
-    over all holdings at once.
+    `paid` [trade] is the cost that a purchase or transfer in adds. Cost after = cost before x share
+    kept + cost added is a linear recurrence, solved by doubling (Hillis and Steele 1986): log2
+    passes over all holdings at once.
     """
     trades = placed.trades
     adds = is_one_of(trades.kind, SHARES_IN)

@@ -61,7 +61,7 @@ def tidy(series: Floats, scale: float | None = None) -> Floats:
 
 
 def tidy_index(index: Floats) -> Floats:
-    """Round each value to 13 digits: a product is as exact where it is small as where it is large."""
+    """Round each value to 13 digits: all values of a product are equally exact."""
     with np.errstate(divide="ignore"):
         size = np.where(index != 0, np.floor(np.log10(np.abs(index))), 0.0)
     scale = 10.0 ** (12 - np.clip(size, -200, 200))
