@@ -83,7 +83,7 @@ def dividends(ticker: str, start: date, end: date) -> list[tuple[date, Decimal]]
 
     A third of the tickers pay none.
     """
-    dice = Random(f"dividend {ticker.upper()}")  # nosec B311  # the same price every time, no secret
+    dice = Random(f"dividend {ticker.upper()}")  # nosec B311  # reproducible, no secret
     if dice.random() < 1 / 3 and not ticker.upper().startswith("SPLIT"):
         return []
     found, close = [], dict(closes(ticker, start, end))

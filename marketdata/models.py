@@ -113,13 +113,17 @@ class StockMetadata(ErrorsAtFields):
             models.CheckConstraint(
                 condition=Q(ticker__regex=f"^{TICKER_PATTERN}$"),
                 name="instrument_ticker_is_plain",
-                violation_error_message="A ticker is made of capital letters, digits and . - = ^ _ & +",
+                violation_error_message=(
+                    "A ticker is made of capital letters, digits and . - = ^ _ & +"
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(source="manual", owner__isnull=False)
                 | (~Q(source="manual") & Q(owner__isnull=True)),
                 name="instrument_owner_if_manual",
-                violation_error_message="An instrument priced by hand has an owner, any other has none.",
+                violation_error_message=(
+                    "An instrument priced by hand has an owner, any other has none."
+                ),
             ),
             currency_constraint("currency", "instrument_currency_is_a_code"),
         ]

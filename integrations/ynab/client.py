@@ -148,7 +148,8 @@ def _get(path: str, query: dict[str, str], seconds: float) -> dict[str, Any]:
             error = SourceUnavailable("YNAB cannot be reached.")
     except SourceError:
         raise
-    except Exception as raised:  # noqa: BLE001  the words of a ValueError may quote the header that can't be sent
+    except Exception as raised:  # noqa: BLE001
+        # The text of a ValueError may quote the header that cannot be sent: leave it out.
         error = SourceUnavailable(f"YNAB cannot be asked ({type(raised).__name__}).")
     raise error  # outside of `except`: what requests raised holds the request with its header
 

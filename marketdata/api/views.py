@@ -135,15 +135,21 @@ class PricesByHandView(APIView):
         return Response(payload, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
+def _week_of(day: date) -> tuple[int, int]:
+    return day.isocalendar()[:2]
+
+
+def _month_of(day: date) -> tuple[int, int]:
+    return day.year, day.month
+
+
 def sampled(points: Sequence[Any], interval: str, day_of: Callable[[Any], date]) -> list[Any]:
-    """The last point of each day, ISO week or month."""
+    """Return the last point of each day, ISO week or month."""
     if interval == "day":
         return list(points)
-    period = (
-        (lambda day: day.isocalendar()[:2])
-        if interval == "week"
-        else (lambda day: (day.year, day.month))
-    )
+    period = _month_of
+    if interval == "week":
+        period = _week_of
     last = {period(day_of(point)): point for point in points}
     return list(last.values())
 

@@ -33,7 +33,8 @@ Sourced = tuple[date, Decimal, str]
 def restore_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
     """Return the instrument of the same ticker and owner, and whether it was here before.
 
-    Otherwise `row` is stored as it is. Raises DomainError (`currency_mismatch`) where the one here is in another currency.
+    Otherwise `row` is stored as it is. Raises DomainError (`currency_mismatch`) where the one here
+    is in another currency.
     """
     row.clean_fields(exclude=["owner", "exchange_timezone"])
     known = StockMetadata.objects.filter(ticker=row.ticker, owner=row.owner).first()
