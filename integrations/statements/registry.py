@@ -60,7 +60,7 @@ def _format_of(table: Table, name: str) -> Format:
         raise FileProblem("unknown_format", _nearest_format(table))
     if len(matching) > 1:
         names = [one.name for one in matching]
-        message = f"The file could be {' or '.join(names)}. Choose its format."
+        message = f"The file could be {' or '.join(names)}. Choose one with format."
         raise FileProblem("unknown_format", message, formats=names)
     return matching[0]
 
@@ -70,7 +70,7 @@ def _named_format(table: Table, name: str) -> Format:
     if not named.reports_missing_columns and not named.recognises(table):
         raise FileProblem(
             "unknown_format",
-            f"This is not the header of {named.label}. Choose another format, or export again.",
+            f"The header is not that of {named.label}. Choose another format, or export again.",
         )
     return named
 

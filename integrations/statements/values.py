@@ -28,7 +28,7 @@ MANGLED_DATE = RowProblem(
     "invalid", _("A spreadsheet changed this date. Import the file as it was downloaded.")
 )
 
-CHOOSE_ORDER = "Set the date format to dmy or mdy."
+CHOOSE_ORDER = "Set date_format=dmy or mdy."
 
 
 def read_dates(texts: Iterable[str], options: Options) -> dict[str, date | RowProblem]:
@@ -138,7 +138,7 @@ _STYLES: dict[str, tuple[re.Pattern[str], dict[int, Any]]] = {
     "point": (_POINT, _TO_POINT),
     "comma": (_COMMA, _TO_COMMA),
 }
-CHOOSE_SEPARATOR = "Set the decimal separator to point or comma."
+CHOOSE_SEPARATOR = "Set decimal=point or comma."
 NOT_A_NUMBER = RowProblem("invalid", _("Not a number."))
 
 

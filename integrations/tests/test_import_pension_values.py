@@ -100,7 +100,7 @@ def test_another_value_on_a_date_is_refused_without_replace_and_nothing_is_writt
         ),
         ("date,value\n03/02/2024,1\n", "--date-format dmy or mdy"),
         ('date,value\n2024-01-31,"1,234"\n', "--decimal point or comma"),
-        ("date,value\n2024-01-31,1,5\n", "has 3 cells where the header has 2"),
+        ("date,value\n2024-01-31,1,5\n", "has 3 cells, but the header has 2"),
         ("date,amount\n2024-01-31,1\n", "no column value"),
         ("date,value,Value\n2024-01-31,1,2\n", "names the column Value twice"),
         ("", "The file is empty"),

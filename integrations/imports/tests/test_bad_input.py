@@ -85,7 +85,7 @@ def test_an_unknown_header_names_the_nearest_broker_and_what_differs(account):
     code, detail = refused(account("NOK")(data=f"{header}\r\n".encode()))
     assert code == "unknown_format"
     assert "nearest is Nordnet" in detail
-    assert "it lacks Handelsdag, Kurtasje (it has Handledag for Handelsdag)" in detail
+    assert "the file lacks Handelsdag, Kurtasje (it has Handledag for Handelsdag)" in detail
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_number_that_could_be_either_needs_a_word_although_others_in_the_file_
     assert "25.6" in first
     data = file_of(saxo.SAMPLES[1], [header, first, mixed, line])
     code, detail = refused(upload(data=data))
-    assert (code, "-1,801 could be either" in detail) == ("ambiguous_numbers", True)
+    assert (code, "-1,801 could have either" in detail) == ("ambiguous_numbers", True)
     body = upload.done(data=data, decimal="point", **saxo.SAMPLES[1].options)
     assert (body["created"], body["errors"]) == (3, [])
     assert held()["WERELD.EUR.DEMO"][2] == D("3602.5")  # 1,801.50 and 1,801

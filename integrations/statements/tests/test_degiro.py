@@ -187,10 +187,10 @@ def test_degiros_fill_that_the_ids_of_before_took_for_another_is_booked_now(acco
 
 
 @pytest.mark.parametrize(
-    "line, column, row",
+    ("line", "column", "row"),
     [
-        (3, "Change", "10-06-2024,08:01,10-06-2024,HARBOUR,GB0000000021,STOCK SPLIT: Sell 20 HARBOUR@500 GBX,,GBP,n/a,GBP,100.80,"),
-        (5, "Balance", "04-06-2024,08:01,04-06-2024,HARBOUR,GB0000000021,Dividend,,GBP,1.50,GBP,n/a,"),
+        (3, "change", "10-06-2024,08:01,10-06-2024,HARBOUR,GB0000000021,STOCK SPLIT: Sell 20 HARBOUR@500 GBX,,GBP,n/a,GBP,100.80,"),
+        (5, "balance", "04-06-2024,08:01,04-06-2024,HARBOUR,GB0000000021,Dividend,,GBP,1.50,GBP,n/a,"),
     ],
 )  # fmt: skip
 def test_an_unreadable_figure_of_an_ignored_row_is_an_error_of_that_row(account, line, column, row):

@@ -55,7 +55,7 @@ def test_two_columns_of_ours_in_one_of_theirs_are_refused_so_that_neither_is_los
         assert (error["attr"], error["code"]) == ("file", "unknown_format")
         assert (
             error["detail"]
-            == "The mapping names the column Gebyr for commission and note: it can be only one of them."
+            == "The mapping uses the column Gebyr for commission and note. Use it for only one of them."
         )
     assert dump() == before
     body = upload.done(
