@@ -49,7 +49,7 @@ from marketdata.sources import (
 
 __all__ = ["Call", "CircuitOpen", "Party", "TooBusy", "ask", "ask_all", "party_of", "state"]
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # A web process has 8 threads: half of them may wait for third parties at once, the others answer
 # with what is stored.

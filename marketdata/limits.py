@@ -7,14 +7,14 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import structlog
 
 from financeproj.core.shared.locks import change
 from marketdata.sources import RateLimited, SourceError, SourceUnavailable
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 30
@@ -59,10 +59,19 @@ def party_of(source: Any) -> Party:
 
 # --- Circuit breaker ------------------------------------------------------------------------------
 
+
 # The shared state of a circuit; it is absent while all is well. `open_until` and `probe_until` are
 # times, 0 for none; `period` is how long it was last open for a rate limit, `probe` the one call
 # that is let through when that time is over.
-Circuit = dict[str, Any]
+class Circuit(TypedDict):
+    failures: int
+    open_until: float
+    period: float
+    probe: str
+    probe_until: float
+    reason: str
+
+
 _NO_FAILURES: Circuit = {
     "failures": 0,
     "open_until": 0,
@@ -73,7 +82,9 @@ _NO_FAILURES: Circuit = {
 }
 
 
-def _change_circuit(party: Party, step: Callable[[Circuit | None], Circuit | None]) -> Any:
+def _change_circuit(
+    party: Party, step: Callable[[Circuit | None], Circuit | None]
+) -> Circuit | None:
     return change(f"circuit:{party.name}", step, timeout_seconds=2 * LONGEST_OPEN_SECONDS)
 
 
@@ -111,7 +122,7 @@ def admit(party: Party, probe: str, seconds: float) -> None:
         return {**held, "probe": probe, "probe_until": now + seconds + ABANDONED_SECONDS}
 
     circuit = _change_circuit(party, step)
-    if _is_open(circuit) and circuit["probe"] != probe:
+    if circuit is not None and _is_open(circuit) and circuit["probe"] != probe:
         wait_seconds = max(circuit["open_until"] - now, 0) or circuit["probe_until"] - now
         detail = f"{party.name} is not asked for now: {circuit['reason']}"
         raise CircuitOpen(detail, max(wait_seconds, 1))
@@ -153,7 +164,7 @@ def note_failure(party: Party, probe: str, error: SourceError) -> None:
         if was_open and circuit["probe"] != probe:
             return circuit
         failures = circuit["failures"] + 1
-        changed = {**_NO_FAILURES, "failures": failures, "reason": str(error)}
+        changed: Circuit = {**_NO_FAILURES, "failures": failures, "reason": str(error)}
         if isinstance(error, RateLimited):
             period = _rate_limited_seconds(error, circuit)
             changed["period"] = period
@@ -162,7 +173,7 @@ def note_failure(party: Party, probe: str, error: SourceError) -> None:
             changed["open_until"] = now + OPEN_SECONDS * jitter
         return changed
 
-    circuit = _change_circuit(party, step)
+    circuit = _change_circuit(party, step) or _NO_FAILURES
     left = circuit["open_until"] - now
     if left > 0:
         error.retry_after_seconds = left

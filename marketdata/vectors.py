@@ -34,7 +34,7 @@ from marketdata.models import (
 )
 from marketdata.selectors import splits_of
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Floats = npt.NDArray[np.float64]
 

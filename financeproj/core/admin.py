@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import CASCADE
+from django.db.models import CASCADE, Model
 from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
@@ -20,6 +20,8 @@ class ServiceForm(forms.ModelForm):
 
     An error of the service becomes an error of the form, at the field it names.
     """
+
+    instance: Model
 
     def write(self, fields: dict[str, Any]) -> Any:
         """Write the form's values through a service and return the stored row."""

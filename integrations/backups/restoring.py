@@ -28,7 +28,7 @@ from integrations.backups.transfer import (
 from integrations.backups.upgrading import bring_up_to_date
 from portfolios.services.ledger_check import ledger_faults
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Filled by `migrate` itself, so their rows do not mean that the database is in use.
 FILLED_BY_MIGRATE = {"django_content_type", "auth_permission"}

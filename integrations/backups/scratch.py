@@ -11,10 +11,11 @@ from typing import Any
 import structlog
 from django.contrib.contenttypes.models import ContentType
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, ProgrammingError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from financeproj.core.errors import Conflict, DomainError
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ALIAS = "scratch"
 SCHEMA = "financeproj_restore"
@@ -122,7 +123,7 @@ def _folder() -> Path:
     return database.with_name(f"{database.name}-restore")
 
 
-def _copy_of_connection(alias: str) -> Any:
+def _copy_of_connection(alias: str) -> BaseDatabaseWrapper:
     own = connection.copy(alias)
     own.settings_dict["OPTIONS"].pop("pool", None)  # A pool would outlive this one connection.
     return own

@@ -21,7 +21,7 @@ from integrations.backups.states import applied_migrations, own_labels
 from integrations.backups.tables import archived_models, write_table
 from integrations.models import Backup
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 KIND = "financeproj-backup"
 VERSION = 1

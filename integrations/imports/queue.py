@@ -26,7 +26,7 @@ from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.models import ImportBatch, PendingImport, Portfolio
 from portfolios.services.import_rows import AlreadyDone, Outcome
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ROWS_IN_A_REQUEST = 5000
 LEASE_SECONDS = 60
@@ -110,7 +110,8 @@ def _hold(pk: UUID, token: str) -> bool:
             return held
         return [token, time.time()]
 
-    return change(_lease_key(pk), renewed, timeout_seconds=LEASE_SECONDS)[0] == token
+    held = change(_lease_key(pk), renewed, timeout_seconds=LEASE_SECONDS)
+    return held is not None and held[0] == token
 
 
 def _released(held: list[Any] | None, token: str) -> list[Any] | None:

@@ -47,7 +47,7 @@ TOO_LATE = "Yahoo did not answer in time."
 UNKNOWN = "Yahoo does not know this ticker."
 
 _call = threading.local()
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @contextmanager

@@ -79,6 +79,8 @@ class YnabSettingsForm(ServiceForm):
         model = YnabSettings
         fields = ("user",)
 
+    instance: YnabSettings
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding:

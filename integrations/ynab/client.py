@@ -12,7 +12,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from django.conf import settings
@@ -98,6 +98,9 @@ def accounts(root: str, plan_id: str, *, knowledge: int | None, seconds: float) 
     if knowledge is not None:
         query["last_knowledge_of_server"] = str(knowledge)
     return parse_accounts(_get(f"/{root}/{plan_id}/accounts", query, seconds))
+
+
+Value = TypeVar("Value")
 
 
 class _Bearer(AuthBase):
@@ -224,17 +227,18 @@ def _data(body: bytes) -> dict[str, Any]:
     return data
 
 
-def _field(row: Any, name: str, kind: type) -> Any:
-    value = None
+def _field(row: object, name: str, kind: type[Value]) -> Value:
+    value: object = None
     if isinstance(row, dict):
         value = row.get(name)
-    if type(value) is not kind:  # a bool is an int to isinstance
+    # A bool is an int to isinstance.
+    if type(value) is not kind or not isinstance(value, kind):
         raise BadAnswer(f"YNAB's answer has no usable {name}.")
     return value
 
 
-def _milliunits(row: Any, name: str) -> int:
-    amount: int = _field(row, name, int)
+def _milliunits(row: object, name: str) -> int:
+    amount = _field(row, name, int)
     if abs(amount) >= MILLIUNITS_LIMIT:
         raise BadAnswer(f"YNAB's answer has an impossible {name}.")
     return amount

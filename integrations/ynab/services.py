@@ -17,7 +17,7 @@ from integrations.ynab.errors import error_for
 from integrations.ynab.queries import Balance, balance_of, budget_of, currency_at
 from marketdata.sources import KeyRefused, SourceError
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def choose_budget(*, user: User, budget_id: str) -> YnabSettings:

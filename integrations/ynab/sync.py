@@ -21,7 +21,7 @@ from pensions.models import PensionAccount, PensionValueEntry
 from pensions.selectors import linked_accounts_of
 from pensions.services import record_balance, record_balance_if_changed
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RUNS_KEPT = timedelta(days=400)
 FINE = ("written", "unchanged", "kept")

@@ -30,7 +30,7 @@ from marketdata.services.days import check_entered, put_days
 from marketdata.signals import splits_recorded
 from marketdata.sources import BadAnswer, History, Quote
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MANUAL = StockMetadata.MANUAL
 # What a source may fill in of an instrument.

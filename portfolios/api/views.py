@@ -1,7 +1,8 @@
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -26,7 +27,7 @@ from marketdata.tasks import fetch_history
 from portfolios import queries, selectors, services
 from portfolios.api import serializers
 from portfolios.api.filters import TransactionFilter
-from portfolios.models import Holding, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 from portfolios.payloads import (
     PortfolioPayload,
     TransactionPayload,
@@ -53,7 +54,10 @@ def log_portfolio(portfolio_id: UUID) -> None:
     structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio_id))
 
 
-def get_own_or_404(rows: Any, pk: UUID) -> Any:
+Own = TypeVar("Own", Portfolio, Holding, Transaction, ImportBatch)
+
+
+def get_own_or_404(rows: QuerySet[Own], pk: UUID) -> Own:
     """Return one of the user's portfolios, or of the rows in them. Raises Http404."""
     row = get_object_or_404(rows, pk=pk)
     if isinstance(row, Portfolio):
@@ -64,8 +68,7 @@ def get_own_or_404(rows: Any, pk: UUID) -> Any:
 
 
 def get_portfolio_or_404(request: Request, pk: UUID) -> Portfolio:
-    found: Portfolio = get_own_or_404(selectors.portfolios_of(user_of(request)), pk)
-    return found
+    return get_own_or_404(selectors.portfolios_of(user_of(request)), pk)
 
 
 class PortfolioViewSet(ViewSet):
@@ -193,7 +196,7 @@ class TransactionViewSet(GenericViewSet):
     filter_backends = (QueryFilterBackend,)
     filterset_class = TransactionFilter
 
-    def get_queryset(self) -> Any:
+    def get_queryset(self) -> QuerySet[Transaction]:
         if getattr(self, "swagger_fake_view", False):
             return Transaction.objects.none()
         return selectors.transactions_visible_to(user_of(self.request))

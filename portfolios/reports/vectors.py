@@ -24,7 +24,7 @@ from portfolios.calc.kinds import RULES, shares_after
 from portfolios.calc.performance import Trades
 from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 EPOCH = date(1970, 1, 1)
 MAX_BYTES_CACHED = 64 << 20

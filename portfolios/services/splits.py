@@ -16,7 +16,7 @@ from portfolios.services.ledger_check import repair_holding
 from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.replay import replay_holding
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @transaction.atomic

@@ -29,7 +29,7 @@ from financeproj.core.errors import (
     UpstreamTimeout,
 )
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # The first class that matches gives the status; any other DomainError is 422.
 STATUS_OF_ERROR = (

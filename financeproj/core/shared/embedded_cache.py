@@ -9,7 +9,7 @@ import structlog
 from django.core.cache.backends.db import DatabaseCache
 from django.db import DatabaseError, transaction
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ALIAS = "cache"
 

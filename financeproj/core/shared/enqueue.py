@@ -9,7 +9,7 @@ from django.db import transaction
 
 from financeproj.core.shared.redis_outage import asking_redis
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def enqueue_on_commit(task: Any, *args: Any) -> None:

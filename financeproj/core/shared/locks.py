@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import structlog
 from django.conf import settings
@@ -17,13 +17,16 @@ from django.db import DatabaseError, transaction
 
 from financeproj.core.shared.embedded_cache import ALIAS
 
-log = structlog.get_logger(__name__)
+Value = TypeVar("Value")
+Step: TypeAlias = Callable[[Value | None], Value | None]
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _local: dict[str, tuple[float, Any]] = {}
 _local_lock = threading.Lock()
 
 
-def change(key: str, function: Callable[[Any], Any], *, timeout_seconds: float) -> Any:
+def change(key: str, function: Step[Value], *, timeout_seconds: float) -> Value | None:
     """Replace the value at `key` by `function(value)` atomically, and return the new value.
 
     `function` gets None for a missing key, can run more than once, and must be quick. Values must
@@ -65,13 +68,13 @@ def _redis_errors() -> tuple[type[Exception], ...]:
     return (RedisError,)
 
 
-def _change_in_redis(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
+def _change_in_redis(key: str, function: Step[Value], timeout_seconds: float) -> Value | None:
     from django_redis import get_redis_connection
 
     from financeproj.core.shared.redis_outage import asking_redis
 
     name = cache.make_key(f"shared:{key}")
-    outcome: list[Any] = []
+    outcome: list[Value | None] = []
 
     def step(pipe: Any) -> None:
         """Run after WATCH; redis-py repeats it if another process wrote in between."""
@@ -90,7 +93,7 @@ def _change_in_redis(key: str, function: Callable[[Any], Any], timeout_seconds: 
     return outcome[0]
 
 
-def _change_embedded(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
+def _change_embedded(key: str, function: Step[Value], timeout_seconds: float) -> Value | None:
     name = f"shared:{key}"
     with transaction.atomic(using=ALIAS):  # IMMEDIATE: no other process writes until the end
         expires_at, held = cache.get(name) or (0.0, None)
@@ -106,7 +109,7 @@ def _change_embedded(key: str, function: Callable[[Any], Any], timeout_seconds: 
     return value
 
 
-def _change_here(key: str, function: Callable[[Any], Any], timeout_seconds: float) -> Any:
+def _change_here(key: str, function: Step[Value], timeout_seconds: float) -> Value | None:
     with _local_lock:
         now = time.monotonic()
         if len(_local) > 10_000:

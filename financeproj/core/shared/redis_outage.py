@@ -10,7 +10,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # One wait stays below the second that a request may spend on Redis.
 ANSWER_SECONDS = 0.8

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from integrations.doctor import examine
 
-log = structlog.get_logger(__name__)
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
