@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar, Unpack
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -21,6 +22,27 @@ from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios.selectors import portfolios_of
 
 Row = TypeVar("Row")
+
+
+class AccountChanges(TypedDict, total=False):
+    name: str
+    currency: str
+    ynab_account_id: str
+
+
+class ValueChanges(TypedDict, total=False):
+    date: date
+    value: Decimal
+
+
+class ContributionFields(TypedDict, total=False):
+    """The fields of a ContributionPlan; `growth` is a yearly fraction."""
+
+    amount: Decimal
+    frequency: str
+    start: date
+    end: date | None
+    growth: Decimal
 
 
 def create_account(
@@ -43,7 +65,7 @@ def create_account(
     return account
 
 
-def update_account(*, account: PensionAccount, **changes: Any) -> PensionAccount:
+def update_account(*, account: PensionAccount, **changes: Unpack[AccountChanges]) -> PensionAccount:
     """Set `name`, `currency` and `ynab_account_id`.
 
     Raises Conflict (`duplicate_name`, `currency_fixed`), ValidationError and the errors of
@@ -65,7 +87,7 @@ def update_account(*, account: PensionAccount, **changes: Any) -> PensionAccount
                 code="currency_fixed",
             )
         for field, value in changes.items():
-            setattr(account, field, value.strip())
+            setattr(account, field, str(value).strip())
         _save_account(account)
     return account
 
@@ -123,7 +145,7 @@ def record_value(
     return entry
 
 
-def update_value(*, entry: PensionValueEntry, **changes: Any) -> PensionValueEntry:
+def update_value(*, entry: PensionValueEntry, **changes: Unpack[ValueChanges]) -> PensionValueEntry:
     """Set `date` and `value`, which makes it a manual value. Raises as `record_value`."""
     with transaction.atomic():
         _locked_account(entry.account_id)
@@ -238,7 +260,7 @@ def delete_value(*, entry: PensionValueEntry) -> None:
     entry.delete()
 
 
-def _locked_account(pk: Any) -> PensionAccount:
+def _locked_account(pk: UUID) -> PensionAccount:
     """Lock the account, so that one request at a time writes it and its rows.
 
     Raises NotFound if it has just been deleted.
@@ -269,7 +291,9 @@ def _save_value(entry: PensionValueEntry) -> None:
 # --- Contributions --------------------------------------------------------------------------------
 
 
-def create_contribution(*, account: PensionAccount, **fields: Any) -> ContributionPlan:
+def create_contribution(
+    *, account: PensionAccount, **fields: Unpack[ContributionFields]
+) -> ContributionPlan:
     """Add a plan; `fields` are those of ContributionPlan. Raises ValidationError."""
     with transaction.atomic():
         plan = ContributionPlan(account=_locked_account(account.pk), **fields)
@@ -278,7 +302,9 @@ def create_contribution(*, account: PensionAccount, **fields: Any) -> Contributi
     return plan
 
 
-def update_contribution(*, plan: ContributionPlan, **changes: Any) -> ContributionPlan:
+def update_contribution(
+    *, plan: ContributionPlan, **changes: Unpack[ContributionFields]
+) -> ContributionPlan:
     """Set fields of a plan. Raises ValidationError."""
     with transaction.atomic():
         _locked_account(plan.account_id)
