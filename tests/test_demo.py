@@ -73,7 +73,7 @@ def test_a_password_that_was_changed_is_not_printed_again(in_a_folder_of_its_own
     call_command("make_demo")
     said = capsys.readouterr().out
     assert (in_a_folder_of_its_own / "demo_password").read_text() not in said
-    assert "the password that was set since, or set one by manage.py changepassword demo" in said
+    assert "the password that was set since, or set one with manage.py changepassword demo" in said
     user.refresh_from_db()
     assert user.check_password("another one entirely")
 

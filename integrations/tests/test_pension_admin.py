@@ -121,7 +121,7 @@ def test_plans_are_added_and_changed_inline(page, account):
 @pytest.mark.parametrize(
     ("row", "field", "message"),
     [
-        ({"date": "2024-02-29", "value": "1"}, "date", "a value on this date already"),
+        ({"date": "2024-02-29", "value": "1"}, "date", "already has a value on this date"),
         (
             {"date": (timezone.localdate() + timedelta(days=1)).isoformat(), "value": "1"},
             "date",
