@@ -9,6 +9,7 @@ import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from conftest import PASSWORD
 from portfolios.services import create_portfolio
@@ -123,6 +124,21 @@ def test_the_theme_and_hidden_amounts_are_drawn_by_the_server(client):
     )
     client.cookies["theme"] = '"><script>'
     assert "data-theme" not in client.get("/login").content.decode()
+
+
+def test_errors_of_imported_rows_are_norwegian_on_a_norwegian_page(visitor, user):
+    portfolio = create_portfolio(user=user, name="Nordic", currency="NOK")
+    file = SimpleUploadedFile(
+        "trades.csv", b"date,type,ticker,quantity,price\n2024-03-01,sell,FJORD.DEMO,10,100\n"
+    )
+    visitor.post("/i18n/language", {"language": "nb", "next": "/dashboard"})
+    response = visitor.post(
+        "/api/v1/transactions/import-csv", {"portfolio_id": portfolio.pk, "file": file}
+    )
+    assert response.status_code == 422
+    assert [(one["code"], one["detail"]) for one in response.json()["errors"]] == [
+        ("insufficient_quantity", "FJORD.DEMO: 10 kreves, men bare 0 eies 2024-03-01.")
+    ]
 
 
 @pytest.mark.parametrize("domain", ["django", "djangojs"])

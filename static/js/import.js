@@ -107,9 +107,11 @@ export function importFile(portfolioId, changed, file) {
   async function run(chosen, skip) {
     working(gettext("Importing"));
     let done;
+    let stored = false;
     try {
       done = await send(chosen, skip ? { on_error: "skip" } : {});
-      if (done.state === "running") done = await follow(done);
+      stored = done.state === "running";
+      if (stored) done = await follow(done);
     } catch (problem) {
       return settle(chosen, problem);
     }
@@ -119,7 +121,7 @@ export function importFile(portfolioId, changed, file) {
     body.replaceChildren(
       ok ? h("p", { role: "status" }, h("b", {}, interpolate(ngettext("%s transaction imported.", "%s transactions imported.", done.created), [done.created]))) : h("p", { class: "alert", role: "alert" }, gettext("Nothing was imported.")),
       counts(done),
-      done.errors.length ? errorTable(done.errors) : "",
+      done.errors.length ? errorTable(done.errors, { stored }) : "",
       h("div", { class: "actions" },
         ok && h("button", { class: "button danger", type: "button", onclick: () => undo(done, () => { box.close(); changed(); }) }, gettext("Undo")),
         h("button", { class: "button primary", type: "button", onclick: () => box.close() }, gettext("Done"))));

@@ -126,6 +126,7 @@ const MESSAGES = [
   [/(\S+) requested, (\S+) held on ([\d-]+)/, () => gettext("%s requested, %s held on %s.")],
   [/(\S+) is quoted in (\S+)\.$/, () => gettext("%s is quoted in %s.")],
   [/from account (.+); the previous import was from account (.+)\.$/, () => gettext("This file is from account %s; the previous import was from account %s.")],
+  [/^The broker reversed line (\S+), but it is recorded here\. Delete the (\S+) of (.+) on ([\d-]+)\.$/, () => gettext("The broker reversed line %s, but it is recorded here. Delete the %s of %s on %s.")],
   [/^Ignored columns: (.+)\. Rename/, () => gettext("Ignored columns: %s. Rename any that should be imported.")],
 ];
 
@@ -144,7 +145,7 @@ export function refusal({ code, detail }) {
   return translated(detail) ?? ERRORS()[code] ?? detail;
 }
 
-/** Returns the text of an error of an imported row, which the API always gives in English. */
+/** Returns the text of an error of a stored import, which the API gives in English. */
 export function rowError({ code, detail }) {
   if (language === "en") return detail;
   return translated(detail) ?? ROW_ERRORS()[code] ?? ERRORS()[code] ?? detail;
