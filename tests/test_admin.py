@@ -1,6 +1,4 @@
-"""The admin: every model is there, no page asks a query per row, and writing goes through the
-services.
-"""
+"""Test the admin: every model is there, no page queries per row, writes use the services."""
 
 import re
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""The admin's first page, its charts, its import, and how many queries its pages ask."""
+"""Test the admin's first page, charts, import, and query counts."""
 
 import json
 import re

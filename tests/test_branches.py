@@ -1,4 +1,4 @@
-"""The floor for branches."""
+"""Test the check of branch coverage."""
 
 import json
 

@@ -1,6 +1,4 @@
-"""The example clients against a server: the Python one as it is, the TypeScript one generated and
-compiled.
-"""
+"""Test the example clients against a server."""
 
 import os
 import shutil

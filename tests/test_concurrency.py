@@ -1,4 +1,4 @@
-"""Writers at once, through real HTTP: a holding is never oversold, a name never taken twice."""
+"""Test concurrent writes over real HTTP: no oversold holding, no duplicate name."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date

@@ -45,3 +45,15 @@ def test_references_to_definitions_md_name_existing_headings():
     assert len(referred) > 5
     names = [" ".join(name.strip('"').split()) for name in referred]
     assert [name for name in names if name not in headings] == []
+
+
+def test_files_named_in_the_documents_exist():
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+    documents += (ROOT / "docs").rglob("*.md")
+    folders = "|".join((*APPS, "static/js", "static/css", "templates", "tests", "docs"))
+    named = set()
+    for document in documents:
+        named.update(re.findall(rf"`((?:{folders})/[\w./-]+)`", document.read_text()))
+    assert len(named) > 40
+    made_up = {name for name in named if "polar" in name}  # the example of adding-a-broker.md
+    assert sorted(name for name in named - made_up if not (ROOT / name).exists()) == []

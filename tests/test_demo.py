@@ -1,4 +1,4 @@
-"""The demo, made twice; the first user; what beat wakes."""
+"""Test the demo, the first user, and beat's schedule."""
 
 import stat
 from unittest.mock import patch

@@ -1,6 +1,4 @@
-"""What docs/deploy.md and README.md promise: files that are as said, and commands that work as they
-stand there.
-"""
+"""Test the files and commands of docs/deploy.md and README.md."""
 
 import json
 import os

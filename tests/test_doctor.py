@@ -1,6 +1,4 @@
-"""`manage.py doctor` finds what is wrong, says nothing of a healthy installation, and mends what is
-safe to mend.
-"""
+"""Test that `manage.py doctor` finds problems, applies safe fixes, and is silent otherwise."""
 
 import os
 import stat

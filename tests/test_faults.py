@@ -1,6 +1,4 @@
-"""The rows of the fault table that need no server of their own: kill -9, a full disk, a clock that
-was moved.
-"""
+"""Test the failures of docs/operations.md without servers: kill -9, full disk, changed clock."""
 
 import json
 import os

@@ -1,6 +1,4 @@
-"""Imports in an installation of real processes: a worker that is killed leaves nothing half
-done.
-"""
+"""Test imports with real processes: a killed worker leaves nothing half done."""
 
 import os
 

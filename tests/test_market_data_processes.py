@@ -1,4 +1,4 @@
-"""Market data in an installation of several real processes, with a Yahoo that misbehaves."""
+"""Test market data with several real processes and a failing Yahoo."""
 
 import time
 from collections import Counter

@@ -1,6 +1,4 @@
-"""A split that arrives from the source: the shares follow, once, and the value moves only by the
-market.
-"""
+"""Test a split from the source: shares follow once, and the value changes only with the market."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D

@@ -1,6 +1,4 @@
-"""docs/openapi.yaml is what the code serves, and every operation in it has an example that
-holds.
-"""
+"""Test that docs/openapi.yaml matches the code and has a valid example for every operation."""
 
 from pathlib import Path
 

@@ -1,6 +1,4 @@
-"""Everything out of one installation and into an empty one on the other engine: the same
-answers.
-"""
+"""Test that an export loaded into the other database engine gives the same answers."""
 
 import csv
 import io

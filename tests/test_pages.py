@@ -1,6 +1,4 @@
-"""The pages' frames: who sees them, what they may load. What the scripts make of them is in
-tests/browser.
-"""
+"""Test the HTML of the pages: access and content policy. tests/browser tests the scripts."""
 
 import re
 from pathlib import Path

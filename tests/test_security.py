@@ -1,4 +1,4 @@
-"""What SECURITY.md promises, on real processes with production settings and in the test client."""
+"""Test SECURITY.md on real processes with production settings and in the test client."""
 
 import base64
 import hashlib

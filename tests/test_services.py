@@ -1,4 +1,4 @@
-"""The same commands on PostgreSQL and Redis."""
+"""Test the same commands on PostgreSQL and Redis."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""What is too large, or comes from a stranger, is refused and leaves no file on the server."""
+"""Test that refused uploads leave no file on the server."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""How strictly tests look at the clock."""
+"""Set how strictly tests measure time."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""manage.py import_pension_values."""
+"""Test manage.py import_pension_values."""
 
 from datetime import date
 from decimal import Decimal as D

@@ -1,6 +1,4 @@
-"""Pensions and YNAB in the admin: the services' rules at the fields, inlines, sparkline, sync
-now.
-"""
+"""Test pensions and YNAB in the admin: errors at fields, inlines, sparkline, sync."""
 
 from datetime import date, timedelta
 from decimal import Decimal as D

@@ -1,6 +1,4 @@
-"""Single flight, deadline, circuit breaker and rate limit, with calls of our own instead of a third
-party's.
-"""
+"""Test single flight, deadline, circuit breaker and rate limit, without third parties."""
 
 import threading
 import time

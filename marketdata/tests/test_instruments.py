@@ -1,4 +1,4 @@
-"""Finding and making the instrument that a trade or an import names."""
+"""Test finding and creating the instrument that a trade or an import names."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""Prices, histories, search and prices by hand through REST."""
+"""Test prices, histories, search and manual prices over REST."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D

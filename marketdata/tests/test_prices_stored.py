@@ -1,6 +1,4 @@
-"""What is stored of a source's answers: events before prices, once, believable, and nothing of a
-person's lost.
-"""
+"""Test storing a source's answers: events before prices, once, plausible, manual prices kept."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""Exchange rates: the lookup rule, who fills what, and what a trade gets."""
+"""Test exchange rates: the lookup rule, the sources, and the rate of a trade."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D

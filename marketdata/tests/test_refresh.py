@@ -1,4 +1,4 @@
-"""The tasks and commands: deltas, one at a time, safe to repeat."""
+"""Test the refresh tasks and commands: only missing days, one at a time, safe to repeat."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D

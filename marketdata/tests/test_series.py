@@ -1,4 +1,4 @@
-"""Vectors of closes and rates against the rows they stand for."""
+"""Test vectors of closes and rates against their rows."""
 
 import random
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Pension accounts for the tests."""
+"""Fixtures for tests of pensions."""
 
 from datetime import date
 from decimal import Decimal as D

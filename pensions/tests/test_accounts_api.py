@@ -1,4 +1,4 @@
-"""Pension accounts, their values and contribution plans over REST."""
+"""Test pension accounts, their values and contribution plans over REST."""
 
 import threading
 import uuid

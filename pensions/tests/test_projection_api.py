@@ -1,4 +1,4 @@
-"""GET /pension/projection and GET /goal."""
+"""Test GET /pension/projection and GET /goal."""
 
 import math
 import uuid

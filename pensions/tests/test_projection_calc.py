@@ -1,4 +1,4 @@
-"""The arithmetic of projections: closed forms, a plain loop, properties of the simulation."""
+"""Test projections against closed forms, a plain loop and properties of the simulation."""
 
 import math
 import subprocess

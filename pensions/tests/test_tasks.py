@@ -1,4 +1,4 @@
-"""What the beat asks for on behalf of pensions."""
+"""Test the scheduled tasks of pensions."""
 
 import pytest
 

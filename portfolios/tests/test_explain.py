@@ -1,4 +1,4 @@
-"""Every reported number worked out again from its explanation, and from nothing else."""
+"""Recalculate every reported number from its explanation alone."""
 
 import json
 import math

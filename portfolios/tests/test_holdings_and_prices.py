@@ -1,4 +1,4 @@
-"""What a process keeps of holdings and prices is never shown once it has changed."""
+"""Test that cached holdings and prices are never shown after a change."""
 
 from datetime import timedelta
 from decimal import Decimal as D

@@ -1,6 +1,4 @@
-"""The replay of one holding: a worked example for every type, and the identities that hold for any
-history.
-"""
+"""Test the replay of a holding: an example for every kind, and properties of any history."""
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

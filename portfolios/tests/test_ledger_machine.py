@@ -1,6 +1,4 @@
-"""Any sequence of writes leaves every holding equal to the rounded replay of its rows; a refusal
-changes nothing.
-"""
+"""Test that any sequence of writes leaves every holding equal to the replay of its rows."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

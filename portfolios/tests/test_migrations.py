@@ -1,4 +1,4 @@
-"""Migrations of filled databases."""
+"""Test migrations of databases with data."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission

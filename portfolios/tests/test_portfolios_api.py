@@ -1,4 +1,4 @@
-"""Portfolios over REST: create, list, change, order, cash and credit, delete."""
+"""Test portfolios over REST: create, list, change, order, cash and credit, delete."""
 
 from datetime import date
 from decimal import Decimal as D

@@ -1,6 +1,4 @@
-"""Timeline, performance, bridge, allocation and realised gains over REST, exact to the last digit
-that matters.
-"""
+"""Test the reports over REST with exact figures."""
 
 from datetime import date, timedelta
 from decimal import Decimal as D

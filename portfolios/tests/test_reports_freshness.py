@@ -1,6 +1,4 @@
-"""Reports over REST: what is sent again, how large, from how many queries, and what happens
-meanwhile.
-"""
+"""Test reports over REST: conditional requests, size, query counts, concurrent changes."""
 
 import gzip
 from datetime import date, timedelta

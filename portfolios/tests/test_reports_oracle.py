@@ -1,6 +1,4 @@
-"""The answers of the API against the slow oracle: random histories, stored and read back through
-everything.
-"""
+"""Compare the API's reports of random histories with a slow reference calculation."""
 
 import json
 from datetime import UTC, date, datetime, timedelta

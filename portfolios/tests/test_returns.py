@@ -1,4 +1,4 @@
-"""Returns and risk: worked examples, and the traps in which other programs get them wrong."""
+"""Test returns and risk: worked examples and common mistakes of other programs."""
 
 import math
 from dataclasses import replace

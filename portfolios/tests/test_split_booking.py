@@ -1,6 +1,4 @@
-"""Splits that the source knows: booked once, giving way to the user's own, remembered when
-deleted.
-"""
+"""Test automatic booking of splits: once, replaced by the user's own, remembered when deleted."""
 
 from datetime import date
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""Two requests about the same thing at once: nothing is lost, nothing is a 500."""
+"""Test concurrent requests for the same data: nothing is lost, none is a 500."""
 
 from base64 import b64encode
 from datetime import date

@@ -1,4 +1,4 @@
-"""Transactions over REST: recorded, read, changed, deleted, and what is refused."""
+"""Test transactions over REST: record, read, change, delete, and refusals."""
 
 from datetime import date, timedelta
 from decimal import Decimal as D

@@ -1,6 +1,4 @@
-"""A real browser for the pages: Debian's Chromium through Playwright, against Django's live
-server.
-"""
+"""Run the pages in Debian's Chromium through Playwright, against Django's live server."""
 
 import os
 import sqlite3

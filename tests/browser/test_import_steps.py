@@ -1,6 +1,4 @@
-"""What the dialog of an import asks where a file leaves something open, and how it tells of a long
-one.
-"""
+"""Test the questions of the import dialog, and the progress of a long import."""
 
 import re
 

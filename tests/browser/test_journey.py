@@ -1,4 +1,4 @@
-"""What a person does with the pages, from the first sign-in, on a wide screen and on a phone."""
+"""Test a user's way through the pages from the first sign-in, on a wide screen and a phone."""
 
 import re
 import zipfile

@@ -1,6 +1,4 @@
-"""What the pages must keep: the API's numbers, weight and speed, accessibility, and the pictures in
-the README.
-"""
+"""Test numbers, size, speed and accessibility of the pages, and take the README's pictures."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What is paid into a pension, and its values from YNAB, on the pages."""
+"""Test contribution plans and YNAB on the pages."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The shared cache between two steps of a test."""
+"""Clear the shared cache between two steps of a test."""
 
 from django.conf import settings
 from django.core.cache import cache

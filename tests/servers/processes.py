@@ -1,6 +1,4 @@
-"""The project as real processes for a test: web, worker, commands, with a database and a place of
-their own.
-"""
+"""Start the project's processes for a test, with a database and a folder of their own."""
 
 import contextlib
 import json

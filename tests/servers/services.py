@@ -1,6 +1,4 @@
-"""A PostgreSQL and a Redis of a test's own, on free ports, to be stopped, killed and made to
-hang.
-"""
+"""Start PostgreSQL and Redis for a test, which may stop, kill or suspend them."""
 
 import os
 import shutil

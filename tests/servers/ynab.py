@@ -1,4 +1,4 @@
-"""A small server that speaks YNAB's API, and can fail in every way that matters."""
+"""A local server that plays YNAB, with all its failures."""
 
 import json
 import threading

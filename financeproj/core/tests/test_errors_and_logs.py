@@ -1,6 +1,4 @@
-"""The error envelope outside of serializers, the request id, and what the log says and does not
-say.
-"""
+"""Test the error envelope outside of serializers, the request id and log lines."""
 
 import json
 import logging

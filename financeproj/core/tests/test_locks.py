@@ -1,4 +1,4 @@
-"""What processes agree on, on the shared cache of this run and without one."""
+"""Test shared state on this run's cache and without a cache."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Decimals as they are written out, and shares after a split."""
+"""Test formatting of decimals, and shares after a split."""
 
 from decimal import Decimal as D
 

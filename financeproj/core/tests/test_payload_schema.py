@@ -1,4 +1,4 @@
-"""A Struct gives the schema that its JSON holds to."""
+"""Test that a Struct gives the schema that matches its JSON."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

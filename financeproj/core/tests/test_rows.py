@@ -1,4 +1,4 @@
-"""Reading from one snapshot, and inserting rows as they are."""
+"""Test reading from one snapshot, and inserting rows."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

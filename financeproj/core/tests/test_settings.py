@@ -1,4 +1,4 @@
-"""A missing or wrong variable is a sentence, in a process of its own."""
+"""Test that a missing or invalid variable is reported in a sentence."""
 
 import os
 import re

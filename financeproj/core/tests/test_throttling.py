@@ -1,4 +1,4 @@
-"""Requests a minute: per user, per address, and whose address."""
+"""Test request limits per user and per address."""
 
 import pytest
 from django.test import RequestFactory

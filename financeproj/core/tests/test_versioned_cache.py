@@ -1,4 +1,4 @@
-"""What a process keeps by version, and what a read stores on the side."""
+"""Test the versioned cache of a process, and storing results of reads."""
 
 import gc
 import sqlite3

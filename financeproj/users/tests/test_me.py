@@ -1,4 +1,4 @@
-"""The user: what it shows, base currency, e-mail, the retirement goal."""
+"""Test the user's own data: base currency, e-mail, retirement goal."""
 
 from decimal import Decimal as D
 

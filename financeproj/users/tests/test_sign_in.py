@@ -1,4 +1,4 @@
-"""Sign-in, tokens, lockout."""
+"""Test sign-in, tokens and lockout."""
 
 import pytest
 from django.contrib.auth.hashers import identify_hasher

@@ -1,4 +1,4 @@
-"""The dashboard in a base currency for which no rate has been asked yet."""
+"""Test the dashboard in a base currency without known rates."""
 
 import pytest
 

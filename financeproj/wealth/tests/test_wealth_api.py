@@ -1,4 +1,4 @@
-"""Net worth over time, its explanation, and the dashboard."""
+"""Test net worth over time, its explanation, and the dashboard."""
 
 import json
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Backups: proved, kept, restored; a file that is not whole changes nothing."""
+"""Test that backups are verified, kept and restored, and that a damaged file changes nothing."""
 
 import json
 import os

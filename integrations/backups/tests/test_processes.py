@@ -1,4 +1,4 @@
-"""Backups of an installation in use: while others write, and killed half-way."""
+"""Test backups of an installation in use, and backups that are killed."""
 
 import json
 import signal

@@ -1,6 +1,4 @@
-"""A user's export: nothing of others, nothing secret, exact in a spreadsheet and back; refused when
-it is not whole.
-"""
+"""Test a user's export: complete, exact, without others' data or secrets; refused when damaged."""
 
 import csv
 import io

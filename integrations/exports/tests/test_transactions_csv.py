@@ -1,4 +1,4 @@
-"""The generic CSV out of the system, and back in without loss."""
+"""Test that the exported CSV can be imported without loss."""
 
 import csv as csv_module
 import io

@@ -1,6 +1,4 @@
-"""What people's files look like when they are not quite what the broker wrote: read all the same,
-or refused by name.
-"""
+"""Test files that differ from what the broker wrote: they are read, or refused with a reason."""
 
 # ruff: noqa: E501 (the lines of a statement are as long as they are)
 

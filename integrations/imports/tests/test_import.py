@@ -1,6 +1,4 @@
-"""Importing the generic format through REST: what is recorded, what is refused, what is known
-already, undo.
-"""
+"""Test importing the generic format over REST: recorded, refused and duplicate rows, undo."""
 
 import json
 from datetime import date

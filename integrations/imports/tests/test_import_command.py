@@ -1,4 +1,4 @@
-"""manage.py import_transactions: the same import, from a terminal."""
+"""Test manage.py import_transactions."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Imports at once, through real HTTP."""
+"""Test concurrent imports over real HTTP."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier

@@ -1,4 +1,4 @@
-"""Big files done by a worker: queued, taken up by one, finished or given up, never half done."""
+"""Test large files in the worker: queued, done by one worker, finished or given up."""
 
 import time
 

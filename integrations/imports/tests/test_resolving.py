@@ -1,4 +1,4 @@
-"""Which instrument a statement means: by ISIN or the broker's symbol, asked of a local Yahoo."""
+"""Test identifying instruments by ISIN or symbol, with a local Yahoo."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is found out about a file from the file itself, and files that are refused as a whole."""
+"""Test what is detected from a file itself, and files that are refused as a whole."""
 
 import contextlib
 import tracemalloc

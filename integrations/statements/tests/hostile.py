@@ -1,4 +1,4 @@
-"""Files that are made to take long to read, of any size."""
+"""Make files of any size that are crafted to be slow to read."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Files made to take long are read, or refused, in time that grows no faster than they do."""
+"""Test that crafted files are read or refused in linear time."""
 
 import gc
 import time

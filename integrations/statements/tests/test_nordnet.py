@@ -1,4 +1,4 @@
-"""Nordnet's export, with the truth worked out by hand from the broker's own rules."""
+"""Test Nordnet's export against results calculated by hand from the broker's rules."""
 
 from datetime import date
 from decimal import Decimal as D

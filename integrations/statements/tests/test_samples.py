@@ -1,6 +1,4 @@
-"""Every format's samples: they come to what was worked out by hand, once, and go again without a
-trace.
-"""
+"""Test every format with its samples: expected results, duplicates and undo."""
 
 from collections import Counter
 from decimal import Decimal as D

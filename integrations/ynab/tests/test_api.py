@@ -1,6 +1,4 @@
-"""YNAB's settings, accounts and balances over REST: what is cached, what is stale, what each
-failure becomes.
-"""
+"""Test YNAB's settings, accounts and balances over REST: caching, stale data, failures."""
 
 import threading
 import time

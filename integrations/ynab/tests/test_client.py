@@ -1,4 +1,4 @@
-"""The YNAB client against a local server, and that server against YNAB's own client."""
+"""Test the YNAB client against a local server, and that server against YNAB's own client."""
 
 import time
 import traceback

@@ -1,6 +1,4 @@
-"""The YNAB key is in the header of our requests and nowhere else: all that the system says or keeps
-is searched.
-"""
+"""Test that the YNAB key appears only in the header of our requests."""
 
 import base64
 import io

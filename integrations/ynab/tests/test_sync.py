@@ -1,4 +1,4 @@
-"""Pension values from YNAB: on demand, nightly, and what is recorded of it."""
+"""Test pension values from YNAB: on demand, nightly, and the record of each run."""
 
 from datetime import date, datetime
 from decimal import Decimal as D
