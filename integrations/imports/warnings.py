@@ -33,13 +33,13 @@ def _unread_columns(read: Statement) -> list[str]:
 def _reversed_but_recorded(portfolio: Portfolio, read: Statement) -> list[str]:
     """Name transactions of an earlier file that the broker reverses in this one."""
     warnings: list[str] = []
-    external_ids = iter(read.taken_back)
+    external_ids = iter(read.reversed_ids)
     while batch := list(islice(external_ids, ASKED_AT_ONCE)):
         recorded = Transaction.objects.filter(portfolio=portfolio, external_id__in=batch)
         for external_id, kind, ticker, day in recorded.values_list(
             "external_id", "type", "holding__stock__ticker", "date"
         ):
-            line = read.taken_back[external_id or ""]
+            line = read.reversed_ids[external_id or ""]
             warnings.append(
                 f"The broker reversed line {line}, but it is recorded here. "
                 f"Delete the {kind} of {ticker} on {day}."

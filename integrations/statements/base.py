@@ -71,7 +71,7 @@ class Statement:
     `account` is the broker's number of the account, empty if the file does not give it. `failed`
     and `ignored` count rows; one failed row may have several `problems`. `ignored_sums` has the
     count and the sum of the rows that concern cash alone, by (kind, currency). `unread` names the
-    columns with values that this format does not use. `taken_back` has the external ids of rows
+    columns with values that this format does not use. `reversed_ids` has the external ids of rows
     that the broker reversed, and their lines: an earlier file may have had them before.
     `reconciles` is whether the file gives figures to compare with: `checkpoints` are the numbers of
     shares held, and `cash_divergence` is where its balance is not the sum of the rows.
@@ -87,7 +87,7 @@ class Statement:
     ignored: int = 0
     ignored_sums: dict[tuple[str, str], tuple[int, Decimal]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
-    taken_back: dict[str, int] = field(default_factory=dict)
+    reversed_ids: dict[str, int] = field(default_factory=dict)
     reconciles: bool = False
     checkpoints: list[Checkpoint] = field(default_factory=list)
     cash_divergence: Divergence | None = None

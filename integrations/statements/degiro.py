@@ -78,7 +78,8 @@ CENT = Decimal("0.01")
 MAX_ORDER_ID = 200
 
 UNPAIRED_ACTION = _(
-    "%(action)s needs a sale and a purchase of one ISIN on one day. Enter by hand what happened."
+    "%(action)s needs a sale and a purchase of one ISIN on one day. Enter by hand what happened "
+    "and skip this row."
 )
 
 # Currency → the sum of its changes, or what is wrong with one of them.
@@ -318,7 +319,12 @@ def _number_in_words(match: re.Match[str], text: str) -> Decimal:
         number = number_in(text, style)
         if number is not None:
             return number
-    raise bad_row("description", match[0], "invalid", _("Could not read the numbers of the trade."))
+    raise bad_row(
+        "description",
+        match[0],
+        "invalid",
+        _("Could not read the numbers of the trade. Enter it by hand and skip this row."),
+    )
 
 
 def _add_trade(sheet: Sheet, raw: RawRow, match: re.Match[str], order: _Order) -> None:
@@ -373,7 +379,10 @@ def _fees(fees: list[RawRow]) -> tuple[Decimal, str]:
             "currency",
             None,
             "mixed_currencies",
-            _("The fees of the order are in several currencies."),
+            _(
+                "The fees of the order are in several currencies. Enter the trade by hand and skip "
+                "this row."
+            ),
         )
     total = ZERO
     for raw in fees:

@@ -232,7 +232,10 @@ def _add(
                 "rate",
                 None,
                 "exchange_rate_required",
-                _("The fee is in another currency than the price."),
+                _(
+                    "The fee is in another currency than the price, and the file gives no exchange "
+                    "rate. Enter the trade by hand and skip this row."
+                ),
             )
         fee = divide(fee, rate)
     return sheet.add(

@@ -174,7 +174,10 @@ def _read_coin(
             "Price",
             raw["Price"],
             "currency_required",
-            _("The file does not give the currency of the price of %(coin)s."),
+            _(
+                "The file does not give the currency of the price of %(coin)s. Enter the "
+                "transaction by hand and skip this row."
+            ),
             coin=coin,
         )
     latest_currencies[coin] = currency

@@ -57,7 +57,10 @@ def _read_row(sheet: Sheet, raw: RawRow) -> None:
             "Conversion Rate",
             raw["Conversion Rate"],
             "mixed_currencies",
-            _("The file does not give the currency of the amount."),
+            _(
+                "The file does not give the currency of the amount. Enter the transaction by hand "
+                "and skip this row."
+            ),
         )
     if kind in TRADES:
         _add_trade(sheet, raw, amount)

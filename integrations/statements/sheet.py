@@ -247,13 +247,18 @@ class Sheet:
         for external_id in external_ids:
             # PostgreSQL refuses a query with a null character, and no such id was ever recorded.
             if external_id and "\x00" not in external_id:
-                self.statement.taken_back[external_id] = raw.line
+                self.statement.reversed_ids[external_id] = raw.line
 
     def unknown_type(self, column: str, text: str) -> BadRow:
         """Make the error of a row whose type is not known."""
         if not text:
-            return bad_row(column, text, "unknown_type", _("The type is empty."))
-        message = _("%(type)s is not a known type of this format.")
+            return bad_row(
+                column, text, "unknown_type", _("The type is empty. Fill it in, or skip this row.")
+            )
+        message = _(
+            "%(type)s is not a known type of this format. Enter the transaction by hand and skip "
+            "this row."
+        )
         return bad_row(column, text, "unknown_type", message, type=text)
 
 

@@ -149,7 +149,10 @@ def _fees(raw: RawRow, names: Iterable[str]) -> tuple[Decimal, str]:
             None,
             None,
             "mixed_currencies",
-            _("The fees are in several currencies: %(currencies)s."),
+            _(
+                "The fees are in several currencies: %(currencies)s. Enter the trade by hand and "
+                "skip this row."
+            ),
             currencies=", ".join(sorted(fees)),
         )
     for currency, fee in fees.items():

@@ -54,7 +54,7 @@ def test_degiro_in_dutch_with_an_exchange_of_currencies_and_two_fills(account):
     twice(upload, data)
 
 
-def test_degiro_in_english_with_pence_a_split_and_a_dividend_that_was_taken_back(account):
+def test_degiro_in_english_with_pence_a_split_and_a_reversed_dividend(account):
     upload = account("GBP")
     data = text(
         "Date,Time,Value date,Product,ISIN,Description,FX,Change,,Balance,,Order Id",

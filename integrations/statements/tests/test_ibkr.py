@@ -369,7 +369,7 @@ def test_ibkr_refunded_tax_and_tax_on_interest_are_not_taxes_on_dividends(accoun
         ),
     ],
 )  # fmt: skip
-def test_a_payment_taken_back_without_its_first_row_says_what_to_do(
+def test_a_reversal_without_its_first_row_says_what_to_do(
     account, dump, format_name, lines
 ):
     upload = account("EUR")

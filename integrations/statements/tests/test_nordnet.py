@@ -197,7 +197,7 @@ def test_a_row_that_cannot_be_read_is_an_error_and_never_dropped(upload, row, co
     assert (body["failed"], body["created"], body["reconciled"]) == (1, 11, None)
 
 
-def test_a_dividend_that_was_taken_back_is_an_error_and_no_second_dividend(upload, dump):
+def test_a_reversed_dividend_is_an_error_and_no_second_dividend(upload, dump):
     row = "210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-52,04||0|36 549|10,4076|UTBYTTE HRB 1 USD/AKSJE|"
     before = dump()
     response = upload(data=statement([row, *ROWS]), instruments=CHOICES)
