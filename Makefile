@@ -63,7 +63,8 @@ endif
 check: $(VENV)/.dev .env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy financeproj marketdata portfolios pensions integrations
+	$(BIN)/mypy --any-exprs-report var/types financeproj marketdata portfolios pensions integrations
+	$(BIN)/python -m tests.typed var/types
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive financeproj marketdata portfolios pensions integrations
 	$(BIN)/hadolint Dockerfile

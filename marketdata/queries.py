@@ -19,6 +19,7 @@ from financeproj.core.errors import (
     UpstreamTimeout,
 )
 from financeproj.core.identifiers import is_ticker
+from financeproj.users.models import User
 from marketdata import gateway
 from marketdata.models import StockMetadata
 from marketdata.selectors import (
@@ -63,7 +64,7 @@ def upstream_error(error: SourceError) -> DomainError:
 # --- Prices ---------------------------------------------------------------------------------------
 
 
-def instrument_named(*, user: Any, ticker: str) -> StockMetadata:
+def instrument_named(*, user: User, ticker: str) -> StockMetadata:
     """Return the instrument of `ticker`, learned from the source if it is new.
 
     Raises NotFound or UpstreamError.
@@ -204,7 +205,7 @@ class Hit(Struct, frozen=True):
     source: str
 
 
-def search(*, user: Any, query: str, limit: int) -> list[Hit]:
+def search(*, user: User, query: str, limit: int) -> list[Hit]:
     """Return stored instruments first, then what the sources that can be asked find."""
     query = query.strip()
     stored = known_instruments(user=user, query=query, limit=limit)

@@ -2,7 +2,6 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
@@ -21,7 +20,7 @@ from financeproj.users.history import user_fields, user_object
 from financeproj.users.models import User
 
 
-def update_user(*, user: User, **changes: Any) -> User:
+def update_user(*, user: User, **changes: object) -> User:
     """Set `email` and `base_currency`. Raises ValidationError."""
     for name, value in changes.items():
         setattr(user, name, value)
@@ -119,7 +118,7 @@ def revoke_refresh_tokens(*, user: User) -> None:
 
 
 @receiver(post_save, sender=User)
-def revoke_tokens_of_old_password(instance: User, created: bool, **kwargs: Any) -> None:
+def revoke_tokens_of_old_password(instance: User, created: bool, **kwargs: object) -> None:
     """Revoke them also when the admin or `changepassword` sets a password."""
     if getattr(instance, "_password", None) is None or created:
         return

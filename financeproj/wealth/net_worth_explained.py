@@ -2,7 +2,6 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from financeproj.core.money import ZERO, round_for_storage, strip_zeros
 from financeproj.wealth.net_worth import Wealth, net_worth_over_time
@@ -10,7 +9,7 @@ from marketdata.selectors import rates_on
 from pensions.selectors import ValuedAccount
 from portfolios.reports.balances import entry_on
 from portfolios.reports.histories import PortfolioHistory
-from portfolios.reports.shown import ledgers_until, positions_shown, rate_shown
+from portfolios.reports.shown import RateShown, ledgers_until, positions_shown, rate_shown
 
 FORMULAS = {
     "portfolios": "the sum over portfolios of the values of their positions"
@@ -22,7 +21,7 @@ FORMULAS = {
 }
 
 
-def net_worth_explained(wealth: Wealth) -> dict[str, Any]:
+def net_worth_explained(wealth: Wealth) -> dict[str, object]:
     """Explain net worth at the end of the period."""
     day = wealth.period.end
     rates = _rates_shown(wealth, day)
@@ -48,7 +47,7 @@ def net_worth_explained(wealth: Wealth) -> dict[str, Any]:
     }
 
 
-def _rates_shown(wealth: Wealth, day: date) -> dict[str, dict[str, Any]]:
+def _rates_shown(wealth: Wealth, day: date) -> dict[str, RateShown]:
     """Return each currency's rate into the base currency on `day`."""
     currencies = wealth.currencies()
     found = rates_on([(code, wealth.currency) for code in currencies], day)
@@ -60,14 +59,14 @@ def _rates_shown(wealth: Wealth, day: date) -> dict[str, dict[str, Any]]:
 
 
 def _portfolio_shown(
-    wealth: Wealth, history: PortfolioHistory, rate: dict[str, Any]
-) -> dict[str, Any]:
+    wealth: Wealth, history: PortfolioHistory, rate: RateShown
+) -> dict[str, object]:
     day = wealth.period.end
     balances = wealth.balances[history.portfolio.pk]
     begins = wealth.counts_from(history)
     counts_back = begins is not None and day >= begins
     positions = positions_shown(history, ledgers_until(history, day), day)
-    values = [position["value"] for position in positions if position["value"] is not None]
+    values = [position.value for position in positions if position.value is not None]
     return {
         "portfolio_id": history.portfolio.pk,
         "name": history.portfolio.name,
@@ -79,14 +78,14 @@ def _portfolio_shown(
     }
 
 
-def _balance_shown(entry: tuple[date, Decimal] | None) -> dict[str, Any]:
+def _balance_shown(entry: tuple[date, Decimal] | None) -> dict[str, object]:
     if entry is None:
         return {"amount": ZERO, "entered_for": None}
     entered_for, amount = entry
     return {"amount": strip_zeros(amount), "entered_for": entered_for}
 
 
-def _pension_shown(pension: ValuedAccount, rate: dict[str, Any], day: date) -> dict[str, Any]:
+def _pension_shown(pension: ValuedAccount, rate: RateShown, day: date) -> dict[str, object]:
     """Show the value last entered by `day`; None before the first."""
     entry = pension.value_on(day)
     shown = {

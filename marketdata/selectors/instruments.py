@@ -4,26 +4,26 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
+from financeproj.users.models import User
 from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
 
 
-def instruments_visible_to(user: Any) -> QuerySet[StockMetadata]:
+def instruments_visible_to(user: User) -> QuerySet[StockMetadata]:
     """Return the instruments that sources price, and the user's own."""
     return StockMetadata.objects.filter(Q(owner__isnull=True) | Q(owner=user))
 
 
-def instrument_for(*, user: Any, ticker: str) -> StockMetadata | None:
+def instrument_for(*, user: User, ticker: str) -> StockMetadata | None:
     """Return the user's instrument of `ticker` (in any case), else the shared one."""
     found = instruments_visible_to(user).filter(ticker=ticker.strip().upper())
     return found.order_by(F("owner").asc(nulls_last=True)).first()
 
 
-def known_instruments(*, user: Any, query: str, limit: int) -> list[StockMetadata]:
+def known_instruments(*, user: User, query: str, limit: int) -> list[StockMetadata]:
     """Return stored instruments by ticker, name or ISIN.
 
     The exact ticker or ISIN comes first, then what begins with `query`.
@@ -44,7 +44,7 @@ def known_instruments(*, user: Any, query: str, limit: int) -> list[StockMetadat
     return list(by_ticker.values())[:limit]
 
 
-def currencies_in_use(*, user: Any) -> set[str]:
+def currencies_in_use(*, user: User) -> set[str]:
     """Return the user's base currency and those of the instruments they own or hold."""
     held = StockMetadata.objects.filter(Q(owner=user) | Q(holdings__portfolio__user=user))
     return {user.base_currency, *held.values_list("currency", flat=True)}

@@ -18,6 +18,7 @@ from financeproj.core.identifiers import (
     is_isin,
     is_ticker,
 )
+from financeproj.users.models import User
 from marketdata import gateway
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
@@ -62,7 +63,7 @@ class _Wanted:
 
 
 def instrument_for_trade(
-    *, user: Any, ticker: str, currency: str | None, company_name: str = ""
+    *, user: User, ticker: str, currency: str | None, company_name: str = ""
 ) -> StockMetadata:
     """Return the instrument that the user means by `ticker`, made if it is new.
 
@@ -78,7 +79,7 @@ def instrument_for_trade(
 
 
 def instruments_for_import(
-    *, user: Any, wanted: Sequence[tuple[str, str | None, str]], dry_run: bool = False
+    *, user: User, wanted: Sequence[tuple[str, str | None, str]], dry_run: bool = False
 ) -> dict[str, StockMetadata | DomainError]:
     """Return the instrument, or what is wrong, of each (ticker, currency, company name).
 
@@ -174,7 +175,7 @@ def _describes_nothing(answer: History | SourceError) -> bool:
 
 
 def _made(
-    user: Any,
+    user: User,
     wanted: _Wanted,
     answer: History | SourceError,
     stored: StockMetadata | None,
@@ -199,7 +200,7 @@ def _made(
     return store_new(stock, answer)
 
 
-def _priced_by_hand(user: Any, wanted: _Wanted) -> StockMetadata | DomainError:
+def _priced_by_hand(user: User, wanted: _Wanted) -> StockMetadata | DomainError:
     if not wanted.currency:
         return DomainError(
             f"The market data source does not know {wanted.ticker}. "
@@ -352,7 +353,7 @@ def note_isin(*, stock_id: UUID, isin: str) -> None:
 # --- By hand --------------------------------------------------------------------------------------
 
 
-def instrument_to_price(*, user: Any, ticker: str) -> StockMetadata:
+def instrument_to_price(*, user: User, ticker: str) -> StockMetadata:
     """Return the instrument priced by hand that `ticker` (in any case) means to `user`.
 
     Staff who have none of their own get another user's. Raises NotFound, and Conflict:

@@ -86,7 +86,7 @@ def _fill(
     model: type[Model],
     stock: StockMetadata,
     rows: Sequence[Sourced],
-    record: Callable[[list[tuple[date, Decimal]], str], Any],
+    record: Callable[[list[tuple[date, Decimal]], str], object],
 ) -> None:
     days = [day for day, _, _ in rows]
     stored: Any = model._default_manager.filter(
@@ -98,7 +98,7 @@ def _fill(
 def _record_unknown(
     known: set[date],
     rows: Sequence[Sourced],
-    record: Callable[[list[tuple[date, Decimal]], str], Any],
+    record: Callable[[list[tuple[date, Decimal]], str], object],
 ) -> None:
     for source, group in groupby(rows, key=lambda row: row[2]):
         new = [(day, value) for day, value, _ in group if day not in known]

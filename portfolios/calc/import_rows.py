@@ -6,7 +6,6 @@ All are frozen: a step of an import makes new rows and never changes one that it
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from msgspec import Struct
 
@@ -53,12 +52,12 @@ class RowProblem(Struct, frozen=True):
         """The message in English."""
         return self.message % self.params if self.params else self.message
 
-    def at(self, row: int, column: str | None, value: Any) -> "RowProblem":
+    def at(self, row: int, column: str | None, value: object) -> "RowProblem":
         """The same problem, of this value in this column of this row."""
         shown = None if value is None else str(value)
         return RowProblem(self.code, self.message, self.params, row, column, shown)
 
-    def as_entry(self, translate: Callable[[str], str] = str) -> dict[str, Any]:
+    def as_entry(self, translate: Callable[[str], str] = str) -> dict[str, object]:
         """Return an entry of `ImportBatch.errors`, with the detail in English or as `translate` says
         the message.
         """

@@ -4,7 +4,6 @@ The reported figures can be calculated from one of these answers alone; a test d
 """
 
 from decimal import Decimal
-from typing import Any
 
 from django.utils import timezone
 
@@ -34,7 +33,7 @@ FORMULAS = {
 }
 
 
-def holding_explained(holding: ValuedHolding, valued: ValuedPortfolio) -> dict[str, Any]:
+def holding_explained(holding: ValuedHolding, valued: ValuedPortfolio) -> dict[str, object]:
     """Explain every number of a holding's answer; `valued` is its portfolio. Two queries."""
     currency, target = holding.currency, valued.portfolio.currency
     rows = list(Transaction.objects.filter(holding=holding.id).select_related("holding__stock"))
@@ -79,7 +78,7 @@ def _average_rate_paid(holding: ValuedHolding) -> Decimal | None:
     return round_for_storage(holding.cost_basis / cost_c)
 
 
-def _step(row: Transaction, position: Position) -> dict[str, Any]:
+def _step(row: Transaction, position: Position) -> dict[str, object]:
     return {
         "transaction_id": row.pk,
         "quantity": round_for_display(position.quantity),

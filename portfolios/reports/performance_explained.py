@@ -6,7 +6,6 @@ The reported figures can be calculated from one of these answers alone; a test d
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -54,7 +53,7 @@ FORMULAS = {
 }
 
 
-def performance_explained(report: Report) -> dict[str, Any]:
+def performance_explained(report: Report) -> dict[str, object]:
     """Explain every number of the performance of one portfolio."""
     history, period, figures = report.history, report.period, report.figures()
     payload = performance_of(figures)
@@ -90,7 +89,7 @@ def performance_explained(report: Report) -> dict[str, Any]:
     }
 
 
-def _realised_gains(rows: Sequence[Transaction], start: date) -> list[dict[str, Any]]:
+def _realised_gains(rows: Sequence[Transaction], start: date) -> list[dict[str, object]]:
     gains = []
     for row in rows:
         if row.realised_gain is not None and row.effective_date >= start:
@@ -116,22 +115,23 @@ class _Flows:
         self._first_priced = _first_priced_days(self._history, figures)
         self._quotes: dict[date, Quotes] = {}
 
-    def of(self, rows: Sequence[Transaction]) -> list[dict[str, Any]]:
+    def of(self, rows: Sequence[Transaction]) -> list[dict[str, object]]:
         """Return the flows by day; `rows` are the transactions in the order of entry."""
-        flows = [self._flow(row) for row in rows if self._counts(row)]
+        flows = [(row.effective_date, self._flow(row)) for row in rows if self._counts(row)]
         for holding_id, day in self._first_priced.items():
             if day is None:
                 continue
             held = _held_when_day_began(self._ledgers.get(holding_id, []), day)
             if held:
-                entry = {
+                entry: dict[str, object] = {
                     "date": day,
                     "transaction_id": None,
                     "holding_id": holding_id,
                     "direction": "in",
                 }
-                flows.append(entry | self._at_market(holding_id, day, held))
-        return sorted(flows, key=lambda flow: flow["date"])
+                flows.append((day, entry | self._at_market(holding_id, day, held)))
+        flows.sort(key=lambda dated: dated[0])
+        return [flow for _, flow in flows]
 
     def _counts(self, row: Transaction) -> bool:
         """Return whether a transaction is a flow: not a split, and on a priced day."""
@@ -140,9 +140,9 @@ class _Flows:
         first_priced = self._first_priced.get(row.holding_id, self._start)
         return first_priced is not None and row.effective_date >= first_priced
 
-    def _flow(self, row: Transaction) -> dict[str, Any]:
+    def _flow(self, row: Transaction) -> dict[str, object]:
         rules = RULES[row.type]
-        flow: dict[str, Any] = {
+        flow: dict[str, object] = {
             "date": row.effective_date,
             "transaction_id": row.pk,
             "holding_id": row.holding_id,
@@ -157,7 +157,7 @@ class _Flows:
         flow["direction"] = "in" if comes_in else "out"
         return flow
 
-    def _at_market(self, holding_id: UUID, day: date, quantity: Decimal) -> dict[str, Any]:
+    def _at_market(self, holding_id: UUID, day: date, quantity: Decimal) -> dict[str, object]:
         """Show `quantity` of a holding's instrument at the price and rate of `day`."""
         if day not in self._quotes:
             self._quotes[day] = Quotes(self._history, day, self._history.stock_ids)
@@ -198,7 +198,7 @@ def _held_when_day_began(rows: Sequence[Transaction], day: date) -> Decimal:
     return position.quantity or ZERO
 
 
-def _days(figures: Figures) -> list[dict[str, Any]]:
+def _days(figures: Figures) -> list[dict[str, object]]:
     numbers, period = figures.daily, figures.period
     daily_returns = returns.daily_returns(numbers)
     days = np.arange(period.first_day, period.first_day + period.columns).astype("datetime64[D]")
@@ -215,7 +215,7 @@ def _days(figures: Figures) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _cash_flows(figures: Figures) -> list[dict[str, Any]]:
+def _cash_flows(figures: Figures) -> list[dict[str, object]]:
     """Return what the investor got (positive) and paid, by day; days without either are absent."""
     amounts = returns.dated_amounts(figures.daily)
     flows = []

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from msgspec import Struct
 
 from financeproj.core.money import ONE, round_for_display, strip_zeros
 from marketdata.selectors import RateNow, closes_on, prices_now, rates_on
@@ -29,29 +29,27 @@ def stripped(value: Decimal | None) -> Decimal | None:
     return None if value is None else strip_zeros(value)
 
 
-def rate_shown(base: str, target: str, rate: RateNow | None, day: date) -> dict[str, Any]:
+class RateShown(Struct):
+    """A rate with its source; the last four are None when no rate is known."""
+
+    base: str
+    target: str
+    rate: Decimal | None
+    date: date | None
+    source: str | None
+    stale: bool | None
+
+
+def rate_shown(base: str, target: str, rate: RateNow | None, day: date) -> RateShown:
     """Show a rate with its source; all is None when no rate is known."""
-    shown = {
-        "base": base,
-        "target": target,
-        "rate": None,
-        "date": None,
-        "source": None,
-        "stale": None,
-    }
     if base == target:
-        return shown | {"rate": ONE, "date": day, "source": "identity", "stale": False}
+        return RateShown(base, target, ONE, day, "identity", False)
     if rate is None:
-        return shown
-    return shown | {
-        "rate": strip_zeros(rate.rate),
-        "date": rate.date,
-        "source": rate.source,
-        "stale": rate.stale,
-    }
+        return RateShown(base, target, None, None, None, None)
+    return RateShown(base, target, strip_zeros(rate.rate), rate.date, rate.source, rate.stale)
 
 
-def transaction_shown(row: Transaction) -> dict[str, Any]:
+def transaction_shown(row: Transaction) -> dict[str, object]:
     """Show what a transaction contributes to the figures."""
     return {
         "id": row.pk,
@@ -89,7 +87,7 @@ def prices_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, PriceOn]:
     return prices
 
 
-def price_shown(price: PriceOn | None) -> dict[str, Any] | None:
+def price_shown(price: PriceOn | None) -> dict[str, object] | None:
     """Show a price without the trailing zeros of 346.90, which only PostgreSQL keeps."""
     if price is None:
         return None
@@ -108,13 +106,13 @@ class Quotes:
     def price(self, instrument: Instrument) -> PriceOn | None:
         return self._prices.get(instrument.stock_id)
 
-    def rate(self, instrument: Instrument) -> dict[str, Any]:
+    def rate(self, instrument: Instrument) -> RateShown:
         rate = self._rates.get((instrument.currency, self._currency))
         return rate_shown(instrument.currency, self._currency, rate, self._day)
 
     def value(self, instrument: Instrument, quantity: Decimal) -> Decimal | None:
         """Return quantity × price × rate for display; None where one is unknown."""
-        price, rate = self.price(instrument), self.rate(instrument)["rate"]
+        price, rate = self.price(instrument), self.rate(instrument).rate
         if price is None or rate is None:
             return None
         return round_for_display(quantity * price.price * rate)
@@ -129,7 +127,19 @@ def ledgers_until(history: PortfolioHistory, day: date) -> dict[UUID, list[Trans
     return ledgers
 
 
-def positions_shown(history: PortfolioHistory, ledgers: Ledgers, day: date) -> list[dict[str, Any]]:
+class PositionShown(Struct):
+    """What was held, with its price and rate; `value` is None where one of them is unknown."""
+
+    holding_id: UUID
+    ticker: str
+    quantity: Decimal
+    price: dict[str, object] | None
+    rate: RateShown
+    value: Decimal | None
+    cost_basis: Decimal
+
+
+def positions_shown(history: PortfolioHistory, ledgers: Ledgers, day: date) -> list[PositionShown]:
     """Show what was held at the end of `day`, with its price and rate.
 
     `value` is None where one of them is unknown.
@@ -143,14 +153,14 @@ def positions_shown(history: PortfolioHistory, ledgers: Ledgers, day: date) -> l
     shown = []
     for instrument, position in held:
         shown.append(
-            {
-                "holding_id": instrument.holding_id,
-                "ticker": instrument.ticker,
-                "quantity": round_for_display(position.quantity),
-                "price": price_shown(quotes.price(instrument)),
-                "rate": quotes.rate(instrument),
-                "value": quotes.value(instrument, position.quantity),
-                "cost_basis": round_for_display(position.cost_p),
-            }
+            PositionShown(
+                holding_id=instrument.holding_id,
+                ticker=instrument.ticker,
+                quantity=round_for_display(position.quantity),
+                price=price_shown(quotes.price(instrument)),
+                rate=quotes.rate(instrument),
+                value=quotes.value(instrument, position.quantity),
+                cost_basis=round_for_display(position.cost_p),
+            )
         )
     return shown

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db.models import F
@@ -77,7 +76,7 @@ def next_sequence(portfolio: Portfolio) -> int:
     return (last or 0) + 1
 
 
-def to_transaction(row: LedgerRow, *, portfolio: Portfolio, **fields: Any) -> Transaction:
+def to_transaction(row: LedgerRow, *, portfolio: Portfolio, **fields: object) -> Transaction:
     """Make the model's instance of a new row, with further `fields`. Stores nothing."""
     return Transaction(
         # Ids, not objects: Django's bookkeeping of relations costs as much as the rest of the row.

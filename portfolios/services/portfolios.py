@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import chain
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -77,7 +76,7 @@ def create_portfolio(
 
 
 @transaction.atomic
-def update_portfolio(*, portfolio: Portfolio, **changes: Any) -> Portfolio:
+def update_portfolio(*, portfolio: Portfolio, **changes: object) -> Portfolio:
     """Change `name`, `brokerage_firm`, `currency`, `used_credit` or `cash`.
 
     A change of None is ignored. Raises Conflict when the name is taken, or when the currency would

@@ -1,7 +1,6 @@
 """Book the splits that a market data source reports into the holdings of the instrument."""
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -79,6 +78,8 @@ def _book_missed(new: list[UUID]) -> None:
         repair_holding(pk)
 
 
-def on_splits_recorded(sender: Any, stock: StockMetadata, by_hand: bool, **kwargs: Any) -> None:
+def on_splits_recorded(
+    sender: object, stock: StockMetadata, by_hand: bool, **kwargs: object
+) -> None:
     """Receive marketdata's signal, inside the transaction that stores the splits."""
     book_splits(stock=stock, by_hand=by_hand)

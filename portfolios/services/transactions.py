@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from itertools import chain
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -74,7 +73,7 @@ def record_transaction(
     return _with_source_splits(write, stock)
 
 
-def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
+def update_transaction(*, row: Transaction, **changes: object) -> Transaction:
     """Change fields of one transaction and replay its holding.
 
     An `exchange_rate` of None is looked up again. Raises as record_transaction does; nothing is
@@ -108,7 +107,7 @@ def update_transaction(*, row: Transaction, **changes: Any) -> Transaction:
     return _with_source_splits(write, stock)
 
 
-def _change(row: Transaction, changes: dict[str, Any]) -> None:
+def _change(row: Transaction, changes: dict[str, object]) -> None:
     for field, value in changes.items():
         setattr(row, field, value)
 

@@ -13,6 +13,7 @@ from financeproj.core.api.query import NewestFirst, QueryFilterBackend, check_pe
 from financeproj.history import selectors
 from financeproj.history.api.payloads import HistoryEntryPayload, entry_payload
 from financeproj.history.models import HistoryEntry
+from financeproj.users.api.authentication import user_of
 
 
 class HistoryFilter(filters.FilterSet):
@@ -58,7 +59,7 @@ class HistoryViewSet(GenericViewSet):
     filterset_class = HistoryFilter
 
     def get_queryset(self) -> Any:
-        return selectors.history_visible_to(self.request.user)
+        return selectors.history_visible_to(user_of(self.request))
 
     @extend_schema(responses=list[HistoryEntryPayload])
     def list(self, request: Request) -> Response:
