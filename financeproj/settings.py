@@ -389,7 +389,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "financeproj.core.ops.proxies.client_address"
+AXES_CLIENT_IP_CALLABLE = "financeproj.core.shared.proxies.client_address"
 AXES_LOCKOUT_CALLABLE = "financeproj.users.lockout.lockout_response"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = False

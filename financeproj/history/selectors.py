@@ -1,12 +1,12 @@
 from uuid import UUID
 
+from django.contrib.auth.models import AbstractUser
 from django.db.models import Q, QuerySet
 
 from financeproj.history.models import HistoryEntry
-from financeproj.users.models import User
 
 
-def history_visible_to(user: User) -> QuerySet[HistoryEntry]:
+def history_visible_to(user: AbstractUser) -> QuerySet[HistoryEntry]:
     """Return the entries about a user's own objects; all of them for staff who may see them."""
     entries = HistoryEntry.objects.select_related("actor")
     if user.is_staff and user.has_perm("history.view_historyentry"):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 
 from financeproj.core.api.error_pages import error_answer
-from financeproj.core.ops.proxies import client_address
+from financeproj.core.shared.proxies import client_address
 
 
 def seconds_locked(request: HttpRequest, username: str) -> int | None:

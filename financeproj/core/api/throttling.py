@@ -42,6 +42,6 @@ class UserThrottle(_CountedWindow, UserRateThrottle):
 
 class AnonThrottle(_CountedWindow, AnonRateThrottle):
     def get_ident(self, request: Any) -> str:
-        from financeproj.core.ops.proxies import client_address
+        from financeproj.core.shared.proxies import client_address
 
         return client_address(request)

@@ -4,7 +4,7 @@ import pytest
 from django.test import RequestFactory
 
 from financeproj.core.api.throttling import AnonThrottle, UserThrottle
-from financeproj.core.ops.proxies import client_address
+from financeproj.core.shared.proxies import client_address
 
 pytestmark = pytest.mark.django_db
 

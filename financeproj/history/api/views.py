@@ -1,8 +1,9 @@
 from typing import Any
 
+from django.contrib.auth.models import AbstractUser
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotAuthenticated, NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +14,6 @@ from financeproj.core.api.query import NewestFirst, QueryFilterBackend, check_pe
 from financeproj.history import selectors
 from financeproj.history.api.payloads import HistoryEntryPayload, entry_payload
 from financeproj.history.models import HistoryEntry
-from financeproj.users.api.authentication import user_of
 
 
 class HistoryFilter(filters.FilterSet):
@@ -59,7 +59,10 @@ class HistoryViewSet(GenericViewSet):
     filterset_class = HistoryFilter
 
     def get_queryset(self) -> Any:
-        return selectors.history_visible_to(user_of(self.request))
+        user = self.request.user
+        if not isinstance(user, AbstractUser):
+            raise NotAuthenticated
+        return selectors.history_visible_to(user)
 
     @extend_schema(responses=list[HistoryEntryPayload])
     def list(self, request: Request) -> Response:
