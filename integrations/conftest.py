@@ -18,7 +18,7 @@ HEADER = "date,type,ticker,quantity,price,commission,currency,exchange_rate,note
 
 
 def csv(*lines: str, header: str = HEADER) -> bytes:
-    """A file of these lines, each filled up with empty cells."""
+    """Return a file of these lines, each padded with empty cells."""
     commas = header.count(",")
     return "\n".join(
         [header, *(line + "," * (commas - line.count(",")) for line in lines)]
@@ -45,7 +45,7 @@ class Upload:
         return self.api.post("/api/v1/transactions/import-csv", body, format="multipart")
 
     def done(self, *lines: str, **fields: Any) -> dict[str, Any]:
-        """The import, which must have been recorded."""
+        """Import and check that it was recorded. Return the answer."""
         response = self(*lines, **fields)
         assert response.status_code == 201, json.dumps(response.json(), indent=1)
         return response.json()
@@ -58,7 +58,7 @@ def upload(api: APIClient, portfolio: Portfolio) -> Upload:
 
 @pytest.fixture
 def dump() -> Callable[..., Any]:
-    """Everything that an import may touch, to be compared before and after; without times."""
+    """Return a function that dumps everything an import may change, without times."""
     from marketdata.models import StockMetadata
     from portfolios.models import Holding, ImportBatch, Transaction
 
@@ -85,7 +85,7 @@ def dump() -> Callable[..., Any]:
 
 @pytest.fixture
 def ynab(settings):
-    """A running stand-in for YNAB, which the settings point to."""
+    """Run a local YNAB server; the settings point to it."""
     with ynab_server() as server:
         settings.YNAB_BASE_URL = server.url
         settings.YNAB_API_KEY = KEY
@@ -94,7 +94,7 @@ def ynab(settings):
 
 @pytest.fixture
 def api(api):
-    """A server error is an answer to look at, as it is for a client, not an exception."""
+    """Return a client for which a server error is a response, not an exception."""
     api.raise_request_exception = False
     return api
 
@@ -106,7 +106,7 @@ def plan(ynab):
 
 @pytest.fixture
 def budget(ynab, plan, user):
-    """The user's budget is `plan`; what setting it took is forgotten."""
+    """Choose the budget `plan` for the user, and clear the calls that it needed."""
     choose_budget(user=user, budget_id=plan.id)
     ynab.requests.clear()
     return plan

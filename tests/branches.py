@@ -11,7 +11,7 @@ FLOOR = 90  # per cent
 
 
 def main(report: Path) -> str | None:
-    """What is wrong with coverage's JSON report, if anything."""
+    """Return the problem with coverage's JSON report, if any."""
     totals = json.loads(report.read_text())["totals"]
     share = 100 * totals["covered_branches"] / totals["num_branches"]
     sys.stdout.write(f"{share:.2f} % of {totals['num_branches']} branches are covered.\n")

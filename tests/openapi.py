@@ -14,7 +14,7 @@ def schema() -> dict[str, Any]:
 
 
 def answers_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The answers by status, also those that stand among the components."""
+    """Return the answers by status, including references to components."""
     common = schema()["components"]["responses"]
     return {
         status: common[answer["$ref"].rsplit("/")[-1]] if "$ref" in answer else answer
@@ -23,7 +23,7 @@ def answers_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def operations() -> dict[str, dict[str, Any]]:
-    """Every operation by `METHOD /path`, as in docs/paths.txt."""
+    """Return all operations by `METHOD /path`, as in docs/paths.txt."""
     return {
         f"{method.upper()} {path.removeprefix('/api/v1')}": operation
         for path, methods in schema()["paths"].items()
@@ -44,7 +44,7 @@ def faults(value: Any, described: dict[str, Any]) -> list[str]:
 
 
 def answer_faults(operation: dict[str, Any], status: int, kind: str, content: bytes) -> list[str]:
-    """What is wrong with an answer of `operation`."""
+    """Return the problems of an answer of `operation`."""
     answer = answers_of(operation).get(str(status))
     if answer is None:
         return [f"status {status} is not in the schema"]

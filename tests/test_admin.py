@@ -560,7 +560,7 @@ def test_what_a_statement_calls_an_instrument_is_put_right_in_the_admin(page, us
 
 @pytest.fixture
 def berit(make_user):
-    """A user with an imported transaction of an instrument that she prices by hand."""
+    """A user with an imported transaction of an instrument with manual prices."""
     berit = make_user("berit")
     cabin = instrument("CABIN", currency="NOK", owner=berit)
     market.enter_price(stock=cabin, day=date(2024, 5, 2), close=D(100))

@@ -250,7 +250,7 @@ def test_only_who_may_change_portfolios_imports(client, other_user, portfolio):
 
 
 def most_queries(client):
-    """Each page of the admin with its number of queries, the most first."""
+    """Return the pages of the admin with their numbers of queries, the most first."""
     site = admin.site
     addresses = ["/admin/", "/admin/password_change/"]
     for app in ("users", "marketdata", "portfolios", "pensions", "integrations"):

@@ -63,7 +63,7 @@ def test_the_python_example_imports_a_file_once_and_prints_the_performance(site)
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The TypeScript client, compiled from the checked-in schema."""
+    """Compile the TypeScript client from the checked-in schema."""
 
     def lacking(reason):
         if os.environ.get("CI"):
@@ -99,9 +99,7 @@ def test_the_typescript_client_compiles_strictly_and_reads_the_same(built, site)
 
 
 def add_what_must_not_compile(client):
-    """A second client that asks for what the schema lacks; the compiler fails if the marked line
-    has no error.
-    """
+    """Add a client that uses what the schema lacks; the compiler must report the marked line."""
     text = (client / "performance.ts").read_text()
     line = next(line for line in text.splitlines() if "data.end_value" in line)
     wrong = line.replace("data.end_value", "data.value_at_the_end")

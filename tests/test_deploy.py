@@ -30,7 +30,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def stages():
-    """[[(instruction, rest)]]: the Dockerfile's stages."""
+    """Return the Dockerfile's stages as [[(instruction, rest)]]."""
     text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
     lines = [
         line.split(None, 1)
@@ -145,13 +145,13 @@ def test_the_health_check_fails_when_the_server_does_not_run(live_server):
 
 
 def commands_of(text, heading, end):
-    """The sh blocks between two headings, as one script."""
+    """Return the sh blocks between two headings."""
     part = text[text.index(heading) : text.index(end)]
     return re.findall(r"```sh\n(.*?)```", part, re.DOTALL)
 
 
 class Clean:
-    """A fresh folder with the code alone, and a user without rights to work there."""
+    """A new folder with only the code, and an unprivileged user to work there."""
 
     def __init__(self, place):
         self.place = place

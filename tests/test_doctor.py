@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def place(settings, tmp_path):
-    """Where a healthy installation lies, with a worker and a beat that live."""
+    """The folder of a healthy installation with a running worker and beat."""
     settings.VAR_DIR = settings.BASE_DIR = tmp_path
     settings.BACKUP_DIR = str(tmp_path / "backups")
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
@@ -51,9 +51,7 @@ def place(settings, tmp_path):
 
 @pytest.fixture
 def healthy(place, user):
-    """Such an installation with a holding in each of two currencies, one sold out, and every vector
-    stored.
-    """
+    """A healthy installation with holdings in two currencies, a closed one, and all vectors."""
     portfolio = services.create_portfolio(user=user, name="Nordic savings", currency="NOK")
     today = timezone.localdate()
     with_rates("USD", "NOK", {today - timedelta(days=ago): "10.5" for ago in range(10)})
@@ -97,7 +95,7 @@ def healthy(place, user):
 @pytest.fixture
 def doctor(capsys):
     def look(*args):
-        """(exit code, what it said)."""
+        """Run the doctor. Return (exit code, output)."""
         capsys.readouterr()
         try:
             call_command("doctor", *args)
@@ -109,7 +107,7 @@ def doctor(capsys):
 
 
 def past_the_program(*statements):
-    """SQL that foreign keys and checks would refuse."""
+    """Run SQL that foreign keys and checks would refuse."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA ignore_check_constraints = ON")

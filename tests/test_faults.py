@@ -118,7 +118,7 @@ def test_a_user_with_a_session_also_gets_503_while_the_database_is_down(tmp_path
 
 @pytest.fixture
 def small_disk():
-    """A file system of 24 MB, or of 128 MB where a whole PostgreSQL has to lie in it."""
+    """Mount a file system of 24 MB, or of 128 MB for a whole PostgreSQL."""
     with TemporaryDirectory(
         prefix="disk-"
     ) as place:  # pytest's folders are closed to the user postgres
@@ -140,9 +140,7 @@ def small_disk():
 
 @pytest.fixture
 def database_on_it(small_disk):
-    """The URL of a database on the small disk: SQLite's file, or a PostgreSQL of its own with its
-    log and tables.
-    """
+    """Return the URL of a database on the small disk."""
     if not SERVICES:
         yield f"sqlite:///{small_disk / 'db.sqlite3'}"
         return

@@ -130,9 +130,7 @@ def timed(call):
 
 
 def waits_for_redis(site, ticker):
-    """(status, seconds beyond what the same takes in health) of reads, a write and a probe, one by
-    one and together.
-    """
+    """Return (status, extra seconds) of reads, a write and a probe, alone and in parallel."""
     reads = ["/portfolios", f"/portfolios/{site.portfolio}/holdings", "/dashboard"]
     usual = max(
         statistics.median(timed(lambda: site.get(path))[1] for _ in range(5))  # noqa: B023
@@ -147,7 +145,7 @@ def waits_for_redis(site, ticker):
 
 
 def without_redis(site, ticker, strike, end):
-    """What holds while Redis is away, and after it is back."""
+    """Check what works while Redis is down, and after it is back."""
     before = site.counts()
     steps = waits_for_redis(site, ticker)
     usual = next(steps)
@@ -310,7 +308,7 @@ def test_ynab_gone_the_last_balance_is_given_and_said_to_be_stale(site):
 
 
 def test_the_log_of_all_that_is_as_docs_operations_says(site):
-    """Every line of web, worker and beat but the banners of Celery."""
+    """Check every line of web, worker and beat, except Celery's banners."""
     schema = (
         (ROOT / "docs" / "operations.md").read_text().split("## Log lines")[1].split("\n## ")[0]
     )

@@ -30,7 +30,7 @@ def timed(session, url):
 
 
 def warmed_up(site, session, yahoo):
-    """Both processes have loaded what they need."""
+    """Wait until both processes have loaded their modules."""
     yahoo.list("WARM", [1.0, 2.0])
     site.wait_for(
         lambda: session.get(f"{site.url}/api/v1/stocks/WARM/price", timeout=30).ok, "a price"

@@ -47,7 +47,7 @@ def split_arrives(market):
 
 
 def value(stock, day):
-    """Shares held that evening, times the close of the series."""
+    """Return the shares held that evening times the close of the series."""
     shares = D(0)
     for row in Transaction.objects.filter(holding__stock=stock, date__lte=day).order_by(
         "date", "sequence"

@@ -23,7 +23,7 @@ WAYS = [("sqlite", "postgresql"), ("postgresql", "sqlite")]
 
 @pytest.fixture(scope="module")
 def sqlite_file(tmp_path_factory):
-    """An empty, migrated database of SQLite: the test's own is of PostgreSQL here."""
+    """Create an empty, migrated SQLite database, because the test's own is PostgreSQL here."""
     place = tmp_path_factory.mktemp("empty")
     file = place / "db.sqlite3"
     Installation(place, f"sqlite:///{file}").manage("migrate", "--verbosity", "0")
@@ -32,9 +32,7 @@ def sqlite_file(tmp_path_factory):
 
 @pytest.fixture
 def install(tmp_path, yahoo, django_db_setup, sqlite_file):
-    """Make an installation with an empty database of an engine; its processes reach the test's
-    Yahoo alone.
-    """
+    """Create an installation with an empty database; its processes only reach the test's Yahoo."""
     with ExitStack() as stack:
 
         def make(name, engine):
@@ -90,9 +88,7 @@ def csv_files(path):
 
 
 def same_but_for_ids(first, second):
-    """Each id of the one stands for one of the other. Replaying with the splits known there touches
-    `updated_at`.
-    """
+    """Compare two exports: each id of one matches one of the other. `updated_at` may differ."""
     ids = {}
     for name, data in first.items():
         rows, theirs = table(data), table(second[name])

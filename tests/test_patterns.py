@@ -55,7 +55,7 @@ def patterns_in(value: object, depth: int = 2) -> Iterator[re.Pattern]:
 
 
 def patterns() -> dict[str, re.Pattern]:
-    """Every pattern that a module or a class of the project holds, by its place."""
+    """Return every pattern in modules and classes of the project, by its place."""
     found: dict[str, re.Pattern] = {}
     for app in APPS:
         package = importlib.import_module(app)
@@ -104,7 +104,7 @@ def test_every_pattern_is_compiled_where_the_walk_sees_it():
 
 
 def example(tree: object) -> str:
-    """A short text that the parts of a parsed pattern match."""
+    """Return a short text that matches the parts of a parsed pattern."""
     text = ""
     for code, argument in tree:
         if code is codes.LITERAL:
@@ -128,7 +128,7 @@ def example(tree: object) -> str:
 
 
 def member(choices: list) -> str:
-    """A character of a set such as [A-Z ]."""
+    """Return a character of a set such as [A-Z ]."""
     is_negated = choices[0][0] is codes.NEGATE
     named = choices[1:] if is_negated else choices
     for number in (*range(32, 256), *range(32)):
@@ -162,7 +162,7 @@ def holds(choice: tuple, character: str) -> bool:
 
 
 def pumped(tree: object, before: str = "") -> Iterator[tuple[str, str]]:
-    """(what leads to a part that may be repeated without end, that part), for all such parts."""
+    """Return (prefix, repeatable part) for every part that may repeat without limit."""
     for code, argument in tree:
         if code in REPEATS:
             _, most, inner = argument
@@ -180,7 +180,7 @@ def pumped(tree: object, before: str = "") -> Iterator[tuple[str, str]]:
 
 
 def hostile(pattern: re.Pattern) -> Iterator[tuple[str, str]]:
-    """(beginning, what is repeated after it)."""
+    """Return pairs of (prefix, repeated part)."""
     yield from (("", unit) for unit in UNITS)
     text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin1")
     tree = parser.parse(text, pattern.flags & ~re.DEBUG)
@@ -197,7 +197,7 @@ def hostile(pattern: re.Pattern) -> Iterator[tuple[str, str]]:
 
 
 def seconds(pattern: re.Pattern, text: str) -> float:
-    """The time of this process alone that the slowest way to use the pattern takes."""
+    """Return the CPU time of the slowest use of the pattern."""
     given = text if isinstance(pattern.pattern, str) else text.encode("latin1", "replace")
     slowest = 0.0
     for use in (pattern.match, pattern.fullmatch, pattern.search):
@@ -210,7 +210,7 @@ def seconds(pattern: re.Pattern, text: str) -> float:
 
 
 def is_linear(pattern: re.Pattern) -> str:
-    """Empty, or the text that takes too long."""
+    """Return an empty text, or the text that takes too long."""
     for length in LENGTHS:
         most = MOST_SECONDS_A_CHARACTER * length + 0.001
         for beginning, unit in hostile(pattern):

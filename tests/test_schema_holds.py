@@ -65,7 +65,7 @@ config = SchemathesisConfig.from_dict(
 
 
 class Asked:
-    """The requests so far, by status; `past` came past the token and the path."""
+    """The requests so far by status; `past` counts those past the token and the path."""
 
     def __init__(self) -> None:
         self.statuses: Counter[int] = Counter()
@@ -94,7 +94,7 @@ def asked() -> Asked:
 
 @pytest.fixture(scope="module")
 def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
-    """One world for all requests."""
+    """Return one world for all requests."""
     patch = pytest.MonkeyPatch()
     logging.disable()  # thousands of unneeded lines
     ends = (request_started, request_finished)
@@ -133,7 +133,7 @@ def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
 
 
 def real_values(path: str, w: World) -> dict[str, Any]:
-    """What is there, by the name of the parameter or field."""
+    """Return existing values by the name of the parameter or field."""
     first = path.removeprefix("/api/v1/").split("/")[0]
     things = {
         "holdings": w.holding,
@@ -163,9 +163,7 @@ def real_values(path: str, w: World) -> dict[str, Any]:
 
 
 def make_real(case: Any, w: World) -> None:
-    """Put what is there in place of what was made up, in the parts of the request that are meant to
-    be right.
-    """
+    """Replace generated values by existing ones, where the request is meant to be valid."""
     values = real_values(case.operation.path, w)
     made_up = (
         len(repr(case.body)) % 4 == 0

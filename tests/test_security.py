@@ -29,9 +29,7 @@ HTTPS = {"Host": HOST, "X-Forwarded-Proto": "https"}
 
 @pytest.fixture
 def served(installation):
-    """Starts the installation as it is served to the world; returns a function that asks it without
-    following.
-    """
+    """Start the installation with production settings. Return a function that sends requests."""
 
     def start(**environment):
         del installation.environment["SECURE_SSL"]  # its default is what is tested

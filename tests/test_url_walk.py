@@ -34,9 +34,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class Call(NamedTuple):
-    """A request about the owner's things and what it is answered: to the owner, and to another
-    user.
-    """
+    """A request about the owner's objects, with the status for the owner and for another user."""
 
     own: int
     other: int
@@ -180,9 +178,7 @@ CALLS: dict[tuple[str, str], Call] = {
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    """(method, route) of everything that the API serves; its last pattern answers what has no
-    route.
-    """
+    """Return (method, route) of all routes of the API, except the catch-all."""
     for pattern in api_module.urlpatterns[:-1]:
         actions = getattr(pattern.callback, "actions", None)
         methods = actions or [
@@ -193,7 +189,7 @@ def routes() -> Iterator[tuple[str, str]]:
 
 
 def path_of(route: str, w: World) -> str:
-    """The route with the owner's ids in it."""
+    """Return the route with the owner's ids."""
     first = route.split("/")[0]
     pk = {
         "holdings": w.holding,
@@ -223,7 +219,7 @@ def ask(client: Any, key: tuple[str, str], w: World) -> Any:
 
 
 def content_of(response: Any) -> bytes:
-    """What the answer says; of a ZIP what its files say."""
+    """Return the text of an answer; for a ZIP, of its files."""
     content = b"".join(response.streaming_content) if response.streaming else response.content
     if response.get("Content-Type") != "application/zip":
         return content
@@ -308,7 +304,7 @@ def test_the_owner_is_answered_as_the_schema_says_and_the_log_names_the_portfoli
 
 
 def test_a_null_character_in_the_address_is_refused_everywhere(world):
-    """PostgreSQL has no text with one: what it would be asked for is not there."""
+    """PostgreSQL cannot store null characters, so nothing can match one."""
     client = api_client(world.user)
     client.raise_request_exception = False
     asked, wrong = 0, []
@@ -341,13 +337,13 @@ def test_a_null_character_in_the_address_is_refused_everywhere(world):
 
 
 def described_as(key: tuple[str, str]) -> str:
-    """`METHOD /path` as in the schema."""
+    """Return `METHOD /path` as in the schema."""
     method, route = key
     return f"{method.upper()} /" + re.sub(r"<\w+:(\w+)>", r"{\1}", route).replace("{pk}", "{id}")
 
 
 def record(name: str, key: tuple[str, str], w: World, response: Any, content: bytes) -> None:
-    """Keep the request and its answer as the example of the operation (`make examples`)."""
+    """Store the request and its answer as the operation's example (`make examples`)."""
     call = CALLS[key]
     names, values = name.split("/")[1:], path_of(key[1], w).removeprefix("/api/v1/").split("/")
     in_path = {
@@ -369,7 +365,7 @@ def record(name: str, key: tuple[str, str], w: World, response: Any, content: by
 
 
 def shortened(value: Any) -> Any:
-    """Two of many, and no token."""
+    """Return lists with two items at most, and no tokens."""
     if isinstance(value, dict):
         return {
             name: "eyJhbGciOi…" if name in ("access", "refresh") else shortened(part)
@@ -396,7 +392,7 @@ PUBLIC = {
 
 
 def pages() -> list[str]:
-    """The routes outside the API and the admin."""
+    """Return the routes outside the API and the admin."""
     return [str(one.pattern) for one in get_resolver().url_patterns if isinstance(one, URLPattern)]
 
 

@@ -33,7 +33,7 @@ STATEMENT = b"""date,type,ticker,quantity,price,currency,note
 
 @dataclass
 class World:
-    """What `user` owns. Nothing depends on `transaction`, so that it can be deleted."""
+    """The objects of `user`. Nothing depends on `transaction`, so that it can be deleted."""
 
     user: User
     portfolio: Portfolio
@@ -50,9 +50,7 @@ class World:
     shared_ticker = "FJORD.DEMO"
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """Every row that would go with the user, by model: whatever is added to the project is
-        found too.
-        """
+        """Return all rows that would be deleted with the user, by model."""
         found = NestedObjects(using=DEFAULT_DB_ALIAS)
         found.collect([User.objects.get(pk=self.user.pk)])
         kept: dict[str, list[dict[str, Any]]] = {}
@@ -131,7 +129,7 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
 
 @pytest.fixture
 def world(user: User, yahoo: FakeYahoo, settings: Any) -> Iterator[World]:
-    """`user` with one of everything; a Yahoo and a YNAB to ask."""
+    """Create a user with one object of each kind, a fake Yahoo and a fake YNAB."""
     yahoo.list("EQNR.OL", [290, 295, 301.5], currency="NOK", zone="Europe/Oslo", name="Equinor ASA")
     yahoo.list_rate("EUR", "NOK", [11.5, 11.6, 11.7])
     with ynab_server() as ynab:

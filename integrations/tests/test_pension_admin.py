@@ -41,9 +41,7 @@ def url(model, name, *args):
 
 
 def account_form(account, values=(), plans=(), **changes):
-    """The change form of an account as a browser sends it: `values` are dicts of an inline row's
-    fields.
-    """
+    """Return an account's change form as a browser sends it; `values` are inline rows."""
     body = {
         "name": account.name,
         "currency": account.currency,

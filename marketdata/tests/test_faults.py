@@ -58,16 +58,14 @@ def strike(market, settings, fault):
 
 
 def over(market, settings, fault):
-    """The fault has passed, and the pause that it made."""
+    """End the fault and the pause that it caused."""
     market.fault = None
     settings.MARKET_DATA_TIMEOUT_SECONDS = 5
     market.clock.shift(RECOVERY.get(fault, timedelta(0)))
 
 
 def stored(api, market):
-    """Ask for everything once, then let it grow older than the cache time and the market move
-    on.
-    """
+    """Fetch everything once, then let it become stale while the market moves on."""
     for url in (PRICE, HISTORY, RATE):
         assert api.get(url).status_code == 200
     market.clock.shift(timedelta(days=1))

@@ -24,9 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 class Third:
-    """A third party of the test's own: what it answers, how long it takes, how often it was
-    asked.
-    """
+    """A fake third party: its answer, its delay, and its number of calls."""
 
     def __init__(self, name="third", **limits):
         self.party = Party(name, **{"calls_per_second": 1000, "burst": 1000, **limits})
@@ -401,7 +399,7 @@ def test_a_turn_too_far_away_is_not_waited_for():
 
 @pytest.fixture
 def no_shared_cache(settings, monkeypatch):
-    """Redis that refuses connections, or a cache file that cannot be opened."""
+    """Make the cache unavailable: Redis refuses connections, or the cache file cannot be opened."""
     if settings.REDIS_URL:
         from redis.exceptions import ConnectionError
 

@@ -32,7 +32,7 @@ months = st.integers(1, 480)
 
 
 def plain_loop(start, annual_return, monthly, growth, count):
-    """The definition, read aloud: no arrays."""
+    """Calculate a projection by the definition, in a loop without arrays."""
     i = (1 + annual_return) ** (1 / 12) - 1
     values = [start]
     for m in range(1, count + 1):

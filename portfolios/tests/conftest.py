@@ -24,7 +24,7 @@ def portfolio(user: User) -> Portfolio:
 
 @pytest.fixture
 def no_other_rates(settings: Any) -> Iterator[None]:
-    """Only the rates of the test: the ECB would know what it leaves unknown."""
+    """Allow only the rates of the test, because the ECB's would fill the gaps."""
     settings.EXCHANGE_RATE_SOURCES = []
     registry.cache_clear()
     yield

@@ -17,9 +17,7 @@ def number(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
 
 @st.composite
 def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int = 24) -> History:
-    """All types, four currencies (0 is the portfolio's own), gaps, splits, days before the first
-    price or rate.
-    """
+    """Generate histories with all types, four currencies (0 is the portfolio's), gaps and splits."""
     count = draw(st.integers(1, instruments))
     currency = sorted(draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)))
     own = dict.fromkeys(range(FIRST_DAY, FIRST_DAY + days), Decimal(1))
@@ -67,7 +65,7 @@ def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int
 def _filled(
     draw: st.DrawFn, days: int, value: st.SearchStrategy[Decimal]
 ) -> dict[int, Decimal | None]:
-    """A value on some days, the last one until the next, none before the first."""
+    """Return values on some days, carried forward, none before the first."""
     known = draw(
         st.dictionaries(st.one_of(st.just(0), st.integers(0, days - 1)), value, max_size=12)
     )
@@ -80,7 +78,7 @@ def _filled(
 
 
 def arrays(history: History, start: int, end: int) -> tuple[Trades, Market]:
-    """`history` as the kernel takes it, for the period [start, end]."""
+    """Convert `history` to the kernel's arrays, for the period [start, end]."""
     rows = []
     ledgers = [Ledger() for _ in history.currency]
     for trade in sorted(history.trades, key=lambda one: (one.instrument, one.day, one.kind)):

@@ -81,7 +81,7 @@ class Ledger:
     cost: Decimal = D0
 
     def apply(self, trade: Trade) -> Decimal:
-        """Book `trade`; what it realises, in the portfolio's currency."""
+        """Book `trade`. Return the realised gain in the portfolio's currency."""
         gross, rate = trade.quantity * trade.price, trade.rate
         if trade.kind is Kind.SPLIT:
             self.quantity *= trade.quantity
@@ -138,7 +138,7 @@ class Answer:
 
     @property
     def scale(self) -> Decimal:
-        """What errors are measured by: the largest of start, end and the sum of all flows."""
+        """Return the scale for errors: the largest of start, end and the sum of all flows."""
         flows = sum((day.inflow + day.outflow for day in self.days), D0)
         return max(self.days[0].value, self.days[-1].value, flows, Decimal("1e-6"))
 
@@ -248,7 +248,7 @@ def _answer(history: History, start: int, end: int) -> Answer:
 
 
 def grow(days: list[Day]) -> None:
-    """Daily returns and the chained index, from values and flows."""
+    """Calculate daily returns and the chained index from values and flows."""
     for before, day in itertools.pairwise(days):
         base = before.value + day.inflow
         idle = before.value == 0 and not day.invested

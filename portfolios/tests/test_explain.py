@@ -82,7 +82,7 @@ class Entry:
 
 
 def amount(row):
-    """What a dividend, fee or the like did, in the portfolio's currency."""
+    """Return the effect of a dividend, fee or similar, in the portfolio's currency."""
     sign = 1 if row["type"] in ("fee", "tax", "buy") else -1
     return (row["quantity"] * row["price"] + sign * row["commission"]) * row["exchange_rate"]
 

@@ -29,7 +29,7 @@ def held(portfolio, make_stock):
 
 @pytest.fixture
 def show(api, portfolio):
-    """The portfolio's one holding as the API shows it, the second time from what is kept."""
+    """Return the portfolio's only holding from the API, the second time from the cache."""
 
     def shown():
         (holding,) = api.get(
@@ -46,7 +46,7 @@ def quoted(price, previous="149"):
 
 
 def changes(held, portfolio):
-    """What can change, how, and the field in which it shows."""
+    """List possible changes, each with the field that shows it."""
     holding = portfolio.holdings.get()
     yesterday = timezone.localdate() - timedelta(1)
     pair_day = [(timezone.localdate(), D(11))]

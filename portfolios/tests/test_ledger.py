@@ -19,7 +19,7 @@ _entered = count(1)
 
 @pytest.fixture(autouse=True)
 def _as_exact_as_the_ledger():
-    """The sums of the tests too: Decimal's usual 28 digits are too few for 1e-30 of 100 million."""
+    """Use more digits than Decimal's 28, which are too few for 1e-30 of 100 million."""
     with localcontext(EXACT):
         yield
 
@@ -195,7 +195,7 @@ rates = st.decimals(min_value="0.01", max_value="20", places=4)
 
 @st.composite
 def histories(draw):
-    """A possible history: nothing is sold that is not there."""
+    """Generate valid histories that are never oversold."""
     entries, held, day = [], D(0), 0
     for _ in range(draw(st.integers(1, 25))):
         day += draw(st.integers(0, 3))

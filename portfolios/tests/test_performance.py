@@ -26,9 +26,7 @@ SERIES = ("value", "cost_basis", "inflow", "outflow", "income", "charges", "real
 
 
 def tolerance(history, expected):
-    """A billionth of all that was turned over, commissions too: a dividend of 0 may have cost
-    19.72.
-    """
+    """Return a billionth of the turnover with commissions: a dividend of 0 may have cost 19.72."""
     turnover = sum(
         float((one.quantity * one.price + one.commission) * one.rate) for one in history.trades
     )

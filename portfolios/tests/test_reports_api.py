@@ -22,7 +22,7 @@ def _today():
 
 
 def closes(stock, *values, start=MONDAY):
-    """One close a day from `start`; None leaves a day out."""
+    """Store one close per day from `start`; None leaves a day out."""
     days = [
         (start + timedelta(day), D(value)) for day, value in enumerate(values) if value is not None
     ]

@@ -29,7 +29,7 @@ def day_of(number):
 
 
 def stored(history, user, name, today):
-    """The history as a portfolio in NOK of `user`, as it is known on the day `today`."""
+    """Store the history as a portfolio in NOK of `user`, as known on the day `today`."""
     vectors.vector_cache.clear()  # the last example was rolled back, and its ids and versions come again
     portfolio = services.create_portfolio(user=user, name=name, currency="NOK")
     for code, rates in zip(CURRENCIES[1:], history.rates[1:], strict=True):
@@ -71,7 +71,7 @@ def stored(history, user, name, today):
 
 
 def is_storable(history):
-    """SQLite keeps 15 digits: of a tenth of a tenth of a tenth... there may be more."""
+    """Return whether SQLite can store the numbers, which may exceed its 15 digits."""
     return all(len(trade.quantity.normalize().as_tuple().digits) <= 15 for trade in history.trades)
 
 

@@ -306,7 +306,7 @@ def test_a_repeated_external_id_is_a_conflict(api, portfolio, stock):
 
 
 def entered(portfolio, days, *, sequence=1):
-    """Rows of the portfolio on these days of January, in this order of entry."""
+    """Enter rows on these days of January, in this order."""
     holding, _ = Holding.objects.get_or_create(
         portfolio=portfolio, stock=StockMetadata.objects.get()
     )
@@ -329,7 +329,7 @@ def entered(portfolio, days, *, sequence=1):
 
 
 def pages(api, link, url, between=lambda: None):
-    """The ids page by page along the links of this name."""
+    """Return the ids page by page along the links of this name."""
     found = []
     while url:
         page = api.get(url).json()

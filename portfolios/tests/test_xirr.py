@@ -12,7 +12,7 @@ YEAR = 365
 
 
 def rate(*flows):
-    """The rate of (day, amount) pairs."""
+    """Return the rate of (day, amount) pairs."""
     days, amounts = zip(*flows, strict=True)
     return internal_rate(np.array(days), np.array(amounts, dtype=float))
 

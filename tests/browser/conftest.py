@@ -39,9 +39,7 @@ def browser():
 
 
 class Visitor:
-    """A page with what went wrong on it: errors in the console (also breaches of the policy), other
-    hosts asked.
-    """
+    """A page and its problems: console errors (including policy violations) and foreign hosts."""
 
     def __init__(self, page, origin):
         self.page, self.origin = page, origin
@@ -74,7 +72,7 @@ class Visitor:
         self.settle()
 
     def is_signed_in_as(self, user):
-        """What `sign_in` ends in, for tests of something else."""
+        """Set the session cookie directly, for tests of other things than sign-in."""
         client = Client()
         client.force_login(user)
         name = settings.SESSION_COOKIE_NAME
@@ -87,13 +85,13 @@ class Visitor:
         self.settle()
 
     def settle(self):
-        """Until nothing is under way and every panel shows what it has."""
+        """Wait until no request is running and every panel is filled."""
         self.page.wait_for_load_state("networkidle")
         # Not wait_for_function, which evaluates strings: the policy refuses that.
         expect(self.page.locator("[aria-busy], .skeleton")).to_have_count(0, timeout=15_000)
 
     def api(self, path):
-        """What the API answers, asked by the page itself."""
+        """Fetch an API path from within the page."""
         return self.page.evaluate(
             "path => fetch('/api/v1' + path).then(answer => answer.json())", path
         )
@@ -101,9 +99,7 @@ class Visitor:
 
 @pytest.fixture
 def requests_under_way():
-    """The thread of each request that the server is answering; one that ended met a client who had
-    left.
-    """
+    """Collect the threads of requests that the server is answering."""
     under_way = []
 
     def started(**kwargs):
@@ -155,13 +151,13 @@ def visit(browser, live_server, requests_under_way):
 
 @pytest.fixture(scope="session")
 def kept_demo():
-    """The demo's database and password, once they are made; SQLite copies them in a moment."""
+    """Return the demo's database and password, made once; SQLite copies them quickly."""
     return {}
 
 
 @pytest.fixture
 def demo(transactional_db, settings, tmp_path, kept_demo):
-    """The demo's user; returns name and password."""
+    """Load the demo. Return the user's name and password."""
     settings.VAR_DIR = tmp_path
     if kept_demo:
         connection.ensure_connection()

@@ -31,7 +31,7 @@ def choose(page, name, data):
 
 
 def refusals(visitor):
-    """The browser itself reports a 422; those are expected. How many there were."""
+    """Remove the browser's own reports of 422 answers. Return their number."""
     before = len(visitor.problems)
     visitor.problems = [one for one in visitor.problems if "422" not in one]
     return before - len(visitor.problems)

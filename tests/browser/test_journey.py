@@ -25,13 +25,13 @@ def visitor(request, visit, user):
 
 
 def shown(page, label):
-    """The number of a fact of the summary."""
+    """Return the number of a fact in the summary."""
     fact = page.locator("#summary dt", has_text=label).locator("xpath=../dd//*[@data-value]")
     return float(fact.first.get_attribute("data-value"))
 
 
 def save(page, label):
-    """Press the button of the topmost dialog and wait until it is gone."""
+    """Press the button of the topmost dialog and wait until the dialog closes."""
     box = page.locator("dialog").last
     count = page.locator("dialog").count()
     box.get_by_role("button", name=label, exact=True).click()

@@ -46,7 +46,7 @@ def numbers_in(answer):
 
 
 def read(text, kind, language):
-    """The number that a person reads, without looking at how it was made."""
+    """Parse a number from its text, independent of the page's code."""
     text = (
         re.sub(r"[▲▼\s\u00a0\u202f]|[A-Z]{3}|US\$|kr|%|\$|€", "", text)
         .replace("−", "-")

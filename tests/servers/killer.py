@@ -51,7 +51,7 @@ NIGHTLY = "portfolios.tasks.refresh_histories"
 
 
 def prepare(budget, account):
-    """Work for every task; its arguments by name."""
+    """Create work for every task. Return the arguments by task name."""
     user = User.objects.create_user("kari", base_currency="NOK")
     portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
     stock = StockMetadata.objects.create(ticker="ACME", currency="USD", source="yahoo")
@@ -100,7 +100,7 @@ def prepare(budget, account):
 
 
 def keep(name):
-    """Keep the database as it is, to come back to it."""
+    """Save the database, to restore it later."""
     main = connection.settings_dict["NAME"]
     connections.close_all()
     if connection.vendor == "sqlite":
@@ -126,7 +126,7 @@ def come_back(name):
 
 
 def end_leases():
-    """Those of the dead end by themselves, in a few seconds or with the night; here at once."""
+    """End the leases of killed processes, which would expire later."""
     empty_cache()
     connections.close_all()
 
@@ -143,7 +143,7 @@ def _copy_database(source, target):
 
 
 class Points:
-    """Counts statements and commits, and kills this process at the one numbered `at`."""
+    """Count statements and commits, and kill this process at number `at`."""
 
     def __init__(self, at):
         self.at, self.count = at, 0
@@ -159,7 +159,7 @@ class Points:
 
 
 def run(name, arguments, at=None):
-    """Run a task in a child: (whether it ended by itself, how many points it has)."""
+    """Run a task in a child process. Return (whether it ended by itself, number of points)."""
     connections.close_all()
     reading, writing = os.pipe()
     child = os.fork()
@@ -191,9 +191,7 @@ def run(name, arguments, at=None):
 
 
 def facts():
-    """What has to be the same whether a task was killed or not: everything but times, versions and
-    records of runs.
-    """
+    """Return what must not depend on a kill: everything but times, versions and records of runs."""
     rows = {
         "prices": HistoricalStockPrice.objects.values_list("stock__ticker", "date", "close"),
         "rates": HistoricalExchangeRate.objects.values_list(

@@ -15,14 +15,12 @@ _real: dict[str, Any] = {}
 
 
 def send_yahoo_to(url: str | None) -> None:
-    """From now on Yahoo is at `url`; None: it refuses connections."""
+    """Send Yahoo's requests to `url`; with None, Yahoo refuses connections."""
     _target["url"] = url
 
 
 def close_the_network() -> None:
-    """Refuse every host but this machine's, in Python's sockets and in libcurl. Safe to call
-    twice.
-    """
+    """Block all other hosts in Python's sockets and in libcurl. Safe to call twice."""
     if _real:
         return
     from curl_cffi import requests

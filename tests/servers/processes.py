@@ -54,13 +54,13 @@ class Installation:
     def manage(
         self, *args: str, check: bool = True, environment: dict[str, str] | None = None
     ) -> str:
-        """Run a management command to its end; what it wrote."""
+        """Run a management command to its end. Return its output."""
         return self.python("manage.py", *args, check=check, environment=environment)
 
     def python(
         self, *args: str, check: bool = True, environment: dict[str, str] | None = None
     ) -> str:
-        """Run a Python program to its end; what it wrote."""
+        """Run a Python program to its end. Return its output."""
         done = subprocess.run(
             [sys.executable, *args],
             cwd=ROOT,
@@ -73,9 +73,7 @@ class Installation:
         return done.stdout
 
     def shell(self, code: str) -> str:
-        """Run a piece of Python in the project; what it printed. One process runs them all (see
-        shell.py).
-        """
+        """Run a piece of Python in one shared process (shell.py). Return its output."""
         if self._shell is None or self._shell_environment != self.environment:
             self._end_shell()
             self._shell_environment = dict(self.environment)
@@ -108,7 +106,7 @@ class Installation:
             self._shell = None
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a process group of its own; its output goes to a file in the place."""
+        """Start a process group; its output goes to a file in the installation's folder."""
         with (self.place / f"process-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *command],
@@ -138,7 +136,7 @@ class Installation:
         return self.start("-m", "celery", "-A", "financeproj", "worker", *options)
 
     def wait_for_worker(self) -> None:
-        """Until a worker shows signs of life: from then on requests leave big files to it."""
+        """Wait for a worker's heartbeat; then requests leave large files to it."""
         self.wait_for(lambda: " ready" in self.log(), "the worker")
         alive = "from integrations.heartbeat import worker_is_alive; print(worker_is_alive())"
         self.wait_for(lambda: self.shell(alive) == "True", "a worker's sign of life")
@@ -155,7 +153,7 @@ class Installation:
         raise AssertionError(f"{what} was not there within {seconds} s.\n{self.log()[-5000:]}")
 
     def sign_in(self, username: str = "kari") -> requests.Session:
-        """A client with a token of a user, who is made."""
+        """Create a user. Return a client with a token of that user."""
         account = f"{username!r}, {username + '@example.org'!r}, {PASSWORD!r}"
         self.shell(
             f"from financeproj.users.models import User; User.objects.create_superuser({account})"
@@ -169,7 +167,7 @@ class Installation:
 
     @staticmethod
     def kill(process: "subprocess.Popen[bytes]", how: int = signal.SIGKILL) -> None:
-        """End a process and all that it started; a worker's die with it."""
+        """Kill a process and its children."""
         if process.poll() is None:
             os.killpg(process.pid, how)
             process.wait(30)
@@ -182,9 +180,7 @@ class Installation:
 
 @contextlib.contextmanager
 def database_like(template: str, place: Path) -> Iterator[str]:
-    """The URL of a new database of the engine that is tested, as `template` is: a file, or a
-    database's name.
-    """
+    """Return the URL of a new database on the tested engine, copied from `template`."""
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         shutil.copy(template, place / "db.sqlite3")
         yield f"sqlite:///{place / 'db.sqlite3'}"
@@ -241,9 +237,7 @@ def django_db_setup(
 
 @contextlib.contextmanager
 def filled(place: Path, empty: str, code: str) -> Iterator[str]:
-    """A copy of the database `empty` in which a piece of Python was run, to begin installations
-    with.
-    """
+    """Return a copy of the database `empty` in which a piece of Python was run."""
     with database_like(empty, place) as url:
         made = Installation(place, url)
         try:
@@ -255,7 +249,7 @@ def filled(place: Path, empty: str, code: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def first_database(django_db_setup: str) -> str:
-    """What installations begin with: an empty, migrated database. A test file may have another."""
+    """Return the database that installations start with: empty and migrated."""
     return django_db_setup
 
 

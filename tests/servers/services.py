@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 def postgresql_programs() -> Path:
-    """The folder with initdb and postgres, of the newest version that is installed."""
+    """Return the folder with initdb and postgres of the newest installed version."""
     found = sorted(glob("/usr/lib/postgresql/*/bin"), key=lambda path: float(path.split("/")[4]))
     if not found and (program := shutil.which("postgres")):
         found = [str(Path(program).parent)]
@@ -41,7 +41,7 @@ def postgresql_programs() -> Path:
 
 
 def lacking(what: str) -> None:
-    """Skip, with the reason; fail where the services are promised."""
+    """Skip with the reason, or fail where the services are required."""
     if SERVICES:
         pytest.fail(f"TEST_SERVICES=1, but {what}")
     pytest.skip(what)
@@ -123,14 +123,12 @@ class OwnRedis(Server):
         return self.client().ping()
 
     def forget(self) -> None:
-        """As if it had been restarted."""
+        """Remove all data, as after a restart."""
         self.client().flushdb()
 
 
 class OwnPostgres(Server):
-    """The cluster belongs to the user postgres where the tests run as root, which PostgreSQL
-    refuses to.
-    """
+    """A PostgreSQL cluster. It runs as the user postgres if the tests run as root."""
 
     def __init__(self, place: Path, programs: Path) -> None:
         super().__init__(place)
@@ -181,9 +179,7 @@ class OwnPostgres(Server):
             return connection.execute("SELECT 1").fetchone()
 
     def stop(self, how: int = signal.SIGQUIT) -> None:
-        """By default at once, without a word to the clients: what it has promised has to come back
-        from its log.
-        """
+        """Stop at once by default, so that PostgreSQL must recover from its log."""
         super().stop(how)
 
 

@@ -41,9 +41,7 @@ def weekdays(start: date, end: date) -> Iterator[date]:
 
 @dataclass
 class Listed:
-    """An instrument as its exchange knows it. `closes` are as traded; None is a hole (a row of
-    nulls).
-    """
+    """An instrument at its exchange. `closes` are as traded; None is a row of nulls."""
 
     symbol: str
     closes: dict[date, float | None]
@@ -106,16 +104,14 @@ class FakeYahoo:
         self._server.server_close()
 
     def release(self) -> None:
-        """Let the requests that hang now end without an answer; the next ones may hang again."""
+        """End the requests that hang now without an answer; the next ones may hang again."""
         closing, self._closing = self._closing, threading.Event()
         closing.set()
 
     def list(
         self, symbol: str, closes: dict[date, float | None] | Iterable[float], **about: Any
     ) -> Listed:
-        """Put an instrument on the market: closes by day, or the last ones, one a weekday, ending
-        today.
-        """
+        """List an instrument: closes by day, or the last ones, one per weekday, ending today."""
         if not isinstance(closes, dict):
             values = list(closes)
             zone = ZoneInfo(about.get("zone", "America/New_York"))
@@ -139,7 +135,7 @@ class FakeYahoo:
         return self.list(f"{base}{target}=X", rates, kind="CURRENCY", **about)
 
     def asked(self, kind: str = "chart", symbol: str | None = None) -> int:
-        """How many requests came: kind is chart, search, cookie or crumb."""
+        """Return the number of requests; kind is chart, search, cookie or crumb."""
         with self._lock:
             return sum(1 for k, s, _ in self.requests if k == kind and symbol in (None, s))
 
@@ -346,7 +342,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _forget_session() -> None:
-    """yfinance's cookies, crumb and answers, and calls of an earlier test that still hang."""
+    """Clear yfinance's cookies, crumb and answers, and calls of an earlier test that still hang."""
     import sys
 
     from integrations.yahoo import session
@@ -367,7 +363,7 @@ def _no_network() -> None:
 
 @pytest.fixture
 def yahoo() -> Iterator[FakeYahoo]:
-    """A Yahoo of the test's own; the real yfinance speaks to it."""
+    """Run a fake Yahoo; the real yfinance uses it."""
     import yfinance  # noqa: F401  so that no call's time goes into the import
 
     server = FakeYahoo()

@@ -38,7 +38,7 @@ def currency_format(code: str) -> dict[str, Any]:
 
 
 class Plan:
-    """One plan with its accounts; every change is counted, as YNAB's server_knowledge does."""
+    """One plan with its accounts. Every change is counted, as in YNAB's server_knowledge."""
 
     def __init__(self, name: str, currency: str | None) -> None:
         self.id = str(uuid.uuid4())
@@ -109,7 +109,7 @@ class YnabServer:
         self.is_closed = False
 
     def close(self) -> None:
-        """From now on connections are refused. Safe to call twice."""
+        """Refuse connections from now on. Safe to call twice."""
         self.stopped.set()
         self.is_closed = True
         if self.server is not None:
@@ -240,12 +240,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that gave up is what some tests are about."""
+        """Ignore clients that gave up, which some tests are about."""
 
 
 @contextmanager
 def ynab_server() -> Iterator[YnabServer]:
-    """A running server; `url` is what YNAB_BASE_URL should be."""
+    """Run the server; `url` is the value of YNAB_BASE_URL."""
     ynab = YnabServer()
     handler = type("BoundHandler", (Handler,), {"ynab": ynab})
     server = ynab.server = _Server(("127.0.0.1", 0), handler)

@@ -112,7 +112,7 @@ def test_allowed_origins_are_sent_to_the_browser(client, settings):
 
 @pytest.fixture
 def lines():
-    """What the JSON formatter writes for a record."""
+    """Return what the JSON formatter writes for a record."""
     formatter = logging_config(log_format="json", level="INFO")["formatters"]["line"]
     from structlog.stdlib import ProcessorFormatter
 

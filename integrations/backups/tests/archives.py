@@ -8,7 +8,7 @@ from integrations.backups.tables import archived_models
 
 
 def everything():
-    """Every row of every table."""
+    """Return every row of every table."""
     return {
         model._meta.db_table: sorted(repr(row) for row in model._base_manager.values_list())
         for model in archived_models()
@@ -16,7 +16,7 @@ def everything():
 
 
 def rewritten(path, change, name="changed.zip"):
-    """A copy of an archive after `change(files, manifest)`, where `files` are name → text."""
+    """Return a copy of an archive after `change(files, manifest)`; `files` are name → text."""
     with zipfile.ZipFile(path) as archive:
         files = {one: archive.read(one).decode() for one in archive.namelist()}
     manifest = json.loads(files.pop("manifest.json"))
@@ -34,6 +34,6 @@ def entry_of(manifest, name):
 
 
 def put(files, manifest, name, text):
-    """Another text with its right hash."""
+    """Replace a text and its hash."""
     files[name] = text
     entry_of(manifest, name)["sha256"] = sha256(text.encode()).hexdigest()

@@ -6,7 +6,7 @@ from integrations.backups.scratch import SCHEMA, _folder
 
 
 def scratch_exists() -> bool:
-    """Whether the scratch database of a restore is still there, on the engine of this test."""
+    """Return whether the scratch database of a restore still exists."""
     if connection.vendor == "sqlite":
         return _folder().exists()
     with connection.cursor() as cursor:

@@ -46,7 +46,7 @@ def site(installation):
 
 
 def rows(path, table):
-    """The rows of a table in a backup, each by column."""
+    """Return the rows of a table in a backup, each by column."""
     with zipfile.ZipFile(path) as archive:
         [entry] = [
             one

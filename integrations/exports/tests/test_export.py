@@ -95,9 +95,7 @@ def kept():
 
 @pytest.fixture
 def emptied(kept, request, tmp_path):
-    """The export of a user whom this installation no longer knows; made once, for all tests
-    that have it.
-    """
+    """The export of a user who was deleted here, made once for all tests."""
     path = tmp_path / "export.zip"
     if kept:
         path.write_bytes(kept["export"])
@@ -126,7 +124,7 @@ def tables(path):
 
 
 def of_user(username):
-    """What a user has, without keys and times."""
+    """Return a user's data without keys and times."""
     user = User.objects.get(username=username)
     mine = Transaction.objects.filter(portfolio__user=user).order_by("sequence")
     figures = (
@@ -380,7 +378,7 @@ def _edit(name, old, new):
 
 
 def _in_2040(name, new):
-    """With a row more, of a day that has not begun."""
+    """Add a row of a day in the future."""
 
     def change(files, manifest):
         stock_id = files["instruments.csv"].splitlines()[1].split(",")[0]

@@ -64,7 +64,7 @@ def holdings(portfolio):
 
 @pytest.fixture
 def full(portfolio):
-    """A portfolio with every type and awkward texts and numbers."""
+    """A portfolio with every transaction type and unusual texts and numbers."""
     fjord = instrument("FJORD.DEMO", currency="NOK", source="simulated", company_name="=Fjord & Co")
     atlas = instrument("ATLAS.USD.DEMO", currency="USD", source="simulated")
     trade(

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def account(api, user):
-    """An account at a broker: `account("EUR")(data=..., instruments=...)` imports into it."""
+    """Return a function: `account("EUR")(data=...)` imports into a new portfolio."""
 
     def make(currency):
         return Upload(
@@ -39,7 +39,7 @@ def text_of(sample):
 
 
 def file_of(sample, lines):
-    """A file of these lines, in the encoding of the sample."""
+    """Return a file of these lines in the encoding of the sample."""
     return ("\r\n".join(lines) + "\r\n").encode(
         "utf-16" if sample.data[:2] == b"\xff\xfe" else "utf-8"
     )

@@ -44,4 +44,4 @@ def test_one_file_sent_many_times_at_once_is_recorded_once(live_server, user):
 
 @pytest.fixture(autouse=True)
 def _committed(transactional_db):
-    """Rows that the server's threads see."""
+    """Commit rows, so that the server's threads see them."""

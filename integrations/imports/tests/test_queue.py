@@ -20,7 +20,7 @@ BAD = MANY + b"\n2024-01-03,sell,FJORD.DEMO,999999,1,,,,,"
 
 @pytest.fixture
 def woken(monkeypatch):
-    """The imports that a worker was sent, in place of a broker."""
+    """Collect the imports sent to a worker, in place of a broker."""
     sent = []
     monkeypatch.setattr(run_import, "delay", sent.append)
     return sent
@@ -28,7 +28,7 @@ def woken(monkeypatch):
 
 @pytest.fixture
 def queued(upload, woken, django_capture_on_commit_callbacks):
-    """Send a big file while a worker shows signs of life."""
+    """Send a large file while a worker is running."""
 
     def send(data=MANY, **fields):
         heartbeat.note_worker()

@@ -209,7 +209,7 @@ def test_too_many_rows_or_bytes_are_too_large():
 
 
 def repeated(line, count, header=HEADER):
-    """A file of `header` and lines in which {n} is the number of the line."""
+    """Return a file of `header` and lines in which {n} is the line number."""
     return (header + "".join(line.replace("{n}", str(n)) for n in range(count))).encode()
 
 

@@ -8,7 +8,7 @@ from portfolios import services
 
 @pytest.fixture
 def account(api, user):
-    """An account at a broker: `account("EUR")(data=..., instruments=...)` imports into it."""
+    """Return a function: `account("EUR")(data=...)` imports into a new portfolio."""
 
     def make(currency):
         return Upload(

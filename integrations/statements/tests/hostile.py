@@ -8,12 +8,12 @@ DEGIRO_HEADER = "Datum,Tijd,Valutadatum,Product,ISIN,Omschrijving,FX,Mutatie,,Sa
 
 
 def header_of(name: str) -> str:
-    """The first line of a format's example."""
+    """Return the first line of a format's example."""
     return next(one for one in formats() if one.name == name).example.splitlines()[0]
 
 
 def rows(header: str, row: Callable[[int], str], size: int) -> bytes:
-    """A header and rows until the file has about `size` bytes; rows repeat after the thousandth."""
+    """Return a header and rows of about `size` bytes; rows repeat after the thousandth."""
     made = [row(number) for number in range(1000)]
     length = sum(len(one.encode()) + 1 for one in made)
     many = made * (size // length + 1)
@@ -22,7 +22,7 @@ def rows(header: str, row: Callable[[int], str], size: int) -> bytes:
 
 
 def different_rows(header: str, row: Callable[[int], str], size: int) -> bytes:
-    """As `rows`, with a number of its own for each row."""
+    """Like `rows`, but each row has its own number."""
     length = len(row(100_000).encode()) + 1
     lines = [row(number) for number in range(size // length)]
     return "\n".join([header, *lines, ""]).encode()

@@ -36,7 +36,7 @@ def choices(**tickers):
 
 
 def twice(upload, data):
-    """The same file again changes nothing."""
+    """Check that importing the same file again changes nothing."""
     before = held()
     again = upload(data=data)
     assert (again.status_code, again.json()["created"], again.json()["failed"]) == (200, 0, 0)

@@ -33,14 +33,14 @@ def read(data: bytes) -> Statement | FileProblem:
 
 @pytest.fixture
 def _no_collector():
-    """How long Python looks for cycles depends on what else the process holds."""
+    """Disable the garbage collector, whose time depends on other objects in the process."""
     gc.disable()
     yield
     gc.enable()
 
 
 def seconds_for(data: bytes) -> float:
-    """The processor time of this process, whatever else the machine does."""
+    """Return the CPU time of this process for reading the file."""
     start = time.process_time()
     read(data)
     return time.process_time() - start

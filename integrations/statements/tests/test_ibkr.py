@@ -369,9 +369,7 @@ def test_ibkr_refunded_tax_and_tax_on_interest_are_not_taxes_on_dividends(accoun
         ),
     ],
 )  # fmt: skip
-def test_a_reversal_without_its_first_row_says_what_to_do(
-    account, dump, format_name, lines
-):
+def test_a_reversal_without_its_first_row_says_what_to_do(account, dump, format_name, lines):
     upload = account("EUR")
     before = dump()
     response = upload(data=text(*lines), format=format_name)

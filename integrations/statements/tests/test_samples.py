@@ -45,7 +45,7 @@ def held():
 
 
 def as_precise(found, truth):
-    """`found` with as many decimals as `truth` has."""
+    """Round `found` to the decimals of `truth`."""
     return {
         ticker: tuple(
             value.quantize(said) if isinstance(said, D) and value is not None else value

@@ -54,7 +54,7 @@ TRACES = (
 
 @pytest.fixture
 def log_lines():
-    """Everything that any logger says, down to DEBUG, as both formats write it."""
+    """Collect the lines of all loggers down to DEBUG, in both formats."""
     streams = []
     root = logging.getLogger()
     level = root.level
@@ -87,7 +87,7 @@ def log_lines():
 
 @pytest.fixture
 def task_messages():
-    """What goes to the broker, header and body; the broker is in memory."""
+    """Collect the messages to the broker, header and body; the broker is in memory."""
     sent = []
 
     def note(sender=None, body=None, headers=None, **kwargs):
@@ -117,7 +117,7 @@ def cache_dump():
 
 
 def forgive():
-    """Close the circuit and refill the ceiling, so that the next mode is asked too."""
+    """Close the circuit and reset the rate limit, so that the next mode is called too."""
     empty_cache()
     assert gateway.state()["ynab"]["state"] == "closed"
 
@@ -207,7 +207,7 @@ def test_the_key_is_found_nowhere(
 
 @pytest.mark.django_db
 def test_the_search_would_find_the_key(log_lines):
-    """The net of the test above has no holes: what is put in is found."""
+    """Check that the search of the test above finds a key that is there."""
     try:
         raise ValueError(f"key {KEY}")
     except ValueError:
