@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -34,20 +35,25 @@ Instruments = Mapping[str, StockMetadata | DomainError]
 # (from, to, day) → the rate.
 Rates = Mapping[tuple[str, str, date], Decimal | None]
 Problems = list[RowProblem]
+# The fingerprint of a row and its external id.
+Key = tuple[str, str | None]
 
 
 class NewRow(Struct, frozen=True):
-    """A row of the file that the portfolio does not have yet, and its entry in the ledger."""
+    """A row of the file that the portfolio does not have yet, and its entry in the ledger of
+    `holding`.
+    """
 
     file_row: ImportRow
     fingerprint: str
     entry: LedgerRow
+    holding: Holding
 
 
 @dataclass(frozen=True, slots=True)
 class HoldingChange:
     """One holding after the import: all its rows, what is new in it, and what changed of what it
-    had. `splits` are new ones of the source.
+    had. `splits` are new ones of the source, `gone` those that it has withdrawn.
     """
 
     holding: Holding
@@ -63,15 +69,29 @@ class ImportPlan:
     """Everything that an import would write.
 
     `adopted` gives stored transactions the external id that the file has. `short_of_shares` are the
-    instruments of which the file sells more than is held.
+    instruments of which the file sells more than is held. `rows_after` are all rows of the changed
+    holdings, by instrument; the lists after it are those of HoldingChange, of all holdings.
     """
 
     holdings: dict[UUID, Holding]
     duplicates: int = 0
     adopted: dict[UUID, str] = field(default_factory=dict)
-    changes: list[HoldingChange] = field(default_factory=list)
     problems: Problems = field(default_factory=list)
     short_of_shares: list[StockMetadata] = field(default_factory=list)
+    changed_holdings: list[Holding] = field(default_factory=list)
+    rows_after: dict[UUID, list[LedgerRow]] = field(default_factory=dict)
+    added: list[NewRow] = field(default_factory=list)
+    splits: list[LedgerRow] = field(default_factory=list)
+    changed: list[LedgerRow] = field(default_factory=list)
+    gone: list[LedgerRow] = field(default_factory=list)
+
+    def include(self, change: HoldingChange) -> None:
+        self.changed_holdings.append(change.holding)
+        self.rows_after[change.holding.stock_id] = change.rows
+        self.added += change.added
+        self.splits += change.splits
+        self.changed += change.changed
+        self.gone += change.gone
 
 
 def make_plan(
@@ -86,8 +106,9 @@ def make_plan(
     `on_progress` is called with the fraction of this that is done.
     """
     usable, unusable = _usable_rows(rows, instruments)
-    matches, prints = _match(portfolio, usable)
-    new, contradicted = _new_rows(usable, prints, matches)
+    keys = [_key_of(row) for row in usable]
+    matches = _match(portfolio, usable, keys)
+    new, contradicted = _new_rows(usable, keys, matches)
     rated, unrated = _rated_rows(new, instruments, rates, portfolio.currency)
     holdings = {one.stock_id: one for one in Holding.objects.filter(portfolio=portfolio)}
     plan = ImportPlan(holdings, duplicates=len(matches.duplicates), adopted=matches.adopted)
@@ -99,9 +120,22 @@ def make_plan(
         assert isinstance(stock, StockMetadata)  # nosec B101  # for mypy: the others are unusable
         holding = _holding(holdings, portfolio, stock, row.company_name)
         entry = _ledger_row(row, holding, rate, sequence)
-        by_holding[holding.pk].append(NewRow(row, print_, entry))
+        by_holding[holding.pk].append(NewRow(row, print_, entry, holding))
         sequence += 1
-    touched = [holding for holding in holdings.values() if holding.pk in by_holding]
+    _replay_all(plan, by_holding, on_progress)
+    for split in plan.splits:
+        split.sequence = sequence
+        sequence += 1
+    return plan
+
+
+def _replay_all(
+    plan: ImportPlan,
+    by_holding: Mapping[UUID, list[NewRow]],
+    on_progress: Callable[[float], None],
+) -> None:
+    """Add to `plan` what the new rows change in their holdings."""
+    touched = [holding for holding in plan.holdings.values() if holding.pk in by_holding]
     stored = stored_rows(touched)
     splits = _known_splits(touched)
     dismissed = _dismissed_splits(touched)
@@ -118,11 +152,7 @@ def make_plan(
         if fitted.is_short:
             plan.short_of_shares.append(holding.stock)
         if fitted.change is not None:
-            plan.changes.append(fitted.change)
-            for split in fitted.change.splits:
-                split.sequence = sequence
-                sequence += 1
-    return plan
+            plan.include(fitted.change)
 
 
 def _usable_rows(
@@ -147,34 +177,33 @@ def _usable_rows(
     return usable, problems
 
 
-def _match(portfolio: Portfolio, rows: list[ImportRow]) -> tuple[Matches[UUID], list[str]]:
-    """Find the rows that the portfolio has already, and the fingerprints of all."""
+def _key_of(row: ImportRow) -> Key:
+    print_ = fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission)
+    return print_, row.external_id
+
+
+def _match(portfolio: Portfolio, rows: list[ImportRow], keys: list[Key]) -> Matches[UUID]:
+    """Find the rows that the portfolio has already."""
     if not rows:
-        return Matches(), []
-    prints = [
-        fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission)
-        for row in rows
-    ]
-    ids = [row.external_id for row in rows]
-    days = [row.date for row in rows]
-    stored = _stored_prints(portfolio, min(days), max(days))
-    return match(list(zip(prints, ids, strict=True)), stored), prints
+        return Matches()
+    first = min(rows, key=attrgetter("date"))
+    last = max(rows, key=attrgetter("date"))
+    return match(keys, _stored_keys(portfolio, first.date, last.date))
 
 
 def _new_rows(
-    rows: list[ImportRow], prints: list[str], matches: Matches[UUID]
+    rows: list[ImportRow], keys: list[Key], matches: Matches[UUID]
 ) -> tuple[list[tuple[ImportRow, str]], Problems]:
     """Keep the rows that the portfolio does not have yet, with their fingerprints."""
     new: list[tuple[ImportRow, str]] = []
     problems: Problems = []
-    for position, (row, print_) in enumerate(zip(rows, prints, strict=True)):
+    for position, (row, (print_, external_id)) in enumerate(zip(rows, keys, strict=True)):
         if position in matches.contradicted:
             message = gettext_noop(
                 "An earlier row of the file has the id %(id)s too, but other content."
             )
-            params = {"id": row.external_id or ""}
-            problem = RowProblem("duplicate_external_id", message, params)
-            problems.append(problem.at(row.row, "external_id", row.external_id))
+            problem = RowProblem("duplicate_external_id", message, {"id": external_id or ""})
+            problems.append(problem.at(row.row, "external_id", external_id))
         elif position not in matches.duplicates:
             new.append((row, print_))
     return new, problems
@@ -287,32 +316,38 @@ def _fit(
         entries = [one.entry for one in added]
         rows, gone = settle_splits(holding, [*old, *entries], known=known, dismissed=dismissed)
         try:
-            position, steps, refused = _replay_all(holding, rows)
+            position, steps, refused = _replay_leaving_out(holding, rows)
         except InsufficientQuantity as problem:
             # A sale that was there before lacks shares now: the last of the new rows that took
             # some have to go. Twice as many each time, so that no history takes more than some
             # twenty replays.
-            taking = [entry for entry in entries if RULES[entry.type].can_reduce_shares]
-            before = [entry for entry in taking if order(entry) < order(problem.entry)]
-            if not before:
+            taking = list(_taking_before(problem.entry, entries))
+            if not taking:
                 raise
-            last = sorted(before, key=order)[-taken_back:]
-            refused = {entry.pk: problem for entry in last}
+            refused = dict.fromkeys(taking[-taken_back:], problem)
             taken_back *= 2
         else:
             if not refused:
                 change, out_of_range = _change(holding, position, steps, rows, added, gone)
                 return _Fitted(change, problems + out_of_range, is_short=bool(problems))
-        problems += [
-            _row_problem(one, "quantity", refused[one.entry.pk])
-            for one in added
-            if one.entry.pk in refused
-        ]
-        added = [one for one in added if one.entry.pk not in refused]
+        kept: list[NewRow] = []
+        for one in added:
+            if one.entry.pk in refused:
+                problems.append(_row_problem(one, "quantity", refused[one.entry.pk]))
+            else:
+                kept.append(one)
+        added = kept
     return _Fitted(None, problems, is_short=bool(problems))
 
 
-def _replay_all(
+def _taking_before(sale: LedgerRow, entries: list[LedgerRow]) -> Iterator[UUID]:
+    """Yield those of `entries` before `sale` that can have taken its shares, by order of effect."""
+    for entry in sorted(entries, key=order):
+        if order(entry) < order(sale) and RULES[entry.type].can_reduce_shares:
+            yield entry.pk
+
+
+def _replay_leaving_out(
     holding: Holding, rows: list[LedgerRow]
 ) -> tuple[Position, list[Step[LedgerRow]], dict[UUID, InsufficientQuantity]]:
     """Replay `rows`, leaving out new ones that take more than is held: these are the last of what
@@ -346,14 +381,12 @@ def _change(
     """Put the outcome of a replay into `holding` (not saved). With figures out of range all rows
     `added` fail: which of them is at fault is unknown.
     """
-    derived = [step.entry for step in steps if derive(step)]
+    changed = [step.entry for step in steps if derive(step) and not step.entry.is_new]
     try:
         store_position(holding, position, rows)
     except DomainError as error:
         return None, [_row_problem(one, error.attr, error) for one in added]
-    changed = [entry for entry in derived if not entry.is_new]
-    new = {one.entry.pk for one in added}
-    splits = [entry for entry in rows if entry.is_new and entry.pk not in new]
+    splits = [row for row in rows if row.is_new and row.source == TransactionSource.MARKET_DATA]
     return HoldingChange(holding, rows, added, splits, changed, gone), []
 
 
@@ -365,7 +398,7 @@ def _row_problem(new: NewRow, column: str | None, error: DomainError) -> RowProb
 # --- What the portfolio has already ---------------------------------------------------------------
 
 
-def _stored_prints(
+def _stored_keys(
     portfolio: Portfolio, first: date, last: date
 ) -> Iterator[tuple[UUID, str, str | None]]:
     """Yield key, fingerprint and external id of what the portfolio has: as imported, else as it is
@@ -402,23 +435,25 @@ def first_divergence(
     plan: ImportPlan, checkpoints: Sequence[Checkpoint], instruments: Instruments
 ) -> dict[str, int | str] | None:
     """Return the first of `checkpoints` that is not what would be held after the import."""
-    replayed = {change.holding.stock_id: change.rows for change in plan.changes}
     held: dict[str, list[tuple[date, Decimal]]] = {}
     for point in sorted(checkpoints, key=lambda point: (point.day, point.row)):
         stock = instruments.get(point.ticker)
         if not isinstance(stock, StockMetadata):
             continue
         if point.ticker not in held:
-            rows = replayed.get(stock.pk)
-            held[point.ticker] = quantities(rows or _stored_of(plan.holdings.get(stock.pk)))
+            held[point.ticker] = quantities(_rows_after(plan, stock.pk))
         ours = _held_on(held[point.ticker], point.day)
         if ours != point.quantity:
             return {"row": point.row, "expected": _shares(point.quantity), "got": _shares(ours)}
     return None
 
 
-def _stored_of(holding: Holding | None) -> list[LedgerRow]:
-    return [] if holding is None else stored_rows([holding])[holding.pk]
+def _rows_after(plan: ImportPlan, stock_id: UUID) -> list[LedgerRow]:
+    """Return the rows of an instrument's holding after the import."""
+    if stock_id in plan.rows_after:
+        return plan.rows_after[stock_id]
+    holding = plan.holdings.get(stock_id)
+    return stored_rows([holding])[holding.pk] if holding else []
 
 
 def _held_on(held: list[tuple[date, Decimal]], day: date) -> Decimal:

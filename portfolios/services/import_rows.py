@@ -1,7 +1,7 @@
 """The rows of a file recorded in a portfolio at once."""
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,7 +20,6 @@ from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
 from portfolios.calc.kinds import RULES
 from portfolios.models import Holding, ImportBatch, PendingImport, Portfolio, Transaction
 from portfolios.services.import_plan import (
-    HoldingChange,
     ImportPlan,
     Instruments,
     NewRow,
@@ -134,17 +133,16 @@ def _instruments(user: User, rows: Iterable[ImportRow], *, dry_run: bool) -> Ins
     for row in rows:
         currencies[row.ticker] = currencies.get(row.ticker) or row.currency
         names[row.ticker] = names.get(row.ticker) or row.company_name
-    wanted = [(ticker, currency, names[ticker]) for ticker, currency in currencies.items()]
-    found = marketdata.instruments_for_import(user=user, wanted=wanted, dry_run=dry_run)
+
+    def look_up(tickers: Mapping[str, str | None]) -> Instruments:
+        wanted = [(ticker, currency, names[ticker]) for ticker, currency in tickers.items()]
+        return marketdata.instruments_for_import(user=user, wanted=wanted, dry_run=dry_run)
+
+    found = look_up(currencies)
     # The first currency in the file is wrong: the instrument is what it is without it, and each row
     # is judged alone.
     mismatched = [ticker for ticker, stock in found.items() if _is_mismatch(stock)]
-    if not mismatched:
-        return found
-    without_currency = [(ticker, None, names[ticker]) for ticker in mismatched]
-    return found | marketdata.instruments_for_import(
-        user=user, wanted=without_currency, dry_run=dry_run
-    )
+    return {**found, **look_up(dict.fromkeys(mismatched))}
 
 
 def _is_mismatch(stock: StockMetadata | DomainError) -> bool:
@@ -178,7 +176,7 @@ def _describe(
     """Put counts, problems, instruments and the comparison with the broker's figures into
     `import_batch` (not saved).
     """
-    import_batch.created = sum(len(change.added) for change in plan.changes)
+    import_batch.created = len(plan.added)
     import_batch.duplicates = plan.duplicates
     import_batch.failed += len(plan.problems)
     import_batch.rows = (
@@ -235,7 +233,7 @@ def _record(
     """Write the plan and the batch as far as they are to be written."""
     is_queued = not import_batch._state.adding
     import_batch.state = ImportBatch.State.FAILED if is_refused else ImportBatch.State.DONE
-    preview = _preview(portfolio, import_batch, plan.changes)
+    preview = _preview(portfolio, import_batch, plan.added)
     if is_written:
         _write(portfolio, import_batch, plan, preview, on_progress)
     if is_queued:
@@ -249,7 +247,7 @@ def _record(
         is_refused=is_refused,
         problems=problems,
         preview=preview,
-        without_history=_without_history(plan.changes),
+        without_history=list(_without_history(plan.changed_holdings)),
     )
 
 
@@ -264,15 +262,13 @@ def _write(
         Transaction(pk=pk, external_id=external_id) for pk, external_id in plan.adopted.items()
     ]
     update_rows(Transaction, adopting, ["external_id"])
-    if not plan.changes:
+    if not plan.added:
         return
     import_batch.save()
-    gone = [row.pk for change in plan.changes for row in change.gone]
-    Transaction.objects.filter(pk__in=gone).delete()
-    _write_holdings([change.holding for change in plan.changes])
-    _write_transactions(portfolio, import_batch, plan.changes, preview, on_progress)
-    changed = [row for change in plan.changes for row in change.changed]
-    update_rows(Transaction, changed, DERIVED)
+    Transaction.objects.filter(pk__in=[row.pk for row in plan.gone]).delete()
+    _write_holdings(plan.changed_holdings)
+    _write_transactions(portfolio, import_batch, plan, preview, on_progress)
+    update_rows(Transaction, plan.changed, DERIVED)
     touch(portfolio)
 
 
@@ -292,18 +288,17 @@ def _write_holdings(holdings: list[Holding]) -> None:
 def _write_transactions(
     portfolio: Portfolio,
     import_batch: ImportBatch,
-    changes: list[HoldingChange],
+    plan: ImportPlan,
     preview: list[Transaction],
     on_progress: OnProgress,
 ) -> None:
     made = {row.pk: row for row in preview}
-    added = [one for change in changes for one in change.added]
-    splits = [row for change in changes for row in change.splits]
-    Transaction.objects.bulk_create([to_transaction(row, portfolio=portfolio) for row in splits])
-    for start in range(0, len(added), BATCH):
-        on_progress(PLANNED + (1 - PLANNED) * start / len(added))
+    splits = [to_transaction(row, portfolio=portfolio) for row in plan.splits]
+    Transaction.objects.bulk_create(splits)
+    for start in range(0, len(plan.added), BATCH):
+        on_progress(PLANNED + (1 - PLANNED) * start / len(plan.added))
         rows: list[Transaction] = []
-        for one in added[start : start + BATCH]:
+        for one in plan.added[start : start + BATCH]:
             row = made.get(one.entry.pk)
             rows.append(row or _transaction(one, portfolio, import_batch))
         Transaction.objects.bulk_create(rows)
@@ -321,23 +316,19 @@ def _transaction(one: NewRow, portfolio: Portfolio, import_batch: ImportBatch) -
 
 
 def _preview(
-    portfolio: Portfolio, import_batch: ImportBatch, changes: list[HoldingChange]
+    portfolio: Portfolio, import_batch: ImportBatch, added: list[NewRow]
 ) -> list[Transaction]:
     """Make the first PREVIEW transactions of the import, in the order of the file."""
-    added = [one for change in changes for one in change.added]
-    first = heapq.nsmallest(PREVIEW, added, key=lambda one: one.entry.sequence)
-    holdings = {change.holding.pk: change.holding for change in changes}
     preview: list[Transaction] = []
-    for one in first:
+    for one in heapq.nsmallest(PREVIEW, added, key=lambda one: one.entry.sequence):
         made = _transaction(one, portfolio, import_batch)
-        made.holding = holdings[made.holding_id]
+        made.holding = one.holding
         preview.append(made)
     return preview
 
 
-def _without_history(changes: list[HoldingChange]) -> list[UUID]:
-    return [
-        change.holding.stock_id
-        for change in changes
-        if change.holding.stock.history_fetched_at is None and not change.holding.stock.is_manual
-    ]
+def _without_history(holdings: list[Holding]) -> Iterator[UUID]:
+    """Yield the instruments whose past prices were never asked for."""
+    for holding in holdings:
+        if holding.stock.history_fetched_at is None and not holding.stock.is_manual:
+            yield holding.stock_id

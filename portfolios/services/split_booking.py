@@ -1,6 +1,7 @@
 """Booking the splits that the source knows among the rows of a holding."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -42,60 +43,73 @@ def settle_splits(
     """
     booked: dict[date, LedgerRow] = {}
     own: list[LedgerRow] = []
+    splits: list[_UserSplit] = []
     for row in rows:
         if _is_booked(row):
             booked[row.date] = row
-        else:
-            own.append(row)
-    splits = [row for row in own if row.type == TransactionType.SPLIT]
-    matches = [_matching_split(row, known) for row in splits]
-    unmatched = [split for split in known if split not in matches]
-    wanted = [split for split in unmatched if split.date not in dismissed]
-    settled = _settle_days(holding, own, splits, matches, booked, wanted)
+            continue
+        own.append(row)
+        if row.type == TransactionType.SPLIT:
+            splits.append(_UserSplit(row, _matching_split(row, known), row.effective_date))
+    matched = [split.match for split in splits]
+    wanted = [split for split in known if split not in matched and split.date not in dismissed]
+    settled = _settle_days(holding, own, splits, booked, wanted)
     if holding.stock.is_manual and not holding.unbooked_split_on:
-        unknown = [row.date for row, match in zip(splits, matches, strict=True) if not match]
+        unknown = [split.row.date for split in splits if split.match is None]
         holding.unbooked_split_on = max(unknown, default=None)
     kept = {row.pk for row in settled}
     return settled, [row for row in booked.values() if row.pk not in kept]
 
 
+@dataclass(frozen=True, slots=True)
+class _UserSplit:
+    """A split that the user entered, the same one of the source, and the day on which it counted
+    before.
+    """
+
+    row: LedgerRow
+    match: StockSplit | None
+    day_before: date
+
+
 def _settle_days(
     holding: Holding,
     own: list[LedgerRow],
-    splits: list[LedgerRow],
-    matches: list[StockSplit | None],
+    splits: list[_UserSplit],
     booked: dict[date, LedgerRow],
     wanted: list[StockSplit],
 ) -> list[LedgerRow]:
     """Let the user's `splits` count on the source's days, or on their own where a sale needs that,
     and book the `wanted` ones.
     """
-    before = [row.effective_date for row in splits]
-    given = [row.date for row in splits]
-    days = list(given)
-    for place, match in enumerate(matches):
-        if match:
-            days[place] = match.date
 
-    def settle(effective_days: list[date]) -> list[LedgerRow]:
-        for row, day in zip(splits, effective_days, strict=True):
-            row.effective_date = day
+    def settle(*, by_source: bool) -> list[LedgerRow]:
+        for split in splits:
+            split.row.effective_date = split.row.date
+            if by_source and split.match:
+                split.row.effective_date = split.match.date
         return [*own, *_bookings(holding, own, booked, wanted)]
 
-    settled = settle(days)
-    if days != given and _oversells(settled):
-        settled = settle(given)
+    settled = settle(by_source=True)
+    is_moved = any(split.row.effective_date != split.row.date for split in splits)
+    if is_moved and _oversells(settled):
+        settled = settle(by_source=False)
         if _oversells(settled):  # the days are not to blame
-            settled = settle(days)
-    for row, day in zip(splits, before, strict=True):
-        row.is_shifted = row.effective_date != day
+            settled = settle(by_source=True)
+    for split in splits:
+        split.row.is_shifted = split.row.effective_date != split.day_before
     return settled
 
 
 def _matching_split(row: LedgerRow, known: Iterable[StockSplit]) -> StockSplit | None:
-    """Find the source's split that the user's `row` is."""
-    same = [split for split in known if _is_same(split, row)]
-    return min(same, key=lambda split: abs(split.date - row.date), default=None)
+    """Find the source's split that the user's `row` is: the nearest of the same ratio."""
+    nearest: StockSplit | None = None
+    for split in known:
+        if not _is_same(split, row):
+            continue
+        if nearest is None or abs(split.date - row.date) < abs(nearest.date - row.date):
+            nearest = split
+    return nearest
 
 
 def _bookings(
@@ -159,8 +173,9 @@ def _new_split(holding: Holding, split: StockSplit) -> LedgerRow:
 def _held_on(rows: list[LedgerRow], day: date) -> Decimal:
     """Return what is held when `day` begins; an impossible history counts up to where it breaks."""
     held = ZERO
-    before = [row for row in rows if row.effective_date < day]
-    for row in sorted(before, key=order):
+    for row in sorted(rows, key=order):
+        if row.effective_date >= day:
+            break
         held = shares_after(held, row.type, row.quantity)
     return max(held, ZERO)
 
