@@ -246,9 +246,7 @@ def test_a_portfolio_saved_in_the_admin_keeps_its_dated_credit(page, user):
     assert not Portfolio.objects.exists()
 
 
-def test_what_a_statement_calls_an_instrument_may_grow_when_folded_and_no_more_than_is_kept(
-    page, user
-):
+def test_an_instrument_name_may_grow_in_lower_case_up_to_its_limit(page, user):
     entered = {"user": user.pk, "ticker": "acme"}
     made = page.post(url(InstrumentAlias, "add"), entered | {"key": "ΐ" * 200})
     assert made.status_code == 302
@@ -311,7 +309,7 @@ def test_five_wrong_passwords_lock_the_admin_too(client, user):
     assert int(client.post("/admin/login/", body)["Retry-After"]) > 0
 
 
-def test_a_close_put_right_in_the_admin_moves_the_version(page, stock):
+def test_a_close_corrected_in_the_admin_moves_the_version(page, stock):
     body = {"stock": str(stock.pk), "date": "2024-05-02", "close": "101.5"}
     assert page.post(url(HistoricalStockPrice, "add"), body).status_code == 302
     row = HistoricalStockPrice.objects.get()
@@ -362,7 +360,7 @@ def test_the_currency_of_a_traded_instrument_is_fixed(page, portfolio, stock):
     assert StockMetadata.objects.filter(pk=stock.pk).exists()
 
 
-def test_a_rate_put_right_in_the_admin_is_the_one_that_counts(page):
+def test_a_rate_corrected_in_the_admin_is_the_one_that_counts(page):
     pair = CurrencyPair.objects.create(base="USD", target="NOK")
     body = {"pair": str(pair.pk), "date": "2024-05-02", "rate": "10.75"}
     assert page.post(url(HistoricalExchangeRate, "add"), body).status_code == 302
@@ -533,7 +531,7 @@ def test_transactions_are_exported_from_the_admin_in_the_format_that_the_import_
     assert len(lines) == 2
 
 
-def test_what_a_statement_calls_an_instrument_is_put_right_in_the_admin(page, user):
+def test_an_instrument_name_is_corrected_in_the_admin(page, user):
     body = {"user": str(user.pk), "key": "Ødd  Näme", "ticker": "fjord.demo"}
     assert page.post(url(InstrumentAlias, "add"), body).status_code == 302
     row = InstrumentAlias.objects.get()

@@ -78,7 +78,7 @@ def test_a_password_that_was_changed_is_not_printed_again(in_a_folder_of_its_own
     assert user.check_password("another one entirely")
 
 
-def test_a_demo_that_is_broken_off_before_an_account_has_its_values_is_made_whole_by_the_next(
+def test_an_interrupted_demo_is_completed_by_the_next_run(
     in_a_folder_of_its_own,
 ):
     broken_off = patch.object(
@@ -92,7 +92,7 @@ def test_a_demo_that_is_broken_off_before_an_account_has_its_values_is_made_whol
     assert ContributionPlan.objects.count() == 2
 
 
-def test_what_is_held_is_refreshed_by_the_tasks_of_beat(in_a_folder_of_its_own):
+def test_beat_refreshes_held_instruments(in_a_folder_of_its_own):
     call_command("make_demo")
     from financeproj.celery import app
 

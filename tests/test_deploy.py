@@ -46,7 +46,7 @@ def test_uploads_have_a_folder_of_their_own_with_room_for_ten():
     assert 10 * settings.MAX_MULTIPART_BYTES < 256 * 1024**2  # in compose.yaml
 
 
-def test_the_image_has_two_stages_serves_without_root_and_says_how_it_is():
+def test_the_image_has_two_stages_no_root_and_a_health_check():
     build, final = stages()
     assert build[0][1].endswith(" AS build")
     assert any("pip install --require-hashes -r requirements.txt" in rest for _, rest in build)
@@ -67,7 +67,7 @@ def test_the_image_has_two_stages_serves_without_root_and_says_how_it_is():
     assert secrets == []
 
 
-def test_the_linter_of_dockerfiles_has_nothing_to_say():
+def test_the_dockerfile_passes_its_linter():
     hadolint = Path(sys.executable).with_name("hadolint")
     if not hadolint.exists():
         pytest.skip("hadolint is not installed: `make check` installs and runs it")

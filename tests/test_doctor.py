@@ -127,7 +127,7 @@ def held(ticker="FJORD.DEMO"):
     return Holding.objects.get(stock__ticker=ticker)
 
 
-def test_of_a_healthy_installation_it_says_nothing(healthy, doctor):
+def test_a_healthy_installation_has_no_findings(healthy, doctor):
     assert doctor() == (0, "All is well.\n")
     assert doctor("--fix") == (0, "All is well.\n")
 

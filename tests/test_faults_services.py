@@ -307,7 +307,7 @@ def test_ynab_gone_the_last_balance_is_given_and_said_to_be_stale(site):
     )
 
 
-def test_the_log_of_all_that_is_as_docs_operations_says(site):
+def test_the_log_follows_docs_operations(site):
     """Check every line of web, worker and beat, except Celery's banners."""
     schema = (
         (ROOT / "docs" / "operations.md").read_text().split("## Log lines")[1].split("\n## ")[0]

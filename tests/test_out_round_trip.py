@@ -148,7 +148,7 @@ def tables(path):
 
 @with_services
 @pytest.mark.parametrize(("here", "there"), WAYS)
-def test_what_comes_out_goes_in_elsewhere_and_every_read_answers_alike(
+def test_an_export_gives_the_same_answers_in_another_installation(
     install, fill, yahoo, tmp_path, here, there
 ):
     old = install("old", here)
@@ -190,9 +190,7 @@ def test_what_comes_out_goes_in_elsewhere_and_every_read_answers_alike(
 
 
 @with_services
-def test_what_only_postgresql_keeps_is_refused_by_sqlite_and_nothing_is_written(
-    install, fill, tmp_path
-):
+def test_numbers_too_long_for_sqlite_are_refused_and_nothing_is_written(install, fill, tmp_path):
     old, new = install("old", "postgresql"), install("new", "sqlite")
     fill(old, more_digits=True)
     export = str(tmp_path / "export.zip")

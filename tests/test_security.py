@@ -245,7 +245,7 @@ def segment(content):
     return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
-def test_only_tokens_that_this_server_signed_for_access_are_believed(user, anonymous):
+def test_only_access_tokens_signed_by_this_server_are_accepted(user, anonymous):
     tokens = sign_in(anonymous).json()
     header, claims, signature = tokens["access"].split(".")
     unsigned = f"{segment({'alg': 'none', 'typ': 'JWT'})}.{claims}."

@@ -275,7 +275,7 @@ def test_another_user_neither_sees_nor_changes_anything(world, stranger):
     assert wrong == []
 
 
-def test_the_owner_is_answered_as_the_schema_says_and_the_log_names_the_portfolio_that_it_is_about(
+def test_the_owner_gets_answers_that_match_the_schema_and_the_log_names_the_portfolio(
     world, caplog
 ):
     wrong = []

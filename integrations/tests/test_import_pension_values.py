@@ -107,14 +107,14 @@ def test_another_value_on_a_date_is_refused_without_replace_and_nothing_is_writt
         (b"PK\x03\x04rest", "Excel workbook"),
     ],
 )
-def test_a_file_that_does_not_hold_is_refused_as_a_whole(load, account, content, words):
+def test_a_file_that_is_invalid_is_refused_as_a_whole(load, account, content, words):
     with pytest.raises(CommandError) as refused:
         load(content)
     assert words in str(refused.value)
     assert values_of(account) == []
 
 
-def test_what_the_file_leaves_open_is_settled_by_the_caller(load, account):
+def test_options_settle_what_the_file_leaves_open(load, account):
     load('date,value\n03/02/2024,"1,234"\n', "--date-format", "mdy", "--decimal", "comma")
     assert values_of(account) == [("2024-03-02", "1.234", "import")]
 

@@ -128,7 +128,7 @@ def test_plans_are_added_and_changed_inline(page, account):
         ({"date": "2024-03-31", "value": ""}, "value", "required"),
     ],
 )
-def test_an_inline_value_that_does_not_hold_is_refused_and_no_row_is_written(
+def test_an_inline_value_that_is_invalid_is_refused_and_no_row_is_written(
     page, account, row, field, message
 ):
     before = values_of(account)

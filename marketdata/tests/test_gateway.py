@@ -89,7 +89,7 @@ def test_an_answer_is_kept_before_the_asker_goes_on(third):
     assert third.kept == {"a": "answer to a"}
 
 
-def test_what_is_kept_already_is_not_asked_for(third):
+def test_stored_data_is_not_fetched(third):
     third.kept["a"] = "old"
     ask(third.call(), seconds=5)
     assert third.asked == 0
@@ -295,7 +295,7 @@ def test_each_probe_that_is_limited_doubles_the_pause_up_to_an_hour(third):
     assert all(pause >= base for pause, base in zip(pauses, expected, strict=True))
 
 
-def test_a_circuit_that_was_closed_begins_at_a_minute_again(third):
+def test_a_circuit_that_was_closed_starts_at_a_minute_again(third):
     with time_machine.travel("2026-03-02T12:00Z", tick=False) as clock:
         for pause in (61, 130):
             third.fail(RateLimited("429"))

@@ -193,7 +193,7 @@ def test_an_isin_brings_the_country_and_is_kept_once(user):
     assert (other.isin, other.country) == ("NO0010096985", "Put right")
 
 
-def test_who_asks_while_another_request_learns_the_same_gets_the_same_instrument(user, market):
+def test_concurrent_requests_for_a_new_instrument_get_the_same_one(user, market):
     made = instrument_for_trade(user=user, ticker="ACME", currency=None)
     duplicate = StockMetadata(ticker="ACME", currency="USD", source="yahoo")
     from marketdata.services.instruments import _stored

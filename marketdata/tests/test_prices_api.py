@@ -213,7 +213,7 @@ def test_today_is_a_point_before_the_exchange_has_closed_but_no_stored_close(api
     assert HistoricalStockPrice.objects.order_by("-date").first().date == date(2026, 3, 2)
 
 
-def test_the_first_history_asks_for_everything_the_next_for_the_missing_days(api, yahoo, evening):
+def test_the_first_history_is_complete_and_the_next_fetches_missing_days(api, yahoo, evening):
     yahoo.list("ACME", [100.0 + n for n in range(300)])
     api.get("/api/v1/stocks/ACME/price")  # a short window first
     assert HistoricalStockPrice.objects.count() < 10
@@ -362,7 +362,7 @@ def test_a_price_by_hand_that_makes_no_sense_stores_nothing(
     assert not HistoricalStockPrice.objects.exists()
 
 
-def test_what_a_source_prices_is_not_priced_by_hand(api, evening):
+def test_instruments_of_a_source_have_no_manual_prices(api, evening):
     instrument("ACME")
     answer = enter(api, ticker="ACME")
     assert (answer.status_code, code_of(answer)) == (409, "not_manual")
@@ -393,7 +393,7 @@ def test_staff_price_their_own_instrument_before_another_users(staff, cabin, eve
     assert HistoricalStockPrice.objects.get().stock == own
 
 
-def test_staff_price_the_one_by_hand_of_a_ticker_that_a_source_knows_too(staff, cabin, evening):
+def test_staff_price_the_manual_instrument_of_a_ticker_that_a_source_has_too(staff, cabin, evening):
     instrument("CABIN")
     assert enter(staff).status_code == 201
     assert HistoricalStockPrice.objects.get().stock == cabin

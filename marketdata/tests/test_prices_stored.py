@@ -125,7 +125,7 @@ def test_an_answer_in_another_currency_is_not_stored():
 
 
 @pytest.mark.django_db
-def test_what_a_person_entered_is_not_overwritten():
+def test_manual_values_are_not_overwritten():
     stock = with_closes(instrument(), {DAYS[0]: 10, DAYS[1]: 11})
     row = HistoricalStockPrice.objects.get(stock=stock, date=DAYS[1])
     row.close = D("11.5")
@@ -139,7 +139,7 @@ def test_what_a_person_entered_is_not_overwritten():
 
 
 @pytest.mark.django_db
-def test_a_description_fills_what_is_empty_and_leaves_what_a_person_put_right():
+def test_a_description_fills_what_is_empty_and_leaves_what_a_person_corrected():
     stock = instrument(company_name="Acme, put right")
     info = InstrumentInfo(
         "ACME", currency="USD", company_name="ACME CORP", exchange="NYSE", sector="Energy"
@@ -204,7 +204,7 @@ def test_a_spike_is_held_back_and_the_series_goes_on():
 
 
 @pytest.mark.django_db
-def test_a_crash_waits_for_the_next_days_close_and_is_then_believed():
+def test_a_crash_waits_for_the_next_days_close_and_is_then_accepted():
     stock = instrument()
     record(stock, history([100, 101]))
     record(stock, history([100, 101, 30]))
@@ -269,7 +269,7 @@ def test_a_doubtful_quote_leaves_the_old_one_which_grows_stale():
 
 
 @pytest.mark.django_db
-def test_a_quote_after_a_real_crash_is_believed_once_the_closes_are():
+def test_a_quote_after_a_real_crash_is_accepted_once_the_closes_are():
     stock = instrument()
     record(stock, history([100, 101], quote=(DAYS[1], 101)))
     record(stock, history([100, 101], quote=(DAYS[2], 30)))  # the day of the crash

@@ -231,7 +231,7 @@ def test_a_trade_gets_the_rate_of_its_day_from_the_source(market):
 
 
 @pytest.mark.django_db
-def test_the_ecb_stands_in_where_the_source_has_none_or_cannot_be_asked(market):
+def test_the_ecb_fills_in_when_the_source_has_no_rate_or_is_down(market):
     market.fault = "500"
     rate = exchange_rate_for_trade(base="USD", target="NOK", day=date(2020, 5, 4))
     assert rate == D(
@@ -339,7 +339,7 @@ def test_the_same_currency_needs_no_source(api, market):
         ("KWD/BHD", "unknown_rate"),
     ],
 )
-def test_what_has_no_rate_is_404(api, market, pair, code):
+def test_a_pair_without_a_rate_is_404(api, market, pair, code):
     for path in ("", "/history"):
         answer = api.get(f"/api/v1/exchange-rates/{pair}{path}")
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, code)

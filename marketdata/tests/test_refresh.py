@@ -47,7 +47,7 @@ def test_a_history_is_fetched_once_and_then_completed(market):
     assert StockVector.objects.get().version == StockMetadata.objects.get().version
 
 
-def test_the_first_history_brings_the_sector_which_a_person_may_put_right(market):
+def test_the_first_history_brings_the_sector_which_a_person_may_corrected(market):
     market.found = [
         {"symbol": "ACME.L", "quoteType": "EQUITY", "sector": "Utilities"},
         {"symbol": "ACME", "quoteType": "EQUITY", "sector": "Technology"},
@@ -94,7 +94,7 @@ def test_a_symbol_that_fails_does_not_hold_up_the_rest(market):
     assert StockQuote.objects.get().stock == other
 
 
-def test_what_is_priced_by_hand_is_left_alone(market, user):
+def test_instruments_with_manual_prices_are_not_refreshed(market, user):
     stock = with_closes(instrument("ACME", owner=user), {TUESDAY: 5}, source="manual")
     tasks.refresh_stock(str(stock.pk))
     tasks.fetch_history(str(stock.pk))

@@ -118,7 +118,7 @@ def test_a_quote_moves_the_version_and_keeps_the_vector():
 
 
 @pytest.mark.django_db(transaction=True)  # within a transaction nothing is kept
-def test_what_is_there_is_read_in_two_queries_and_what_is_kept_in_one(django_assert_num_queries):
+def test_stored_data_takes_two_queries_and_cached_data_one(django_assert_num_queries):
     stocks = [with_closes(instrument(f"S{number}"), {MON: number + 1}) for number in range(5)]
     ids = [stock.pk for stock in stocks]
     series.prepare(ids)

@@ -105,7 +105,7 @@ def test_another_user_may_use_the_same_name(other_api, account):
         ),
     ],
 )
-def test_an_account_that_does_not_hold_is_refused(api, body, expected):
+def test_an_account_that_is_invalid_is_refused(api, body, expected):
     response = api.post(ACCOUNTS, body)
     assert response.status_code == 422
     assert expected in errors(response)
@@ -245,7 +245,7 @@ def test_a_value_keeps_its_digits(api, account, given, written):
         ({"value": 1}, ("required", "date")),
     ],
 )
-def test_a_value_that_does_not_hold_is_refused_and_not_kept(api, account, body, expected):
+def test_a_value_that_is_invalid_is_refused_and_not_kept(api, account, body, expected):
     response = api.post(values_path(account), body)
     assert response.status_code == 422
     assert expected in errors(response)
@@ -357,7 +357,7 @@ def test_a_plan_may_shrink_or_grow(api, account, growth):
         ({"start": "soon"}, ("invalid", "start")),
     ],
 )
-def test_a_plan_that_does_not_hold_is_refused(api, account, change, expected):
+def test_a_plan_that_is_invalid_is_refused(api, account, change, expected):
     good = {"amount": 1000, "start": "2024-01-01"}
     refused = api.post(plans_path(account), {**good, **change})
     assert refused.status_code == 422

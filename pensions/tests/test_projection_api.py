@@ -426,7 +426,7 @@ def test_the_probability_is_the_share_of_paths_that_reach_it(api, user, saved):
         ({"account_id": str(uuid.uuid4())}, 404, "not_found", None),
     ],
 )
-def test_a_query_that_does_not_hold_is_refused(api, saved, query, status, code, attr):
+def test_a_query_that_is_invalid_is_refused(api, saved, query, status, code, attr):
     response = api.get(PROJECTION, query)
     assert (response.status_code, errors(response)) == (status, [(code, attr)])
 

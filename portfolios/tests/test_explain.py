@@ -227,7 +227,7 @@ def test_every_number_of_a_performance_follows_from_its_explanation(api, eventfu
     same(numbers["unrealised_gain"], numbers["end_value"] - cost)
 
 
-def test_what_has_no_price_is_explained_as_unknown(api, portfolio, make_stock):
+def test_a_holding_without_a_price_is_explained_as_unknown(api, portfolio, make_stock):
     trade(portfolio, make_stock("NEW.DEMO", currency="USD"), "buy", "1", "10", exchange_rate="10")
     body = explained(api, url(portfolio, "performance/explain"))
     (position,) = body["inputs"]["end_positions"]

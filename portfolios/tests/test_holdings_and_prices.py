@@ -141,7 +141,7 @@ def test_a_kept_price_grows_stale(held, show):
         assert show()["price_stale"] is True
 
 
-def test_what_is_kept_is_not_read_again(held, show):
+def test_cached_data_is_not_read_again(held, show):
     show()
     show()
     with CaptureQueriesContext(connection) as queried:

@@ -235,7 +235,7 @@ def close(a, b, scale):
 
 @pytest.mark.untraced
 @given(histories())
-def test_what_was_paid_is_cost_left_plus_cost_gone(entries):
+def test_payments_equal_remaining_cost_plus_removed_cost(entries):
     """Quantity: in, times splits, less out. Cost: what went in is what is left plus what left with
     the shares.
     """

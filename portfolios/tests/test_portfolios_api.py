@@ -99,7 +99,7 @@ def test_two_users_may_use_the_same_name(api, other_api):
         ({"name": {"a": 1}, "currency": "NOK"}, ("invalid", "name")),
     ],
 )
-def test_what_does_not_hold_is_named_and_nothing_is_written(api, body, expected):
+def test_invalid_input_is_named_and_nothing_is_written(api, body, expected):
     response = api.post(URL, body)
     assert response.status_code == 422
     assert response.json()["type"] == "validation_error"
@@ -195,7 +195,7 @@ def test_credit_and_cash_are_kept_by_date_and_the_latest_counts(api, portfolio):
         ({"used_credit": 1, "date": "yesterday"}, ("invalid", "date")),
     ],
 )
-def test_credit_that_does_not_hold_changes_nothing(api, portfolio, body, expected):
+def test_credit_that_is_invalid_changes_nothing(api, portfolio, body, expected):
     response = api.put(f"{URL}/{portfolio.pk}/used-credit", body)
     assert response.status_code == 422
     assert expected in codes(response)

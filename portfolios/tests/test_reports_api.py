@@ -189,7 +189,9 @@ def test_a_portfolio_without_prices_has_no_returns_and_says_why(api, portfolio, 
     assert body["missing"] == ["FJORD.DEMO"]
 
 
-def test_what_has_no_price_is_left_out_with_its_flows_and_named(api, portfolio, held, make_stock):
+def test_a_holding_without_a_price_is_left_out_with_its_flows_and_named(
+    api, portfolio, held, make_stock
+):
     trade(portfolio, make_stock("NEW.DEMO"), "buy", "5", "7", on=MONDAY + timedelta(2))
     body = api.get(url(portfolio, "timeline")).json()
     assert [point["net_flow"] for point in body["points"]] == [1020, 0, 0, 0, 0, 0, 0, 0, 0]
@@ -207,7 +209,7 @@ def test_a_total_loss_has_no_internal_rate(api, portfolio, make_stock):
     assert body["reasons"]["volatility"] == "total_loss"
 
 
-def test_a_period_that_begins_long_before_the_first_transaction_is_empty_until_then(
+def test_a_period_that_starts_long_before_the_first_transaction_is_empty_until_then(
     api, portfolio, held
 ):
     body = api.get(url(portfolio, "timeline?start=1900-01-01&interval=month")).json()

@@ -239,7 +239,7 @@ def test_a_holding_that_is_deleted_between_two_reads_is_not_an_error(portfolio, 
 
 @pytest.mark.parametrize("price", [D("37.5"), None])
 @time_machine.travel("2026-03-03 22:00Z", tick=False)
-def test_a_split_of_a_day_that_has_begun_elsewhere_alone_changes_no_value(
+def test_a_split_of_a_day_that_has_started_elsewhere_alone_changes_no_value(
     api, portfolio, make_stock, price
 ):
     stock = make_stock("FJORD.DEMO")

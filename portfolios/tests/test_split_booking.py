@@ -178,9 +178,7 @@ def test_a_split_that_would_make_a_later_sale_impossible_is_not_booked_and_the_h
     ]
 
 
-def test_a_split_of_the_users_keeps_its_day_where_a_sale_before_the_sources_day_needs_it(
-    portfolio, stock
-):
+def test_a_users_split_keeps_its_day_if_an_earlier_sale_needs_it(portfolio, stock):
     trade(portfolio, stock, "buy", "10", "100")
     trade(portfolio, stock, "split", "4", on=date(2024, 6, 7))
     trade(portfolio, stock, "sell", "20", "26", on=date(2024, 6, 7))
@@ -189,9 +187,7 @@ def test_a_split_of_the_users_keeps_its_day_where_a_sale_before_the_sources_day_
     assert Holding.objects.get().current_quantity == 20
 
 
-def test_a_split_of_the_users_keeps_its_day_where_a_sale_after_the_sources_day_was_of_old_shares(
-    portfolio, stock
-):
+def test_a_users_split_keeps_its_day_if_a_later_sale_was_of_old_shares(portfolio, stock):
     trade(portfolio, stock, "buy", "40", "100")
     trade(portfolio, stock, "split", "0.1", on=date(2024, 6, 13))
     sold = trade(portfolio, stock, "sell", "20", "100", on=date(2024, 6, 11))
@@ -218,7 +214,7 @@ def test_a_corrected_ratio_does_not_replace_the_one_that_a_sale_needs(portfolio,
     assert (holding.current_quantity, holding.unbooked_split_on) == (D("2.9"), None)
 
 
-def test_a_holding_that_cannot_take_a_split_keeps_no_other_from_it(portfolio, stock, other_user):
+def test_a_holding_that_cannot_take_a_split_does_not_block_others(portfolio, stock, other_user):
     trade(portfolio, stock, "buy", "10", "100")
     for day in range(1, 5):
         trade(portfolio, stock, "split", "100000000000000", on=date(2024, 6, day))

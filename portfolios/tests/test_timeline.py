@@ -60,6 +60,6 @@ def test_an_index_keeps_its_digits_wherever_it_is():
     assert np.isnan(shown[4])
 
 
-def test_what_is_left_out_is_below_a_billionth_of_the_largest():
+def test_omitted_values_are_below_a_billionth_of_the_largest():
     series = np.array([9.87654321987654321e9, 1.23456789e-3])
     assert np.abs(tidy(series) - series).max() <= 1e-12 * series[0]

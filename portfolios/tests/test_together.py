@@ -34,7 +34,7 @@ def test_a_rate_is_not_kept_for_a_currency_that_the_portfolio_no_longer_has(port
     assert not Transaction.objects.exists()
 
 
-def test_what_was_deleted_meanwhile_is_not_found(api, portfolio, stock, monkeypatch):
+def test_an_object_deleted_in_the_meantime_is_not_found(api, portfolio, stock, monkeypatch):
     row = trade(portfolio, stock, "buy", "10", "100")
     lock = services.transactions.lock_portfolio
 

@@ -137,9 +137,7 @@ def test_types_without_a_price_need_none(api, portfolio, stock):
         ({"type": "split", "quantity": 1}, ("invalid", "quantity")),
     ],
 )
-def test_what_does_not_hold_is_refused_and_nothing_is_written(
-    api, portfolio, stock, changes, expected
-):
+def test_invalid_input_is_refused_and_nothing_is_written(api, portfolio, stock, changes, expected):
     response = api.post(URL, buy(portfolio, **changes))
     assert response.status_code == 422
     assert expected in codes(response)
@@ -183,7 +181,7 @@ def test_another_users_ids_are_unknown(other_api, portfolio, stock):
     assert state() == before
 
 
-def test_put_on_another_day_looks_the_rate_up_again_unless_it_says_one(api, portfolio, make_stock):
+def test_moving_a_transaction_to_another_day_looks_up_the_rate_again(api, portfolio, make_stock):
     make_stock("ACME.USD.DEMO", "USD")
     for day, value in ((date(2024, 5, 2), "10.5"), (date(2023, 5, 2), "9.5")):
         rate("USD", "NOK", value, on=day)
@@ -401,7 +399,7 @@ def test_a_page_costs_the_same_wherever_it_is(api, portfolio, stock, django_asse
             url = api.get(url).json()["next"]
 
 
-def test_what_a_row_has_to_fulfil_is_one_question_until_it_fails(portfolio, stock):
+def test_constraints_of_a_row_are_checked_in_one_query_until_one_fails(portfolio, stock):
     row = trade(portfolio, stock, "buy", "10", "100")
     with CaptureQueriesContext(connection) as asked:
         row.validate_constraints()

@@ -110,7 +110,7 @@ def balance(days, paid, growth):
 
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.integers(0, 4000), amounts, min_size=2, max_size=12))
-def test_whatever_the_flows_a_rate_found_balances_them_and_none_is_nearer(flows):
+def test_the_rate_balances_any_flows_and_is_the_nearest_to_0(flows):
     days = sorted(flows)
     paid = [flows[day] for day in days]
     years = (days[-1] - days[0]) / YEAR

@@ -112,7 +112,7 @@ def test_every_type_of_a_field_is_described(schemas):
 @pytest.mark.parametrize(
     "given", [{}, {"level": 1.5}, {"level": None, "exact": None, "at": None, "first_leg": None}]
 )
-def test_the_json_of_a_struct_holds_what_its_schema_promises(schemas, given):
+def test_the_json_of_a_struct_matches_its_schema(schemas, given):
     validator = Draft202012Validator(
         {"$ref": "#/components/schemas/Thing", "components": {"schemas": schemas}},
         format_checker=Draft202012Validator.FORMAT_CHECKER,

@@ -134,7 +134,7 @@ def test_right_settings_have_nothing_to_complain_about():
     assert result.returncode == 0, result.stderr
 
 
-def test_what_the_address_of_the_database_asks_of_the_connection_is_kept():
+def test_options_in_the_database_address_are_kept():
     output = run(
         "-c",
         "from financeproj.settings import DATABASES; print(DATABASES['default']['OPTIONS'])",

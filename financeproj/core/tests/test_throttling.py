@@ -39,7 +39,7 @@ def test_an_address_without_sign_in_has_a_rate_of_its_own(anonymous, api, monkey
         (1, "not an address", "9.9.9.9"),
     ],
 )
-def test_forwarded_addresses_are_believed_for_as_many_proxies_as_there_are(
+def test_forwarded_addresses_are_trusted_for_the_given_number_of_proxies(
     settings, proxies, forwarded, expected
 ):
     settings.TRUSTED_PROXIES = proxies

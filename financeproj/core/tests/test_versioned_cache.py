@@ -23,7 +23,7 @@ def test_a_value_is_found_at_its_version_only():
     assert (kept.get("a", 1), kept.get("a", 2), kept.size) == (None, "two", 20)
 
 
-def test_what_was_used_longest_ago_goes_first():
+def test_the_least_recently_used_entry_is_removed_first():
     kept = VersionedCache(30)
     for key in "abc":
         kept.put(key, 1, key, 10)
@@ -34,7 +34,7 @@ def test_what_was_used_longest_ago_goes_first():
     assert (kept.get("huge", 1), kept.size) == (None, 0)
 
 
-def test_nothing_of_a_transaction_is_kept_or_found():
+def test_nothing_of_a_transaction_is_stored_or_found():
     kept = VersionedCache(100)
     with transaction.atomic():
         kept.put("a", 1, "perhaps rolled back", 10)

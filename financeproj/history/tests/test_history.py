@@ -27,7 +27,7 @@ def test_only_fields_that_differ_are_changes():
     assert changed_fields(before, after) == {"cash": [D("1.10"), D("2.5")]}
 
 
-def test_what_is_made_has_nothing_before_and_what_is_deleted_nothing_after():
+def test_a_creation_has_no_old_values_and_a_deletion_no_new_ones():
     assert changed_fields(None, {"name": "Savings"}) == {"name": [None, "Savings"]}
     assert changed_fields({"name": "Savings"}, None) == {"name": ["Savings", None]}
 
@@ -118,7 +118,7 @@ def test_entries_are_found_by_object_actor_and_day(api, user):
     assert keys(start=str(today + timedelta(days=1))) == keys(end="2000-01-01") == []
 
 
-def test_what_cannot_be_read_is_refused(api):
+def test_unreadable_input_is_refused(api):
     for query in ({"start": "yesterday"}, {"portfolio_id": "x"}, {"cursor": "x"}):
         assert api.get("/api/v1/history", query).status_code == 400, query
     assert (

@@ -51,7 +51,7 @@ def test_email_and_base_currency_change_and_nothing_else_does(api):
         ({"base_currency": "ıSK"}, ("unknown_currency", "base_currency")),
     ],
 )
-def test_what_does_not_hold_changes_nothing(api, user, body, expected):
+def test_invalid_input_changes_nothing(api, user, body, expected):
     response = api.patch(URL, body)
     assert response.status_code == 422
     assert expected in codes(response)
@@ -95,7 +95,7 @@ def test_a_goal_is_set_and_cleared(api):
         ({"retirement_goal_year": 2050}, ("required", "retirement_goal_amount")),
     ],
 )
-def test_a_goal_that_does_not_hold_changes_nothing(api, user, body, expected):
+def test_a_goal_that_is_invalid_changes_nothing(api, user, body, expected):
     response = api.put(GOAL, body)
     assert response.status_code == 422
     assert expected in codes(response)

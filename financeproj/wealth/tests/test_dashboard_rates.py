@@ -7,7 +7,7 @@ from portfolios import services
 pytestmark = pytest.mark.django_db
 
 
-def test_a_first_look_in_another_base_currency_fetches_the_rate_it_lacks(api, user):
+def test_the_first_read_in_another_base_currency_fetches_the_rate(api, user):
     user.base_currency = "SEK"
     user.save()
     portfolio = services.create_portfolio(user=user, name="Dollars", currency="USD")

@@ -110,7 +110,7 @@ def test_the_last_point_is_what_the_dashboard_says(api, user, kroner, share, dol
         assert last[point] == pytest.approx(shown[name], rel=1e-9)
 
 
-def test_without_transactions_it_begins_with_what_was_entered_first(api, user):
+def test_without_transactions_it_starts_with_what_was_entered_first(api, user):
     pension(user, d2="100")
     body = api.get(NET_WORTH).json()
     assert (body["start"], column(body, "net_worth")) == ("2024-05-01", [100, 100, 100])

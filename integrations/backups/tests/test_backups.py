@@ -125,7 +125,7 @@ def test_rows_lost_between_writing_and_reading_back_are_noticed(full, tmp_path, 
     assert (row.proved, row.detail) == (False, "portfolios_transaction has 1 rows, not 2")
 
 
-def test_where_nothing_can_be_written_the_reason_is_kept_and_no_file(full, tmp_path):
+def test_an_unwritable_folder_is_reported_and_leaves_no_file(full, tmp_path):
     (tmp_path / "taken").write_text("not a folder")
     with pytest.raises(CommandError, match="FileExistsError"):
         call_command("backup", "--to", str(tmp_path / "taken"))
@@ -154,7 +154,7 @@ def test_keep_deletes_older_own_files_and_no_others(full, tmp_path):
         call_command("backup", "--to", str(tmp_path), "--keep", "0")
 
 
-def test_what_a_killed_backup_left_goes_after_a_day(full, tmp_path):
+def test_files_of_a_killed_backup_are_removed_after_a_day(full, tmp_path):
     for name, hours in (("old", 30), ("young", 1)):
         work = tmp_path / f".financeproj-backup-{name}"
         work.mkdir()

@@ -166,7 +166,7 @@ def test_an_export_saved_again_by_a_nordic_spreadsheet_is_still_the_same(api, us
     assert transactions(other) == transactions(full)
 
 
-def test_no_cell_begins_like_a_formula(api, full):
+def test_no_cell_starts_like_a_formula(api, full):
     for row in table(exported(api)):
         for name in ("ticker", "company_name", "note", "external_id"):
             assert row[name][:1] not in ("=", "+", "-", "@", "\t", "\r")

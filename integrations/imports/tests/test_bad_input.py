@@ -63,7 +63,7 @@ BOTH = (
 )
 
 
-def test_of_two_formats_that_both_fit_the_user_is_asked_which(account, dump):
+def test_the_user_chooses_between_two_matching_formats(account, dump):
     upload = account("USD")
     before = dump()
     code, detail = refused(upload(data=BOTH))

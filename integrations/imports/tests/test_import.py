@@ -321,7 +321,7 @@ def test_a_file_that_two_formats_recognise_names_both(upload):
     assert upload.done(data=data, format="generic")["created"] == 1
 
 
-def test_what_the_request_says_settles_an_ambiguity(upload):
+def test_options_of_the_request_settle_an_ambiguity(upload):
     upload.done('02/03/2024,buy,FJORD.DEMO,1,"1,234"', date_format="mdy", decimal="comma")
     assert list(Transaction.objects.values_list("date", "price")) == [
         (date(2024, 2, 3), D("1.234"))
@@ -701,9 +701,7 @@ def test_figures_that_no_holding_has_are_refused(upload, dump):
     assert dump() == before
 
 
-def test_what_is_refused_leaves_no_instrument_of_which_only_the_user_tells(
-    upload, portfolio, api, yahoo, dump
-):
+def test_a_refusal_leaves_no_new_instrument_of_the_user(upload, portfolio, api, yahoo, dump):
     yahoo.fault = "500"
     before = dump()
     body = {

@@ -85,7 +85,7 @@ def test_a_big_file_waits_for_the_worker_and_is_done_once(queued, api, woken):
 
 
 @pytest.mark.untraced
-def test_what_the_request_said_is_kept_with_the_file(queued):
+def test_options_of_the_request_are_stored_with_the_file(queued):
     data = MANY.replace(b"2024-01-02", b"01/02/2024")
     body = queued(data, date_format="mdy", on_error="skip")
     run_import(body["id"])
@@ -119,7 +119,7 @@ def test_a_dry_run_never_waits(upload, woken):
 
 
 @pytest.mark.untraced
-def test_who_holds_the_lease_is_left_alone_and_who_died_is_followed(queued, woken, monkeypatch):
+def test_a_lease_is_respected_until_its_holder_dies(queued, woken, monkeypatch):
     body = queued()
     assert queue._hold(body["id"], "another worker")
     run_import(body["id"])

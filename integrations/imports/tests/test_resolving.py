@@ -72,7 +72,7 @@ def test_the_brokers_symbol_is_tried_last(upload, yahoo):
 
 
 @pytest.mark.parametrize("fault", [None, "500"])
-def test_what_no_source_knows_is_unresolved_with_candidates(upload, yahoo, dump, fault):
+def test_an_unknown_instrument_is_unresolved_with_candidates(upload, yahoo, dump, fault):
     yahoo.list("ATL.DE", [40.0, 41.0], currency="EUR")
     found(yahoo, "ATL.DE")
     yahoo.fault = fault

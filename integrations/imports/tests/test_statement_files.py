@@ -461,7 +461,7 @@ def test_splits_and_transfers_out_need_no_price():
 @pytest.mark.parametrize(
     "text", ["=1+1", "+47", "-5", "@x", "\tx", "\rx", "'=1", "''@x", "'", "'x", "plain", ""]
 )
-def test_text_that_begins_like_a_formula_is_guarded_and_comes_back(text):
+def test_text_that_starts_like_a_formula_is_guarded_and_comes_back(text):
     guarded = generic.guarded(text)
     assert guarded[:1] not in ("=", "+", "-", "@", "\t", "\r")
     assert generic.unguarded(guarded) == text
@@ -498,7 +498,7 @@ statement_rows = st.builds(
 
 
 @given(st.lists(statement_rows, max_size=8))
-def test_what_is_written_reads_back_the_same(written):
+def test_written_values_read_back_the_same(written):
     statement = read("".join(generic.write(written)))
     assert statement.problems == []
     assert [replace(row, row=0) for row in statement.rows] == written

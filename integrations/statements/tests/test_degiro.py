@@ -143,7 +143,7 @@ def test_degiros_equal_fills_of_one_minute_are_all_booked(account):
     twice(upload, text(DEGIRO, fill, fill))
 
 
-def test_degiros_fills_that_were_imported_under_the_ids_of_before_are_known_again(account, dump):
+def test_degiro_fills_imported_under_former_ids_are_recognised(account, dump):
     upload = account("EUR")
     whole = text(DEGIRO, *IN_2024, *IN_2023)
     upload.done(data=whole, instruments=KNOWN_FJORD)
@@ -165,9 +165,7 @@ def test_degiros_fills_that_were_imported_under_the_ids_of_before_are_known_agai
 
 
 @pytest.mark.parametrize("imported_as", [None, ""], ids=["as imported", "as it is"])
-def test_degiros_fills_whose_ids_of_before_came_with_an_export_are_known_again(
-    account, imported_as, dump
-):
+def test_degiro_fills_with_former_ids_from_an_export_are_recognised(account, imported_as, dump):
     upload = account("EUR")
     upload.done(f"2023-12-29,buy,FJORD.EUR.DEMO,34,10,4,EUR,,,{ORDER}5")
     if imported_as is not None:

@@ -162,7 +162,7 @@ def test_a_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(uploa
 LONG, RATE_REQUIRED = "9" * 5000, "exchange_rate_required"
 
 
-def test_what_nordnet_cancels_after_it_was_imported_is_named_until_it_is_deleted(upload, api):
+def test_rows_that_nordnet_cancels_later_are_named_until_deleted(upload, api):
     upload.done(data=statement(), instruments=CHOICES)
     [paid] = [row for row in ROWS if row.startswith("204|")]
     later = [paid.replace("USD/AKSJE|", "USD/AKSJE|2025-06-01")]

@@ -34,7 +34,7 @@ BACK = {
 
 
 @pytest.mark.parametrize("name", BACK)
-def test_what_is_paid_back_beyond_the_charges_of_a_trade_is_interest(account, name):
+def test_a_refund_beyond_the_charges_of_a_trade_is_interest(account, name):
     upload = account("EUR")
     body = upload.done(data=text(*BACK[name]), instruments=choices(US0000000011="ATLAS.EUR.DEMO"))
     assert (body["format"], body["created"], body["failed"]) == (name, 3, 0)
@@ -47,7 +47,7 @@ def test_what_is_paid_back_beyond_the_charges_of_a_trade_is_interest(account, na
     twice(upload, text(*BACK[name]))
 
 
-def test_a_rebate_in_another_currency_without_ids_is_turned_into_the_listings_and_known_again(
+def test_a_rebate_in_another_currency_without_ids_is_converted_and_recognised(
     account,
 ):
     with_rates("USD", "EUR", {date(2024, 3, 4): "0.8"})

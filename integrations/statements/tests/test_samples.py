@@ -138,7 +138,7 @@ def test_undo_leaves_the_database_as_it_was_row_for_row(account, sample, api):
 
 
 @pytest.mark.untraced
-def test_what_was_undone_can_be_imported_again(account, sample, api):
+def test_an_undone_import_can_be_imported_again(account, sample, api):
     body = account.done(data=sample.data, **sample.options)
     assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
     assert account.done(data=sample.data, **sample.fields)["created"] == sample.created

@@ -135,9 +135,7 @@ def test_saxos_words_have_a_decimal_point_and_commas_where_only_thousands_can_be
         ),
     ],
 )
-def test_what_saxos_words_and_amount_leave_open_is_an_error_of_its_row(
-    account, dump, event, amount, column, code, says
-):
+def test_an_ambiguous_saxo_row_is_an_error(account, dump, event, amount, column, code, says):
     upload = account("EUR")
     header = SAXO.format(amount="Amount", more="")
     held_before = f'1,01-Mar-2024,05-Mar-2024,Trade,{FUND},Buy 2000 @ 9.00 EUR,"-18003,00",7000,1'

@@ -395,9 +395,7 @@ def test_several_questions_of_one_request_share_its_time(api, settings, ynab, bu
     assert (body["verified"], body["budget_name"]) == (True, None)
 
 
-def test_what_a_request_may_wait_is_counted_over_all_its_questions(
-    settings, user, ynab, budget, pension
-):
+def test_the_time_limit_covers_all_calls_of_a_request(settings, user, ynab, budget, pension):
     settings.MARKET_DATA_TIMEOUT_SECONDS = 2
     ynab.mode, ynab.delay = "slow", 1.2
     started = time.monotonic()
@@ -434,7 +432,7 @@ def test_the_old_paths_are_tried_once_and_then_remembered(api, ynab, user):
     assert ynab.requests[3:] == [f"/budgets/{old.id}/accounts"]
 
 
-def test_once_the_new_paths_have_answered_the_old_ones_are_not_tried(api, ynab, budget):
+def test_the_old_paths_are_not_tried_after_the_new_ones_answered(api, ynab, budget):
     api.post(SETTINGS, {"budget_id": "unknown"})
     assert ynab.requests == ["/plans/unknown/settings"]
 

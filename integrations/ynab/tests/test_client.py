@@ -40,7 +40,7 @@ def official_client(ynab):
         yield made
 
 
-def test_the_official_client_reads_the_stand_in_and_sees_what_ours_sees(
+def test_the_official_client_reads_the_fake_server_and_sees_what_ours_sees(
     ynab, household, official_client
 ):
     theirs = official.AccountsApi(official_client).get_accounts(household.id).data
@@ -85,7 +85,7 @@ def test_the_official_client_reads_the_stand_in_and_sees_what_ours_sees(
     assert one.data.account.balance == 1_234_567_890
 
 
-def test_the_official_client_reads_the_stand_ins_deltas(ynab, household, official_client):
+def test_the_official_client_reads_the_fake_servers_deltas(ynab, household, official_client):
     api = official.AccountsApi(official_client)
     known = api.get_accounts(household.id).data.server_knowledge
     gone = next(iter(household.accounts))
@@ -95,7 +95,7 @@ def test_the_official_client_reads_the_stand_ins_deltas(ynab, household, officia
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
-def test_the_official_client_reads_the_stand_ins_errors(ynab, official_client, status):
+def test_the_official_client_reads_the_fake_servers_errors(ynab, official_client, status):
     ynab.mode = status
     with pytest.raises(official.ApiException) as raised:
         official.PlansApi(official_client).get_plans()
@@ -203,7 +203,7 @@ def test_every_failure_has_its_error_and_never_the_key(ynab, household, mode, ex
         {"deleted": 0},
     ],
 )
-def test_an_account_that_makes_no_sense_is_not_believed(ynab, household, broken):
+def test_an_account_that_makes_no_sense_is_rejected(ynab, household, broken):
     household.put(**broken)
     with pytest.raises(
         BadAnswer,

@@ -111,13 +111,13 @@ def test_a_link_to_an_account_that_ynab_does_not_know_is_refused(api, at_ynab, u
 
 
 @pytest.mark.parametrize("mode", [401, 429, 500, "html"])
-def test_a_link_is_believed_while_ynab_cannot_be_asked(api, ynab, at_ynab, mode):
+def test_a_link_is_accepted_while_ynab_cannot_be_asked(api, ynab, at_ynab, mode):
     ynab.mode = mode
     body = {"name": "Innskudd", "currency": "EUR", "ynab_account_id": at_ynab}
     assert api.post(PENSIONS, body).status_code == 201
 
 
-def test_a_link_is_believed_without_settings(other_api):
+def test_a_link_is_accepted_without_settings(other_api):
     body = {"name": "Innskudd", "currency": "EUR", "ynab_account_id": "abc"}
     assert other_api.post(PENSIONS, body).status_code == 201
 
@@ -268,7 +268,7 @@ def test_a_value_entered_by_hand_is_kept_by_the_nightly_sync(linked):
     assert outcomes() == ("done", ["kept"])
 
 
-def test_a_night_without_ynab_is_made_good_the_next(ynab, linked):
+def test_a_night_without_ynab_is_caught_up_the_next_night(ynab, linked):
     with at("2024-05-30T23:20"):
         sync_pensions()
     ynab.mode = 503
