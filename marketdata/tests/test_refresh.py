@@ -47,7 +47,7 @@ def test_a_history_is_fetched_once_and_then_completed(market):
     assert StockVector.objects.get().version == StockMetadata.objects.get().version
 
 
-def test_the_first_history_brings_the_sector_which_a_person_may_corrected(market):
+def test_the_first_history_brings_the_sector_which_a_person_may_correct(market):
     market.found = [
         {"symbol": "ACME.L", "quoteType": "EQUITY", "sector": "Utilities"},
         {"symbol": "ACME", "quoteType": "EQUITY", "sector": "Technology"},

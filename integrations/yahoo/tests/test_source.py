@@ -248,7 +248,7 @@ def test_retry_after_is_handed_on(yahoo, source):
     assert 80 < raised.value.retry_after_seconds <= 90
 
 
-def test_a_limited_crumb_does_not_fake_server_the_way(yahoo, source, monday):
+def test_a_limited_crumb_does_not_stop_the_request(yahoo, source, monday):
     yahoo.list("ACME", [100.0])
     yahoo.cookie_fault = "429"
     assert source.history("ACME", date(2026, 2, 1)).quote.price == D("100")
