@@ -8,15 +8,11 @@ from django.core.cache import cache
 from django.db import connections
 
 HEARTBEAT = "worker-alive"
-
-
 HEARTBEAT_SECONDS = 30
-
-
 BEAT = "beat-alive"
-
-
 BEAT_SECONDS = 150  # it sends something every minute
+
+_stopping = threading.Event()
 
 
 def worker_is_alive() -> bool:
@@ -24,7 +20,7 @@ def worker_is_alive() -> bool:
 
 
 def note_worker() -> None:
-    """Called by a worker every few seconds."""
+    """Record that a worker runs; call it every few seconds."""
     cache.set(HEARTBEAT, True, HEARTBEAT_SECONDS)
 
 
@@ -33,16 +29,13 @@ def beat_is_alive() -> bool:
 
 
 def note_beat() -> None:
-    """Called by beat with all that it sends."""
+    """Record that beat runs; call it whenever beat sends a task."""
     cache.set(BEAT, True, BEAT_SECONDS)
 
 
-_stopping = threading.Event()
-
-
 @worker_ready.connect
-def _show_signs_of_life(**kwargs: Any) -> None:
-    """Requests give big files to a worker only while there is one."""
+def _start_heartbeat(**kwargs: Any) -> None:
+    """Note the worker until it stops: requests give big files to a worker only while one runs."""
 
     def beat() -> None:
         while not _stopping.is_set():
@@ -51,17 +44,17 @@ def _show_signs_of_life(**kwargs: Any) -> None:
             _stopping.wait(HEARTBEAT_SECONDS / 3)
 
     _stopping.clear()
-    threading.Thread(target=beat, name="signs-of-life", daemon=True).start()
+    threading.Thread(target=beat, name="heartbeat", daemon=True).start()
 
 
 @worker_shutdown.connect
-def _fall_silent(**kwargs: Any) -> None:
+def _stop_heartbeat(**kwargs: Any) -> None:
     _stopping.set()
 
 
 @beat_init.connect
-def _show_that_beat_lives(**kwargs: Any) -> None:
-    """For the doctor: as long as beat sends tasks, it is well."""
+def _note_beat_with_tasks(**kwargs: Any) -> None:
+    """Note beat with every task that it sends; the doctor asks for it."""
 
     def note(**kwargs: Any) -> None:
         note_beat()

@@ -77,10 +77,10 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
             "form": form,
         }
         if request.method == "POST" and form.is_valid():
-            context |= self._carry_out(request, portfolio, form)
+            context |= self._submit(request, portfolio, form)
         return TemplateResponse(request, "admin/portfolios/portfolio/import.html", context)
 
-    def _carry_out(
+    def _submit(
         self, request: HttpRequest, portfolio: Portfolio, form: StatementForm
     ) -> dict[str, Any]:
         fields = form.cleaned_data

@@ -22,8 +22,8 @@ def submit_import(
     options: ImportOptions,
     dry_run: bool = False,
 ) -> ImportBatch | Outcome:
-    """What came of a file; or, when a worker does it, as it does big ones, the import that is
-    running now.
+    """Import a file and return the outcome. A big one goes to a worker, if one runs: then the
+    running import is returned.
 
     Raises as `read_file`.
     """
