@@ -23,7 +23,7 @@ PURCHASES = codes_where(lambda rules: rules.is_purchase)
 SALES = codes_where(lambda rules: rules.is_sale)
 INCOME = codes_where(lambda rules: rules.is_income)
 CHARGES = codes_where(lambda rules: rules.is_charge)
-RATIOS = codes_where(lambda rules: rules.is_ratio)
+SPLITS = codes_where(lambda rules: rules.is_ratio)
 SHARES_IN = codes_where(lambda rules: rules.shares > 0)
 SHARES_OUT = codes_where(lambda rules: rules.shares < 0)
 TRANSFERS_IN = codes_where(lambda rules: rules.is_transfer and rules.shares > 0)
@@ -405,7 +405,7 @@ def entries(placed: Layout, market: Market) -> tuple[Ints, Ints, Floats]:
     held = placed.run_held[run]
     trades = placed.trades
     entry_day = (placed.column == placed.priced_from[trades.instrument]) & (placed.column > 0)
-    split = np.flatnonzero(entry_day & is_one_of(trades.kind, RATIOS))
+    split = np.flatnonzero(entry_day & is_one_of(trades.kind, SPLITS))
     np.multiply.at(held, np.searchsorted(late, trades.instrument[split]), trades.quantity[split])
     late, column, held = late[held > 0], column[held > 0], held[held > 0]
     return late, column, held * market.close[late, column]

@@ -1,3 +1,1 @@
-"""What portfolios did over time: read from vectors, computed afresh at each request, never
-stored.
-"""
+"""Reports about portfolios. They are calculated at each request from arrays, and never stored."""

@@ -1,4 +1,4 @@
-"""Every write about portfolios. Each service locks the portfolio first: one writer a portfolio."""
+"""Every write about portfolios. A service locks its portfolio first: one writer at a time."""
 
 from portfolios.services.aliases import remember_aliases, save_alias
 from portfolios.services.holdings import delete_holding, rename_holding
