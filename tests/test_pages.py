@@ -1,5 +1,6 @@
 """Test the HTML of the pages: access and content policy. tests/browser tests the scripts."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -179,3 +180,28 @@ def test_every_text_in_the_scripts_and_templates_is_in_the_catalogue():
         }
         assert len(used) > 40
         assert used <= known, used - known
+
+
+def test_every_marked_message_in_the_code_is_in_the_catalogue():
+    root = Path(settings.BASE_DIR)
+    with (root / "locale/nb/LC_MESSAGES/django.po").open("rb") as file:
+        known = {listed(message.id)[0] for message in read_po(file, locale="nb")}
+    used = set()
+    for app in ("financeproj", "marketdata", "portfolios", "pensions", "integrations"):
+        for path in (root / app).rglob("*.py"):
+            if "tests" not in path.parts:
+                used |= marked_messages(ast.parse(path.read_text()))
+    assert len(used) > 50
+    assert used <= known, used - known
+
+
+def marked_messages(tree):
+    """Return the texts given to `_` or one of the functions of gettext."""
+    found = set()
+    for node in ast.walk(tree):
+        is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args
+        if is_call and node.func.id in ("_", "gettext", "gettext_lazy", "gettext_noop"):
+            text = node.args[0]
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                found.add(text.value)
+    return found
