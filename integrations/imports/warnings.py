@@ -1,4 +1,4 @@
-"""What is no error in a file but may be a mistake."""
+"""Warn about what is not an error in a file but may be a mistake."""
 
 from itertools import islice
 
