@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
@@ -40,6 +39,7 @@ from marketdata.services.rate_refresh import fresh_rate, obtain_rates
 from marketdata.sources import (
     BadAnswer,
     InstrumentInfo,
+    MarketDataSource,
     SourceError,
     SourceTimeout,
     UnknownTicker,
@@ -232,7 +232,7 @@ def _hit(found: StockMetadata | InstrumentInfo, source: str) -> Hit:
     )
 
 
-def _found_by(source: Any, query: str, limit: int) -> list[InstrumentInfo]:
+def _found_by(source: MarketDataSource, query: str, limit: int) -> list[InstrumentInfo]:
     """Return what `source` finds, at most as old as the cache time; nothing if it fails."""
     if source.offline:
         return source.search(query, limit)

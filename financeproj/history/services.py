@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -26,7 +25,7 @@ class HistoryObject(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     type: str
-    id: Any
+    id: object
     label: str
     owner_id: UUID | None
     portfolio_id: UUID | None = None
@@ -34,8 +33,8 @@ class HistoryObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changed_fields(
-    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-) -> dict[str, list[Any]]:
+    before: Mapping[str, object] | None, after: Mapping[str, object] | None
+) -> dict[str, list[object]]:
     """Return {field: [before, after]} of the fields that differ.
 
     What did not exist before, or does not exist any more, has `None` on that side; fields that are
@@ -54,8 +53,8 @@ def record(
     action: str,
     of: HistoryObject,
     *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
     counts: Mapping[str, int] | None = None,
     door: str | None = None,
 ) -> HistoryEntry:

@@ -1,7 +1,5 @@
 """Choose a YNAB budget, and check whether an account may be linked."""
 
-from typing import Any
-
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -26,7 +24,7 @@ def choose_budget(*, user: User, budget_id: str) -> YnabSettings:
     Raises DomainError (`unknown_budget`) if YNAB does not know it, and UpstreamError if it refuses
     the key: then nothing changes.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     if settings.YNAB_API_KEY:
         try:
             found = _looked_up(user, budget_id)
@@ -51,13 +49,13 @@ def forget_budget(*, user: User) -> None:
     YnabSettings.objects.filter(user=user).delete()
 
 
-def _looked_up(user: User, budget_id: str) -> dict[str, Any]:
+def _looked_up(user: User, budget_id: str) -> dict[str, object]:
     """Return fields of YnabBudget as YNAB has them, without the name if only that fails.
 
     Raises a SourceError.
     """
     deadline = new_deadline()
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     # No other request waits for this answer, which is only kept here.
     own_key = f"{user.pk}:{budget_id}"
 

@@ -3,18 +3,27 @@
 from collections.abc import Container, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TypeAlias
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 
 from financeproj.core.db.fields import not_in_future
-from financeproj.core.db.rows import insert_rows
+from financeproj.core.db.rows import insert_rows, stored_field
+from marketdata.models import (
+    HistoricalExchangeRate,
+    HistoricalStockPrice,
+    StockDividend,
+    StockSplit,
+)
 
 BATCH = 2000
 
+DailyRow: TypeAlias = HistoricalStockPrice | StockSplit | StockDividend | HistoricalExchangeRate
 
-def check_entered(row: Any, *, day: str = "date") -> None:
+
+def check_entered(row: Model, *, day: str = "date") -> None:
     """Validate a row entered by hand, whose date is the field `day`. Raises ValidationError.
 
     It must not be after today, while a source's may be a day ahead where its exchange is.
@@ -27,7 +36,7 @@ def check_entered(row: Any, *, day: str = "date") -> None:
 
 
 def put_days(
-    model: Any,
+    model: type[DailyRow],
     owner: str,
     owner_id: UUID | int,
     column: str,
@@ -42,7 +51,7 @@ def put_days(
     are inserted without a model instance each: a first history has thousands, and on SQLite every
     other writer waits meanwhile.
     """
-    fields = [model._meta.get_field(name) for name in (owner, "date", column, "source")]
+    fields = [stored_field(model, name) for name in (owner, "date", column, "source")]
     new = [(owner_id, day, value, source) for day, value in values.items() if day not in known]
     insert_rows(model, fields, new)
     changed = []

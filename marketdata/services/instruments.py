@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from babel import Locale
@@ -28,6 +27,7 @@ from marketdata.services.prices import record_history
 from marketdata.sources import (
     History,
     InstrumentInfo,
+    MarketDataSource,
     SourceError,
     SourceTimeout,
     UnknownTicker,
@@ -137,7 +137,7 @@ def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
     calls = {}
     start = timezone.localdate() - QUOTE_WINDOW
 
-    def call_for(ticker: str, source: Any) -> gateway.Call:
+    def call_for(ticker: str, source: MarketDataSource) -> gateway.Call:
         return gateway.Call(
             key=f"{source.name}:{ticker}",
             party=gateway.party_of(source),

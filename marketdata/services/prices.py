@@ -7,11 +7,10 @@ same transaction if anything did: a vector with an older version is never read.
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Model
+from django.db.models import F
 from django.utils import timezone
 
 from financeproj.core.errors import Conflict
@@ -26,7 +25,7 @@ from marketdata.models import (
     StockSplit,
     StockVector,
 )
-from marketdata.services.days import check_entered, put_days
+from marketdata.services.days import DailyRow, check_entered, put_days
 from marketdata.signals import splits_recorded
 from marketdata.sources import BadAnswer, History, Quote
 
@@ -54,7 +53,7 @@ def _bump(stock: StockMetadata, *, vector_holds: bool = False) -> None:
 
 
 def _upsert(
-    model: type[Model],
+    model: type[DailyRow],
     stock: StockMetadata,
     column: str,
     values: Sequence[tuple[date, Decimal]],
@@ -293,7 +292,7 @@ def enter_price(
     return HistoricalStockPrice.objects.get(stock=stock, date=day), is_new
 
 
-def _save(row: Any) -> None:
+def _save(row: HistoricalStockPrice | StockSplit | StockDividend) -> None:
     """Store one row entered by hand, validated.
 
     An edit that moves it to another instrument bumps both.
@@ -301,13 +300,13 @@ def _save(row: Any) -> None:
     check_entered(row)
     stocks = {row.stock}
     if row.pk:
-        stocks.update(stored.stock for stored in type(row).objects.filter(pk=row.pk))
+        stocks.update(stored.stock for stored in type(row)._default_manager.filter(pk=row.pk))
     for stock in sorted(stocks, key=lambda stock: stock.pk):
         _bump(locked(stock))
     row.save()
 
 
-def _delete(row: Any) -> None:
+def _delete(row: HistoricalStockPrice | StockSplit | StockDividend) -> None:
     _bump(locked(row.stock))
     row.delete()
 

@@ -17,6 +17,7 @@ import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import F, FloatField
 from django.db.models.functions import Cast
+from numpy.typing import NDArray
 
 from financeproj.core.money import EXACT, ZERO
 from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
@@ -164,7 +165,7 @@ def discard_vector(vector: TransactionVector) -> None:
 
 # --- As stored ------------------------------------------------------------------------------------
 
-_DTYPES: Mapping[str, Any] = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
+_DTYPES: Mapping[str, type[np.generic]] = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
 
 
 def packed(vector: TradeVector) -> bytes:
@@ -223,7 +224,7 @@ def update_vector(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple
     return TradeVector(holding_ids, trades, versions), len(read.trades)
 
 
-def _reindexed(vector: TradeVector, index_of: Mapping[UUID, int]) -> dict[str, Any]:
+def _reindexed(vector: TradeVector, index_of: Mapping[UUID, int]) -> dict[str, NDArray[np.generic]]:
     """Return the columns of the holdings in `index_of`, with its numbers as instruments."""
     trades = vector.trades
     index = np.array([index_of.get(pk, -1) for pk in vector.holding_ids], dtype=np.int32)
@@ -254,8 +255,7 @@ def _read(pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding
         return _EMPTY
     rows = []
     place: dict[UUID, int] = {}
-    for values in _stored_rows(pks, covers_all=covers_all, holdings=holdings):
-        row = _Row(*values)
+    for row in _stored_rows(pks, covers_all=covers_all, holdings=holdings):
         if row.holding_id in pks:  # it can be of a holding that is newer than `holdings`
             place.setdefault(row.holding_id, len(place))
             rows.append(row)
@@ -272,7 +272,7 @@ def _read(pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding
 
 def _stored_rows(
     pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding]
-) -> Iterable[Any]:
+) -> Iterable[_Row]:
     rows = Transaction.objects.all()
     if covers_all:
         rows = rows.filter(portfolio=holdings[0].portfolio_id)
@@ -283,7 +283,7 @@ def _stored_rows(
         commission_float=Cast("commission", FloatField()),
         rate_float=Cast("exchange_rate", FloatField()),
     )
-    return rows.values_list(
+    columns = rows.values_list(
         "holding_id",
         "type",
         "effective_date",
@@ -293,6 +293,7 @@ def _stored_rows(
         "commission_float",
         "rate_float",
     )
+    return map(_Row._make, columns)
 
 
 def _trades(rows: Sequence[_Row], place: Mapping[UUID, int]) -> Trades:

@@ -193,7 +193,7 @@ def _describe(
 
 def _listed_instruments(
     import_batch: ImportBatch, instruments: Instruments
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """List what the file's instruments were taken for: those that were identified before, and the
     others by their ticker.
     """

@@ -12,6 +12,7 @@ from marketdata.models import StockSplit
 from portfolios.calc.ledger import Oversold, Position, Step, replay
 from portfolios.models import Holding, Transaction
 from portfolios.services.ledger_rows import (
+    LedgerRow,
     next_sequence,
     stored_rows,
     to_transaction,
@@ -45,7 +46,9 @@ class InsufficientQuantity(DomainError):
 
     code = "insufficient_quantity"
 
-    def __init__(self, error: Oversold, *, ticker: str, cause: Any = None) -> None:
+    def __init__(
+        self, error: Oversold, *, ticker: str, cause: Transaction | LedgerRow | None = None
+    ) -> None:
         entry: Any = error.entry
         params = {
             "ticker": ticker,
@@ -92,7 +95,7 @@ def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> Non
     touch(holding.portfolio)
 
 
-def derive(step: Step[Any]) -> bool:
+def derive(step: Step[LedgerRow]) -> bool:
     """Set the derived columns of the step's transaction; whether that changed any stored one."""
     row = step.entry
     average = None if step.average_c is None else round_for_storage(step.average_c)
@@ -103,7 +106,7 @@ def derive(step: Step[Any]) -> bool:
     return is_other or row.is_shifted
 
 
-def store_position(holding: Holding, position: Position, rows: Iterable[Any]) -> None:
+def store_position(holding: Holding, position: Position, rows: Iterable[LedgerRow]) -> None:
     """Put the rounded `position` into the columns of `holding` (not saved).
 
     Raises DomainError (`out_of_range`) for figures that no holding has: splits upon splits can
