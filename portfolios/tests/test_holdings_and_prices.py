@@ -154,7 +154,7 @@ def test_cached_data_is_not_read_again(held, show):
 
 
 def test_only_so_much_is_kept(user, make_stock, monkeypatch):
-    monkeypatch.setattr(holdings_and_prices.holdings_cache, "most", 2)
+    monkeypatch.setattr(holdings_and_prices.holdings_cache, "max_size", 2)
     stocks = [make_stock(f"A{number}.DEMO", price="1") for number in range(2)]
     portfolios = [services.create_portfolio(user=user, name=name, currency="NOK") for name in "abc"]
     for portfolio in portfolios:
