@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
@@ -89,9 +88,7 @@ def _fill(
     record: Callable[[list[tuple[date, Decimal]], str], object],
 ) -> None:
     days = [day for day, _, _ in rows]
-    stored: Any = model._default_manager.filter(
-        stock=stock, date__gte=min(days), date__lte=max(days)
-    )
+    stored = model._default_manager.filter(stock=stock, date__gte=min(days), date__lte=max(days))
     _record_unknown(set(stored.values_list("date", flat=True)), rows, record)
 
 

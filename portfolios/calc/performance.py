@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from portfolios.calc.kinds import RULES, codes_where
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.integer]
+Ints = NDArray[np.integer]  # type: ignore[explicit-any]  # of any width
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int8]  # of kinds, as `Rules.code` has them
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from portfolios.calc.performance import Flags, Floats
+from portfolios.calc.performance import Flags, Floats, Ints
 
 Interval: TypeAlias = Literal["day", "week", "month"]
 INTERVALS: tuple[Interval, ...] = ("day", "week", "month")
@@ -16,8 +15,8 @@ INTERVALS: tuple[Interval, ...] = ("day", "week", "month")
 class Sample:
     """The columns of a period that begin (`first`) and end (`last`) each interval, [point]."""
 
-    first: NDArray[np.integer]
-    last: NDArray[np.integer]
+    first: Ints
+    last: Ints
 
     def levels(self, series: Floats) -> Floats:
         """Return the value at the end of each interval, [point]."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -165,12 +165,13 @@ def discard_vector(vector: TransactionVector) -> None:
 
 # --- As stored ------------------------------------------------------------------------------------
 
-_DTYPES: Mapping[str, type[np.generic]] = {"instrument": np.int32, "day": np.int32, "kind": np.int8}
+Column = NDArray[np.generic]  # type: ignore[explicit-any]  # each has a type of its own
+_DTYPES = {"instrument": "i4", "day": "i4", "kind": "i1"}
 
 
 def packed(vector: TradeVector) -> bytes:
     """Return the vector as it is stored."""
-    parts: dict[str, Any] = {
+    parts: dict[str, object] = {
         "holdings": [pk.bytes for pk in vector.holding_ids],
         "versions": [(pk.bytes, version) for pk, version in vector.versions.items()],
     }
@@ -181,14 +182,14 @@ def packed(vector: TradeVector) -> bytes:
 
 def _unpacked(data: bytes) -> TradeVector | None:
     """Read a stored vector; None for one of an early release, without versions of holdings."""
-    parts: dict[str, Any] = msgspec.msgpack.decode(data)
+    parts = msgspec.msgpack.decode(data)
     if "versions" not in parts:
         return None
     versions = {UUID(bytes=pk): version for pk, version in parts.pop("versions")}
     holding_ids = [UUID(bytes=pk) for pk in parts.pop("holdings")]
     columns = {}
     for name, part in parts.items():
-        columns[name] = np.frombuffer(part, _DTYPES.get(name, np.float64))
+        columns[name] = np.frombuffer(part, _DTYPES.get(name, "f8"))
     return TradeVector(holding_ids, Trades(**columns), versions)
 
 
@@ -224,7 +225,7 @@ def update_vector(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple
     return TradeVector(holding_ids, trades, versions), len(read.trades)
 
 
-def _reindexed(vector: TradeVector, index_of: Mapping[UUID, int]) -> dict[str, NDArray[np.generic]]:
+def _reindexed(vector: TradeVector, index_of: Mapping[UUID, int]) -> dict[str, Column]:
     """Return the columns of the holdings in `index_of`, with its numbers as instruments."""
     trades = vector.trades
     index = np.array([index_of.get(pk, -1) for pk in vector.holding_ids], dtype=np.int32)

@@ -49,7 +49,7 @@ class InsufficientQuantity(DomainError):
     def __init__(
         self, error: Oversold, *, ticker: str, cause: Transaction | LedgerRow | None = None
     ) -> None:
-        entry: Any = error.entry
+        entry: Any = error.entry  # type: ignore[explicit-any]  # a row of either kind
         params = {
             "ticker": ticker,
             "quantity": str(strip_zeros(entry.quantity)),
