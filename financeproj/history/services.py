@@ -32,6 +32,11 @@ class HistoryObject(msgspec.Struct, frozen=True, kw_only=True):
     holding_id: UUID | None = None
 
 
+def without_owner(of: HistoryObject) -> HistoryObject:
+    """Return `of` for an entry that outlives its owner; staff alone may read it."""
+    return msgspec.structs.replace(of, owner_id=None)
+
+
 def changed_fields(
     before: Mapping[str, object] | None, after: Mapping[str, object] | None
 ) -> dict[str, list[object]]:

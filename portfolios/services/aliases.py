@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
+from django.db import transaction
+
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
 from financeproj.core.identifiers import is_isin, is_ticker
+from financeproj.history.services import record
 from financeproj.users.models import User
 from portfolios.models import InstrumentAlias
+from portfolios.services.history import alias_object
 
 
 def remember_aliases(*, user: User, tickers: Mapping[str, str]) -> None:
@@ -33,4 +37,21 @@ def save_alias(row: InstrumentAlias) -> None:
     if not is_ticker(row.ticker):
         raise DomainError(f'"{row.ticker}" is not a valid ticker.', attr="ticker", code="invalid")
     row.full_clean()
-    row.save()
+    with transaction.atomic():
+        stored = InstrumentAlias.objects.filter(pk=row.pk).first()
+        before = {"key": stored.key, "ticker": stored.ticker} if stored else None
+        row.save()
+        record(
+            "changed" if before else "created",
+            alias_object(row),
+            before=before,
+            after={"key": row.key, "ticker": row.ticker},
+        )
+
+
+@transaction.atomic
+def delete_alias(row: InstrumentAlias) -> None:
+    """Forget an alias."""
+    forgotten = alias_object(row)
+    row.delete()
+    record("deleted", forgotten, before={"key": row.key, "ticker": row.ticker})

@@ -2,8 +2,10 @@
 
 from django.db import transaction
 
+from financeproj.history.services import record
 from marketdata.models import StockMetadata
 from portfolios.models import Holding, Portfolio
+from portfolios.services.history import holding_object
 from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.splits import catch_up
 
@@ -24,9 +26,16 @@ def rename_holding(*, holding: Holding, company_name: str) -> Holding:
     """Change the name that the instrument has in this portfolio."""
     lock_portfolio(holding.portfolio)
     holding = Holding.objects.select_related("stock", "portfolio").get(pk=holding.pk)
+    before = {"company_name": holding.company_name}
     holding.company_name = company_name
     holding.full_clean(validate_unique=False, validate_constraints=False)
     holding.save(update_fields=["company_name", "updated_at"])
+    record(
+        "changed",
+        holding_object(holding),
+        before=before,
+        after={"company_name": holding.company_name},
+    )
     return holding
 
 
@@ -34,5 +43,8 @@ def rename_holding(*, holding: Holding, company_name: str) -> Holding:
 def delete_holding(*, holding: Holding) -> None:
     """Delete a holding with its transactions."""
     portfolio = lock_portfolio(holding.portfolio)
+    deleted = holding_object(holding)
+    transactions = holding.transactions.count()
     holding.delete()
     touch(portfolio)
+    record("deleted", deleted, counts={"transactions": transactions})

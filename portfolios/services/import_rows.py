@@ -11,6 +11,8 @@ from django.db import transaction
 
 from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
+from financeproj.history.models import Door
+from financeproj.history.services import record
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
@@ -18,6 +20,7 @@ from marketdata.queries import exchange_rates_for_import
 from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
 from portfolios.calc.kinds import RULES
 from portfolios.models import Holding, ImportBatch, PendingImport, Portfolio, Transaction
+from portfolios.services.history import import_counts, import_object
 from portfolios.services.import_plan import (
     ImportPlan,
     Instruments,
@@ -235,6 +238,13 @@ def _record(
     preview = _preview(portfolio, import_batch, plan.added)
     if is_written:
         _write(portfolio, import_batch, plan, preview, on_progress)
+    if is_queued or (is_written and (plan.changes or plan.adopted)):
+        record(
+            "imported" if is_written else "import_failed",
+            import_object(import_batch),
+            counts=import_counts(import_batch),
+            door=Door.IMPORT,
+        )
     if is_queued:
         import_batch.progress = 1
         import_batch.save()

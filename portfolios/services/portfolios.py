@@ -12,8 +12,11 @@ from django.db.models import Max, ProtectedError, QuerySet
 from django.utils import timezone
 
 from financeproj.core.errors import Conflict, DomainError
+from financeproj.history.services import record, without_owner
+from financeproj.users.history import user_fields, user_object
 from financeproj.users.models import User
 from portfolios.models import ImportBatch, Portfolio, PortfolioBalance, Transaction
+from portfolios.services.history import portfolio_fields, portfolio_object
 from portfolios.services.ledger_rows import lock_portfolio
 
 BalanceKind = PortfolioBalance.Kind
@@ -71,7 +74,8 @@ def create_portfolio(
     )
     for kind, amount in ((BalanceKind.CREDIT, used_credit), (BalanceKind.CASH, cash)):
         if amount is not None:
-            portfolio = set_balance(portfolio=portfolio, kind=kind, amount=amount)
+            portfolio = _set_balance(portfolio, kind, amount, timezone.localdate())
+    record("created", portfolio_object(portfolio), after=portfolio_fields(portfolio))
     return portfolio
 
 
@@ -84,7 +88,7 @@ def update_portfolio(*, portfolio: Portfolio, **changes: object) -> Portfolio:
     """
     portfolio = lock_portfolio(portfolio)
     changes = {field: value for field, value in changes.items() if value is not None}
-    before = {kind: getattr(portfolio, column) for kind, column in BALANCE_COLUMNS.items()}
+    before = portfolio_fields(portfolio)
     currency = changes.get("currency", portfolio.currency)
     if currency != portfolio.currency and Transaction.objects.filter(portfolio=portfolio).exists():
         raise Conflict(
@@ -97,8 +101,9 @@ def update_portfolio(*, portfolio: Portfolio, **changes: object) -> Portfolio:
     portfolio = _save(portfolio)
     for kind, column in BALANCE_COLUMNS.items():
         amount = getattr(portfolio, column)
-        if amount != before[kind]:
-            portfolio = set_balance(portfolio=portfolio, kind=kind, amount=amount)
+        if amount != before[column]:
+            portfolio = _set_balance(portfolio, kind, amount, timezone.localdate())
+    record("changed", portfolio_object(portfolio), before=before, after=portfolio_fields(portfolio))
     return portfolio
 
 
@@ -114,6 +119,20 @@ def set_balance(
     on = on or timezone.localdate()
     if on > timezone.localdate():
         raise DomainError(f"The date {on} is in the future.", attr="date", code="future_date")
+    column = BALANCE_COLUMNS[BalanceKind(kind)]
+    stored = PortfolioBalance.objects.filter(portfolio=portfolio, kind=kind, date=on)
+    before = stored.values_list("amount", flat=True).first()
+    portfolio = _set_balance(portfolio, kind, amount, on)
+    record(
+        "balance_set",
+        portfolio_object(portfolio),
+        before={column: before},
+        after={column: amount, "date": on},
+    )
+    return portfolio
+
+
+def _set_balance(portfolio: Portfolio, kind: str, amount: Decimal, on: date) -> Portfolio:
     balance = PortfolioBalance.objects.filter(portfolio=portfolio, kind=kind, date=on).first()
     balance = balance or PortfolioBalance(portfolio=portfolio, kind=kind, date=on)
     balance.amount = amount
@@ -127,7 +146,13 @@ def delete_balance(*, balance: PortfolioBalance) -> None:
     """Delete a dated balance; the portfolio shows the latest of those that are left."""
     portfolio = lock_portfolio(balance.portfolio)
     balance.delete()
-    _show_latest_balance(portfolio, balance.kind)
+    portfolio = _show_latest_balance(portfolio, balance.kind)
+    column = BALANCE_COLUMNS[BalanceKind(balance.kind)]
+    record(
+        "balance_deleted",
+        portfolio_object(portfolio),
+        before={column: balance.amount, "date": balance.date},
+    )
 
 
 def _show_latest_balance(portfolio: Portfolio, kind: str) -> Portfolio:
@@ -150,19 +175,25 @@ def order_portfolios(*, user: User, ids: Sequence[UUID]) -> None:
             attr="ids",
             code="invalid_order",
         )
+    before = {portfolio.name: portfolio.position for portfolio in portfolios.values()}
     for position, pk in enumerate(ids):
         portfolios[pk].position = position
     Portfolio.objects.bulk_update(portfolios.values(), ["position"])
+    after = {portfolio.name: portfolio.position for portfolio in portfolios.values()}
+    record("portfolios_ordered", user_object(user), before=before, after=after)
 
 
 @transaction.atomic
 def delete_portfolio(*, portfolio: Portfolio) -> None:
     """Delete a portfolio with everything in it."""
     portfolio = lock_portfolio(portfolio)
+    deleted, before = portfolio_object(portfolio), portfolio_fields(portfolio)
+    transactions = Transaction.objects.filter(portfolio=portfolio).count()
     # Transactions first: imports cannot be deleted while transactions refer to them.
     Transaction.objects.filter(portfolio=portfolio).delete()
     ImportBatch.objects.filter(portfolio=portfolio).delete()
     portfolio.delete()
+    record("deleted", deleted, before=before, counts={"transactions": transactions})
 
 
 @transaction.atomic
@@ -175,6 +206,7 @@ def delete_users(*, users: QuerySet[User]) -> None:
     # transactions.
     for portfolio in Portfolio.objects.filter(user__in=users).order_by("pk"):
         delete_portfolio(portfolio=portfolio)
+    deleted = [(user_object(user), user_fields(user)) for user in users]
     try:
         users.delete()
     except ProtectedError as error:
@@ -182,3 +214,5 @@ def delete_users(*, users: QuerySet[User]) -> None:
         raise Conflict(
             f"Nothing was deleted: other users hold their instruments ({holdings}).", code="in_use"
         ) from error
+    for user, before in deleted:
+        record("deleted", without_owner(user), before=before)

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.core.money import ONE, ZERO
+from financeproj.history.services import record
 from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from portfolios.calc.kinds import RULES
 from portfolios.models import Portfolio, Transaction, TransactionSource
+from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.holdings import holding_for
 from portfolios.services.ledger_rows import lock_portfolio, next_sequence
 from portfolios.services.replay import InsufficientQuantity, replay_holding
@@ -68,6 +70,7 @@ def record_transaction(
         _validate(row)
         row.save(force_insert=True)
         replay_holding(row.holding, cause=row)
+        record("created", transaction_object(row), after=transaction_fields(row))
         return _fresh(row)
 
     return _with_source_splits(write, stock)
@@ -89,6 +92,7 @@ def update_transaction(*, row: Transaction, **changes: object) -> Transaction:
         # Read again under the lock: another request can have changed other fields.
         current = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
         current.portfolio = current.holding.portfolio = portfolio
+        before = transaction_fields(current)
         if current.source == TransactionSource.MARKET_DATA:
             # An edited split of the source becomes the user's own, and the source's must not be
             # booked again next to it.
@@ -102,6 +106,12 @@ def update_transaction(*, row: Transaction, **changes: object) -> Transaction:
         _validate(current)
         current.save(force_update=True)
         replay_holding(current.holding, cause=current)
+        record(
+            "changed",
+            transaction_object(current),
+            before=before,
+            after=transaction_fields(current),
+        )
         return _fresh(current)
 
     return _with_source_splits(write, stock)
@@ -136,11 +146,13 @@ def delete_transaction(*, row: Transaction) -> None:
     holding.portfolio = portfolio
     if row.source == TransactionSource.MARKET_DATA:
         dismiss(row)
+    deleted = transaction_object(row)
     row.delete()
     try:
         replay_holding(holding)
     except InsufficientQuantity as error:
         raise Conflict(error.detail, code=error.code) from error
+    record("deleted", deleted, before=transaction_fields(row))
 
 
 def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) -> None:

@@ -3,7 +3,10 @@
 from django.db import transaction
 
 from financeproj.core.errors import Conflict
+from financeproj.history.models import Door
+from financeproj.history.services import record
 from portfolios.models import Holding, ImportBatch, Transaction
+from portfolios.services.history import import_object
 from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 
@@ -29,6 +32,7 @@ def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
         .select_related("stock")
         .order_by("pk")
     )
+    deleted = rows.count()
     rows.delete()
     for pk, external_id in import_batch.adopted.items():
         Transaction.objects.filter(pk=pk, external_id=external_id).update(external_id=None)
@@ -43,4 +47,13 @@ def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
     import_batch.state = ImportBatch.State.UNDONE
     import_batch.save(update_fields=["state", "updated_at"])
     touch(portfolio)
+    import_batch.portfolio = portfolio
+    record(
+        "undone",
+        import_object(import_batch),
+        before={"state": ImportBatch.State.DONE.value},
+        after={"state": import_batch.state},
+        counts={"transactions": deleted, "holdings": len(holdings)},
+        door=Door.IMPORT,
+    )
     return import_batch

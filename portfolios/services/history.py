@@ -1,0 +1,90 @@
+"""How portfolios, holdings, transactions and imports appear in the history."""
+
+from typing import Any
+
+from financeproj.core.money import strip_zeros
+from financeproj.history.services import HistoryObject
+from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
+
+PORTFOLIO_FIELDS = ("name", "brokerage_firm", "currency", "used_credit", "cash", "position")
+TRANSACTION_FIELDS = (
+    "type",
+    "date",
+    "quantity",
+    "price",
+    "commission",
+    "exchange_rate",
+    "note",
+    "external_id",
+    "source",
+)
+
+
+def portfolio_object(portfolio: Portfolio) -> HistoryObject:
+    return HistoryObject(
+        type="portfolio",
+        id=portfolio.pk,
+        label=portfolio.name,
+        owner_id=portfolio.user_id,
+        portfolio_id=portfolio.pk,
+    )
+
+
+def portfolio_fields(portfolio: Portfolio) -> dict[str, Any]:
+    return {field: getattr(portfolio, field) for field in PORTFOLIO_FIELDS}
+
+
+def holding_object(holding: Holding) -> HistoryObject:
+    """`holding` must have its portfolio and instrument at hand."""
+    return HistoryObject(
+        type="holding",
+        id=holding.pk,
+        label=holding.stock.ticker,
+        owner_id=holding.portfolio.user_id,
+        portfolio_id=holding.portfolio_id,
+        holding_id=holding.pk,
+    )
+
+
+def transaction_object(row: Transaction) -> HistoryObject:
+    """`row` must have its holding with portfolio and instrument at hand."""
+    holding = row.holding
+    quantity = strip_zeros(row.quantity)
+    return HistoryObject(
+        type="transaction",
+        id=row.pk,
+        label=f"{row.type} {quantity:f} {holding.stock.ticker} {row.date}",
+        owner_id=holding.portfolio.user_id,
+        portfolio_id=row.portfolio_id,
+        holding_id=row.holding_id,
+    )
+
+
+def transaction_fields(row: Transaction) -> dict[str, Any]:
+    return {field: getattr(row, field) for field in TRANSACTION_FIELDS}
+
+
+def import_object(import_batch: ImportBatch) -> HistoryObject:
+    return HistoryObject(
+        type="import",
+        id=import_batch.pk,
+        label=import_batch.file_name,
+        owner_id=import_batch.portfolio.user_id,
+        portfolio_id=import_batch.portfolio_id,
+    )
+
+
+def import_counts(import_batch: ImportBatch) -> dict[str, int]:
+    return {
+        "rows": import_batch.rows,
+        "created": import_batch.created,
+        "duplicates": import_batch.duplicates,
+        "ignored": import_batch.ignored,
+        "failed": import_batch.failed,
+    }
+
+
+def alias_object(alias: InstrumentAlias) -> HistoryObject:
+    return HistoryObject(
+        type="instrument_alias", id=alias.pk, label=alias.key, owner_id=alias.user_id
+    )
