@@ -16,8 +16,18 @@ from financeproj.core.db.names import name_key
 from financeproj.core.db.rows import insert_as_they_are
 from financeproj.core.errors import Conflict, NotFound
 from financeproj.core.money import strip_zeros
+from financeproj.history.models import Door
+from financeproj.history.services import record
 from financeproj.users.models import User
 from marketdata import services as marketdata
+from pensions.history import (
+    account_fields,
+    account_object,
+    plan_fields,
+    plan_object,
+    value_fields,
+    value_object,
+)
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios.selectors import portfolios_of
 
@@ -62,6 +72,7 @@ def create_account(
             ynab_account_id=ynab_account_id,
         )
         _save_account(account)
+        record("created", account_object(account), after=account_fields(account))
     return account
 
 
@@ -79,6 +90,7 @@ def update_account(*, account: PensionAccount, **changes: Unpack[AccountChanges]
     with transaction.atomic():
         _locked_user(account.user)
         account = _locked_account(account.pk)
+        before = account_fields(account)
         has_amounts = account.values.exists() or account.contributions.exists()
         if has_amounts and changes.get("currency", account.currency) != account.currency:
             raise Conflict(
@@ -89,12 +101,20 @@ def update_account(*, account: PensionAccount, **changes: Unpack[AccountChanges]
         for field, value in changes.items():
             setattr(account, field, str(value).strip())
         _save_account(account)
+        record("changed", account_object(account), before=before, after=account_fields(account))
     return account
 
 
+@transaction.atomic
 def delete_account(*, account: PensionAccount) -> None:
     """Delete an account with its values and contributions."""
+    deleted = account_object(account)
+    counts = {
+        "values": account.values.count(),
+        "contributions": account.contributions.count(),
+    }
     account.delete()
+    record("deleted", deleted, before=account_fields(account), counts=counts)
 
 
 def check_link(*, user: User, ynab_account_id: str, currency: str) -> None:
@@ -142,18 +162,21 @@ def record_value(
         account = _locked_account(account.pk)
         entry = PensionValueEntry(account=account, date=on, value=value, source=source)
         _save_value(entry)
+        record("created", value_object(entry), after=value_fields(entry))
     return entry
 
 
 def update_value(*, entry: PensionValueEntry, **changes: Unpack[ValueChanges]) -> PensionValueEntry:
     """Set `date` and `value`, which makes it a manual value. Raises as `record_value`."""
     with transaction.atomic():
-        _locked_account(entry.account_id)
-        entry = _existing(PensionValueEntry.objects.filter(pk=entry.pk).first())
+        account = _locked_account(entry.account_id)
+        entry = _existing(account.values.filter(pk=entry.pk).first())
+        before = value_fields(entry)
         for field, value in changes.items():
             setattr(entry, field, value)
         entry.source = PensionValueEntry.Source.MANUAL
         _save_value(entry)
+        record("changed", value_object(entry), before=before, after=value_fields(entry))
     return entry
 
 
@@ -198,6 +221,9 @@ def import_values(
         PensionValueEntry.objects.bulk_update(
             replaced, ["value", "source", "updated_at"], batch_size=200
         )
+        if created or replaced:
+            counts = {"created": len(created), "replaced": len(replaced), "unchanged": unchanged}
+            record("imported", account_object(account), counts=counts, door=Door.IMPORT)
     return ImportedValues(len(created), len(replaced), unchanged)
 
 
@@ -226,8 +252,11 @@ def record_balance(
             entry = PensionValueEntry(
                 account=account, date=on, source=PensionValueEntry.Source.YNAB
             )
+        before = None if is_new else value_fields(entry)
         entry.value = value
         _save_value(entry)
+        action = "created" if is_new else "changed"
+        record(action, value_object(entry), before=before, after=value_fields(entry))
     return entry, is_new
 
 
@@ -256,8 +285,11 @@ def last_month_end(day: date) -> date:
     return day.replace(day=1) - one_day
 
 
+@transaction.atomic
 def delete_value(*, entry: PensionValueEntry) -> None:
+    deleted = value_object(entry)
     entry.delete()
+    record("deleted", deleted, before=value_fields(entry))
 
 
 def _locked_account(pk: UUID) -> PensionAccount:
@@ -299,6 +331,7 @@ def create_contribution(
         plan = ContributionPlan(account=_locked_account(account.pk), **fields)
         plan.full_clean(exclude=["account"])
         plan.save()
+        record("created", plan_object(plan), after=plan_fields(plan))
     return plan
 
 
@@ -307,17 +340,22 @@ def update_contribution(
 ) -> ContributionPlan:
     """Set fields of a plan. Raises ValidationError."""
     with transaction.atomic():
-        _locked_account(plan.account_id)
-        plan = _existing(ContributionPlan.objects.filter(pk=plan.pk).first())
+        account = _locked_account(plan.account_id)
+        plan = _existing(account.contributions.filter(pk=plan.pk).first())
+        before = plan_fields(plan)
         for field, value in changes.items():
             setattr(plan, field, value)
         plan.full_clean(exclude=["account"])
         plan.save()
+        record("changed", plan_object(plan), before=before, after=plan_fields(plan))
     return plan
 
 
+@transaction.atomic
 def delete_contribution(*, plan: ContributionPlan) -> None:
+    deleted = plan_object(plan)
     plan.delete()
+    record("deleted", deleted, before=plan_fields(plan))
 
 
 @transaction.atomic

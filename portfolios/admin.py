@@ -307,7 +307,7 @@ class InstrumentAliasAdmin(ServiceAdmin):
     date_hierarchy = "updated_at"
 
     def delete_row(self, row: InstrumentAlias) -> None:
-        row.delete()
+        services.delete_alias(row)
 
 
 @admin.register(TransactionVector)

@@ -34,7 +34,7 @@ class HistoryEntry(models.Model):
     """One act: when, who, through which door, on what, and which fields changed.
 
     `owner` is the user whose objects it concerns, `None` for what all users share. `object_id`,
-    `holding_id` and `portfolio_id` are no foreign keys, because entries outlive what they name.
+    `within_id` and `portfolio_id` are no foreign keys, because entries outlive what they name.
     `changes` is {field: [before, after]} with the names of the API, `counts` {name: number}.
     """
 
@@ -62,7 +62,7 @@ class HistoryEntry(models.Model):
     object_id = models.CharField(max_length=64, blank=True)
     object_label = models.CharField(max_length=255, blank=True)
     portfolio_id = models.UUIDField(null=True, blank=True)
-    holding_id = models.UUIDField(null=True, blank=True)
+    within_id = models.UUIDField(null=True, blank=True)
     changes = ExactJSONField(default=dict)
     counts = ExactJSONField(default=dict)
 
@@ -76,7 +76,7 @@ class HistoryEntry(models.Model):
             models.Index(fields=["-at", "-id"], name="history_newest"),
             models.Index(fields=["owner", "-at"], name="history_of_owner"),
             models.Index(fields=["object_id", "-at"], name="history_of_object"),
-            models.Index(fields=["holding_id", "-at"], name="history_of_holding"),
+            models.Index(fields=["within_id", "-at"], name="history_within"),
             models.Index(fields=["portfolio_id", "-at"], name="history_of_portfolio"),
         ]
         constraints = [

@@ -17,7 +17,7 @@ def history_visible_to(user: AbstractUser) -> QuerySet[HistoryEntry]:
 def about_object(entries: QuerySet[HistoryEntry], key: str) -> QuerySet[HistoryEntry]:
     """Return the entries about the object of this id; of a holding its transactions' too."""
     try:
-        return entries.filter(Q(object_id=key) | Q(holding_id=UUID(key)))
+        return entries.filter(Q(object_id=key) | Q(within_id=UUID(key)))
     except ValueError:
         return entries.filter(object_id=key)
 

@@ -20,7 +20,7 @@ PRUNED_AT_ONCE = 1000
 class HistoryObject(msgspec.Struct, frozen=True, kw_only=True):
     """What an act was done to. `type` is the API's word for it, `owner_id` whose object it is.
 
-    `portfolio_id` and `holding_id` say where it belongs, so that the history of a portfolio has
+    `portfolio_id` and `within_id` say where it belongs, so that the history of a portfolio has
     that of its transactions.
     """
 
@@ -29,7 +29,7 @@ class HistoryObject(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     owner_id: UUID | None
     portfolio_id: UUID | None = None
-    holding_id: UUID | None = None
+    within_id: UUID | None = None
 
 
 def without_owner(of: HistoryObject) -> HistoryObject:
@@ -81,7 +81,7 @@ def record(
         object_id=str(of.id),
         object_label=of.label[:LABEL_LENGTH],
         portfolio_id=of.portfolio_id,
-        holding_id=of.holding_id,
+        within_id=of.within_id,
         changes=changed_fields(before, after),
         counts=dict(counts or {}),
     )

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from financeproj.core.errors import DomainError, NotFound
+from financeproj.history.services import HistoryObject, record
 from financeproj.users.models import User
 from integrations.models import YnabBudget, YnabSettings
 from integrations.ynab import client
@@ -37,16 +38,30 @@ def choose_budget(*, user: User, budget_id: str) -> YnabSettings:
         except SourceError:
             pass  # YNAB cannot be asked: the choice is saved, not verified
     with transaction.atomic():
+        before = _history_fields(user)
         YnabBudget.objects.update_or_create(pk=budget_id, defaults=found)
         chosen, _ = YnabSettings.objects.update_or_create(
             user=user, defaults={"budget_id": budget_id}
         )
+        record("changed", _history_object(user), before=before, after=_history_fields(user))
     return YnabSettings.objects.select_related("budget").get(pk=chosen.pk)
 
 
 def forget_budget(*, user: User) -> None:
     """Unset the user's budget; the nightly sync deletes budgets that no user has chosen."""
-    YnabSettings.objects.filter(user=user).delete()
+    with transaction.atomic():
+        before = _history_fields(user)
+        YnabSettings.objects.filter(user=user).delete()
+        record("changed", _history_object(user), before=before, after=_history_fields(user))
+
+
+def _history_object(user: User) -> HistoryObject:
+    return HistoryObject(type="ynab_settings", id=user.pk, label="YNAB", owner_id=user.pk)
+
+
+def _history_fields(user: User) -> dict[str, str | None]:
+    stored = YnabSettings.objects.filter(user=user)
+    return {"budget_id": stored.values_list("budget_id", flat=True).first()}
 
 
 def _looked_up(user: User, budget_id: str) -> dict[str, object]:

@@ -17,8 +17,10 @@ from financeproj.core.identifiers import (
     is_isin,
     is_ticker,
 )
+from financeproj.history.services import record
 from financeproj.users.models import User
 from marketdata import gateway
+from marketdata.history import instrument_fields, instrument_object
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
 from marketdata.services.asking import time_limit
@@ -389,7 +391,9 @@ def delete_instrument(*, stock: StockMetadata) -> None:
     """Delete an instrument. Raises Conflict while a portfolio holds or held it."""
     try:
         with transaction.atomic():
+            deleted = instrument_object(stock)
             stock.delete()
+            record("deleted", deleted, before=instrument_fields(stock))
     except ProtectedError as error:
         raise Conflict(
             f"{stock.ticker} is in a portfolio.", attr="ticker", code="in_use"
@@ -415,6 +419,12 @@ def save_instrument(row: StockMetadata) -> None:
             )
         row.version = before.version + 1
     row.save()
+    record(
+        "created" if before is None else "changed",
+        instrument_object(row),
+        before=instrument_fields(before) if before else None,
+        after=instrument_fields(row),
+    )
 
 
 def _was_traded(stock: StockMetadata) -> bool:

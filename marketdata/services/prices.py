@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from financeproj.core.errors import Conflict
 from financeproj.core.money import ONE, round_for_storage
+from financeproj.history.services import record
 from marketdata.calc.sanity import LARGEST_JUMP, HeldBack, is_near, sift, split_factor
+from marketdata.history import instrument_object
 from marketdata.models import (
     HeldBackPrice,
     HistoricalStockPrice,
@@ -32,6 +34,10 @@ from marketdata.sources import BadAnswer, History, Quote
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MANUAL = StockMetadata.MANUAL
+# How the history calls rows by hand.
+NOUNS = {HistoricalStockPrice: "price", StockSplit: "split", StockDividend: "dividend"}
+# Columns that the history leaves out.
+HIDDEN = {"id", "stock", "created_at", "updated_at"}
 # What a source may fill in of an instrument.
 DESCRIPTION = ("company_name", "exchange", "exchange_timezone", "sector", "country", "isin")
 
@@ -271,12 +277,19 @@ def accept_price(*, held_back: HeldBackPrice) -> None:
         seen = Quote(held_back.close, held_back.previous, held_back.seen_at, held_back.date)
         record_quote(stock=stock, quote=seen, source=held_back.source, fetched_at=held_back.seen_at)
     HeldBackPrice.objects.filter(pk=held_back.pk).delete()
+    _record_decision("accepted", held_back)
 
 
 @transaction.atomic
 def reject_price(*, held_back: HeldBackPrice) -> None:
     """Forget a held-back price, which comes back only if the source repeats it."""
     HeldBackPrice.objects.filter(pk=held_back.pk).delete()
+    _record_decision("dismissed", held_back)
+
+
+def _record_decision(action: str, held_back: HeldBackPrice) -> None:
+    fields = {"close": held_back.close, "date": held_back.date, "reason": held_back.reason}
+    record(f"held_back_price_{action}", instrument_object(held_back.stock), before=fields)
 
 
 # --- Single rows entered by hand ------------------------------------------------------------------
@@ -287,9 +300,17 @@ def enter_price(
     *, stock: StockMetadata, day: date, close: Decimal
 ) -> tuple[HistoricalStockPrice, bool]:
     """Store a price by hand on `day`; return the row and whether the day had none."""
-    is_new = not HistoricalStockPrice.objects.filter(stock=locked(stock), date=day).exists()
+    stored = HistoricalStockPrice.objects.filter(stock=locked(stock), date=day)
+    before = stored.values_list("close", flat=True).first()
     record_prices(stock=stock, closes=[(day, close)], source=MANUAL)
-    return HistoricalStockPrice.objects.get(stock=stock, date=day), is_new
+    row = HistoricalStockPrice.objects.get(stock=stock, date=day)
+    record(
+        "price_entered",
+        instrument_object(stock),
+        before={"close": before},
+        after={"close": close, "date": day},
+    )
+    return row, before is None
 
 
 def _save(row: HistoricalStockPrice | StockSplit | StockDividend) -> None:
@@ -298,17 +319,32 @@ def _save(row: HistoricalStockPrice | StockSplit | StockDividend) -> None:
     An edit that moves it to another instrument bumps both.
     """
     check_entered(row)
-    stocks = {row.stock}
-    if row.pk:
-        stocks.update(stored.stock for stored in type(row)._default_manager.filter(pk=row.pk))
+    rows = type(row)._default_manager.select_related("stock")
+    stored = rows.filter(pk=row.pk).first() if row.pk else None
+    stocks = {row.stock, stored.stock} if stored else {row.stock}
     for stock in sorted(stocks, key=lambda stock: stock.pk):
         _bump(locked(stock))
     row.save()
+    before = _entered_fields(stored) if stored else None
+    record(
+        f"{NOUNS[type(row)]}_entered",
+        instrument_object(row.stock),
+        before=before,
+        after=_entered_fields(row),
+    )
 
 
 def _delete(row: HistoricalStockPrice | StockSplit | StockDividend) -> None:
     _bump(locked(row.stock))
+    before = _entered_fields(row)
     row.delete()
+    record(f"{NOUNS[type(row)]}_deleted", instrument_object(row.stock), before=before)
+
+
+def _entered_fields(row: Model) -> dict[str, object]:
+    """Return the columns of a row by hand that a person sees."""
+    names = [field.name for field in row._meta.concrete_fields if field.name not in HIDDEN]
+    return {name: getattr(row, name) for name in names}
 
 
 @transaction.atomic
@@ -352,11 +388,16 @@ def delete_dividend(row: StockDividend) -> None:
 def save_quote(row: StockQuote) -> None:
     """Store a quote by hand, which the source's next answer replaces. Raises ValidationError."""
     check_entered(row, day="day")
+    stored = StockQuote.objects.filter(pk=row.pk).first()
+    before = _entered_fields(stored) if stored else None
     _bump(locked(row.stock), vector_holds=True)
     row.save()
+    record("quote_entered", instrument_object(row.stock), before=before, after=_entered_fields(row))
 
 
 @transaction.atomic
 def delete_quote(row: StockQuote) -> None:
     _bump(locked(row.stock), vector_holds=True)
+    before = _entered_fields(row)
     row.delete()
+    record("quote_deleted", instrument_object(row.stock), before=before)

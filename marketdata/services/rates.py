@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from financeproj.core.money import round_for_storage
+from financeproj.history.services import record
+from marketdata.history import rate_object
 from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
 from marketdata.services.days import check_entered, put_days
 from marketdata.sources import registry
@@ -87,15 +90,26 @@ def save_rate(row: HistoricalExchangeRate) -> None:
     row.source = MANUAL
     check_entered(row)
     pair_ids = {row.pair_id}
-    if row.pk:
-        stored = HistoricalExchangeRate.objects.filter(pk=row.pk)
-        pair_ids.update(stored.values_list("pair_id", flat=True))
+    before = None
+    stored = HistoricalExchangeRate.objects.filter(pk=row.pk).first() if row.pk else None
+    if stored is not None:
+        pair_ids.add(stored.pair_id)
+        before = _rate_fields(stored)
     for pair_id in sorted(pair_ids):
         _bump(_locked(pair_id))
     row.save()
+    of = rate_object(row.pair.base, row.pair.target)
+    record("rate_entered", of, before=before, after=_rate_fields(row))
+
+
+def _rate_fields(row: HistoricalExchangeRate) -> dict[str, Any]:
+    return {"date": row.date, "rate": row.rate, "source": row.source}
 
 
 @transaction.atomic
 def delete_rate(row: HistoricalExchangeRate) -> None:
-    _bump(_locked(row.pair_id))
+    pair = _locked(row.pair_id)
+    _bump(pair)
+    before = _rate_fields(row)
     row.delete()
+    record("rate_deleted", rate_object(pair.base, pair.target), before=before)

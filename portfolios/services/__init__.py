@@ -1,6 +1,6 @@
 """Every write about portfolios. A service locks its portfolio first: one writer at a time."""
 
-from portfolios.services.aliases import remember_aliases, save_alias
+from portfolios.services.aliases import delete_alias, remember_aliases, save_alias
 from portfolios.services.holdings import delete_holding, rename_holding
 from portfolios.services.import_rows import import_rows
 from portfolios.services.ledger_check import contradicted_holdings, repair_holding
@@ -29,6 +29,7 @@ __all__ = [
     "book_splits",
     "contradicted_holdings",
     "create_portfolio",
+    "delete_alias",
     "delete_balance",
     "delete_holding",
     "delete_portfolio",

@@ -42,7 +42,6 @@ def holding_object(holding: Holding) -> HistoryObject:
         label=holding.stock.ticker,
         owner_id=holding.portfolio.user_id,
         portfolio_id=holding.portfolio_id,
-        holding_id=holding.pk,
     )
 
 
@@ -56,7 +55,7 @@ def transaction_object(row: Transaction) -> HistoryObject:
         label=f"{row.type} {quantity:f} {holding.stock.ticker} {row.date}",
         owner_id=holding.portfolio.user_id,
         portfolio_id=row.portfolio_id,
-        holding_id=row.holding_id,
+        within_id=row.holding_id,
     )
 
 

@@ -238,7 +238,7 @@ def _record(
     preview = _preview(portfolio, import_batch, plan.added)
     if is_written:
         _write(portfolio, import_batch, plan, preview, on_progress)
-    if is_queued or (is_written and (plan.changes or plan.adopted)):
+    if is_queued or (is_written and (plan.changed_holdings or plan.adopted)):
         record(
             "imported" if is_written else "import_failed",
             import_object(import_batch),

@@ -66,10 +66,10 @@ class InsufficientQuantity(DomainError):
         self.entry = entry
 
 
-def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> None:
+def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> int:
     """Replay `holding` from its first transaction and store the derived columns that changed.
 
-    Books and removes the source's splits on the way. Raises InsufficientQuantity; the caller's
+    Books and removes the source's splits on the way; returns how many. Raises InsufficientQuantity; the caller's
     transaction must then be rolled back. `cause` is the transaction whose change is the reason.
     """
     rows, gone = settle_splits(
@@ -80,10 +80,10 @@ def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> Non
     )
     if gone:
         Transaction.objects.filter(pk__in=[row.pk for row in gone]).delete()
-    for row in rows:
-        if row.is_new:
-            row.sequence = next_sequence(holding.portfolio)
-            to_transaction(row, portfolio=holding.portfolio).save(force_insert=True)
+    booked = [row for row in rows if row.is_new]
+    for row in booked:
+        row.sequence = next_sequence(holding.portfolio)
+        to_transaction(row, portfolio=holding.portfolio).save(force_insert=True)
     try:
         position, steps = replay(rows)
     except Oversold as error:
@@ -93,6 +93,7 @@ def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> Non
     store_position(holding, position, rows)
     holding.save()
     touch(holding.portfolio)
+    return len(booked) + len(gone)
 
 
 def derive(step: Step[LedgerRow]) -> bool:

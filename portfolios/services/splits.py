@@ -1,5 +1,6 @@
 """Book the splits that a market data source reports into the holdings of the instrument."""
 
+from collections import Counter
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from financeproj.core.errors import DomainError
+from financeproj.history.models import Door
+from financeproj.history.services import HistoryObject, record
 from marketdata.models import StockMetadata, StockSplit
 from portfolios.models import Holding, Transaction, TransactionType
 from portfolios.services.ledger_check import repair_holding
@@ -27,6 +30,7 @@ def book_splits(*, stock: StockMetadata, by_hand: bool = False) -> None:
     DomainError is raised instead; the caller must then roll back.
     """
     holdings = Holding.objects.filter(stock=stock).select_related("portfolio", "stock")
+    booked: Counter[UUID] = Counter()
     # Always in the same order, so that two of these calls never wait for each other.
     for holding in holdings.order_by("portfolio_id"):
         try:
@@ -36,7 +40,7 @@ def book_splits(*, stock: StockMetadata, by_hand: bool = False) -> None:
             continue
         try:
             with transaction.atomic():
-                replay_holding(holding)
+                bookings = replay_holding(holding)
         except DomainError as error:
             if by_hand:
                 raise
@@ -51,6 +55,16 @@ def book_splits(*, stock: StockMetadata, by_hand: bool = False) -> None:
             holding.version += 1
             holding.save()
             touch(holding.portfolio)
+        else:
+            if bookings:
+                booked[holding.portfolio.user_id] += bookings
+    for owner_id, count in booked.items():
+        record(
+            "splits_booked",
+            HistoryObject(type="instrument", id=stock.pk, label=stock.ticker, owner_id=owner_id),
+            counts={"transactions": count},
+            door=None if by_hand else Door.SOURCE,
+        )
 
 
 def catch_up(holdings: Iterable[Holding]) -> None:
