@@ -1,7 +1,5 @@
 """How instruments and rates appear in the history."""
 
-from typing import Any
-
 from financeproj.history.services import HistoryObject
 from marketdata.models import StockMetadata
 
@@ -24,7 +22,7 @@ def instrument_object(stock: StockMetadata) -> HistoryObject:
     )
 
 
-def instrument_fields(stock: StockMetadata) -> dict[str, Any]:
+def instrument_fields(stock: StockMetadata) -> dict[str, object]:
     return {field: getattr(stock, field) for field in INSTRUMENT_FIELDS}
 
 

@@ -1,7 +1,5 @@
 """How pension accounts, their values and plans appear in the history."""
 
-from typing import Any
-
 from financeproj.core.money import strip_zeros
 from financeproj.history.services import HistoryObject
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -17,7 +15,7 @@ def account_object(account: PensionAccount) -> HistoryObject:
     )
 
 
-def account_fields(account: PensionAccount) -> dict[str, Any]:
+def account_fields(account: PensionAccount) -> dict[str, object]:
     return {field: getattr(account, field) for field in ACCOUNT_FIELDS}
 
 
@@ -33,7 +31,7 @@ def value_object(entry: PensionValueEntry) -> HistoryObject:
     )
 
 
-def value_fields(entry: PensionValueEntry) -> dict[str, Any]:
+def value_fields(entry: PensionValueEntry) -> dict[str, object]:
     return {field: getattr(entry, field) for field in VALUE_FIELDS}
 
 
@@ -48,5 +46,5 @@ def plan_object(plan: ContributionPlan) -> HistoryObject:
     )
 
 
-def plan_fields(plan: ContributionPlan) -> dict[str, Any]:
+def plan_fields(plan: ContributionPlan) -> dict[str, object]:
     return {field: getattr(plan, field) for field in PLAN_FIELDS}

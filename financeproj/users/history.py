@@ -1,7 +1,5 @@
 """How users appear in the history."""
 
-from typing import Any
-
 from financeproj.history.services import HistoryObject
 from financeproj.users.models import User
 
@@ -21,6 +19,6 @@ def user_object(user: User) -> HistoryObject:
     return HistoryObject(type="user", id=user.pk, label=user.username, owner_id=user.pk)
 
 
-def user_fields(user: User) -> dict[str, Any]:
+def user_fields(user: User) -> dict[str, object]:
     """Return what the history keeps of a user; the password is not among it."""
     return {field: getattr(user, field) for field in FIELDS}

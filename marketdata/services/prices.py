@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Model
 from django.utils import timezone
 
 from financeproj.core.errors import Conflict

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -102,7 +101,7 @@ def save_rate(row: HistoricalExchangeRate) -> None:
     record("rate_entered", of, before=before, after=_rate_fields(row))
 
 
-def _rate_fields(row: HistoricalExchangeRate) -> dict[str, Any]:
+def _rate_fields(row: HistoricalExchangeRate) -> dict[str, object]:
     return {"date": row.date, "rate": row.rate, "source": row.source}
 
 

@@ -1,7 +1,5 @@
 """How portfolios, holdings, transactions and imports appear in the history."""
 
-from typing import Any
-
 from financeproj.core.money import strip_zeros
 from financeproj.history.services import HistoryObject
 from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
@@ -30,7 +28,7 @@ def portfolio_object(portfolio: Portfolio) -> HistoryObject:
     )
 
 
-def portfolio_fields(portfolio: Portfolio) -> dict[str, Any]:
+def portfolio_fields(portfolio: Portfolio) -> dict[str, object]:
     return {field: getattr(portfolio, field) for field in PORTFOLIO_FIELDS}
 
 
@@ -59,7 +57,7 @@ def transaction_object(row: Transaction) -> HistoryObject:
     )
 
 
-def transaction_fields(row: Transaction) -> dict[str, Any]:
+def transaction_fields(row: Transaction) -> dict[str, object]:
     return {field: getattr(row, field) for field in TRANSACTION_FIELDS}
 
 
