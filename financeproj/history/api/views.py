@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -10,7 +11,12 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from financeproj.core.api.errors import BadQuery
-from financeproj.core.api.query import NewestFirst, QueryFilterBackend, check_period
+from financeproj.core.api.query import (
+    NewestFirst,
+    QueryFilterBackend,
+    check_period,
+    text_parameter,
+)
 from financeproj.history import selectors
 from financeproj.history.api.payloads import HistoryEntryPayload, entry_payload
 from financeproj.history.models import HistoryEntry
@@ -46,10 +52,16 @@ class HistoryPages(CursorPagination):
     get_paginated_response_schema = NewestFirst.get_paginated_response_schema
 
     def decode_cursor(self, request: Request) -> Cursor | None:
+        text_parameter(request, "cursor")
         try:
-            return super().decode_cursor(request)
-        except NotFound as error:
-            raise BadQuery("`cursor` must be one that this list gave.", attr="cursor") from error
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                datetime.fromisoformat(str(cursor.position))
+            return cursor
+        except (NotFound, ValueError) as error:
+            raise BadQuery(
+                "`cursor` is invalid. Use `next` or `previous` of an answer.", attr="cursor"
+            ) from error
 
 
 class HistoryViewSet(GenericViewSet):

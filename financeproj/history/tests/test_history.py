@@ -1,5 +1,6 @@
 """The history itself: what an entry holds, who may read it, and how it ends."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -119,7 +120,14 @@ def test_entries_are_found_by_object_actor_and_day(api, user):
 
 
 def test_unreadable_input_is_refused(api):
-    for query in ({"start": "yesterday"}, {"portfolio_id": "x"}, {"cursor": "x"}):
+    no_time = b64encode(b"p=yesterday").decode()
+    for query in (
+        {"start": "yesterday"},
+        {"portfolio_id": "x"},
+        {"cursor": "x"},
+        {"cursor": "\0"},
+        {"cursor": no_time},
+    ):
         assert api.get("/api/v1/history", query).status_code == 400, query
     assert (
         api.get("/api/v1/history", {"start": "2024-02-01", "end": "2024-01-01"}).status_code == 422
