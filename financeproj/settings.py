@@ -81,7 +81,7 @@ CORS_ALLOWED_ORIGINS: list[str] = read(
     "CORS_ALLOWED_ORIGINS", [], origins, "origins, e.g. https://example.org"
 )
 CORS_URLS_REGEX = r"^/api/"
-CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["Link", "Retry-After", "Source-Status", "ETag", "X-Request-ID"]
 
 DEFAULT_BASE_CURRENCY = read(
     "DEFAULT_BASE_CURRENCY", "NOK", currency_code, "a currency code, e.g. NOK"
@@ -408,7 +408,7 @@ SIMPLE_JWT = {
 HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
 PORT = number("PORT", 8000, 1, 65535)
 WEB_CONCURRENCY = number("WEB_CONCURRENCY", 2, 1, 100)
-WEB_THREADS = 8  # per process; with PostgreSQL as many connections
+WEB_THREADS = 12  # per process; with PostgreSQL as many connections
 
 # --- HTTPS and headers ----------------------------------------------------------------------------
 

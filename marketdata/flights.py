@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from financeproj.core.shared.locks import change, lease, release
+from financeproj.core.shared.waiting import Slots
+from financeproj.history.context import current_actor_id
 from marketdata import sources
 from marketdata.limits import CircuitOpen, Party, TooBusy
 from marketdata.sources import SourceError, SourceUnavailable
 
 # Threads of this process inside third parties' code, the abandoned ones included.
-CALLS_AT_ONCE = 8
+CALLS_AT_ONCE = 16
 # How long the failure of a call is known to those who waited for it.
 FAILURE_SECONDS = 60
 
-_threads = threading.BoundedSemaphore(CALLS_AT_ONCE)
+_threads = Slots(CALLS_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def start(run: Callable[[], Any], delay: float) -> "Future[Any]":
 
     A pool's thread that hangs would keep the process from ending.
     """
-    if not _threads.acquire(blocking=False):
+    owner = current_actor_id()
+    if not _threads.take(owner):
         raise TooBusy("Too many calls to third parties hang.", retry_after_seconds=5)
     future: Future[Any] = Future()
 
@@ -157,7 +160,7 @@ def start(run: Callable[[], Any], delay: float) -> "Future[Any]":
         except BaseException as error:  # noqa: BLE001  handed to those who wait
             future.set_exception(error)
         finally:
-            _threads.release()
+            _threads.give_back(owner)
 
     threading.Thread(target=work, name="third-party", daemon=True).start()
     return future

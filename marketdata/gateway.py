@@ -8,7 +8,6 @@ request's call find it where it is kept.
 A call is abandoned after MARKET_DATA_TIMEOUT_SECONDS, or at the asker's deadline.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from financeproj.core.shared.waiting import waiting_slot
+from financeproj.history.context import current_actor_id
 from marketdata import flights, sources
 from marketdata.flights import Call, Flight
 from marketdata.limits import (
@@ -51,16 +52,11 @@ __all__ = ["Call", "CircuitOpen", "Party", "TooBusy", "ask", "ask_all", "party_o
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-# A web process has 8 threads: half of them may wait for third parties at once, the others answer
-# with what is stored.
-WAITING_AT_ONCE = 4
 # Calls of one asker under way at once.
 ASKED_AT_ONCE = 4
 
 POLL_SECONDS = 0.1
 STILL_RUNNING = "Another request for the same data is still running."
-
-_waiting = threading.BoundedSemaphore(WAITING_AT_ONCE)
 
 
 def ask(call: Call, *, seconds: float, patience: float | None = None) -> None:
@@ -86,16 +82,17 @@ def ask_all(
             spent = SourceTimeout("This request has waited long enough.")
             return {call.key: spent for call in calls}
         seconds = min(seconds, budget.left)
-    if not _waiting.acquire(blocking=False):
-        busy = TooBusy("Too many requests are waiting for third parties.", retry_after_seconds=1)
-        return {call.key: busy for call in calls}
-    begun = time.monotonic()
-    try:
-        return _Asker(seconds, patience).answers(calls)
-    finally:
-        _waiting.release()
-        if budget is not None:
-            budget.left -= time.monotonic() - begun
+    with waiting_slot(current_actor_id()) as may_wait:
+        if not may_wait:
+            detail = "Too many requests are waiting for third parties."
+            busy = TooBusy(detail, retry_after_seconds=1)
+            return {call.key: busy for call in calls}
+        begun = time.monotonic()
+        try:
+            return _Asker(seconds, patience).answers(calls)
+        finally:
+            if budget is not None:
+                budget.left -= time.monotonic() - begun
 
 
 @dataclass(slots=True)

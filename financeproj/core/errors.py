@@ -50,6 +50,16 @@ class TooLarge(DomainError):
     code = "too_large"
 
 
+class TooManyAtOnce(DomainError):
+    """Refuse a costly request while too many others run; `retry_after` in seconds."""
+
+    code = "too_many_at_once"
+
+    def __init__(self, detail: str, *, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class UpstreamError(DomainError):
     """Report that a third party cannot be asked now; `retry_after` in seconds."""
 

@@ -93,8 +93,7 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
         try:
             outcome = submit_import(
                 portfolio=portfolio,
-                data=fields["file"].read(),
-                file_name=fields["file"].name,
+                file=fields["file"],
                 options=options,
                 dry_run=fields["preview"],
             )

@@ -51,7 +51,8 @@ class ImportCsvView(APIView):
         """201 if transactions were recorded; 200 for a dry run, or if there was nothing new; 422
         with the errors of the rows, nothing being recorded, or with the ordinary envelope if the
         file as a whole cannot be used. 202 when a worker does it, as it does files of more than
-        5,000 rows: `GET /imports/{id}` tells the progress.
+        5,000 rows, and any file while too many costly requests run: `GET /imports/{id}` shows the
+        progress.
         """
         form = ImportCsvSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -75,8 +76,7 @@ class ImportCsvView(APIView):
         dry_run, file = fields["dry_run"], fields["file"]
         outcome = submit_import(
             portfolio=portfolio,
-            data=file.read(),
-            file_name=file.name,
+            file=file,
             options=options,
             dry_run=dry_run,
         )

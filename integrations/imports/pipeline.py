@@ -92,19 +92,26 @@ def _cut_cells(record: list[str]) -> list[str]:
 
 
 def new_import_batch(
-    *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement
+    *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement | None
 ) -> ImportBatch:
-    """Make the record of a file, not saved yet."""
-    return ImportBatch(
+    """Make the record of a file, not saved yet; `read` is None if a worker will read it."""
+    import_batch = ImportBatch(
         portfolio=portfolio,
         file_name=file_name.replace("\x00", "")[:255],
         file_sha256=hashlib.sha256(data).hexdigest(),
-        format=read.format,
-        encoding=read.encoding,
-        delimiter=read.delimiter,
-        account=read.account[:100].replace("\x00", ""),
-        warnings=warnings_of(portfolio, read),
     )
+    if read is not None:
+        describe_file(import_batch, read)
+    return import_batch
+
+
+def describe_file(import_batch: ImportBatch, read: Statement) -> None:
+    """Put what was recognised of the file into `import_batch` (not saved)."""
+    import_batch.format = read.format
+    import_batch.encoding = read.encoding
+    import_batch.delimiter = read.delimiter
+    import_batch.account = read.account[:100].replace("\x00", "")
+    import_batch.warnings = warnings_of(import_batch.portfolio, read)
 
 
 def record_statement(

@@ -19,7 +19,12 @@ from django.db import transaction
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.locks import change
 from integrations.imports.options import ImportOptions
-from integrations.imports.pipeline import new_import_batch, read_file, record_statement
+from integrations.imports.pipeline import (
+    describe_file,
+    new_import_batch,
+    read_file,
+    record_statement,
+)
 from integrations.statements.base import Statement
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
@@ -35,9 +40,17 @@ ATTEMPTS = 3
 
 @transaction.atomic
 def queue_import(
-    *, portfolio: Portfolio, data: bytes, file_name: str, read: Statement, options: ImportOptions
+    *,
+    portfolio: Portfolio,
+    data: bytes,
+    file_name: str,
+    read: Statement | None,
+    options: ImportOptions,
 ) -> ImportBatch:
-    """Store the file for a worker; from now on the import is in the state "running"."""
+    """Store the file for a worker; from now on the import is in the state "running".
+
+    `read` is None for a file that nothing has read yet.
+    """
     import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
     import_batch.state, import_batch.progress = ImportBatch.State.RUNNING, 0
     import_batch.save(force_insert=True)
@@ -89,9 +102,11 @@ def _attempt(pk: UUID, token: str) -> Outcome | None:
     PendingImport.objects.filter(pk=pk).update(attempts=pending.attempts + 1)
     options = ImportOptions(**pending.options)
     try:
+        read = read_file(bytes(pending.content), options)
+        describe_file(pending.import_batch, read)
         return record_statement(
             import_batch=pending.import_batch,
-            read=read_file(bytes(pending.content), options),
+            read=read,
             options=options,
             on_progress=lambda done: _note_progress(pk, token, done),
         )

@@ -3,12 +3,16 @@
 from uuid import UUID
 
 from celery import shared_task
+from django.core.files.uploadedfile import UploadedFile
 
+from financeproj.core.errors import TooManyAtOnce
 from financeproj.core.shared.enqueue import enqueue_on_commit
+from financeproj.core.shared.heavy_requests import heavy_request
 from integrations import heartbeat
 from integrations.imports import queue
 from integrations.imports.options import ImportOptions
 from integrations.imports.pipeline import new_import_batch, read_file, record_statement
+from integrations.statements.base import Statement
 from marketdata.tasks import fetch_history
 from portfolios.models import ImportBatch, Portfolio
 from portfolios.services.import_rows import Outcome
@@ -17,24 +21,40 @@ from portfolios.services.import_rows import Outcome
 def submit_import(
     *,
     portfolio: Portfolio,
-    data: bytes,
-    file_name: str,
+    file: UploadedFile,
     options: ImportOptions,
     dry_run: bool = False,
 ) -> ImportBatch | Outcome:
-    """Import a file and return the outcome. A big one goes to a worker, if one runs: then the
-    running import is returned.
+    """Import a file and return the outcome, or the running import where a worker does it.
 
-    Raises as `read_file`.
+    A worker, if one runs, does the big files, and any file that gets no lease.
+
+    Raises as `read_file`, and TooManyAtOnce.
     """
+    may_queue = not dry_run and heartbeat.worker_is_alive()
+    try:
+        with heavy_request(portfolio.user_id):
+            # Read under the lease: those that wait for it keep no file in memory.
+            data = file.read()
+            return _import_or_queue(portfolio, data, file.name or "", options, dry_run, may_queue)
+    except TooManyAtOnce:
+        if not may_queue:
+            raise
+        return _queue(portfolio, file.read(), file.name or "", None, options)
+
+
+def _import_or_queue(
+    portfolio: Portfolio,
+    data: bytes,
+    file_name: str,
+    options: ImportOptions,
+    dry_run: bool,
+    may_queue: bool,
+) -> ImportBatch | Outcome:
     read = read_file(data, options)
     is_big = len(read.rows) + read.failed + read.ignored > queue.ROWS_IN_A_REQUEST
-    if is_big and not dry_run and heartbeat.worker_is_alive():
-        queued = queue.queue_import(
-            portfolio=portfolio, data=data, file_name=file_name, read=read, options=options
-        )
-        enqueue_on_commit(run_import, str(queued.pk))
-        return queued
+    if is_big and may_queue:
+        return _queue(portfolio, data, file_name, read, options)
     import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
     outcome = record_statement(
         import_batch=import_batch, read=read, options=options, dry_run=dry_run
@@ -43,6 +63,20 @@ def submit_import(
         for stock_id in outcome.without_history:
             enqueue_on_commit(fetch_history, str(stock_id))
     return outcome
+
+
+def _queue(
+    portfolio: Portfolio,
+    data: bytes,
+    file_name: str,
+    read: Statement | None,
+    options: ImportOptions,
+) -> ImportBatch:
+    queued = queue.queue_import(
+        portfolio=portfolio, data=data, file_name=file_name, read=read, options=options
+    )
+    enqueue_on_commit(run_import, str(queued.pk))
+    return queued
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=3500, time_limit=3600)

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.db import connections
 
-from financeproj.core.shared import locks
+from financeproj.core.shared import locks, waiting
 from marketdata import flights, gateway
 from marketdata.gateway import Call, CircuitOpen, Party, TooBusy, ask, ask_all
 from marketdata.sources import (
@@ -96,7 +96,7 @@ def test_stored_data_is_not_fetched(third):
 
 
 def test_many_threads_wanting_the_same_cause_one_call(third, monkeypatch):
-    monkeypatch.setattr(gateway, "_waiting", threading.BoundedSemaphore(20))
+    monkeypatch.setattr(waiting, "slots", waiting.Slots(20))
     third.gate = threading.Event()
     threading.Timer(0.3, third.gate.set).start()
     with ThreadPoolExecutor(20) as pool:
@@ -105,7 +105,7 @@ def test_many_threads_wanting_the_same_cause_one_call(third, monkeypatch):
 
 
 def test_those_who_waited_for_a_failure_share_it(third, monkeypatch):
-    monkeypatch.setattr(gateway, "_waiting", threading.BoundedSemaphore(20))
+    monkeypatch.setattr(waiting, "slots", waiting.Slots(20))
     third.gate, third.error = threading.Event(), BadAnswer("nonsense")
     threading.Timer(0.3, third.gate.set).start()
 
@@ -172,7 +172,7 @@ def test_a_call_that_hangs_is_abandoned_at_the_deadline(third):
 
 
 def test_hanging_calls_are_bounded_in_number(third, monkeypatch):
-    monkeypatch.setattr(flights, "_threads", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(flights, "_threads", waiting.Slots(2))
     third.gate = threading.Event()
     for key in ("a", "b"):
         with pytest.raises(SourceTimeout):
@@ -182,30 +182,31 @@ def test_hanging_calls_are_bounded_in_number(third, monkeypatch):
     assert third.asked == 2
     third.gate.set()
     until = time.monotonic() + 5
-    while not flights._threads._value and time.monotonic() < until:
+    while not flights._threads.free and time.monotonic() < until:
         time.sleep(0.01)
     ask(third.call("c"), seconds=5)
     assert third.kept["c"] == "answer to c"
 
 
-def test_no_more_than_half_of_the_threads_wait(third):
+def test_all_but_two_of_the_threads_wait(third, settings):
     third.gate = threading.Event()
-    with ThreadPoolExecutor(8) as pool:
-        waiting = [
+    assert settings.WEB_THREADS == 12
+    with ThreadPoolExecutor(12) as pool:
+        waiters = [
             pool.submit(in_thread(lambda key: ask(third.call(key), seconds=10)), f"k{number}")
-            for number in range(4)
+            for number in range(10)
         ]
         until = time.monotonic() + 5
-        while third.asked < 4 and time.monotonic() < until:
+        while third.asked < 10 and time.monotonic() < until:
             time.sleep(0.01)
         begun = time.monotonic()
         with pytest.raises(TooBusy):
             ask(third.call("one-more"), seconds=10)
         assert time.monotonic() - begun < 0.6 * SLACK
         third.gate.set()
-        for one in waiting:
+        for one in waiters:
             one.result()
-    assert third.asked == 4
+    assert third.asked == 10
 
 
 def test_many_things_are_asked_within_one_time_limit(third):
@@ -419,7 +420,7 @@ def no_shared_cache(settings, monkeypatch):
 def test_a_fault_of_the_shared_cache_keeps_every_limit_within_the_process(
     third, no_shared_cache, monkeypatch
 ):
-    monkeypatch.setattr(gateway, "_waiting", threading.BoundedSemaphore(20))
+    monkeypatch.setattr(waiting, "slots", waiting.Slots(20))
     third.gate = threading.Event()
     threading.Timer(0.3, third.gate.set).start()
     with ThreadPoolExecutor(20) as pool:

@@ -23,7 +23,8 @@ from pensions.projections import (
 )
 from pensions.selectors import account_of
 
-MAX_SIMULATIONS = 100_000
+MAX_SIMULATIONS = 10_000
+MAX_SIMULATIONS_OF_STAFF = 100_000
 MAX_RATE = 10
 MAX_AMOUNT = 10**15 - 1
 MAX_SEED = 2**63 - 1
@@ -36,7 +37,8 @@ def parse_assumptions(request: Request) -> Assumptions:
     account).
     """
     account_id = uuid_parameter(request, "account_id")
-    simulations = integer_parameter(request, "simulations", minimum=0, maximum=MAX_SIMULATIONS)
+    most = MAX_SIMULATIONS_OF_STAFF if user_of(request).is_staff else MAX_SIMULATIONS
+    simulations = integer_parameter(request, "simulations", minimum=0, maximum=most)
     return Assumptions(
         months=_months(request),
         monthly_contribution=number_parameter(

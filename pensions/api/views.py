@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from financeproj.core.api.schema import THIRD_PARTY, refusals
+from financeproj.core.shared.heavy_requests import heavy_request
 from financeproj.users.api.authentication import user_of
 from pensions import selectors, services
 from pensions.api import serializers
@@ -198,7 +199,9 @@ class ProjectionView(APIView):
             *(OpenApiParameter(name, OpenApiTypes.DECIMAL) for name in NUMBERS),
             OpenApiParameter("account_id", OpenApiTypes.UUID),
             OpenApiParameter("include_portfolios", bool, default=False),
-            OpenApiParameter("simulations", int, default=0, description="Up to 100,000."),
+            OpenApiParameter(
+                "simulations", int, default=0, description="Up to 10,000; for staff, 100,000."
+            ),
             OpenApiParameter("seed", int),
         ],
         responses={200: ProjectionPayload, **refusals(404)},
@@ -208,4 +211,7 @@ class ProjectionView(APIView):
         services.ensure_rates(user=user_of(request))
         if assumptions.include_portfolios:
             ensure_priced(portfolios_of(user_of(request)))
-        return Response(projection_of(user_of(request), assumptions))
+        if not assumptions.simulations:
+            return Response(projection_of(user_of(request), assumptions))
+        with heavy_request(user_of(request).pk):
+            return Response(projection_of(user_of(request), assumptions))

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from financeproj.core.api.conditional import answer_unless_known, stamp
 from financeproj.core.api.query import choice_parameter
 from financeproj.core.api.schema import THIRD_PARTY
+from financeproj.core.shared.heavy_requests import heavy_request
 from financeproj.users.api.authentication import user_of
 from portfolios import queries, selectors
 from portfolios.api.query import (
@@ -88,8 +89,9 @@ class PerformanceExplainView(APIView):
         """Where every figure of the performance comes from: inputs with sources, formulas, values
         in between.
         """
-        report = report_for(request, pk)
-        return answer_report(request, report, lambda: performance_explained(report))
+        with heavy_request(user_of(request).pk):
+            report = report_for(request, pk)
+            return answer_report(request, report, lambda: performance_explained(report))
 
 
 class HoldingExplainView(APIView):
@@ -99,10 +101,11 @@ class HoldingExplainView(APIView):
         in between.
         """
         holding = get_own_or_404(selectors.holdings_visible_to(user_of(request)), pk)
-        valued = queries.valued_now([holding.portfolio])[0]
-        for valued_holding in valued.holdings:
-            if valued_holding.id == holding.pk:
-                return Response(holding_explained(valued_holding, valued))
+        with heavy_request(user_of(request).pk):
+            valued = queries.valued_now([holding.portfolio])[0]
+            for valued_holding in valued.holdings:
+                if valued_holding.id == holding.pk:
+                    return Response(holding_explained(valued_holding, valued))
         raise Http404  # deleted since the request began
 
 

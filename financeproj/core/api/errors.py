@@ -24,6 +24,7 @@ from financeproj.core.errors import (
     DomainError,
     NotFound,
     TooLarge,
+    TooManyAtOnce,
     UpstreamBadAnswer,
     UpstreamError,
     UpstreamTimeout,
@@ -36,6 +37,7 @@ STATUS_OF_ERROR = (
     (Conflict, 409),
     (NotFound, 404),
     (TooLarge, 413),
+    (TooManyAtOnce, 429),
     (UpstreamTimeout, 504),
     (UpstreamBadAnswer, 502),
     (UpstreamError, 503),
@@ -90,7 +92,7 @@ class _DomainErrorAnswer(exceptions.APIException):
         self.status_code = status_of(error)
         self.attr = error.attr
         self.more = error.more
-        if isinstance(error, UpstreamError) and error.retry_after:
+        if isinstance(error, TooManyAtOnce | UpstreamError) and error.retry_after:
             self.wait = max(1, math.ceil(error.retry_after))
 
 

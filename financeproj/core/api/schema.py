@@ -52,7 +52,10 @@ REFUSALS: dict[int, tuple[str, tuple[str, str, str | None]]] = {
         "A field is invalid or a rule is broken",
         ("required", "This field is required.", "name"),
     ),
-    429: ("Too many requests or failed sign-ins", ("throttled", "Request was throttled.", None)),
+    429: (
+        "Too many requests, failed sign-ins, or costly requests at once (`too_many_at_once`)",
+        ("throttled", "Request was throttled.", None),
+    ),
     502: (
         "A third party sent an invalid answer or refused our key",
         ("upstream_bad_answer", "The source sent an invalid answer.", None),

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from financeproj.core.shared.heavy_requests import heavy_request
 from financeproj.users.api.authentication import user_of
 from financeproj.wealth.dashboard import DashboardPayload, dashboard_of
 from financeproj.wealth.net_worth import NetWorthPayload, net_worth_over_time, read_wealth
@@ -34,8 +35,10 @@ class NetWorthExplainView(APIView):
     @extend_schema(parameters=[START, END], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> HttpResponse:
         """What net worth at `end` is made of, with sources of all inputs."""
-        wealth = read_wealth(user_of(request), report_query(request))
-        return answer_report(request, wealth.report, lambda: net_worth_explained(wealth))
+        query = report_query(request)
+        with heavy_request(user_of(request).pk):
+            wealth = read_wealth(user_of(request), query)
+            return answer_report(request, wealth.report, lambda: net_worth_explained(wealth))
 
 
 class DashboardView(APIView):
@@ -54,4 +57,5 @@ class GoalView(APIView):
         user = user_of(request)
         ensure_rates(user=user)
         queries.ensure_priced(selectors.portfolios_of(user))
-        return Response(goal_of(user))
+        with heavy_request(user.pk):
+            return Response(goal_of(user))
