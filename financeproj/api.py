@@ -74,6 +74,7 @@ urlpatterns = [
         imports.ImportViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
     path("settings/ynab", ynab.YnabSettingsView.as_view()),
+    path("settings/ynab/plans", ynab.YnabPlansView.as_view()),
     path("ynab/accounts", ynab.YnabAccountsView.as_view()),
     path("ynab/accounts/<str:account_id>/balance", ynab.YnabBalanceView.as_view()),
     path("pension/accounts/<uuid:pk>/sync", ynab.PensionSyncView.as_view()),

@@ -107,6 +107,6 @@ def plan(ynab):
 @pytest.fixture
 def budget(ynab, plan, user):
     """Choose the budget `plan` for the user, and clear the calls that it needed."""
-    choose_budget(user=user, budget_id=plan.id)
+    choose_budget(user=user, budget_id=plan.id, assign=True)
     ynab.requests.clear()
     return plan

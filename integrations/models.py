@@ -50,6 +50,29 @@ class YnabSettings(models.Model):
         return f"{self.user}: {self.budget}"
 
 
+class AssignedBudget(models.Model):
+    """A budget that staff assigned to a user, who may read it and sees no other."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="assigned_budgets"
+    )
+    budget = models.ForeignKey(YnabBudget, on_delete=models.CASCADE, related_name="assignments")
+    assigned_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "assigned YNAB budget"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "budget"],
+                name="budget_assigned_once",
+                violation_error_message="This budget is assigned to the user already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.budget}"
+
+
 class SyncRun(models.Model):
     """One attempt to take a user's linked pension accounts' balances from YNAB.
 

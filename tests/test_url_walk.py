@@ -141,9 +141,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get", "settings/ynab"): Call(200, 200),
     # The key is the server's: every user may choose any of its budgets
     # (SECURITY.md).
-    ("post", "settings/ynab"): Call(200, 200, lambda w: {"budget_id": w.budget_id}),
-    ("get", "ynab/accounts"): Call(200, 200),
-    ("get", "ynab/accounts/<str:account_id>/balance"): Call(200, 200),
+    ("post", "settings/ynab"): Call(200, 422, lambda w: {"budget_id": w.budget_id}),
+    ("get", "settings/ynab/plans"): Call(200, 200),
+    ("get", "ynab/accounts"): Call(200, 409),
+    ("get", "ynab/accounts/<str:account_id>/balance"): Call(200, 409),
     ("post", "pension/accounts/<uuid:pk>/sync"): Call(201, 404),
     ("get", "net-worth"): Call(200, 200, query=PERIOD),
     ("get", "net-worth/explain"): Call(200, 200, query=PERIOD),

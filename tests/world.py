@@ -106,7 +106,7 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
         dry_run=False,
         format_name="auto",
     )
-    choose_budget(user=user, budget_id=budget_id)
+    choose_budget(user=user, budget_id=budget_id, assign=True)
     account = pensions.create_account(
         user=user, name="Solbakken Fripolise", currency="NOK", ynab_account_id=ynab_account
     )

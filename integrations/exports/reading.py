@@ -19,7 +19,8 @@ from financeproj.users.models import User
 from integrations.archives import ArchiveReader, BadArchive
 from integrations.exports.files import KIND, VERSION
 from integrations.exports.rows import ExportRows, Row
-from integrations.models import YnabBudget, YnabSettings
+from integrations.models import AssignedBudget, YnabBudget, YnabSettings
+from integrations.ynab.plans import may_choose
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockQuote
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -169,7 +170,10 @@ class _ExportImport:
 
     def _ynab(self) -> None:
         for row in self.rows.of("ynab_budget.csv"):
+            if not may_choose(self.user, row["id"]):
+                continue  # staff did not assign it to this user
             budget, _ = YnabBudget.objects.get_or_create(pk=row.pop("id"), defaults=row)
+            AssignedBudget.objects.get_or_create(user=self.user, budget=budget)
             YnabSettings.objects.get_or_create(user=self.user, defaults={"budget": budget})
 
     # --- Market data ------------------------------------------------------------------------------

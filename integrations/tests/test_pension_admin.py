@@ -341,7 +341,7 @@ def test_the_budget_is_chosen_through_the_service(page, ynab, plan, user):
 
 
 def test_the_known_accounts_of_a_budget_are_shown(page, budget, linked, other_user):
-    choose_budget(user=other_user, budget_id=budget.id)
+    choose_budget(user=other_user, budget_id=budget.id, assign=True)
     html = page.get(url(YnabBudget, "change", budget.id)).content.decode()
     assert "Pension: 5000.5 NOK" in html
     assert page.get(url(YnabBudget, "changelist")).status_code == 200

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from financeproj.core.admin import ReadOnlyAdmin, ServiceAdmin, ServiceForm
 from financeproj.core.errors import DomainError
 from financeproj.core.money import strip_zeros
-from integrations.models import SyncRun, YnabBudget, YnabSettings
+from integrations.models import AssignedBudget, SyncRun, YnabBudget, YnabSettings
 from integrations.ynab import services, sync
 from integrations.ynab.client import from_milliunits
 from pensions.models import PensionAccount
@@ -88,7 +88,7 @@ class YnabSettingsForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> YnabSettings:
         user = fields.get("user") or self.instance.user
-        return services.choose_budget(user=user, budget_id=fields["budget_id"])
+        return services.choose_budget(user=user, budget_id=fields["budget_id"], assign=True)
 
 
 @admin.register(YnabSettings)
@@ -111,6 +111,37 @@ class YnabSettingsAdmin(ServiceAdmin):
 
     def delete_row(self, row: YnabSettings) -> None:
         services.forget_budget(user=row.user)
+
+
+class AssignedBudgetForm(ServiceForm):
+    budget_id = forms.RegexField(r"\A[A-Za-z0-9_-]{1,64}\Z", label="budget id")
+
+    class Meta:
+        model = AssignedBudget
+        fields = ("user",)
+
+    def write(self, fields: dict[str, Any]) -> AssignedBudget:
+        user, budget_id = fields["user"], fields["budget_id"]
+        services.assign_budget(user=user, budget_id=budget_id)
+        return AssignedBudget.objects.get(user=user, budget=budget_id)
+
+
+@admin.register(AssignedBudget)
+class AssignedBudgetAdmin(ServiceAdmin):
+    form = AssignedBudgetForm
+    list_display = ("user", "budget", "assigned_at")
+    list_filter = ("user",)
+    list_select_related = ("user", "budget")
+    search_fields = ("user__username", "budget__id", "budget__name")
+    autocomplete_fields = ("user",)
+    date_hierarchy = "assigned_at"
+    fields = ("user", "budget_id")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # an assignment is added and deleted
+
+    def delete_row(self, row: AssignedBudget) -> None:
+        services.withdraw_budget(user=row.user, budget_id=row.budget_id)
 
 
 @admin.register(YnabBudget)

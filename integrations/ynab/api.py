@@ -13,7 +13,7 @@ from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.users.api.authentication import user_of
 from financeproj.users.models import User
 from integrations.models import YnabSettings
-from integrations.ynab import payloads, queries, services, sync
+from integrations.ynab import payloads, plans, queries, services, sync
 from integrations.ynab.serializers import BudgetInputSerializer
 from pensions.payloads import ValuePayload, value_payload
 from pensions.selectors import account_of
@@ -40,11 +40,19 @@ class YnabSettingsView(APIView):
         responses={200: payloads.YnabSettingsPayload, **THIRD_PARTY},
     )
     def post(self, request: Request) -> Response:
-        """422 `unknown_budget` if YNAB does not know it."""
+        """422 `unknown_budget` if it is not assigned to the user or YNAB does not know it."""
         form = BudgetInputSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         services.choose_budget(user=user_of(request), budget_id=form.validated_data["budget_id"])
         return Response(_settings_of(user_of(request)))
+
+
+class YnabPlansView(APIView):
+    @extend_schema(responses={200: list[payloads.YnabPlanPayload], **THIRD_PARTY})
+    def get(self, request: Request) -> Response:
+        """The budgets that may be chosen: assigned by staff; all for staff and the only user."""
+        found = plans.plans_of(user_of(request))
+        return Response([payloads.plan_payload(plan) for plan in found])
 
 
 class YnabAccountsView(APIView):

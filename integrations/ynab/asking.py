@@ -78,8 +78,11 @@ def _refusal_key() -> str:
 
     It has a digest: the API key itself is kept nowhere.
     """
-    digest = salted_hmac("ynab", settings.YNAB_API_KEY).hexdigest()
-    return f"ynab:refused:{digest[:16]}"
+    return f"ynab:refused:{key_digest()}"
+
+
+def key_digest() -> str:
+    return salted_hmac("ynab", settings.YNAB_API_KEY).hexdigest()[:16]
 
 
 def _root_key() -> str:

@@ -6,6 +6,7 @@ that caused them.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -68,6 +69,23 @@ class Accounts:
     server_knowledge: int
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`currency` is empty where YNAB gives none."""
+
+    id: str
+    name: str
+    currency: str
+
+
+PLAN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_plan_id(text: str) -> bool:
+    """Return whether `text` may be part of a path at YNAB."""
+    return PLAN_ID.fullmatch(text) is not None
+
+
 def from_milliunits(amount: int) -> Decimal:
     """1234500 → 1234.500, exactly."""
     return Decimal(amount).scaleb(-3)
@@ -76,12 +94,23 @@ def from_milliunits(amount: int) -> Decimal:
 # --- Requests -------------------------------------------------------------------------------------
 
 
-def plan_names(root: str, *, seconds: float) -> dict[str, str]:
-    """Return the plans that the key opens: name by id.
+def plans(root: str, *, seconds: float) -> list[Plan]:
+    """Return the plans that the key opens.
 
     `root` is `plans`, or `budgets` as they were called until 2026.
     """
     return parse_plans(_get(f"/{root}", {}, seconds))
+
+
+def plan_id_of(root: str, alias: str, *, knowledge: int | None, seconds: float) -> str:
+    """Return the id of the plan that YNAB means by `last-used` or `default`.
+
+    With `knowledge` YNAB leaves out of the answer what has not changed since. Raises UnknownToYnab.
+    """
+    query = {}
+    if knowledge is not None:
+        query["last_knowledge_of_server"] = str(knowledge)
+    return parse_plan_id(_get(f"/{root}/{alias}", query, seconds))
 
 
 def plan_currency(root: str, plan_id: str, *, seconds: float) -> str:
@@ -244,15 +273,27 @@ def _milliunits(row: object, name: str) -> int:
     return amount
 
 
-def parse_plans(data: dict[str, Any]) -> dict[str, str]:
-    plans = data.get("plans", data.get("budgets"))
-    if not isinstance(plans, list):
+def parse_plans(data: dict[str, Any]) -> list[Plan]:
+    rows = data.get("plans", data.get("budgets"))
+    if not isinstance(rows, list):
         raise BadAnswer("YNAB's answer has no plans.")
-    return {_field(plan, "id", str): _field(plan, "name", str) for plan in plans}
+    found = []
+    for row in rows:
+        plan_id, name = _field(row, "id", str), _field(row, "name", str)
+        found.append(Plan(plan_id, name, _currency_in(row)))
+    return found
+
+
+def parse_plan_id(data: dict[str, Any]) -> str:
+    return _field(data.get("plan", data.get("budget")), "id", str)
 
 
 def parse_currency(data: dict[str, Any]) -> str:
-    currency_format = _field(data, "settings", dict).get("currency_format")
+    return _currency_in(_field(data, "settings", dict))
+
+
+def _currency_in(row: dict[str, Any]) -> str:
+    currency_format = row.get("currency_format")
     if currency_format is None:
         return ""
     code: str = _field(currency_format, "iso_code", str)

@@ -31,6 +31,15 @@ class BudgetUnknown(Conflict):
         super().__init__("YNAB no longer has the chosen budget. Choose another in the settings.")
 
 
+class UnknownBudget(DomainError):
+    """YNAB does not know the budget, it is an alias, or it is not one that the user may read."""
+
+    code = "unknown_budget"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, attr="budget_id")
+
+
 class NotLinked(Conflict):
     code = "ynab_account_not_linked"
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from financeproj.core.money import strip_zeros
 from integrations.models import SyncRun, YnabBudget
+from integrations.ynab.plans import ReadablePlan
 from integrations.ynab.queries import Balance
 
 
@@ -33,6 +34,12 @@ class YnabSettingsPayload(Struct):
     verified: bool
     api_key_configured: bool
     last_sync: SyncRunPayload | None
+
+
+class YnabPlanPayload(Struct):
+    id: str
+    name: str
+    currency: str | None
 
 
 class YnabAccountPayload(Struct):
@@ -78,6 +85,10 @@ def _run_payload(run: SyncRun) -> SyncRunPayload:
         detail=run.detail,
         accounts=msgspec.convert(run.accounts, list[SyncLinePayload]),
     )
+
+
+def plan_payload(plan: ReadablePlan) -> YnabPlanPayload:
+    return YnabPlanPayload(id=plan.id, name=plan.name, currency=plan.currency)
 
 
 def account_payload(balance: Balance) -> YnabAccountPayload:

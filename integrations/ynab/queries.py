@@ -15,12 +15,14 @@ from django.utils import timezone
 
 from financeproj.core.currencies import is_currency
 from financeproj.core.errors import DomainError, NotFound, UpstreamError
+from financeproj.history.services import record
 from financeproj.users.models import User
-from integrations.models import YnabBudget, YnabSettings
+from integrations.models import AssignedBudget, YnabBudget, YnabSettings
 from integrations.ynab import client
-from integrations.ynab.asking import ask, last_refusal, new_deadline
+from integrations.ynab.asking import ask, key_digest, last_refusal, new_deadline
 from integrations.ynab.client import UnknownToYnab, from_milliunits
 from integrations.ynab.errors import BudgetNotSet, BudgetUnknown, NotConfigured, error_for
+from integrations.ynab.plans import ALIASES, chooses_freely, settings_object
 from marketdata.sources import KeyRefused, SourceError
 
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -47,13 +49,53 @@ class Balance:
 
 
 def budget_of(user: User) -> YnabBudget:
-    """Return the budget that the user has chosen. Raises NotConfigured and BudgetNotSet."""
+    """Return the budget that the user has chosen.
+
+    Raises NotConfigured and BudgetNotSet, and UpstreamError where an earlier version stored an
+    alias that YNAB must name the budget for.
+    """
     if not settings.YNAB_API_KEY:
         raise NotConfigured
     chosen = YnabSettings.objects.select_related("budget").filter(user=user).first()
     if chosen is None:
         raise BudgetNotSet
+    if chosen.budget_id in ALIASES:
+        return _budget_of_alias(user, chosen.budget)
     return chosen.budget
+
+
+def _budget_of_alias(user: User, alias: YnabBudget) -> YnabBudget:
+    """Let the user keep the budget that YNAB names for `last-used` or `default`.
+
+    Only who may choose freely: an alias shows the accounts of the owner of the API key.
+    """
+    if not chooses_freely(user):
+        raise BudgetNotSet
+    key = f"ynab:alias:{key_digest()}:{alias.pk}"
+
+    def run(root: str, seconds: float) -> str:
+        return client.plan_id_of(root, alias.pk, knowledge=alias.server_knowledge, seconds=seconds)
+
+    def keep(budget_id: str) -> None:
+        cache.set(key, budget_id, settings.MARKET_DATA_CACHE_SECONDS)
+
+    try:
+        ask(key, run, keep, lambda: cache.get(key) is not None, new_deadline())
+    except UnknownToYnab as error:
+        raise BudgetUnknown from error
+    except SourceError as error:
+        raise error_for(error) from error
+    with transaction.atomic():
+        budget, _ = YnabBudget.objects.get_or_create(pk=cache.get(key))
+        AssignedBudget.objects.get_or_create(user=user, budget=budget)
+        YnabSettings.objects.filter(user=user, budget=alias).update(budget=budget)
+        record(
+            "changed",
+            settings_object(user),
+            before={"budget_id": alias.pk},
+            after={"budget_id": budget.pk},
+        )
+    return budget
 
 
 def balances_of(user: User) -> list[Balance]:

@@ -6,62 +6,97 @@ from django.db import transaction
 from django.utils import timezone
 
 from financeproj.core.errors import DomainError, NotFound
-from financeproj.history.services import HistoryObject, record
+from financeproj.history.services import record
 from financeproj.users.models import User
-from integrations.models import YnabBudget, YnabSettings
+from integrations.models import AssignedBudget, YnabBudget, YnabSettings
 from integrations.ynab import client
 from integrations.ynab.asking import ask, new_deadline
 from integrations.ynab.client import UnknownToYnab
-from integrations.ynab.errors import error_for
+from integrations.ynab.errors import UnknownBudget, error_for
+from integrations.ynab.plans import ALIASES, may_choose, settings_fields, settings_object
 from integrations.ynab.queries import Balance, balance_of, budget_of, currency_at
 from marketdata.sources import KeyRefused, SourceError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-def choose_budget(*, user: User, budget_id: str) -> YnabSettings:
-    """Set which budget the user reads, verified with YNAB if it can be asked.
+def choose_budget(*, user: User, budget_id: str, assign: bool = False) -> YnabSettings:
+    """Set which budget the user reads: an assigned one, verified with YNAB if it can be asked.
 
-    Raises DomainError (`unknown_budget`) if YNAB does not know it, and UpstreamError if it refuses
-    the key: then nothing changes.
+    Staff and the only user choose any budget of the key, which is assigned to them. `assign` is for
+    staff who choose for another user. Raises DomainError (`unknown_budget`) for other budgets and
+    where YNAB does not know it, and UpstreamError if YNAB refuses the key: then nothing changes.
     """
-    found: dict[str, object] = {}
-    if settings.YNAB_API_KEY:
-        try:
-            found = _looked_up(user, budget_id)
-        except UnknownToYnab as error:
-            raise DomainError(
-                "YNAB has no such budget.", attr="budget_id", code="unknown_budget"
-            ) from error
-        except KeyRefused as error:
-            raise error_for(error) from error
-        except SourceError:
-            pass  # YNAB cannot be asked: the choice is saved, not verified
+    is_open = may_choose(user, budget_id) or (assign and budget_id not in ALIASES)
+    if not is_open:
+        raise UnknownBudget("This budget is not one of yours. Ask an administrator to assign it.")
+    found = _verified(user, budget_id)
     with transaction.atomic():
-        before = _history_fields(user)
-        YnabBudget.objects.update_or_create(pk=budget_id, defaults=found)
+        _store_assigned(user, budget_id, found)
+        before = settings_fields(user)
         chosen, _ = YnabSettings.objects.update_or_create(
             user=user, defaults={"budget_id": budget_id}
         )
-        record("changed", _history_object(user), before=before, after=_history_fields(user))
+        record("changed", settings_object(user), before=before, after=settings_fields(user))
     return YnabSettings.objects.select_related("budget").get(pk=chosen.pk)
 
 
+@transaction.atomic
 def forget_budget(*, user: User) -> None:
-    """Unset the user's budget; the nightly sync deletes budgets that no user has chosen."""
+    """Unset the user's budget, which stays assigned."""
+    before = settings_fields(user)
+    YnabSettings.objects.filter(user=user).delete()
+    record("changed", settings_object(user), before=before, after=settings_fields(user))
+
+
+def assign_budget(*, user: User, budget_id: str) -> YnabBudget:
+    """Let the user read a budget. Only staff may call this.
+
+    Raises DomainError (`unknown_budget`) if YNAB does not know it or it is an alias, and
+    UpstreamError if YNAB refuses the key: then nothing changes.
+    """
+    if budget_id in ALIASES:
+        raise UnknownBudget(f'"{budget_id}" is not the id of a budget.')
+    found = _verified(user, budget_id)
     with transaction.atomic():
-        before = _history_fields(user)
-        YnabSettings.objects.filter(user=user).delete()
-        record("changed", _history_object(user), before=before, after=_history_fields(user))
+        return _store_assigned(user, budget_id, found)
 
 
-def _history_object(user: User) -> HistoryObject:
-    return HistoryObject(type="ynab_settings", id=user.pk, label="YNAB", owner_id=user.pk)
+@transaction.atomic
+def withdraw_budget(*, user: User, budget_id: str) -> None:
+    """Take an assigned budget from the user, also where it is the chosen one."""
+    if YnabSettings.objects.filter(user=user, budget=budget_id).exists():
+        forget_budget(user=user)
+    assigned = AssignedBudget.objects.filter(user=user, budget=budget_id)
+    if assigned.delete()[0]:
+        record("changed", settings_object(user), before={"assigned": budget_id})
 
 
-def _history_fields(user: User) -> dict[str, str | None]:
-    stored = YnabSettings.objects.filter(user=user)
-    return {"budget_id": stored.values_list("budget_id", flat=True).first()}
+def _store_assigned(user: User, budget_id: str, found: dict[str, Any]) -> YnabBudget:
+    """Store what YNAB says of the budget, and that the user may read it."""
+    budget, _ = YnabBudget.objects.update_or_create(pk=budget_id, defaults=found)
+    _, is_new = AssignedBudget.objects.get_or_create(user=user, budget=budget)
+    if is_new:
+        record("changed", settings_object(user), after={"assigned": budget_id})
+    return budget
+
+
+def _verified(user: User, budget_id: str) -> dict[str, Any]:
+    """Return fields of YnabBudget as YNAB has them, none where it cannot be asked.
+
+    Raises DomainError (`unknown_budget`) if YNAB does not know it, and UpstreamError if it refuses
+    the key.
+    """
+    if not settings.YNAB_API_KEY:
+        return {}
+    try:
+        return _looked_up(user, budget_id)
+    except UnknownToYnab as error:
+        raise UnknownBudget("YNAB has no such budget.") from error
+    except KeyRefused as error:
+        raise error_for(error) from error
+    except SourceError:
+        return {}  # YNAB cannot be asked: the choice is saved, not verified
 
 
 def _looked_up(user: User, budget_id: str) -> dict[str, object]:
@@ -89,7 +124,7 @@ def _looked_up_name(own_key: str, budget_id: str, deadline: float) -> dict[str, 
     names: dict[str, str] = {}
 
     def run(root: str, seconds: float) -> dict[str, str]:
-        return client.plan_names(root, seconds=seconds)
+        return {plan.id: plan.name for plan in client.plans(root, seconds=seconds)}
 
     try:
         ask(f"ynab:names:{own_key}", run, names.update, lambda: False, deadline)

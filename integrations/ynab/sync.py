@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from financeproj.core.errors import DomainError
 from financeproj.users.models import User
-from integrations.models import SyncRun, YnabBudget, YnabSettings
+from integrations.models import AssignedBudget, SyncRun, YnabBudget, YnabSettings
 from integrations.ynab.errors import AccountUnknown, NotLinked
 from integrations.ynab.queries import Balance, fresh_balances_of
 from integrations.ynab.services import check_currency, learn_budget_name
@@ -73,7 +73,8 @@ def sync_everybody() -> None:
     Safe to run again.
     """
     SyncRun.objects.filter(started_at__lt=timezone.now() - RUNS_KEPT).delete()
-    YnabBudget.objects.exclude(pk__in=YnabSettings.objects.values("budget")).delete()
+    unchosen = YnabBudget.objects.exclude(pk__in=YnabSettings.objects.values("budget"))
+    unchosen.exclude(pk__in=AssignedBudget.objects.values("budget")).delete()
     since = timezone.now()
     active = YnabSettings.objects.filter(user__is_active=True)
     for chosen in active.select_related("user").order_by("user"):

@@ -64,7 +64,7 @@ def prepare(budget, account):
         price=Decimal(100),
         exchange_rate=Decimal(10),
     )
-    choose_budget(user=user, budget_id=budget)
+    choose_budget(user=user, budget_id=budget, assign=True)
     PensionAccount.objects.create(
         user=user, name="Pension", currency="NOK", ynab_account_id=account
     )

@@ -126,7 +126,14 @@ class YnabServer:
         if parts[0] not in self.roots:
             return error(404)
         if len(parts) == 1:
-            rows = [{"id": plan.id, "name": plan.name} for plan in self.plans.values()]
+            rows = [
+                {
+                    "id": plan.id,
+                    "name": plan.name,
+                    "currency_format": currency_format(plan.currency) if plan.currency else None,
+                }
+                for plan in self.plans.values()
+            ]
             return 200, {
                 "data": {
                     parts[0]: rows,
@@ -136,6 +143,10 @@ class YnabServer:
         plan = self.plans.get(parts[1])
         if plan is None:
             return error(404)
+        if len(parts) == 2:
+            return 200, {
+                "data": {parts[0].rstrip("s"): {"id": plan.id, "name": plan.name}},
+            }
         if parts[2:] == ["settings"]:
             money = currency_format(plan.currency) if plan.currency else None
             return 200, {

@@ -17,7 +17,7 @@ from integrations.backups.tests.archives import entry_of, everything, put, rewri
 from integrations.exports.files import FILES
 from integrations.exports.reading import import_export
 from integrations.exports.writing import write_export
-from integrations.models import YnabBudget, YnabSettings
+from integrations.models import AssignedBudget, YnabBudget, YnabSettings
 from marketdata import services as marketdata
 from marketdata.models import CurrencyPair, HistoricalStockPrice, StockMetadata
 from marketdata.tests.factories import instrument
@@ -336,10 +336,15 @@ def test_ynab_is_linked_again_and_a_budget_that_is_known_stays(full, user, tmp_p
     with (tmp_path / "x.zip").open("wb") as file:
         write_export(user=user, file=file)
     YnabBudget.objects.update(name="Newer")
+    AssignedBudget.objects.create(user=User.objects.create_user("ola"), budget=budget)
     call_command("import_data", str(tmp_path / "x.zip"), "--user", "ola")
     assert YnabSettings.objects.get(user__username="ola").budget == budget
     YnabSettings.objects.all().delete()
     YnabBudget.objects.all().delete()
+    call_command("import_data", str(tmp_path / "x.zip"), "--user", "liv")
+    assert not YnabSettings.objects.exists()  # staff did not assign the budget to this user
+    assert not YnabBudget.objects.exists()
+    User.objects.create_user("per", is_staff=True)
     call_command("import_data", str(tmp_path / "x.zip"), "--user", "per")
     stored = YnabSettings.objects.get().budget
     assert (stored.name, stored.verified, stored.accounts) == (

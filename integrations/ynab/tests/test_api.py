@@ -125,12 +125,9 @@ def test_a_budget_id_that_cannot_be_one_is_refused(api, ynab, body, code):
 
 
 def test_a_name_that_cannot_be_had_does_not_matter(api, ynab, plan):
-    plan.id, other = "last-used", plan.id
-    ynab.plans = {"last-used": plan}
-    assert other not in ynab.plans
-    plan.name = "Household"
-    ynab.plans["last-used"].id = "another"  # the list names plans by their ids, never by an alias
-    body = api.post(SETTINGS, {"budget_id": "last-used"}).json()
+    asked_for = plan.id
+    plan.id = "another"  # the list does not have the plan
+    body = api.post(SETTINGS, {"budget_id": asked_for}).json()
     assert (body["verified"], body["budget_name"]) == (True, None)
 
 
@@ -258,7 +255,7 @@ def test_accounts_are_asked_for_once_in_a_quarter_of_an_hour_and_then_as_a_delta
 
 
 def test_two_users_of_one_budget_share_what_is_known(api, other_user, ynab, budget, pension):
-    services.choose_budget(user=other_user, budget_id=budget.id)
+    services.choose_budget(user=other_user, budget_id=budget.id, assign=True)
     ynab.requests.clear()
     assert api.get(ACCOUNTS).json() == api_client(other_user).get(ACCOUNTS).json()
     assert ynab.requests == [f"/plans/{budget.id}/accounts"]
@@ -267,7 +264,7 @@ def test_two_users_of_one_budget_share_what_is_known(api, other_user, ynab, budg
 def test_a_plan_without_a_known_currency_shows_none(api, ynab, user):
     bare = ynab.plan("Bare", None)
     bare.put(balance=1000)
-    services.choose_budget(user=user, budget_id=bare.id)
+    services.choose_budget(user=user, budget_id=bare.id, assign=True)
     assert api.get(ACCOUNTS).json()[0]["currency"] is None
 
 
@@ -426,7 +423,7 @@ def test_the_old_paths_are_tried_once_and_then_remembered(api, ynab, user):
     ynab.roots = {"budgets"}
     old = ynab.plan()
     account = old.put(balance=1000)
-    services.choose_budget(user=user, budget_id=old.id)
+    services.choose_budget(user=user, budget_id=old.id, assign=True)
     assert ynab.requests == [f"/plans/{old.id}/settings", f"/budgets/{old.id}/settings", "/budgets"]
     assert api.get(balance_path(account)).json()["balance"] == 1
     assert ynab.requests[3:] == [f"/budgets/{old.id}/accounts"]

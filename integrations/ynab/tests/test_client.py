@@ -76,9 +76,10 @@ def test_the_official_client_reads_the_fake_server_and_sees_what_ours_sees(
         plans.get_plan_settings_by_id(household.id).data.settings.currency_format.iso_code == "NOK"
     )
     assert client.plan_currency("plans", household.id, seconds=5) == "NOK"
-    assert {str(p.id): p.name for p in plans.get_plans().data.plans} == client.plan_names(
-        "plans", seconds=5
-    )
+    assert [
+        (str(plan.id), plan.name, plan.currency_format.iso_code)
+        for plan in plans.get_plans().data.plans
+    ] == [(plan.id, plan.name, plan.currency) for plan in client.plans("plans", seconds=5)]
     one = official.AccountsApi(official_client).get_account_by_id(
         household.id, theirs.accounts[0].id
     )

@@ -322,7 +322,7 @@ def test_closed_vanished_mismatched_and_indebted_accounts_are_shown_and_keep_the
 def test_one_users_failure_does_not_stop_the_next(ynab, other_user, linked):
     other_plan = ynab.plan("Other")
     balance = other_plan.put(balance=3_000)
-    choose_budget(user=other_user, budget_id=other_plan.id)
+    choose_budget(user=other_user, budget_id=other_plan.id, assign=True)
     other = services.create_account(
         user=other_user, name="Own", currency="NOK", ynab_account_id=balance
     )
@@ -351,7 +351,7 @@ def test_the_nightly_sync_asks_once_for_a_budget_however_many_accounts(ynab, bud
 
 def test_a_budget_saved_while_ynab_was_down_learns_its_name_at_night(ynab, plan, user):
     ynab.mode = 500
-    choose_budget(user=user, budget_id=plan.id)
+    choose_budget(user=user, budget_id=plan.id, assign=True)
     ynab.mode = "ok"
     account = services.create_account(
         user=user, name="Own", currency="NOK", ynab_account_id=plan.put(balance=1_000)
