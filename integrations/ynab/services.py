@@ -72,7 +72,7 @@ def withdraw_budget(*, user: User, budget_id: str) -> None:
         record("changed", settings_object(user), before={"assigned": budget_id})
 
 
-def _store_assigned(user: User, budget_id: str, found: dict[str, Any]) -> YnabBudget:
+def _store_assigned(user: User, budget_id: str, found: dict[str, object]) -> YnabBudget:
     """Store what YNAB says of the budget, and that the user may read it."""
     budget, _ = YnabBudget.objects.update_or_create(pk=budget_id, defaults=found)
     _, is_new = AssignedBudget.objects.get_or_create(user=user, budget=budget)
@@ -81,7 +81,7 @@ def _store_assigned(user: User, budget_id: str, found: dict[str, Any]) -> YnabBu
     return budget
 
 
-def _verified(user: User, budget_id: str) -> dict[str, Any]:
+def _verified(user: User, budget_id: str) -> dict[str, object]:
     """Return fields of YnabBudget as YNAB has them, none where it cannot be asked.
 
     Raises DomainError (`unknown_budget`) if YNAB does not know it, and UpstreamError if it refuses
