@@ -340,6 +340,8 @@ def test_a_named_origin_may_call_the_api_but_never_with_the_cookies_of_the_pages
     headers = {"Origin": "https://app.example.org"}
     response = client.get("/api/v1/users/me", headers=headers)
     assert response["Access-Control-Allow-Origin"] == "https://app.example.org"
+    exposed = response["Access-Control-Expose-Headers"].split(", ")
+    assert set(exposed) == {"Link", "Retry-After", "Source-Status", "ETag", "X-Request-ID"}
     assert "Access-Control-Allow-Credentials" not in response
     assert "Access-Control-Allow-Origin" not in client.get("/dashboard", headers=headers)
 

@@ -44,6 +44,10 @@ class NotFound(DomainError):
     code = "not_found"
 
 
+class InvalidCursor(DomainError):
+    """Refuse a cursor that leads nowhere (any more)."""
+
+
 class TooLarge(DomainError):
     """Refuse a file or a body above its limit."""
 

@@ -5,12 +5,20 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from financeproj.core.api.errors import BadQuery
-from financeproj.core.api.query import choice_parameter, date_parameter, text_parameter
+from financeproj.core.api.query import (
+    choice_parameter,
+    date_parameter,
+    limit_parameter,
+    page_parameters,
+    text_parameter,
+    uuid_parameter,
+)
 from financeproj.core.errors import DomainError, NotFound
 from financeproj.users.api.authentication import user_of
 from marketdata import queries
 from marketdata.models import StockMetadata
 from portfolios.calc.timeline import INTERVALS, Interval
+from portfolios.reports.pages import ROWS_AT_ONCE, PageQuery
 from portfolios.reports.report import Grouping, ReportQuery
 
 GROUPINGS: tuple[Grouping, ...] = ("all", "portfolio")
@@ -22,6 +30,7 @@ BY = OpenApiParameter(
     "by", enum=GROUPINGS, default="all", description="portfolio: also the value of each."
 )
 BENCHMARK = OpenApiParameter("benchmark", description="The ticker of what to compare with.")
+PAGE = page_parameters(ROWS_AT_ONCE)
 YEAR = OpenApiParameter(
     "year",
     {"type": "integer", "minimum": 1000, "maximum": 9999},
@@ -60,6 +69,13 @@ def _benchmark(request: Request) -> StockMetadata | None:
         return queries.instrument_named(user=user_of(request), ticker=ticker)
     except NotFound as error:
         raise DomainError(error.detail, attr="benchmark", code="unknown_ticker") from error
+
+
+def page_query(request: Request) -> PageQuery:
+    """Parse which transactions an explanation lists. Raises BadQuery and DomainError."""
+    return PageQuery(
+        limit=limit_parameter(request, ROWS_AT_ONCE), after=uuid_parameter(request, "cursor")
+    )
 
 
 def year_parameter(request: Request) -> int | None:

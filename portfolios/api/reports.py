@@ -9,10 +9,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from financeproj.core.api.conditional import answer_unless_known, stamp
-from financeproj.core.api.query import choice_parameter
+from financeproj.core.api.query import choice_parameter, link_to
 from financeproj.core.api.schema import THIRD_PARTY
 from financeproj.core.shared.heavy_requests import heavy_request
 from financeproj.users.api.authentication import user_of
@@ -22,8 +23,10 @@ from portfolios.api.query import (
     BY,
     END,
     INTERVAL,
+    PAGE,
     START,
     YEAR,
+    page_query,
     report_query,
     year_parameter,
 )
@@ -32,6 +35,7 @@ from portfolios.reports import payloads
 from portfolios.reports.allocation import OF_ALL, OF_ONE, PartPayload, allocation
 from portfolios.reports.gains import METHODS, RealisedGainPayload, realised_gains
 from portfolios.reports.holding_explained import holding_explained
+from portfolios.reports.pages import Explanation
 from portfolios.reports.performance_explained import performance_explained
 from portfolios.reports.report import Report, ReportQuery, Scope, prepare_report
 
@@ -83,29 +87,57 @@ class PerformanceView(APIView):
         return answer_report(request, report, lambda: payloads.performance(report))
 
 
+def answer_explanation(
+    request: Request, report: Report, explain: Callable[[], Explanation[Any]]
+) -> HttpResponse:
+    """Answer as `answer_report`, with a link to the next page of transactions."""
+    links: dict[str, str] = {}
+
+    def body() -> Any:
+        explanation = explain()
+        links.update(link_behind(request, explanation))
+        return explanation.body
+
+    response = answer_report(request, report, body)
+    for name, value in links.items():
+        response[name] = value
+    return response
+
+
+def link_behind(request: Request, explanation: Explanation[Any]) -> dict[str, str]:
+    """Return the header that leads to the page behind `explanation`; none for the last page."""
+    if explanation.next_after is None:
+        return {}
+    url = request.build_absolute_uri()
+    return link_to(replace_query_param(url, "cursor", str(explanation.next_after)))
+
+
 class PerformanceExplainView(APIView):
-    @extend_schema(parameters=[START, END], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[START, END, *PAGE], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """Where every figure of the performance comes from: inputs with sources, formulas, values
-        in between.
+        in between. At most 1,000 transactions at once, with their flows and gains.
         """
+        page = page_query(request)
         with heavy_request(user_of(request).pk):
             report = report_for(request, pk)
-            return answer_report(request, report, lambda: performance_explained(report))
+            return answer_explanation(request, report, lambda: performance_explained(report, page))
 
 
 class HoldingExplainView(APIView):
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=PAGE, responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> Response:
         """Where every figure of the holding comes from: transactions, price, rate, formulas, values
-        in between.
+        in between. At most 1,000 transactions at once, with their steps.
         """
+        page = page_query(request)
         holding = get_own_or_404(selectors.holdings_visible_to(user_of(request)), pk)
         with heavy_request(user_of(request).pk):
             valued = queries.valued_now([holding.portfolio])[0]
             for valued_holding in valued.holdings:
                 if valued_holding.id == holding.pk:
-                    return Response(holding_explained(valued_holding, valued))
+                    explanation = holding_explained(valued_holding, valued, page)
+                    return Response(explanation.body, headers=link_behind(request, explanation))
         raise Http404  # deleted since the request began
 
 

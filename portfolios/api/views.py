@@ -12,9 +12,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from financeproj.core.api.query import (
+    LinkedPages,
     NewestFirst,
     QueryFilterBackend,
     boolean_parameter,
+    page_parameters,
     uuid_parameter,
 )
 from financeproj.core.api.schema import refusals
@@ -183,12 +185,18 @@ class HoldingViewSet(ViewSet):
         services.delete_holding(holding=self.get_holding(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(responses=TRANSACTIONS)
+    @extend_schema(
+        parameters=page_parameters(LinkedPages.max_page_size),
+        responses=TRANSACTIONS,
+    )
     def transactions(self, request: Request, pk: UUID) -> Response:
+        """The newest first, at most 10,000 at once; the header `Link` leads to the others."""
         rows = selectors.with_shown_columns(
             selectors.transactions_visible_to(user_of(request))
         ).filter(holding=self.get_holding(request, pk))
-        return Response([transaction_payload(row) for row in rows])
+        pages = LinkedPages()
+        page = pages.paginate_queryset(rows, request)
+        return pages.get_paginated_response([transaction_payload(row) for row in page])
 
 
 class TransactionViewSet(GenericViewSet):

@@ -1,17 +1,26 @@
 """Where the figures of a holding come from: inputs with sources, formulas, values in between.
 
-The reported figures can be calculated from one of these answers alone; a test does.
+The reported figures can be calculated from one of these answers alone, its pages together; a test
+does.
 """
 
 from decimal import Decimal
+from itertools import islice
 
 from django.utils import timezone
 
 from financeproj.core.money import round_for_display, round_for_storage
 from marketdata.selectors import rates_on
-from portfolios.calc.ledger import Position, states
+from portfolios.calc.ledger import Position, order, states
 from portfolios.models import Transaction
-from portfolios.reports.shown import rate_shown, rounded, transaction_shown
+from portfolios.reports.pages import Explanation, PageQuery, page_of
+from portfolios.reports.shown import (
+    LedgerEntry,
+    ledger_entries,
+    rate_shown,
+    rounded,
+    transaction_shown,
+)
 from portfolios.valuation import ValuedHolding, ValuedPortfolio
 
 FORMULAS = {
@@ -33,12 +42,19 @@ FORMULAS = {
 }
 
 
-def holding_explained(holding: ValuedHolding, valued: ValuedPortfolio) -> dict[str, object]:
-    """Explain every number of a holding's answer; `valued` is its portfolio. Two queries."""
+def holding_explained(
+    holding: ValuedHolding, valued: ValuedPortfolio, query: PageQuery
+) -> Explanation[dict[str, object]]:
+    """Explain every number of a holding's answer; `valued` is its portfolio. Two queries.
+
+    The transactions and their steps are those of one page.
+    """
     currency, target = holding.currency, valued.portfolio.currency
-    rows = list(Transaction.objects.filter(holding=holding.id).select_related("holding__stock"))
+    rows = list(ledger_entries(Transaction.objects.filter(holding=holding.id)))
+    rows.sort(key=order)
+    page = page_of(rows, query)
     transactions, steps = [], []
-    for row, position in states(rows):
+    for row, position in islice(states(rows), page.first, page.end):
         transactions.append(transaction_shown(row))
         steps.append(_step(row, position))
     today = timezone.localdate()
@@ -47,7 +63,7 @@ def holding_explained(holding: ValuedHolding, valued: ValuedPortfolio) -> dict[s
         name: {"value": getattr(holding, name), "formula": formula}
         for name, formula in FORMULAS.items()
     }
-    return {
+    body: dict[str, object] = {
         "holding_id": holding.id,
         "ticker": holding.ticker,
         "currency": currency,
@@ -68,6 +84,7 @@ def holding_explained(holding: ValuedHolding, valued: ValuedPortfolio) -> dict[s
         "intermediate": {"average_rate_paid": _average_rate_paid(holding)},
         "numbers": numbers,
     }
+    return Explanation(body, page.next_after)
 
 
 def _average_rate_paid(holding: ValuedHolding) -> Decimal | None:
@@ -78,7 +95,7 @@ def _average_rate_paid(holding: ValuedHolding) -> Decimal | None:
     return round_for_storage(holding.cost_basis / cost_c)
 
 
-def _step(row: Transaction, position: Position) -> dict[str, object]:
+def _step(row: LedgerEntry, position: Position) -> dict[str, object]:
     return {
         "transaction_id": row.pk,
         "quantity": round_for_display(position.quantity),

@@ -1,6 +1,7 @@
 """Where the performance of a portfolio comes from: inputs, flows, daily values, formulas.
 
-The reported figures can be calculated from one of these answers alone; a test does.
+The reported figures can be calculated from one of these answers alone, its pages together; a test
+does.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,13 @@ from portfolios.calc import returns
 from portfolios.calc.kinds import RULES
 from portfolios.calc.ledger import Position, cash_effect, states
 from portfolios.calc.performance import first_priced_column
-from portfolios.models import Transaction
 from portfolios.reports.figures import Figures, market_of
 from portfolios.reports.histories import PortfolioHistory
+from portfolios.reports.pages import Explanation, Page, PageQuery, page_of
 from portfolios.reports.payloads import performance_of
 from portfolios.reports.report import Report
 from portfolios.reports.shown import (
+    LedgerEntry,
     Ledgers,
     Quotes,
     ledgers_until,
@@ -53,43 +55,49 @@ FORMULAS = {
 }
 
 
-def performance_explained(report: Report) -> dict[str, object]:
-    """Explain every number of the performance of one portfolio."""
+def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[str, object]]:
+    """Explain every number of the performance of one portfolio.
+
+    The transactions, their flows and gains are those of one page.
+    """
     history, period, figures = report.history, report.period, report.figures()
     payload = performance_of(figures)
     ledgers = ledgers_until(history, period.end)
-    ledgers_before: dict[UUID, list[Transaction]] = {}
-    rows: list[Transaction] = []
+    ledgers_before: dict[UUID, list[LedgerEntry]] = {}
+    rows: list[LedgerEntry] = []
     for holding_id, ledger in ledgers.items():
         rows += ledger
         ledgers_before[holding_id] = [row for row in ledger if row.effective_date < period.start]
     rows.sort(key=lambda row: (row.effective_date, row.sequence))
+    page = page_of(rows, query)
+    listed = rows[page.first : page.end]
     numbers = {}
     for name, formula in FORMULAS.items():
         reason = payload.reasons.get(name)
         numbers[name] = {"value": getattr(payload, name), "formula": formula, "reason": reason}
-    return {
+    body: dict[str, object] = {
         "currency": figures.currency,
         "start": period.start,
         "end": period.end,
         "inputs": {
-            "transactions": [transaction_shown(row) for row in rows],
+            "transactions": [transaction_shown(row) for row in listed],
             "start_positions": positions_shown(history, ledgers_before, period.day_before),
             "end_positions": positions_shown(history, ledgers, period.end),
         },
         "intermediate": {
-            "flows": _Flows(report, figures, ledgers).of(rows),
+            "flows": _Flows(report, figures, ledgers).of(listed, page),
             "days": _days(figures),
             "cash_flows": _cash_flows(figures),
-            "realised_gains": _realised_gains(rows, period.start),
+            "realised_gains": _realised_gains(listed, period.start),
             "number_of_days": period.days,
         },
         "numbers": numbers,
         "missing": figures.missing,
     }
+    return Explanation(body, page.next_after)
 
 
-def _realised_gains(rows: Sequence[Transaction], start: date) -> list[dict[str, object]]:
+def _realised_gains(rows: Sequence[LedgerEntry], start: date) -> list[dict[str, object]]:
     gains = []
     for row in rows:
         if row.realised_gain is not None and row.effective_date >= start:
@@ -115,11 +123,11 @@ class _Flows:
         self._first_priced = _first_priced_days(self._history, figures)
         self._quotes: dict[date, Quotes] = {}
 
-    def of(self, rows: Sequence[Transaction]) -> list[dict[str, object]]:
-        """Return the flows by day; `rows` are the transactions in the order of entry."""
+    def of(self, rows: Sequence[LedgerEntry], page: Page) -> list[dict[str, object]]:
+        """Return the flows of a page by day; `rows` are its transactions in the order of entry."""
         flows = [(row.effective_date, self._flow(row)) for row in rows if self._counts(row)]
         for holding_id, day in self._first_priced.items():
-            if day is None:
+            if day is None or not page.covers(day):
                 continue
             held = _held_when_day_began(self._ledgers.get(holding_id, []), day)
             if held:
@@ -133,14 +141,14 @@ class _Flows:
         flows.sort(key=lambda dated: dated[0])
         return [flow for _, flow in flows]
 
-    def _counts(self, row: Transaction) -> bool:
+    def _counts(self, row: LedgerEntry) -> bool:
         """Return whether a transaction is a flow: not a split, and on a priced day."""
         if row.effective_date < self._start or RULES[row.type].is_ratio:
             return False
         first_priced = self._first_priced.get(row.holding_id, self._start)
         return first_priced is not None and row.effective_date >= first_priced
 
-    def _flow(self, row: Transaction) -> dict[str, object]:
+    def _flow(self, row: LedgerEntry) -> dict[str, object]:
         rules = RULES[row.type]
         flow: dict[str, object] = {
             "date": row.effective_date,
@@ -189,7 +197,7 @@ def _first_priced_days(history: PortfolioHistory, figures: Figures) -> dict[UUID
     return first_days
 
 
-def _held_when_day_began(rows: Sequence[Transaction], day: date) -> Decimal:
+def _held_when_day_began(rows: Sequence[LedgerEntry], day: date) -> Decimal:
     """Return the shares held when `day` began, after a split of that day."""
     position = Position()
     for row, state in states(row for row in rows if row.effective_date <= day):

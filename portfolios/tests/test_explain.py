@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import uuid
 from datetime import date, timedelta
 from decimal import Decimal as D
 
@@ -11,6 +13,7 @@ import time_machine
 
 from marketdata import services as market
 from portfolios.calc import ledger
+from portfolios.models import Transaction
 from portfolios.tests.conftest import quote, trade
 from portfolios.tests.test_reports_api import closes, rates, url
 
@@ -247,3 +250,124 @@ def test_explanations_are_the_owner_s_alone(anonymous, other_api, eventful):
     for path in (f"/api/v1/holdings/{holding.pk}/explain", url(eventful, "performance/explain")):
         assert anonymous.get(path).status_code == 401
         assert other_api.get(path).status_code == 404
+
+
+# --- Pages ----------------------------------------------------------------------------------------
+
+
+def pages_of(api, path, limit):
+    """The answers of all pages, following the header `Link`."""
+    address, pages = f"{path}{'&' if '?' in path else '?'}limit={limit}", []
+    while address:
+        response = api.get(address)
+        assert response.status_code == 200, response.content
+        pages.append(json.loads(response.content, parse_float=D, parse_int=D))
+        link = response.get("Link")
+        address = None
+        if link:
+            match = re.fullmatch(r'<http://testserver(/[^>]+)>; rel="next"', link)
+            address = match[1]
+    return pages
+
+
+def joined(pages, *path):
+    rows = []
+    for page in pages:
+        for name in path:
+            page = page[name]
+        rows += page
+    return rows
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_the_pages_of_a_holding_are_its_explanation_together(api, eventful, limit):
+    holding = eventful.holdings.get(stock__ticker="USA.DEMO")
+    path = f"/api/v1/holdings/{holding.pk}/explain"
+    whole = explained(api, path)
+    count = len(whole["inputs"]["transactions"])
+    assert count > 3
+    pages = pages_of(api, path, limit)
+    assert len(pages) == max(1, -(-count // limit))
+    assert joined(pages, "inputs", "transactions") == whole["inputs"]["transactions"]
+    assert joined(pages, "steps") == whole["steps"]
+    for page in pages:
+        assert len(page["steps"]) == len(page["inputs"]["transactions"]) <= limit
+        assert page["numbers"] == whole["numbers"]
+        assert page["intermediate"] == whole["intermediate"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+@pytest.mark.parametrize("query", ["", "start=2024-01-01&end=2024-06-28"])
+def test_the_pages_of_a_performance_are_its_explanation_together(api, eventful, query, limit):
+    path = url(eventful, f"performance/explain?{query}")
+    whole = explained(api, path)
+    pages = pages_of(api, path, limit)
+    count = len(whole["inputs"]["transactions"])
+    assert len(pages) == max(1, -(-count // limit)) >= 1
+    assert joined(pages, "inputs", "transactions") == whole["inputs"]["transactions"]
+    flows = joined(pages, "intermediate", "flows")
+    assert sorted(flows, key=str) == sorted(whole["intermediate"]["flows"], key=str)
+    assert [flow["date"] for flow in flows] == [
+        flow["date"] for flow in whole["intermediate"]["flows"]
+    ]
+    gains = joined(pages, "intermediate", "realised_gains")
+    assert gains == whole["intermediate"]["realised_gains"]
+    for page in pages:
+        assert page["numbers"] == whole["numbers"]
+        assert page["inputs"]["end_positions"] == whole["inputs"]["end_positions"]
+
+
+def test_an_explanation_lists_a_thousand_transactions_at_once(api, portfolio, make_stock):
+    stock = make_stock("HOME.DEMO")
+    closes(stock, "10", start=date(2024, 1, 1))
+    trade(portfolio, stock, "buy", "1", "10", on=date(2024, 1, 1))
+    holding = portfolio.holdings.get()
+    first = Transaction.objects.get()
+    rows = []
+    for number in range(1000):
+        row = Transaction.objects.get(pk=first.pk)
+        row.pk, row.sequence = uuid.uuid4(), 2 + number
+        rows.append(row)
+    Transaction.objects.bulk_create(rows)
+    for path in (f"/api/v1/holdings/{holding.pk}/explain", url(portfolio, "performance/explain")):
+        pages = pages_of(api, path, 1000)
+        assert [len(page["inputs"]["transactions"]) for page in pages] == [1000, 1]
+        default = api.get(path)
+        assert len(json.loads(default.content)["inputs"]["transactions"]) == 1000
+        assert default["Link"].endswith(f'cursor={rows[998].pk}>; rel="next"')
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "attr"),
+    [
+        ("limit=0", 422, "out_of_range", "limit"),
+        ("limit=1001", 422, "out_of_range", "limit"),
+        ("limit=many", 400, "invalid", "limit"),
+        ("cursor=mine", 400, "invalid", "cursor"),
+    ],
+)
+def test_a_page_that_does_not_exist_is_refused(api, eventful, query, status, code, attr):
+    holding = eventful.holdings.first()
+    for path in (
+        f"/api/v1/holdings/{holding.pk}/explain",
+        url(eventful, "performance/explain"),
+        "/api/v1/net-worth/explain",
+    ):
+        response = api.get(f"{path}?{query}")
+        [error] = response.json()["errors"]
+        assert (response.status_code, error["code"], error["attr"]) == (status, code, attr)
+
+
+def test_a_cursor_whose_transaction_is_gone_is_refused(api, eventful):
+    holding = eventful.holdings.first()
+    for path in (f"/api/v1/holdings/{holding.pk}/explain", url(eventful, "performance/explain")):
+        response = api.get(f"{path}?cursor={uuid.uuid4()}")
+        assert response.status_code == 400
+        assert response.json()["errors"] == [
+            {
+                "code": "invalid",
+                "detail": "The transaction of `cursor` is not listed any more. "
+                "Start without `cursor`.",
+                "attr": "cursor",
+            }
+        ]

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal as D
 from itertools import chain, count
 from random import Random
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -459,3 +460,69 @@ def test_the_answer_has_the_fields_that_the_schema_names(api, portfolio, stock):
     shown = api.get(f"/api/v1/portfolios/{portfolio.pk}").json()
     assert list(shown) == list(PortfolioPayload.__struct_fields__)
     assert list(shown["summary"]) == list(Summary.__struct_fields__)
+
+
+# --- A holding's transactions ---------------------------------------------------------------------
+
+
+def test_a_holding_with_many_transactions_is_listed_in_pages(api, portfolio, stock):
+    rows = [
+        trade(portfolio, stock, "buy", "1", "10", on=date(2024, 1, 1) + timedelta(number // 3))
+        for number in range(7)
+    ]
+    newest_first = [str(row.pk) for row in reversed(rows)]
+    address = f"/api/v1/holdings/{portfolio.holdings.get().pk}/transactions"
+    whole = api.get(address)
+    assert [row["id"] for row in whole.json()] == newest_first
+    assert "Link" not in whole
+
+    pages = []
+    address += "?limit=3"
+    while address:
+        response = api.get(address)
+        pages.append([row["id"] for row in response.json()])
+        link = response.get("Link", "")
+        assert link == "" or (link[0] == "<" and link.endswith('>; rel="next"'))
+        address = link[1:].removesuffix('>; rel="next"')
+    assert pages == [newest_first[:3], newest_first[3:6], newest_first[6:]]
+
+
+def test_a_holding_lists_at_most_ten_thousand_transactions_at_once(api, portfolio, stock):
+    trade(portfolio, stock, "buy", "1", "10", on=date(2024, 1, 1))
+    first = Transaction.objects.get()
+    rows = []
+    for number in range(10_000):
+        row = Transaction(
+            **{
+                field.attname: getattr(first, field.attname)
+                for field in Transaction._meta.concrete_fields
+            }
+        )
+        row.pk, row.sequence = uuid4(), 2 + number
+        rows.append(row)
+    Transaction.objects.bulk_create(rows)
+    address = f"/api/v1/holdings/{portfolio.holdings.get().pk}/transactions"
+    response = api.get(address)
+    assert len(response.json()) == 10_000
+    assert response.json()[0]["id"] == str(rows[-1].pk)
+    rest = api.get(response["Link"][1:].removesuffix('>; rel="next"'))
+    assert [row["id"] for row in rest.json()] == [str(first.pk)]
+    assert "Link" not in rest
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "attr"),
+    [
+        ("limit=10001", 422, "out_of_range", "limit"),
+        ("limit=0", 422, "out_of_range", "limit"),
+        ("limit=x", 400, "invalid", "limit"),
+        ("cursor=nowhere", 400, "invalid", "cursor"),
+    ],
+)
+def test_a_page_of_a_holding_that_does_not_exist_is_refused(
+    api, portfolio, stock, query, status, code, attr
+):
+    trade(portfolio, stock, "buy", "1", "10")
+    response = api.get(f"/api/v1/holdings/{portfolio.holdings.get().pk}/transactions?{query}")
+    assert response.status_code == status
+    assert codes(response) == [(code, attr)]

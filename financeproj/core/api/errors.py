@@ -22,6 +22,7 @@ from financeproj.core.db.failures import is_away, is_disk_full, is_locked
 from financeproj.core.errors import (
     Conflict,
     DomainError,
+    InvalidCursor,
     NotFound,
     TooLarge,
     TooManyAtOnce,
@@ -36,6 +37,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 STATUS_OF_ERROR = (
     (Conflict, 409),
     (NotFound, 404),
+    (InvalidCursor, 400),
     (TooLarge, 413),
     (TooManyAtOnce, 429),
     (UpstreamTimeout, 504),

@@ -10,9 +10,11 @@ from uuid import UUID
 from django.db.models import Q
 from django.http import HttpRequest
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from financeproj.core.api.errors import BadQuery
 from financeproj.core.api.serializers import DAY
@@ -257,3 +259,46 @@ class NewestFirst(CursorPagination):
             raise BadQuery(
                 "`cursor` is invalid. Use `next` or `previous` of an answer.", attr="cursor"
             ) from error
+
+
+class LinkedPages(NewestFirst):
+    """Page dated rows as plain arrays; the header `Link` leads to the next page."""
+
+    max_page_size = 10_000
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.page_size = limit_parameter(request, self.max_page_size)
+        return super().paginate_queryset(queryset, request, view)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(data, headers=link_to(self.get_next_link()))
+
+
+def limit_parameter(request: Request, maximum: int) -> int:
+    """Return how many rows to list at most; `maximum`, which is the default, or fewer."""
+    return integer_parameter(request, "limit", minimum=1, maximum=maximum) or maximum
+
+
+def link_to(next_page: str | None) -> dict[str, str]:
+    """Return the header that leads to the next page; none on the last page."""
+    if next_page is None:
+        return {}
+    return {"Link": f'<{next_page}>; rel="next"'}
+
+
+def page_parameters(maximum: int) -> list[OpenApiParameter]:
+    """Describe the parameters `limit` and `cursor`, and the header of the answer."""
+    return [
+        OpenApiParameter(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": maximum, "default": maximum},
+            description="How many transactions to list at most.",
+        ),
+        OpenApiParameter("cursor", description="Follow the header `Link` instead of setting it."),
+        OpenApiParameter(
+            "Link",
+            location=OpenApiParameter.HEADER,
+            response=True,
+            description='`<…>; rel="next"` leads to further transactions; absent on the last page.',
+        ),
+    ]

@@ -16,7 +16,7 @@ from pensions.payloads import GoalPayload
 from pensions.projections import goal_of
 from pensions.services import ensure_rates
 from portfolios import queries, selectors
-from portfolios.api.query import END, INTERVAL, START, report_query
+from portfolios.api.query import END, INTERVAL, PAGE, START, page_query, report_query
 from portfolios.api.reports import answer_report
 
 
@@ -32,10 +32,11 @@ class NetWorthView(APIView):
 
 
 class NetWorthExplainView(APIView):
-    @extend_schema(parameters=[START, END], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[START, END, *PAGE], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> HttpResponse:
         """What net worth at `end` is made of, with sources of all inputs."""
         query = report_query(request)
+        page_query(request)  # checked as in the other explanations, though all fits on one page
         with heavy_request(user_of(request).pk):
             wealth = read_wealth(user_of(request), query)
             return answer_report(request, wealth.report, lambda: net_worth_explained(wealth))
