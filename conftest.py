@@ -17,6 +17,7 @@ from marketdata import vectors as market_vectors
 from marketdata.selectors import forget_legs
 from portfolios.reports import vectors
 from portfolios.valuation import holdings_and_prices
+from tests import history_watch
 from tests.servers.cache import empty_cache
 from tests.servers.processes import django_db_setup, first_database  # noqa: F401  (fixtures)
 from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first blocks the network in every test)
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Imported modules are not garbage, and scanning them takes time (as in gunicorn.conf.py).
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    history_watch.install()
     hypothesis.settings.register_profile(
         "untimed", deadline=None
     )  # the duration of an example proves nothing

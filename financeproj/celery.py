@@ -45,6 +45,22 @@ def keep_our_logging(**kwargs: Any) -> None:
     logging.getLogger("celery").setLevel(logging.INFO)
 
 
+@signals.task_prerun.connect
+def begin_acting_as_source(**kwargs: Any) -> None:
+    """Let the history record what a task writes as the source's, unless the task says otherwise."""
+    from financeproj.history.context import begin_acting  # needs the apps, which are ready by now
+    from financeproj.history.models import Door
+
+    begin_acting(door=Door.SOURCE)
+
+
+@signals.task_postrun.connect
+def end_acting_as_source(**kwargs: Any) -> None:
+    from financeproj.history.context import end_acting
+
+    end_acting()
+
+
 @receiver(structlog_signals.bind_extra_task_metadata)
 def log_task_name(task: Any, **kwargs: Any) -> None:
     """Add the task's name to its log lines."""

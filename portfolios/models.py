@@ -230,6 +230,13 @@ class PendingImport(models.Model):
     )
     content = models.BinaryField()
     options = models.JSONField(default=dict)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
 
     def __str__(self) -> str:

@@ -13,11 +13,8 @@ WATCHED_TABLES = frozenset(
     {
         "portfolios_portfolio",
         "portfolios_portfoliobalance",
-        "portfolios_holding",
         "portfolios_transaction",
         "portfolios_importbatch",
-        "portfolios_instrumentalias",
-        "portfolios_dismissedsplit",
         "pensions_pensionaccount",
         "pensions_pensionvalueentry",
         "pensions_contributionplan",
@@ -27,6 +24,18 @@ WATCHED_TABLES = frozenset(
 )
 HISTORY_TABLE = "history_historyentry"
 WRITE = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(?P<table>\w+)"?', re.IGNORECASE)
+ASSIGNED = re.compile(r'"(\w+)" = ')
+# What follows from other rows is no act of its own: the replay writes it, and the version that
+# caches carry.
+DERIVED_COLUMNS = frozenset(
+    {
+        "average_cost_per_share_at_transaction",
+        "effective_date",
+        "realised_gain",
+        "updated_at",
+        "version",
+    }
+)
 PROJECT = re.compile(
     r"(financeproj|marketdata|portfolios|pensions|integrations)\.(?!(.*\.)?tests\.)"
 )
@@ -74,11 +83,17 @@ def _watched(execute: Callable[..., Any]) -> Callable[..., Any]:
     def watched(cursor: CursorWrapper, sql: Any, params: Any = None) -> Any:
         result = execute(cursor, sql, params)
         written = WRITE.match(sql) if any(_state.open) and isinstance(sql, str) else None
-        if written:
+        if written and not _is_derived(sql):
             _note(written["table"])
         return result
 
     return watched
+
+
+def _is_derived(sql: str) -> bool:
+    before_where = sql.split(" WHERE ")[0]
+    columns = set(ASSIGNED.findall(before_where))
+    return bool(columns) and columns <= DERIVED_COLUMNS
 
 
 def _note(table: str) -> None:

@@ -38,6 +38,15 @@ def acting(*, door: str, actor_id: UUID | None = None) -> Iterator[None]:
         _acting.reset(token)
 
 
+def begin_acting(*, door: str) -> None:
+    """As `acting`, for code that is not inside a `with`; `end_acting` ends it."""
+    _acting.set(Acting(None, door))
+
+
+def end_acting() -> None:
+    _acting.set(None)
+
+
 @contextmanager
 def handling(request: HttpRequest) -> Iterator[None]:
     """Let what is written inside be recorded as done by the user of `request`."""

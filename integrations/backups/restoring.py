@@ -7,6 +7,7 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 
 from financeproj.core.errors import Conflict
+from financeproj.history.services import HistoryObject, record
 from integrations.archives import ArchiveReader, BadArchive, program_of
 from integrations.backups.scratch import exclusive_restore, scratch_database
 from integrations.backups.services import KIND, VERSION
@@ -30,6 +31,7 @@ from portfolios.services.ledger_check import ledger_faults
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+INSTALLATION = HistoryObject(type="installation", id="", label="backup", owner_id=None)
 # Filled by `migrate` itself, so their rows do not mean that the database is in use.
 FILLED_BY_MIGRATE = {"django_content_type", "auth_permission"}
 
@@ -122,6 +124,7 @@ def _replace_all(source: Tables, replace: bool) -> tuple[int, list[str]]:
             reset_sequences(models)
             for model in models:
                 require_equal(source, model)
+            record("restored", INSTALLATION, counts={"rows": rows})
             return rows, ledger_faults()
     except IntegrityError as error:
         raise BadArchive(f"Its rows contradict each other: {error}") from error

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Field, Model
 
+from financeproj.core.db.fields import ExactJSONField
 from financeproj.core.db.rows import column_of
 from financeproj.core.money import EXACT, ZERO, strip_zeros
 from integrations.archives import ArchiveReader, ArchiveWriter, BadArchive
@@ -22,6 +23,7 @@ NOT_ARCHIVED = {"integrations_backup"}
 # its digits.
 TYPES: tuple[tuple[type[Field], Any], ...] = (
     (models.JSONField, Any),
+    (ExactJSONField, Any),
     (models.BinaryField, bytes),
     (models.UUIDField, UUID),
     (models.DecimalField, Decimal),

@@ -15,6 +15,8 @@ from django.db import DataError, IntegrityError, transaction
 
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import Conflict
+from financeproj.history.services import record
+from financeproj.users.history import user_object
 from financeproj.users.models import User
 from integrations.archives import ArchiveReader, BadArchive
 from integrations.exports.files import KIND, VERSION
@@ -67,7 +69,8 @@ def import_export(path: Path, *, username: str | None = None) -> Imported:
             with transaction.atomic():
                 user, is_new = _user(rows, username)
                 _ExportImport(rows, user).run()
-            counts = {name: int(entry["rows"]) for name, entry in archive.files.items()}
+                counts = {name: int(entry["rows"]) for name, entry in archive.files.items()}
+                record("restored", user_object(user), counts=counts)
             return Imported(user, is_new, counts)
     except (IntegrityError, DataError) as error:
         raise BadArchive(f"Its rows contradict each other: {error}") from error

@@ -18,6 +18,9 @@ from django.db import transaction
 
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.locks import change
+from financeproj.history.context import acting, current_actor_id
+from financeproj.history.models import Door
+from financeproj.history.services import record
 from integrations.imports.options import ImportOptions
 from integrations.imports.pipeline import (
     describe_file,
@@ -29,6 +32,7 @@ from integrations.statements.base import Statement
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.models import ImportBatch, PendingImport, Portfolio
+from portfolios.services.history import import_object
 from portfolios.services.import_rows import AlreadyDone, Outcome
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -54,7 +58,13 @@ def queue_import(
     import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
     import_batch.state, import_batch.progress = ImportBatch.State.RUNNING, 0
     import_batch.save(force_insert=True)
-    PendingImport.objects.create(import_batch=import_batch, content=data, options=asdict(options))
+    PendingImport.objects.create(
+        import_batch=import_batch,
+        content=data,
+        options=asdict(options),
+        requested_by_id=current_actor_id(),
+    )
+    record("import_queued", import_object(import_batch), door=Door.IMPORT)
     return import_batch
 
 
@@ -104,12 +114,13 @@ def _attempt(pk: UUID, token: str) -> Outcome | None:
     try:
         read = read_file(bytes(pending.content), options)
         describe_file(pending.import_batch, read)
-        return record_statement(
-            import_batch=pending.import_batch,
-            read=read,
-            options=options,
-            on_progress=lambda done: _note_progress(pk, token, done),
-        )
+        with acting(door=Door.IMPORT, actor_id=pending.requested_by_id):
+            return record_statement(
+                import_batch=pending.import_batch,
+                read=read,
+                options=options,
+                on_progress=lambda done: _note_progress(pk, token, done),
+            )
     except DomainError as error:
         _give_up(pending, RowProblem(error.code, error.message, error.params))
     except (AlreadyDone, Portfolio.DoesNotExist):
@@ -146,6 +157,8 @@ def _give_up(pending: PendingImport, problem: RowProblem) -> None:
     import_batch.state = ImportBatch.State.FAILED
     import_batch.errors = [problem.as_entry()]
     import_batch.save(update_fields=["state", "errors", "updated_at"])
+    with acting(door=Door.IMPORT, actor_id=pending.requested_by_id):
+        record("import_failed", import_object(import_batch))
     pending.delete()
 
 
