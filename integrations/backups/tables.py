@@ -10,6 +10,7 @@ import msgspec
 from django.apps import apps
 from django.db import models
 from django.db.models import Field, Model
+from django.db.models.functions import Cast
 
 from financeproj.core.db.fields import ExactJSONField
 from financeproj.core.db.rows import column_of
@@ -23,7 +24,6 @@ NOT_ARCHIVED = {"integrations_backup"}
 # its digits.
 TYPES: tuple[tuple[type[Field], Any], ...] = (
     (models.JSONField, Any),
-    (ExactJSONField, Any),
     (models.BinaryField, bytes),
     (models.UUIDField, UUID),
     (models.DecimalField, Decimal),
@@ -119,9 +119,16 @@ class Totals:
 
 def stored_rows(model: type[Model], using: str) -> Iterator[Sequence[Any]]:
     """The rows of a table in the order of their keys, read in chunks."""
-    names = [field.attname for field in fields_of(model)]
-    rows = model._base_manager.using(using).order_by("pk").values_list(*names)
+    columns = [_selected(field) for field in fields_of(model)]
+    rows = model._base_manager.using(using).order_by("pk").values_list(*columns)
     return rows.iterator(CHUNK)
+
+
+def _selected(field: Field) -> str | Cast:
+    """Read the text of exact JSON as it is stored: its numbers must stay numbers."""
+    if isinstance(field, ExactJSONField):
+        return Cast(field.attname, models.TextField())
+    return field.attname
 
 
 def stored_totals(model: type[Model], using: str) -> Totals:

@@ -255,7 +255,9 @@ class ExactJSONField(TextField[SetType, GetType]):
     _pyi_private_get_type: dict[str, Any]  # type: ignore[assignment]
 
     def get_prep_value(self, value: Any) -> str | None:
-        return None if value is None else encode_exactly(value).decode()
+        if value is None or isinstance(value, str):  # text is JSON already, as a backup has it
+            return value
+        return encode_exactly(value).decode()
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else decode_exactly(value)

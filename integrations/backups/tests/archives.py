@@ -4,15 +4,19 @@ import json
 import zipfile
 from hashlib import sha256
 
+from financeproj.history.models import HistoryEntry
 from integrations.backups.tables import archived_models
 
 
 def everything():
-    """Return every row of every table."""
-    return {
-        model._meta.db_table: sorted(repr(row) for row in model._base_manager.values_list())
-        for model in archived_models()
-    }
+    """Return every row of every table, but the history's entry about a restore itself."""
+    rows = {}
+    for model in archived_models():
+        stored = model._base_manager.all()
+        if model is HistoryEntry:
+            stored = stored.exclude(action="restored")
+        rows[model._meta.db_table] = sorted(repr(row) for row in stored.values_list())
+    return rows
 
 
 def rewritten(path, change, name="changed.zip"):
