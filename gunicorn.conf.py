@@ -9,6 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 from django.conf import settings
 
 logconfig_dict = settings.LOGGING  # also for gunicorn's own lines
+# The application sits at the root; no client chooses SCRIPT_NAME or PATH_INFO.
+forwarder_headers = ""
 control_socket_disable = True  # unused, and its folder in the home directory may not be writable
 bind = f"{settings.HOST}:{settings.PORT}"
 workers = settings.WEB_CONCURRENCY

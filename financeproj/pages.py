@@ -1,6 +1,7 @@
 """The pages: templates for signed-in users, which scripts in static/js fill from the API."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -35,6 +36,13 @@ def home(request: HttpRequest) -> HttpResponse:
 class SignInView(LoginView):
     template_name = "users/login.html"
     redirect_authenticated_user = True
+
+    def get_redirect_url(self) -> str:  # type: ignore[override]  # the stub is of a later Django
+        """Return the address in `next`; "" for this page, which would redirect to itself."""
+        address = str(super().get_redirect_url())
+        if urlsplit(address).path == self.request.path:
+            return ""
+        return address
 
 
 @require_safe

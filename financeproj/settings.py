@@ -98,6 +98,8 @@ ROOT_URLCONF = "financeproj.urls"
 WSGI_APPLICATION = "financeproj.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = False
+# Served at the root of its host. Unset, Django would take it from headers of the server.
+FORCE_SCRIPT_NAME = ""
 
 # Backups of an earlier release bring back the tables of these, and of no other app.
 OWN_APPS = [
@@ -131,6 +133,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "financeproj.core.ops.logging.RequestLogMiddleware",
+    "financeproj.core.ops.headers.privacy_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -189,7 +192,6 @@ SQLITE_OPTIONS = {
     "timeout": 30,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000",
 }
-CACHE_TABLE = "embedded_cache"
 
 DEFAULT_DATABASE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
@@ -245,8 +247,10 @@ if REDIS_URL:
             "BACKEND": "django_redis.cache.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "financeproj",
+            "VERSION": 2,  # 1 were pickles
             # IGNORE_EXCEPTIONS: requests are answered without the cache if it is down.
             "OPTIONS": {
+                "SERIALIZER": "financeproj.core.shared.json_values.JsonSerializer",
                 "REDIS_CLIENT_CLASS": "financeproj.core.shared.redis_outage.GuardedRedis",
                 "SOCKET_CONNECT_TIMEOUT": ANSWER_SECONDS,
                 "SOCKET_TIMEOUT": ANSWER_SECONDS,
@@ -264,6 +268,8 @@ if REDIS_URL:
         "visibility_timeout": 3600,
     }
 else:
+    from financeproj.core.shared.embedded_cache import TABLE
+
     DATABASES["cache"] = {
         "ENGINE": "financeproj.core.db.sqlite3",
         "NAME": str(VAR_DIR / "cache.sqlite3"),
@@ -271,13 +277,8 @@ else:
         "OPTIONS": SQLITE_OPTIONS
         | {
             "timeout": 1,
-            # The first connection creates the table, also after the file was deleted. No fsync: a
-            # crash of the machine may lose cached values.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
-            f"CREATE TABLE IF NOT EXISTS {CACHE_TABLE} ("
-            "cache_key varchar(255) NOT NULL PRIMARY KEY,"
-            " value text NOT NULL, expires datetime NOT NULL);"
-            f"CREATE INDEX IF NOT EXISTS {CACHE_TABLE}_expires ON {CACHE_TABLE} (expires)",
+            # No fsync: a crash of the machine may lose cached values.
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {TABLE}",
         },
         "TEST": {"NAME": str(VAR_DIR / "test-cache.sqlite3")},
     }
@@ -285,7 +286,6 @@ else:
     CACHES = {
         "default": {
             "BACKEND": "financeproj.core.shared.embedded_cache.EmbeddedCache",
-            "LOCATION": CACHE_TABLE,
             "OPTIONS": {"MAX_ENTRIES": 50_000},
         }
     }

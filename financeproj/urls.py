@@ -12,9 +12,10 @@ from django.urls import include, path
 from django.views.decorators.cache import cache_control
 from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog, set_language
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from financeproj import pages
+from financeproj.core.api.schema_view import SchemaView
 from financeproj.core.ops import health
 
 View = Callable[..., HttpResponseBase]
@@ -50,7 +51,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/v1/", include("financeproj.api")),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", for_documentation(SpectacularSwaggerView.as_view(url_name="schema"))),
     path("api/redoc", for_documentation(SpectacularRedocView.as_view(url_name="schema"))),
     path("admin/", admin.site.urls),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import msgspec
 from django.conf import settings
 from django.core.cache import cache
 from msgspec import Struct
@@ -237,21 +238,21 @@ def _found_by(source: MarketDataSource, query: str, limit: int) -> list[Instrume
     if source.offline:
         return source.search(query, limit)
     key = f"search:{source.name}:{limit}:{query.casefold().encode().hex()[:180]}"
-    kept = cache.get(key)
+    kept = _kept_answer(key)
     if kept is not None:
         return kept
     answers: list[list[InstrumentInfo]] = []
 
     def keep(answer: list[InstrumentInfo]) -> None:
         answers.append(answer)
-        cache.set(key, answer, settings.MARKET_DATA_CACHE_SECONDS)
+        cache.set(key, msgspec.to_builtins(answer), settings.MARKET_DATA_CACHE_SECONDS)
 
     call = gateway.Call(
         key=key,
         party=gateway.party_of(source),
         run=lambda: source.search(query, limit),
         keep=keep,
-        is_kept=lambda: cache.get(key) is not None,
+        is_kept=lambda: _kept_answer(key) is not None,
     )
     try:
         gateway.ask(call, seconds=time_limit())
@@ -259,4 +260,15 @@ def _found_by(source: MarketDataSource, query: str, limit: int) -> list[Instrume
         return []
     if answers:
         return answers[0]
-    return cache.get(key) or []  # another request asked, and stored the answer there
+    return _kept_answer(key) or []  # another request asked, and stored the answer there
+
+
+def _kept_answer(key: str) -> list[InstrumentInfo] | None:
+    """Return the cached answer; None if there is none, or one of another release."""
+    kept = cache.get(key)
+    if kept is None:
+        return None
+    try:
+        return msgspec.convert(kept, list[InstrumentInfo])
+    except msgspec.ValidationError:
+        return None

@@ -7,13 +7,14 @@ from financeproj.core.money import EXACT
 
 MAX_TICKER_LENGTH = 40
 TICKER_PATTERN = r"[A-Z0-9.^=_&+-]+"
-TICKER_CHARACTERS = "letters, digits and . - = ^ _ & +"
+TICKER_CHARACTERS = "letters, digits and . - = ^ _ & +, with at least one letter or digit"
 
 # Pence, cents and agorot by the codes that exchanges and brokers quote them with.
 MAJOR_CURRENCIES = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAX": "ZAR", "ILA": "ILS"}
 MINOR_UNITS = 100
 
 _TICKER = re.compile(TICKER_PATTERN)
+_LETTER_OR_DIGIT = re.compile(r"[A-Z0-9]")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 
@@ -22,8 +23,11 @@ def is_ticker(text: str) -> bool:
 
 
 def has_ticker_characters(text: str) -> bool:
-    """Return whether `text`, of any length above 0, is made of what a ticker may contain."""
-    return _TICKER.fullmatch(text) is not None
+    """Return whether `text`, of any length above 0, is made of what a ticker may contain.
+
+    At least one character must be a letter or a digit: "." and "-" name nothing.
+    """
+    return _TICKER.fullmatch(text) is not None and _LETTER_OR_DIGIT.search(text) is not None
 
 
 def looks_like_isin(text: str) -> bool:

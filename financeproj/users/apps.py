@@ -7,4 +7,9 @@ class UsersConfig(AppConfig):
     verbose_name = "Users"
 
     def ready(self) -> None:
-        from financeproj.users import services  # noqa: F401  (its receiver)
+        from financeproj.users import (
+            services,  # noqa: F401  (its receiver)
+            tokens,
+        )
+
+        tokens.install()

@@ -57,18 +57,23 @@ EXAMPLE = (
     "2024-05-15,dividend,EQNR.OL,,10,3.68,NOK,,,,\r\n"
 )
 
-# A spreadsheet reads a cell that begins like this as a formula. An apostrophe before it marks text.
-_ACTIVE = re.compile(r"\A'*+[=+\-@\t\r]")
+# A spreadsheet reads a cell that begins like this as a formula, also with the full-width characters
+# of East Asian keyboards. A Norwegian one splits our lines at each ; and, since no quotation mark
+# begins such a cell, at each line break. An apostrophe before the character marks text.
+_CELL_BEGINS = r"(?:\A|(?<=[;\r\n]))"
+_ACTIVE = r"""'*+"*+[=+\-@\t\r＝＋－＠]"""
+_UNGUARDED = re.compile(f"{_CELL_BEGINS}(?={_ACTIVE})")
+_GUARDED = re.compile(f"{_CELL_BEGINS}'(?={_ACTIVE})")
 
 
 def guarded(text: str) -> str:
     """Return `text` as a cell that a spreadsheet does not calculate. `unguarded` reverses it."""
-    return f"'{text}" if _ACTIVE.match(text) else text
+    return _UNGUARDED.sub("'", text)
 
 
 def unguarded(cell: str) -> str:
-    is_guarded = cell.startswith("'") and _ACTIVE.match(cell)
-    return cell[1:] if is_guarded else cell
+    """Remove the apostrophes that `guarded` added, and no others."""
+    return _GUARDED.sub("", cell)
 
 
 def recognises(table: Table) -> bool:

@@ -105,7 +105,7 @@ def test_an_instrument_that_two_users_enter_at_once_is_one_if_they_agree(user, o
     assert StockMetadata.objects.get().currency == "USD"
 
 
-@pytest.mark.parametrize("ticker", ["A B", "", "ÆØÅ", "X" * 41, "A;DROP"])
+@pytest.mark.parametrize("ticker", ["A B", "", "ÆØÅ", "X" * 41, "A;DROP", ".", "-", "^=_"])
 def test_an_invalid_ticker_is_refused_without_a_call(user, market, ticker):
     assert refused(user, ticker, "NOK") == ("invalid", "ticker")
     assert market.requests == []

@@ -96,16 +96,12 @@ def _change_in_redis(key: str, function: Step[Value], timeout_seconds: float) ->
 def _change_embedded(key: str, function: Step[Value], timeout_seconds: float) -> Value | None:
     name = f"shared:{key}"
     with transaction.atomic(using=ALIAS):  # IMMEDIATE: no other process writes until the end
-        expires_at, held = cache.get(name) or (0.0, None)
-        now = time.time()
-        if expires_at <= now:
-            held = None
+        held = cache.get(name)
         value = function(held)
         if value is None:
             cache.delete(name)
         elif value != held:
-            # DatabaseCache truncates the expiry to seconds, so the value holds the exact one.
-            cache.set(name, (now + timeout_seconds, value), timeout=timeout_seconds + 1)
+            cache.set(name, value, timeout=timeout_seconds)
     return value
 
 

@@ -34,6 +34,13 @@ class _LogsUser:
 
 
 class TokenAuthentication(_LogsUser, JWTAuthentication):
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        """Return the token after `Bearer` in any case: the scheme's name has none (RFC 9110)."""
+        scheme, *rest = header.split(None, 1) or [b""]
+        if scheme.lower() == b"bearer":
+            header = b" ".join([b"Bearer", *rest])
+        return super().get_raw_token(header)
+
     def get_user(self, validated_token: Any) -> Any:
         try:
             return super().get_user(validated_token)

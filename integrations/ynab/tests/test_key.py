@@ -112,8 +112,8 @@ def cache_dump():
         ours = redis.scan_iter(cache.make_key("*", version="*"))  # the prefix of this test process
         return "\n".join(f"{key!r} {redis.get(key)!r}" for key in ours)
     with connections["cache"].cursor() as cursor:
-        cursor.execute(f"SELECT cache_key, value FROM {django_settings.CACHE_TABLE}")
-        return "\n".join(f"{key} {base64.b64decode(value)!r}" for key, value in cursor.fetchall())
+        cursor.execute("SELECT name, value FROM cached")
+        return "\n".join(f"{key} {value}" for key, value in cursor.fetchall())
 
 
 def forgive():

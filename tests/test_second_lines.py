@@ -1,0 +1,172 @@
+"""Test the defences behind the first: headers, odd requests, a clock set back."""
+
+import socket
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from conftest import PASSWORD
+from tests.servers.processes import installation  # noqa: F401  (a fixture)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def visitor(user):
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+def tokens(**credentials):
+    body = {"username": "kari", "password": PASSWORD, **credentials}
+    return APIClient().post("/api/v1/auth/login", body)
+
+
+# --- Headers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/login", "/dashboard", "/api/v1/users/me", "/healthz", "/nothing", "/api/v1/nothing"]
+)
+def test_every_answer_denies_features_that_no_page_uses(client, path):
+    features = client.get(path)["Permissions-Policy"].split(", ")
+    assert {"camera=()", "geolocation=()", "microphone=()", "payment=()"} <= set(features)
+    assert all(feature.endswith("=()") for feature in features)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/export", "/api/v1/transactions/export.csv"])
+def test_no_export_is_stored_on_its_way(visitor, user, path):
+    user.portfolios.create(name="Mine", currency="NOK")
+    response = visitor.get(path)
+    assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+
+
+def test_tokens_are_not_stored_on_their_way(user):
+    signed_in = tokens()
+    renewed = APIClient().post("/api/v1/auth/refresh", {"refresh": signed_in.json()["refresh"]})
+    assert [signed_in.status_code, renewed.status_code] == [200, 200]
+    assert [signed_in["Cache-Control"], renewed["Cache-Control"]] == ["no-store", "no-store"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/users/me", 200),
+        ("/api/v1/portfolios", 200),
+        ("/api/v1/portfolios/00000000-0000-4000-8000-000000000000", 404),
+        ("/api/v1/transactions/export.csv?portfolio_id=mine", 400),
+    ],
+)
+def test_other_answers_to_a_signed_in_person_are_private(visitor, user, path, status):
+    bearer = {"Authorization": f"Bearer {tokens().json()['access']}"}
+    for response in (visitor.get(path), APIClient().get(path, headers=bearer)):
+        assert response.status_code == status
+        assert response["Cache-Control"] == "private, no-cache"
+
+
+def test_answers_to_anybody_have_no_such_header(client):
+    assert "Cache-Control" not in client.get("/healthz")
+
+
+# --- Requests that were 500 -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["/login", "/login?next=/login", "/login?a=b#c"])
+def test_signing_in_twice_leads_to_the_dashboard(visitor, address):
+    response = visitor.get("/login", {"next": address})
+    assert (response.status_code, response["Location"]) == (302, "/dashboard")
+    assert visitor.get("/login", {"next": "/pension"})["Location"] == "/pension"
+
+
+def test_a_sign_in_with_the_sign_in_page_as_target_leads_to_the_dashboard(client, user):
+    body = {"username": "kari", "password": PASSWORD, "next": "/login"}
+    response = client.post("/login", body)
+    assert (response.status_code, response["Location"]) == (302, "/dashboard")
+
+
+FIRST_CALLS = """
+import threading
+import django
+django.setup()
+from django.test import Client
+
+statuses = []
+start = threading.Barrier(6)
+
+def call():
+    client = Client(raise_request_exception=False, SERVER_NAME="127.0.0.1")
+    start.wait()
+    statuses.append(client.get("/api/schema").status_code)
+
+threads = [threading.Thread(target=call) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(statuses)
+"""
+
+
+def test_parallel_first_calls_of_the_schema_all_get_it(installation):
+    installation.environment["LOG_LEVEL"] = "CRITICAL"
+    printed = installation.python("-c", FIRST_CALLS).strip().splitlines()[-1]
+    assert printed == str([200] * 6)
+
+
+# --- What a client may not choose -----------------------------------------------------------------
+
+
+def raw(url, head):
+    """Send the lines of a request as they are. Return the whole answer."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    return answer.decode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["SCRIPT_NAME: /dashboard", "PATH_INFO: /healthz", "SCRIPT-NAME: /x", "SCRIPT_URL: /x/login"],
+)
+def test_no_header_moves_the_application(installation, header):
+    installation.start_web()
+    head = ["GET /dashboard HTTP/1.1", "Host: 127.0.0.1", "Connection: close", header]
+    answer = raw(installation.url, head)
+    assert answer.startswith("HTTP/1.1 302 ")
+    assert "\r\nLocation: /login?next=/dashboard\r\n" in answer
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "SCRIPT_URL", "REDIRECT_URL"])
+def test_no_variable_of_a_server_moves_the_application(client, name):
+    response = client.get("/dashboard", **{name: "/evil/dashboard"})
+    assert response["Location"] == "/login?next=/dashboard"
+
+
+# --- Tokens ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_bearer_is_understood_in_any_case(user, scheme):
+    access = tokens().json()["access"]
+    header = {"Authorization": f"{scheme} {access}"}
+    assert APIClient().get("/api/v1/users/me", headers=header).status_code == 200
+    for wrong in (scheme, f"{scheme} {access} more", f"{scheme} nothing", f"Token {access}"):
+        header = {"Authorization": wrong}
+        assert APIClient().get("/api/v1/users/me", headers=header).status_code == 401
+
+
+def test_a_clock_set_back_refuses_no_token(user, time_machine):
+    time_machine.move_to("2026-03-02T10:00:00Z", tick=False)
+    issued = tokens().json()
+    time_machine.move_to("2026-03-02T09:00:00Z", tick=False)
+    header = {"Authorization": f"Bearer {issued['access']}"}
+    assert APIClient().get("/api/v1/users/me", headers=header).status_code == 200
+    renewed = APIClient().post("/api/v1/auth/refresh", {"refresh": issued["refresh"]})
+    assert renewed.status_code == 200
+    time_machine.move_to("2026-03-02T10:15:01Z", tick=False)
+    assert APIClient().get("/api/v1/users/me", headers=header).status_code == 401
