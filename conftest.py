@@ -60,7 +60,8 @@ def untraced(config: pytest.Config, *, when: bool) -> Generator[None, None, None
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Do not trace the set-up of tests marked untraced: the demo's import takes as long as the test.
+    """Do not trace the set-up of tests marked untraced: the demo's import takes as long as the
+    test.
 
     The marker is our own. With pytest-cov's `no_cover`, both would resume coverage, and coverage
     that was started twice continues after it is stopped once.
@@ -135,7 +136,9 @@ def by_turns(items: list[pytest.Item]) -> list[pytest.Item]:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: Any
 ) -> None:
-    """Remove the test database that an interrupted run may have left, with processes that use it."""
+    """Remove the test database that an interrupted run may have left, with processes that use
+    it.
+    """
     from django.db import connection
 
     if connection.vendor == "postgresql":

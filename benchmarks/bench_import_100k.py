@@ -44,7 +44,8 @@ def statement(rows: int, *, tickers: int = 200, seed: int = 1) -> bytes:
         held[at] += {"buy": quantity, "sell": -quantity}.get(kind, 0)
         price = chance.randint(1000, 99_999) / 100
         lines.append(
-            f"{day},{kind},{ticker},Company {at},{quantity},{price},{currency},29.5,{rate},,R{number}"
+            f"{day},{kind},{ticker},Company {at},{quantity},{price},{currency},29.5,{rate},"
+            f",R{number}"
         )
     return "\n".join(lines).encode()
 

@@ -32,7 +32,8 @@ def _measured_on(name: str, url: str) -> bool:
     print(f"timeline_growth: exponent {growth:.2f} from S to L (1 is linear) on {name}")
     holdings, megabytes = found["M"]["holdings"], found["L"]["megabytes"]
     print(
-        f"holdings_M: {holdings:.1f} x an empty authenticated view (limit {HOLDINGS_LIMIT}) on {name}"
+        f"holdings_M: {holdings:.1f} x an empty authenticated view "
+        f"(limit {HOLDINGS_LIMIT}) on {name}"
     )
     print(f"peak_rss_L: {megabytes:.0f} MB (limit {MEMORY_LIMIT_MB}) on {name}")
     held = all(found[size][way] <= limit for (size, way), limit in LIMITS.items())

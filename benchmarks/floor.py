@@ -1,4 +1,5 @@
-"""Calculate value, flows, average cost, TWR and XIRR on existing arrays: the floor of the benchmarks.
+"""Calculate value, flows, average cost, TWR and XIRR on existing arrays: the floor of the
+benchmarks.
 
 The floor handles no gaps, splits, transfers or checks, has one column per weekday, and places flows
 at the end of the day. It measures what NumPy can do, not the definitions.

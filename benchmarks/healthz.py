@@ -47,7 +47,9 @@ def ask_in_a_loop(port: int, path: str, token: str) -> None:
 
 
 def measure() -> tuple[float, float]:
-    """Return the p99 in seconds of an idle server, and while a client requests timelines of size L."""
+    """Return the p99 in seconds of an idle server, and while a client requests timelines of size
+    L.
+    """
     from rest_framework_simplejwt.tokens import AccessToken
 
     from benchmarks.scratch import scratch_database

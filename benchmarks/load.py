@@ -119,11 +119,13 @@ class Client:
         for row in range(20):
             ticker, currency = self.dice.choice(self.person["instruments"])
             lines.append(
-                f"2025-03-{row % 28 + 1:02},buy,{ticker},1,100,{currency},1,{self.count}-{row}-{id(self)}"
+                f"2025-03-{row % 28 + 1:02},buy,{ticker},1,100,{currency},1,"
+                f"{self.count}-{row}-{id(self)}"
             )
         edge = "edge-of-the-form"
         parts = [
-            f'--{edge}\r\nContent-Disposition: form-data; name="portfolio_id"\r\n\r\n{self.person["portfolio"]}\r\n',
+            f'--{edge}\r\nContent-Disposition: form-data; name="portfolio_id"\r\n\r\n'
+            f"{self.person['portfolio']}\r\n",
             f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="trades.csv"\r\n'
             f"Content-Type: text/csv\r\n\r\n{chr(10).join(lines)}\r\n--{edge}--\r\n",
         ]
@@ -195,7 +197,9 @@ def together(port: int, people: list[dict], seconds: float) -> Measured:
 
 
 def megabytes(session: int) -> float:
-    """Return the memory of a session's processes in MB: private memory plus a part of shared memory."""
+    """Return the memory of a session's processes in MB: private memory plus a part of shared
+    memory.
+    """
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -253,10 +257,12 @@ def report(
         print(f"error: {error}")
     count = sum(map(len, then.seconds.values()))
     print(
-        f"{count} requests in {seconds:.0f} s ({count / seconds:.1f} a second), {len(then.errors)} errors"
+        f"{count} requests in {seconds:.0f} s ({count / seconds:.1f} a second), "
+        f"{len(then.errors)} errors"
     )
     print(
-        f"{'kind':14}{'alone p50':>12}{'p50':>10}{'p99':>10}{'p99 / alone':>14} (limit {MOST_TIMES_ALONE})"
+        f"{'kind':14}{'alone p50':>12}{'p50':>10}{'p99':>10}{'p99 / alone':>14} "
+        f"(limit {MOST_TIMES_ALONE})"
     )
     for kind in (*READS, *WRITES):
         found = sorted(then.seconds[kind])

@@ -30,7 +30,9 @@ RECENT_DAYS = 30
 
 
 def store(data: Generated, user: User) -> Portfolio:
-    """Create a portfolio of `user` with the instruments, closes, rates and transactions of `data`."""
+    """Create a portfolio of `user` with the instruments, closes, rates and transactions of
+    `data`.
+    """
     stocks = _store_instruments(data)
     _store_rates(data)
     portfolio = Portfolio.objects.create(

@@ -79,8 +79,8 @@ def database_url() -> str:
     settings = connection.settings_dict
     name = settings["NAME"]
     if connection.vendor == "postgresql":
-        place = f"{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT'] or 5432}"
-        return f"postgres://{place}/{name}"
+        account = f"{settings['USER']}:{settings['PASSWORD']}"
+        return f"postgres://{account}@{settings['HOST']}:{settings['PORT'] or 5432}/{name}"
     return f"sqlite:///{name}"
 
 

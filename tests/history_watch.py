@@ -25,7 +25,7 @@ WATCHED_TABLES = frozenset(
 HISTORY_TABLE = "history_historyentry"
 WRITE = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(?P<table>\w+)"?', re.IGNORECASE)
 ASSIGNED = re.compile(r'"(\w+)" = ')
-# What follows from other rows is no act of its own: the replay writes it, and the version that
+# What follows from other rows is not an act of its own: the replay writes it, and the version that
 # caches carry.
 DERIVED_COLUMNS = frozenset(
     {

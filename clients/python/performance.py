@@ -36,5 +36,6 @@ print(f"{done['created']} transactions imported, {done['duplicates']} already im
 result = ask("GET", f"/portfolios/{portfolio['id']}/performance")
 rate = f"{result['twr']:.2%}" if result["twr"] is not None else result["reasons"]["twr"]
 print(
-    f"{name}: {result['end_value']:.2f} {result['currency']}, gain {result['gain']:.2f}, return {rate}"
+    f"{name}: {result['end_value']:.2f} {result['currency']}, "
+    f"gain {result['gain']:.2f}, return {rate}"
 )

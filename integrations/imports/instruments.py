@@ -1,4 +1,6 @@
-"""Identify the instruments of a file: brokers give an ISIN or a name of their own, we use tickers."""
+"""Identify the instruments of a file: brokers give an ISIN or a name of their own, we use
+tickers.
+"""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence

@@ -84,9 +84,7 @@ class ImportPayload(Struct):
     instruments: list[ImportedInstrumentPayload]
     preview: Annotated[
         list[TransactionPayload],
-        Meta(
-            description="The first 50 transactions; empty in a list. Their ids are null in a dry run."
-        ),
+        Meta(description="The first 50 transactions, without ids in a dry run; empty in a list."),
     ]
     created_at: datetime | None
 

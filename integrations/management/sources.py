@@ -15,7 +15,7 @@ def user_named(username: str) -> User:
     """Return the user called `username`. Raises CommandError."""
     user = User.objects.filter(username=username).first()
     if user is None:
-        raise CommandError(f"There is no user {username}.")
+        raise CommandError(f"User {username} not found.")
     return user
 
 

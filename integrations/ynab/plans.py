@@ -14,7 +14,7 @@ from integrations.ynab.asking import ask, key_digest, new_deadline
 from integrations.ynab.errors import NotConfigured, error_for
 from marketdata.sources import KeyRefused, SourceError
 
-# YNAB answers to these with a plan of whoever owns the API key: no ids.
+# YNAB answers to these with a plan of the owner of the API key, so they are not ids.
 ALIASES = ("last-used", "default")
 # How long the last known list stands where YNAB does not answer.
 LIST_KEPT_SECONDS = 7 * 24 * 3600

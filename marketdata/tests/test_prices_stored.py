@@ -227,8 +227,8 @@ def test_the_next_days_close_far_away_confirms_nothing():
 def test_a_source_that_restates_half_way_rewrites_nothing_that_was_traded():
     stock = instrument()
     record(stock, history([400, 404, 408]))
-    # The split is reported but the closes are not restated yet: undoing it makes them four times too
-    # large.
+    # The split is reported but the closes are not restated yet: undoing it makes them four times
+    # too large.
     record(stock, history([1600, 1616, 1632, 103], splits=[(DAYS[3], 4)], quote=(DAYS[3], 103)))
     assert stored(stock) == [400, 404, 408, 103]
     # The reverse: restated closes without the split.

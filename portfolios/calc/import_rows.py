@@ -58,8 +58,8 @@ class RowProblem(Struct, frozen=True):
         return RowProblem(self.code, self.message, self.params, row, column, shown)
 
     def as_entry(self, translate: Callable[[str], str] = str) -> dict[str, object]:
-        """Return an entry of `ImportBatch.errors`, with the detail in English or as `translate` says
-        the message.
+        """Return an entry of `ImportBatch.errors`, with the detail in English or as `translate`
+        says the message.
         """
         detail = translate(self.message)
         if self.params:

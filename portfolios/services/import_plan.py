@@ -295,7 +295,9 @@ def _dismissed_splits(holdings: list[Holding]) -> dict[UUID, set[date]]:
 
 
 class _Fitted(NamedTuple):
-    """A holding with as many of its new rows as its shares allow, and the problems of the others."""
+    """A holding with as many of its new rows as its shares allow, and the problems of the
+    others.
+    """
 
     change: HoldingChange | None
     problems: Problems

@@ -69,8 +69,9 @@ class InsufficientQuantity(DomainError):
 def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> int:
     """Replay `holding` from its first transaction and store the derived columns that changed.
 
-    Books and removes the source's splits on the way; returns how many. Raises InsufficientQuantity; the caller's
-    transaction must then be rolled back. `cause` is the transaction whose change is the reason.
+    Books and removes the source's splits on the way; returns how many. Raises InsufficientQuantity;
+    the caller's transaction must then be rolled back. `cause` is the transaction whose change is
+    the reason.
     """
     rows, gone = settle_splits(
         holding,

@@ -17,7 +17,9 @@ def number(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
 
 @st.composite
 def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int = 24) -> History:
-    """Generate histories with all types, four currencies (0 is the portfolio's), gaps and splits."""
+    """Generate histories with all types, four currencies (0 is the portfolio's), gaps and
+    splits.
+    """
     count = draw(st.integers(1, instruments))
     currency = sorted(draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)))
     own = dict.fromkeys(range(FIRST_DAY, FIRST_DAY + days), Decimal(1))

@@ -30,7 +30,8 @@ def day_of(number):
 
 def stored(history, user, name, today):
     """Store the history as a portfolio in NOK of `user`, as known on the day `today`."""
-    vectors.vector_cache.clear()  # the last example was rolled back, and its ids and versions come again
+    # the last example was rolled back, and its ids and versions come again
+    vectors.vector_cache.clear()
     portfolio = services.create_portfolio(user=user, name=name, currency="NOK")
     for code, rates in zip(CURRENCIES[1:], history.rates[1:], strict=True):
         known = [

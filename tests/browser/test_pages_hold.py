@@ -74,7 +74,7 @@ def test_every_number_on_a_page_is_the_apis_formatted(visit, demo, language, loc
         visitor.page.wait_for_timeout(300)
         known = {number for answer in answers for number in numbers_in(answer.json())}
         for value, kind, text in visitor.page.evaluate(SHOWN):
-            assert float(value) in known, f"{text} on {path} is no number of the API's"
+            assert float(value) in known, f"{text} on {path} is not a number of the API"
             shown, places = read(text, kind, language)
             exact = Decimal(value) * (100 if kind == "percent" else 1)
             assert shown == exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP), (

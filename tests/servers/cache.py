@@ -5,7 +5,7 @@ from django.core.cache import cache
 
 
 def empty_cache() -> None:
-    """Forget what this installation keeps there, and nothing of others: django-redis' clear() empties the
-    whole Redis.
+    """Forget what this installation keeps there, and nothing of others: django-redis' clear()
+    empties the whole Redis.
     """
     cache.delete_pattern("*") if settings.REDIS_URL else cache.clear()

@@ -46,7 +46,9 @@ def main():
             log.write(f"{time.time()} {time.time() - began}\n")
             time.sleep(
                 0.1
-            )  # On SQLite, a waiting writer only retries now and then, and others need the processor too
+                # On SQLite, a waiting writer only retries now and then, and others need the processor
+                # too
+            )
             if count % 200 == 0:  # a holding of thousands would make each write slow
                 for portfolio in (first, second):
                     services.delete_holding(holding=portfolio.holdings.get())

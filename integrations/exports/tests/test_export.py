@@ -238,7 +238,7 @@ def test_the_command_says_what_it_wrote_and_leaves_no_half_file(full, tmp_path, 
     call_command("export_data", str(path), "--user", "kari")
     assert f"{len(ODD_NOTES) + 2} transactions.csv" in capsys.readouterr().out
     assert path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(CommandError, match="There is no user ola"):
+    with pytest.raises(CommandError, match="User ola not found"):
         call_command("export_data", str(path), "--user", "ola")
     with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
         call_command("export_data", str(tmp_path / "no" / "out.zip"), "--user", "kari")

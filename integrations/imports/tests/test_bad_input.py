@@ -1,6 +1,6 @@
 """Test files that differ from what the broker wrote: they are read, or refused with a reason."""
 
-# ruff: noqa: E501 (the lines of a statement are as long as they are)
+
 
 import json
 import random

@@ -83,7 +83,7 @@ def test_ambiguities_are_settled_by_options(run):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"user": "ola"}, "There is no user ola"),
+        ({"user": "ola"}, "User ola not found"),
         ({"name": "savings"}, "kari has no portfolio savings; there is: Nordic"),
         ({"data": b""}, "The file is empty"),
         ({"data": b"x" * 20_000_001}, "20 MB"),

@@ -13,8 +13,8 @@ from integrations.management.sources import positive
 
 class Command(BaseCommand):
     help = (
-        "Back up every table into one file that SQLite and PostgreSQL can restore. The system may be "
-        "in use. The file contains secrets."
+        "Back up every table into one file that SQLite and PostgreSQL can restore. The system may "
+        "be in use. The file contains secrets."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

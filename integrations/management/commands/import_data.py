@@ -12,8 +12,8 @@ from integrations.exports.reading import import_export
 
 class Command(BaseCommand):
     help = (
-        "Import a file of `export_data` or GET /api/v1/export, of this or an earlier release, for a "
-        "user who has no data here yet."
+        "Import a file of `export_data` or GET /api/v1/export, of this or an earlier release, for "
+        "a user who has no data here yet."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

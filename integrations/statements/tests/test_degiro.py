@@ -1,6 +1,6 @@
 """DEGIRO files through the REST API."""
 
-# ruff: noqa: E501 (the lines of a statement are as long as they are)
+
 
 from decimal import Decimal as D
 

@@ -1,6 +1,6 @@
 """Interactive Brokers files through the REST API."""
 
-# ruff: noqa: E501 (the lines of a statement are as long as they are)
+
 
 import json
 from decimal import Decimal as D

@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, user: str, **options: Any) -> None:
         owner = get_user_model().objects.filter(username=user).first()
         if owner is None:
-            raise CommandError(f"There is no user {user}.")
+            raise CommandError(f"User {user} not found.")
         problems: list[str] = []
         stocks: dict[str, StockMetadata | None] = {}
         closes: dict[str, dict[date, Decimal]] = {}

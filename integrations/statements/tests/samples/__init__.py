@@ -1,4 +1,6 @@
-"""The samples of all formats. Each module of this package defines `SAMPLES` and is found by itself."""
+"""The samples of all formats. Each module of this package defines `SAMPLES` and is found by
+itself.
+"""
 
 import pkgutil
 from importlib import import_module

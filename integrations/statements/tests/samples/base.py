@@ -1,7 +1,7 @@
 """A sample: a small file of one format, and the holdings that it must give, calculated by hand.
 
-The layouts are the brokers'; companies and numbers are invented. The expected values are per ticker:
-quantity, average cost, cost basis, realised gain, income, charges. The first two are in the
+The layouts are the brokers'; companies and numbers are invented. The expected values are per
+ticker: quantity, average cost, cost basis, realised gain, income, charges. The first two are in the
 instrument's currency, the others in the portfolio's. They are compared to as many decimals as they
 are written with.
 """

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 (the lines of a statement are as long as they are)
+
 
 from datetime import date
 from decimal import Decimal as D
