@@ -1,8 +1,9 @@
 """Adding to the history, and pruning it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from uuid import UUID
+from itertools import islice
+from uuid import UUID, uuid5
 
 import msgspec
 from django.conf import settings
@@ -11,10 +12,14 @@ from django.db.models.query import QuerySet
 from django.utils import timezone
 
 from financeproj.history.context import current_acting, current_request_id
-from financeproj.history.models import HistoryEntry
+from financeproj.history.models import Door, HistoryEntry
+
+Changes = dict[str, tuple[object, object]]
+Counts = dict[str, int]
 
 LABEL_LENGTH = 255
 PRUNED_AT_ONCE = 1000
+RESTORED_AT_ONCE = 1000
 
 
 class HistoryObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +92,39 @@ def record(
     )
     entry.save(force_insert=True)
     return entry
+
+
+def check_entry(entry: HistoryEntry) -> None:
+    """Raise ValueError for an entry of a file whose door, changes or counts cannot be real."""
+    if entry.door not in Door.values:
+        raise ValueError(f"door {entry.door} must be one of {', '.join(Door.values)}.")
+    for name, shape in (("changes", Changes), ("counts", Counts)):
+        try:
+            msgspec.convert(getattr(entry, name), shape)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+
+def restore_history(*, owner_id: UUID, entries: Iterable[HistoryEntry]) -> int:
+    """Store entries of an export as they are; return how many are new.
+
+    Entries that `owner_id` has already stay as they are: the same file adds nothing twice. If an
+    entry of another owner has the same id, the new one gets an id that follows from owner and id.
+    """
+    remaining = iter(entries)
+    restored = 0
+    while chunk := list(islice(remaining, RESTORED_AT_ONCE)):
+        stored = HistoryEntry.objects.filter(pk__in=[entry.pk for entry in chunk])
+        of_others = set(stored.exclude(owner_id=owner_id).values_list("pk", flat=True))
+        for entry in chunk:
+            if entry.pk in of_others:
+                entry.pk = uuid5(owner_id, str(entry.pk))
+        known = HistoryEntry.objects.filter(pk__in=[entry.pk for entry in chunk])
+        known_keys = set(known.values_list("pk", flat=True))
+        new = [entry for entry in chunk if entry.pk not in known_keys]
+        HistoryEntry.objects.bulk_create(new)
+        restored += len(new)
+    return restored
 
 
 def prune_history() -> int:

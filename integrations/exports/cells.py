@@ -8,16 +8,19 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Field
 
-from financeproj.core.db.fields import ExactDecimalField
+from financeproj.core.db.fields import ExactDecimalField, ExactJSONField, decode_exactly
 from financeproj.core.money import strip_zeros
 from integrations.statements.generic import guarded, unguarded
 
 BOM = "\ufeff"  # Without it Excel does not recognise UTF-8.
 BOOLEANS = {"true": True, "false": False}
+# Sorted, since PostgreSQL keeps the keys of an object in an order of its own.
+_json = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 def cell(value: Any) -> str:
@@ -35,8 +38,7 @@ def cell(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict | list):
-        # Sorted, since PostgreSQL keeps the keys of an object in an order of its own.
-        return guarded(json.dumps(value, ensure_ascii=False, sort_keys=True))
+        return guarded(_json.encode(value).decode())
     return str(value)
 
 
@@ -49,6 +51,8 @@ def value_of(text: str, field: Field, is_nullable: bool) -> Any:
         return None
     if isinstance(field, models.JSONField):
         return json.loads(unguarded(text))
+    if isinstance(field, ExactJSONField):
+        return _exact_json(unguarded(text))
     if isinstance(field, models.BooleanField):
         return BOOLEANS[text]
     if isinstance(field, models.CharField | models.TextField):
@@ -60,6 +64,13 @@ def value_of(text: str, field: Field, is_nullable: bool) -> Any:
         field.validate(value, None)
     field.run_validators(value)
     return value
+
+
+def _exact_json(text: str) -> Any:
+    try:
+        return decode_exactly(text)
+    except msgspec.DecodeError as error:
+        raise ValueError(text) from error
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:

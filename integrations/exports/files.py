@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Case, F, Field, Model, Q, QuerySet, Value, When
 
 from financeproj.core.db.rows import stored_field
+from financeproj.history.models import HistoryEntry
 from financeproj.users.models import User
 from integrations.models import YnabBudget, YnabSettings
 from marketdata.models import (
@@ -35,16 +36,22 @@ from portfolios.models import (
 )
 
 KIND = "financeproj-export"
-VERSION = 1
+VERSION = 2
+# Objects of the history that have the id of their user.
+OBJECTS_OF_THE_USER = ("user", "ynab_settings")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`name` in the header, `lookup` of its values, and the first version that has it."""
+    """`name` in the header, `lookup` of its values, and the first version that has it.
+
+    `field` is the field whose values an annotation has, when `lookup` is one.
+    """
 
     name: str
     lookup: str
     since: int = 1
+    field: str = ""
 
 
 def columns(names: str, *, since: int = 1) -> tuple[Column, ...]:
@@ -85,7 +92,7 @@ class File:
         For a foreign key it is the field that it points at.
         """
         model = self.model
-        *path, last = column.lookup.split("__")
+        *path, last = (column.field or column.lookup).split("__")
         for name in path:
             model = stored_field(model, name).related_model or model
         field = stored_field(model, last)
@@ -140,6 +147,14 @@ def _finished_imports_of(user: User) -> QuerySet[ImportBatch]:
 def _dismissed_splits_of(user: User) -> QuerySet[DismissedSplit]:
     rows = DismissedSplit.objects.filter(holding__portfolio__user=user)
     return rows.order_by("holding_id", "date")
+
+
+def _history_of(user: User) -> QuerySet[HistoryEntry]:
+    """Without the user's own id, since the user has another one elsewhere."""
+    is_user = Q(object_type__in=OBJECTS_OF_THE_USER)
+    object_id = Case(When(is_user, then=Value("")), default=F("object_id"))
+    entries = HistoryEntry.objects.filter(owner_id=user.pk)
+    return entries.annotate(exported_object_id=object_id).order_by("at", "pk")
 
 
 def _of_instruments(model: type[Model]) -> Callable[[User], QuerySet[Any]]:
@@ -316,6 +331,19 @@ FILES = (
         columns("id account_id amount frequency start end growth") + TIMES,
         _of_accounts(ContributionPlan, "start", "pk"),
         shown=(ACCOUNT,),
+    ),
+    File(
+        "history.csv",
+        HistoryEntry,
+        (
+            *columns("id at"),
+            Column("actor", "actor__username"),
+            *columns("door request_id action object_type"),
+            Column("object_id", "exported_object_id", field="object_id"),
+            *columns("object_label portfolio_id within_id changes counts"),
+        ),
+        _history_of,
+        since=2,
     ),
 )
 

@@ -15,11 +15,12 @@ from django.db import DataError, IntegrityError, transaction
 
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import Conflict
-from financeproj.history.services import record
+from financeproj.history.models import HistoryEntry
+from financeproj.history.services import check_entry, record, restore_history
 from financeproj.users.history import user_object
 from financeproj.users.models import User
 from integrations.archives import ArchiveReader, BadArchive
-from integrations.exports.files import KIND, VERSION
+from integrations.exports.files import KIND, OBJECTS_OF_THE_USER, VERSION
 from integrations.exports.rows import ExportRows, Row
 from integrations.models import AssignedBudget, YnabBudget, YnabSettings
 from integrations.ynab.plans import may_choose
@@ -158,6 +159,7 @@ class _ExportImport:
             values=self._values(),
             contributions=self._contributions(),
         )
+        restore_history(owner_id=self.user.pk, entries=self._history())
 
     def _own(self, pk: UUID) -> UUID:
         """The id here of what has the id `pk` in the file."""
@@ -310,6 +312,43 @@ class _ExportImport:
     def _in_account(self, row: Row) -> Row:
         account_id = self._known(row["account_id"], self.accounts, "pension account")
         return row | {"id": self._own(row["id"]), "account_id": account_id}
+
+    # --- History ----------------------------------------------------------------------------------
+
+    def _history(self) -> Iterator[HistoryEntry]:
+        """The entries, with the ids here of what they are about.
+
+        An act keeps its actor only if that is the user who gets the data: other names can belong to
+        other people here.
+        """
+        for row in self.rows.of("history.csv"):
+            actor = row.pop("actor__username")
+            key = row.pop("exported_object_id")
+            row["object_id"] = self._own_object(row["object_type"], key)
+            for place in ("portfolio_id", "within_id"):
+                row[place] = row[place] and self._own(row[place])
+            try:
+                entry = HistoryEntry(
+                    owner=self.user,
+                    actor=self.user if actor == self.user.username else None,
+                    **row,
+                )
+                check_entry(entry)
+            except ValueError as error:
+                raise BadArchive(f"{self.rows.where}: {error}") from error
+            yield entry
+
+    def _own_object(self, kind: str, key: str) -> str:
+        """The id here of an object, which may have been deleted since."""
+        if kind in OBJECTS_OF_THE_USER:
+            return str(self.user.pk)
+        try:
+            pk = UUID(key)
+        except ValueError:
+            return key
+        if pk in self.stocks:
+            return str(self.stocks[pk].pk)
+        return str(self._own(pk))
 
 
 def _ids_are_taken(rows: ExportRows) -> bool:

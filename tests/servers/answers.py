@@ -88,6 +88,10 @@ def walk(user):
         each(f"/pension/accounts/{{id}}{path}", accounts)
     for account in accounts:
         get("/pension/projection", account_id=account, years=2)
+    for portfolio in portfolios:
+        get("/history", portfolio_id=portfolio)
+    for account in accounts:
+        get("/history", object=account)
     each("/ynab/accounts/{account_id}/balance", ["checking", "unknown"], "account_id")
 
     stocks = list(instruments_of(user))

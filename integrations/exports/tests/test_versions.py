@@ -42,26 +42,30 @@ def test_an_export_of_each_release_is_small_enough_to_keep(path):
 # --- Another version ------------------------------------------------------------------------------
 
 
+NOW = files.VERSION
+NEXT = NOW + 1
+
+
 @pytest.fixture
-def version_2(monkeypatch):
-    """A program whose version 2 added the broker of a portfolio, and the file of balances."""
+def next_version(monkeypatch):
+    """A program whose next version added the broker of a portfolio, and the file of balances."""
     changed = []
     for file in files.FILES:
         if file.name == "portfolios.csv":
-            firm = files.Column("brokerage_firm", "brokerage_firm", since=2)
+            firm = files.Column("brokerage_firm", "brokerage_firm", since=NEXT)
             columns = [firm if one.name == firm.name else one for one in file.columns]
             changed.append(replace(file, columns=tuple(columns)))
         elif file.name == "balances.csv":
-            changed.append(replace(file, since=2))
+            changed.append(replace(file, since=NEXT))
         else:
             changed.append(file)
     monkeypatch.setattr(files, "FILES", tuple(changed))
-    monkeypatch.setattr(reading, "VERSION", 2)
-    monkeypatch.setattr(writing, "VERSION", 2)
+    monkeypatch.setattr(reading, "VERSION", NEXT)
+    monkeypatch.setattr(writing, "VERSION", NEXT)
 
 
 @pytest.fixture
-def export(version_2, user, tmp_path):
+def export(next_version, user, tmp_path):
     portfolio = create_portfolio(
         user=user, name="Nordic", currency="NOK", brokerage_firm="Demo broker"
     )
@@ -89,14 +93,14 @@ def without_balances(archive, manifest):
     manifest["files"].remove(entry_of(manifest, "balances.csv"))
 
 
-def as_version_1(archive, manifest):
-    manifest["version"] = 1
+def as_the_version_of_now(archive, manifest):
+    manifest["version"] = NOW
     without_the_firm(archive, manifest)
     without_balances(archive, manifest)
 
 
 def test_what_an_earlier_version_did_not_have_gets_its_default(export):
-    call_command("import_data", str(rewritten(export, as_version_1)))
+    call_command("import_data", str(rewritten(export, as_the_version_of_now)))
     portfolio = Portfolio.objects.get()
     assert (portfolio.name, portfolio.cash, portfolio.brokerage_firm) == ("Nordic", 5, "")
     assert not PortfolioBalance.objects.exists()
@@ -108,31 +112,31 @@ def test_the_version_itself_is_read_whole(export):
     assert PortfolioBalance.objects.get().amount == 5
 
 
-def claims_version_1(archive, manifest):
-    manifest["version"] = 1
+def claims_to_be_of_now(archive, manifest):
+    manifest["version"] = NOW
 
 
-def claims_version_1_without_balances(archive, manifest):
-    manifest["version"] = 1
+def claims_to_be_of_now_without_balances(archive, manifest):
+    manifest["version"] = NOW
     without_balances(archive, manifest)
 
 
 def of_a_later_release(archive, manifest):
-    manifest.update(version=3, program="9.8.7")
+    manifest.update(version=NEXT + 1, program="9.8.7")
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (without_the_firm, "The columns of portfolios.csv are not those of version 2"),
-        (without_balances, "Its files are not those of an export of version 2"),
-        (claims_version_1, "Its files are not those of an export of version 1"),
+        (without_the_firm, f"The columns of portfolios.csv are not those of version {NEXT}"),
+        (without_balances, f"Its files are not those of an export of version {NEXT}"),
+        (claims_to_be_of_now, f"Its files are not those of an export of version {NOW}"),
         (
-            claims_version_1_without_balances,
-            "The columns of portfolios.csv are not those of version 1",
+            claims_to_be_of_now_without_balances,
+            f"The columns of portfolios.csv are not those of version {NOW}",
         ),
-        (of_a_later_release, "Its version is 3; this program reads version 2 and older. "
-         "financeproj 9.8.7 wrote it"),
+        (of_a_later_release, f"Its version is {NEXT + 1}; this program reads version {NEXT} and "
+         "older. financeproj 9.8.7 wrote it"),
     ],
 )  # fmt: skip
 def test_a_file_must_be_what_its_version_says(export, change, said):
@@ -152,5 +156,5 @@ def test_a_version_that_never_was_is_refused(export, version):
 
 
 def test_the_manifest_names_the_program(export, settings):
-    with reading.ArchiveReader(export, kind=files.KIND, version=2) as archive:
+    with reading.ArchiveReader(export, kind=files.KIND, version=NEXT) as archive:
         assert archive.manifest["program"] == settings.PROGRAM_VERSION
