@@ -28,6 +28,7 @@ const KINDS = {
   compact: () => ({ notation: "compact", maximumFractionDigits: 1 }),
   index: () => ({ minimumFractionDigits: 1, maximumFractionDigits: 1 }),
   count: () => ({ maximumFractionDigits: 0 }),
+  exact: () => ({ maximumFractionDigits: 15 }),
 };
 
 export function text(kind, value, options = {}) {
@@ -66,7 +67,8 @@ export function num(kind, value, options = {}) {
 export const amountsHidden = () => document.documentElement.dataset.amounts === "hidden";
 
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-const moment = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const shortTime = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const fullTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 
 /** `2026-11-20` → 20 Nov 2026 */
@@ -74,8 +76,11 @@ export const date = (iso) => (iso ? day.format(new Date(iso + "T00:00:00Z")) : "
 /** Formats a timestamp in the reader's time zone; only the time if it is today. */
 export function time(iso) {
   const when = new Date(iso);
-  return when.toDateString() === new Date().toDateString() ? clock.format(when) : moment.format(when);
+  return when.toDateString() === new Date().toDateString() ? clock.format(when) : shortTime.format(when);
 }
+
+/** Formats a timestamp in the reader's time zone, with date and year. */
+export const moment = (iso) => fullTime.format(new Date(iso));
 
 const parts = new Intl.NumberFormat(locale).formatToParts(-12345.6);
 const decimal = parts.find((part) => part.type === "decimal").value;

@@ -3,6 +3,7 @@ import { api, query } from "./api.js";
 import { chart } from "./charts.js";
 import { $, confirm, dialog, empty, field, fill, form, h, notice, select } from "./dom.js";
 import { date, isoDate, num, text } from "./format.js";
+import { historyButton } from "./history.js";
 import { editPlan, showPlans } from "./plans.js";
 import { currencySelect, numberInput, readNumbers } from "./portfolios.js";
 import { syncedLine } from "./ynab.js";
@@ -60,7 +61,7 @@ async function editAccount(one) {
       ...(known.length || one?.ynab_account_id ? [field("ynab_account_id", gettext("YNAB account"), link)] : []),
     ],
     label: one ? gettext("Save") : gettext("Add"),
-    extra: one ? [h("button", { class: "button danger", type: "button", onclick: () => confirm(gettext("The account and all its values will be deleted."), gettext("Delete"), async () => { await api(of(one), { method: "DELETE" }); box.close(); changed(); }) }, gettext("Delete"))] : [],
+    extra: one ? [historyButton(one.name, { object: one.id }), h("button", { class: "button danger", type: "button", onclick: () => confirm(gettext("The account and all its values will be deleted."), gettext("Delete"), async () => { await api(of(one), { method: "DELETE" }); box.close(); changed(); }) }, gettext("Delete"))] : [],
     read: ({ elements }) => ({ name: elements.name.value, currency: elements.currency.value, ...(elements.ynab_account_id ? { ynab_account_id: elements.ynab_account_id.value } : {}) }),
     send: async (body) => {
       const saved = await api(one ? of(one) : "/pension/accounts", { method: one ? "PATCH" : "POST", body });

@@ -3,8 +3,8 @@ import { api } from "./api.js";
 import { confirm, dialog, field, fill, form, h, notice } from "./dom.js";
 import { date, isoDate, num, percentOf, typedPercent } from "./format.js";
 import { numberInput, readNumbers } from "./portfolios.js";
+import { FREQUENCIES } from "./words.js";
 
-const FREQUENCIES = () => ({ monthly: gettext("every month"), quarterly: gettext("every quarter"), yearly: gettext("every year") });
 const path = (account, plan) => `/pension/accounts/${account.id}/contributions${plan ? `/${plan.id}` : ""}`;
 
 /** Fills `panel` with the plans of `account`; `changed` is called after each change. */

@@ -3,6 +3,7 @@ import { api, query } from "./api.js";
 import { chart, period, ranges, shares } from "./charts.js";
 import { $, confirm, dialog, empty, field, fill, form, h, select } from "./dom.js";
 import { num, time, typed } from "./format.js";
+import { showHistory } from "./history.js";
 import { accept, importFile, importList } from "./import.js";
 import { numberInput, readNumbers } from "./portfolios.js";
 import { editTransaction, showTransactions } from "./transactions.js";
@@ -231,6 +232,7 @@ $("#allocation-tools").append(select(gettext("Allocation by"), [["sector", gette
 $("#closed").addEventListener("change", showHoldings);
 $("#add").addEventListener("click", () => editTransaction({ portfolioId: id, done: refresh }));
 $("#import").addEventListener("click", () => importFile(id, refresh));
+$("#history").addEventListener("click", () => showHistory($("h1").textContent, { portfolio_id: id }));
 $("#edit").addEventListener("click", () => portfolio && edit());
 accept(document.body, (file) => importFile(id, refresh, file));
 refresh();

@@ -1,8 +1,8 @@
 // The parts of the import dialog: counts, errors, preview, and questions about the file.
 import { field, form, h } from "./dom.js";
 import { date, num } from "./format.js";
-import { TYPES, tickerInput } from "./transactions.js";
-import { rowError, warning } from "./words.js";
+import { tickerInput } from "./transactions.js";
+import { TYPES, rowError, warning } from "./words.js";
 
 export function counts(found) {
   const said = [[gettext("rows"), found.rows], [gettext("new"), found.created], [gettext("already imported"), found.duplicates], [gettext("ignored"), found.ignored], [gettext("with errors"), found.failed]];

@@ -2,12 +2,9 @@
 import { api, query } from "./api.js";
 import { confirm, dialog, empty, field, fill, form, h, notice } from "./dom.js";
 import { date, isoDate, num } from "./format.js";
+import { historyButton } from "./history.js";
 import { numberInput, readNumbers } from "./portfolios.js";
-
-export const TYPES = () => ({
-  buy: gettext("Buy"), sell: gettext("Sell"), dividend: gettext("Dividend"), interest: gettext("Interest"), fee: gettext("Fee"),
-  tax: gettext("Tax"), split: gettext("Split"), transfer_in: gettext("Transfer in"), transfer_out: gettext("Transfer out"),
-});
+import { TYPES } from "./words.js";
 
 let lists = 0;
 
@@ -90,6 +87,7 @@ export function editTransaction({ row, holding, portfolioId, done }) {
         field("note", gettext("Note"), h("input", { maxlength: 500, value: row?.note ?? "" }), { wide: true }),
       ],
       label: row ? gettext("Save") : gettext("Add"),
+      extra: row ? [historyButton(`${types[row.type] ?? row.type}, ${date(row.date)}`, { object: row.id })] : [],
       read: (own) => {
         const { elements } = own;
         const body = { type: elements.type.value, date: elements.date.value, note: elements.note.value };
@@ -139,6 +137,7 @@ export function showTransactions(holding, currency, changed) {
             confirm(`${types[row.type]}, ${date(row.date)}`, gettext("Delete"), async () => { await api(`/transactions/${row.id}`, { method: "DELETE" }); both(); }) }, gettext("Delete"))))))));
   }
   dialog(`${holding.company_name || holding.ticker} (${holding.ticker})`, h("div", {}, panel, h("div", { class: "actions" },
+    historyButton(holding.ticker, { object: holding.id }),
     h("button", { class: "button primary", type: "button", onclick: () => editTransaction({ holding, done: both }) }, gettext("Add a transaction")))), { large: true });
   refresh();
 }

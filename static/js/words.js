@@ -1,6 +1,15 @@
 // Texts of the API in the reader's language: names of parts, errors, warnings.
 const language = document.documentElement.lang;
 
+// Types of transactions.
+export const TYPES = () => ({
+  buy: gettext("Buy"), sell: gettext("Sell"), dividend: gettext("Dividend"), interest: gettext("Interest"), fee: gettext("Fee"),
+  tax: gettext("Tax"), split: gettext("Split"), transfer_in: gettext("Transfer in"), transfer_out: gettext("Transfer out"),
+});
+
+// How often a plan pays.
+export const FREQUENCIES = () => ({ monthly: gettext("every month"), quarterly: gettext("every quarter"), yearly: gettext("every year") });
+
 const NAMES = () => ({
   unknown: gettext("Unknown"),
   // types of instruments
