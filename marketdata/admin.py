@@ -10,7 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from financeproj.core.admin import ReadOnlyAdmin, RowForm, ServiceAdmin, VectorAdmin, number_column
+from financeproj.core.admin import (
+    ActingAdmin,
+    ReadOnlyAdmin,
+    RowForm,
+    ServiceAdmin,
+    VectorAdmin,
+    number_column,
+)
 from financeproj.core.drawing import line_chart
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
@@ -82,7 +89,7 @@ class Freshness(admin.SimpleListFilter):
         return queryset
 
 
-@admin.action(description="Refresh prices")
+@admin.action(description="Refresh prices", permissions=["change"])
 def refresh_prices(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[StockMetadata]
 ) -> None:
@@ -217,7 +224,7 @@ class StockDividendAdmin(OfInstrument):
     list_display = ("date", "stock", number_column("amount"), "source")
 
 
-@admin.action(description="Accept: store as the close of its day")
+@admin.action(description="Accept: store as the close of its day", permissions=["act"])
 def accept(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPrice]) -> None:
     for row in queryset:
         try:
@@ -227,7 +234,7 @@ def accept(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPri
             modeladmin.message_user(request, f"{row.stock}, {row}: {error.detail}", messages.ERROR)
 
 
-@admin.action(description="Reject: forget")
+@admin.action(description="Reject: forget", permissions=["act"])
 def reject(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPrice]) -> None:
     for row in queryset:
         services.reject_price(held_back=row)
@@ -235,7 +242,7 @@ def reject(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPri
 
 
 @admin.register(HeldBackPrice)
-class HeldBackPriceAdmin(ReadOnlyAdmin):
+class HeldBackPriceAdmin(ActingAdmin, ReadOnlyAdmin):
     list_display = fields = readonly_fields = (
         "date",
         "stock",
@@ -252,7 +259,7 @@ class HeldBackPriceAdmin(ReadOnlyAdmin):
     actions = (accept, reject)
 
 
-@admin.action(description="Refresh rates")
+@admin.action(description="Refresh rates", permissions=["act"])
 def refresh_rates(modeladmin: Any, request: HttpRequest, queryset: QuerySet[CurrencyPair]) -> None:
     for base, target in queryset.values_list("base", "target"):
         enqueue_on_commit(tasks.refresh_pair, base, target)
@@ -262,7 +269,7 @@ def refresh_rates(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Curr
 
 
 @admin.register(CurrencyPair)
-class CurrencyPairAdmin(ReadOnlyAdmin):
+class CurrencyPairAdmin(ActingAdmin, ReadOnlyAdmin):
     list_display = ("base", "target", "last_rate_on", "fetched_at", "version")
     list_filter = ("base", "target")
     search_fields = ("base", "target")

@@ -217,7 +217,7 @@ class HoldingForm(ServiceForm):
         return services.rename_holding(holding=holding, **fields)
 
 
-@admin.action(description="Refresh prices")
+@admin.action(description="Refresh prices", permissions=["change"])
 def refresh_prices(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Holding]) -> None:
     stock_ids = set(queryset.values_list("stock_id", flat=True))
     for stock_id in stock_ids:

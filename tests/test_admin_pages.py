@@ -310,6 +310,7 @@ def test_a_user_is_deleted_with_all_data_and_only_with_permission(
 ):
     settings.VAR_DIR = tmp_path
     call_command("make_demo", verbosity=0)
+    User.objects.filter(username="demo").update(is_superuser=False)
     demo = User.objects.get(username="demo")
     address = reverse("admin:users_user_delete", args=[demo.pk])
     other_user.is_staff = True

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import CASCADE, Model
@@ -167,6 +168,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ActingAdmin(admin.ModelAdmin):
+    """Offer actions with `permissions=["act"]` to those with the model's change right.
+
+    For rows without a form, for which `has_change_permission` is False.
+    """
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        right = get_permission_codename("change", self.opts)
+        return request.user.has_perm(f"{self.opts.app_label}.{right}")
 
 
 class VectorAdmin(ReadOnlyAdmin, ServiceAdmin):

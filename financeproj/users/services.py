@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
@@ -115,6 +115,12 @@ def revoke_refresh_tokens(*, user: User) -> None:
     BlacklistedToken.objects.bulk_create(
         [BlacklistedToken(token=token) for token in unrevoked], ignore_conflicts=True
     )
+
+
+@receiver(pre_save, sender=OutstandingToken)
+def forget_token(instance: OutstandingToken, **kwargs: object) -> None:
+    """Keep the token's id and never its text, which would open the account."""
+    instance.token = ""
 
 
 @receiver(post_save, sender=User)

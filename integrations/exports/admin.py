@@ -10,7 +10,7 @@ from integrations.exports.transactions import exported_lines
 from portfolios.models import Transaction
 
 
-@admin.action(description="Export the selected transactions as CSV")
+@admin.action(description="Export the selected transactions as CSV", permissions=["view"])
 def export_csv(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Transaction]
 ) -> StreamingHttpResponse:

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext
 
-from financeproj.core.admin import ServiceAdmin
+from financeproj.core.admin import ActingAdmin, ServiceAdmin
 from financeproj.core.errors import DomainError
 from integrations.imports.options import ImportOptions
 from integrations.imports.queue import progress_of
@@ -64,7 +64,8 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
 
     def import_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         portfolio = get_object_or_404(Portfolio.objects.select_related("user"), pk=pk)
-        if not self.has_change_permission(request, portfolio):
+        may_change = self.has_change_permission(request, portfolio)
+        if not may_change or not request.user.has_perm("portfolios.add_importbatch"):
             raise PermissionDenied
         form = StatementForm(
             request.POST or None, request.FILES or None, initial={"format": AUTO, "preview": True}
@@ -113,7 +114,7 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
         return {"outcome": outcome, "errors": errors, "dry_run": fields["preview"]}
 
 
-@admin.action(description="Undo the selected imports")
+@admin.action(description="Undo the selected imports", permissions=["act"])
 def undo_imports(modeladmin: Any, request: HttpRequest, queryset: QuerySet[ImportBatch]) -> None:
     with transaction.atomic():
         for import_batch in queryset:
@@ -139,7 +140,7 @@ class Trouble(admin.SimpleListFilter):
 
 
 @admin.register(ImportBatch)
-class ImportBatchAdmin(ServiceAdmin):
+class ImportBatchAdmin(ActingAdmin, ServiceAdmin):
     list_display = (
         "file_name",
         "portfolio",

@@ -22,7 +22,7 @@ from integrations.ynab.client import from_milliunits
 from pensions.models import PensionAccount
 
 
-@admin.action(description="Sync now from YNAB")
+@admin.action(description="Sync now from YNAB", permissions=["change"])
 def sync_now(modeladmin: Any, request: HttpRequest, queryset: QuerySet[PensionAccount]) -> None:
     since = timezone.now()  # one answer serves all accounts of a budget
     for account in queryset:

@@ -355,17 +355,21 @@ def note_isin(*, stock_id: UUID, isin: str) -> None:
 # --- By hand --------------------------------------------------------------------------------------
 
 
+RIGHT_TO_PRICE = "marketdata.change_historicalstockprice"
+
+
 def instrument_to_price(*, user: User, ticker: str) -> StockMetadata:
     """Return the instrument priced by hand that `ticker` (in any case) means to `user`.
 
-    Staff who have none of their own get another user's. Raises NotFound, and Conflict:
-    `not_manual`, or `ambiguous_ticker` where several users have one.
+    Staff with the right to change closes get another user's if they have none of their own. Raises
+    NotFound, and Conflict: `not_manual`, or `ambiguous_ticker` where several users have one.
     """
     ticker = ticker.strip().upper()
     found = None
     if is_ticker(ticker):
         found = instrument_for(user=user, ticker=ticker)
-        if user.is_staff and (found is None or not found.is_manual):
+        is_theirs = found is not None and found.is_manual
+        if not is_theirs and user.is_staff and user.has_perm(RIGHT_TO_PRICE):
             found = _instrument_of_another_user(ticker) or found
     if found is None:
         raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")

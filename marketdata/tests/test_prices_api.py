@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Permission
 
 from conftest import api_client
 from financeproj.users.models import User
@@ -376,7 +377,29 @@ def test_another_users_instrument_is_not_there(other_api, cabin, evening, yahoo)
 
 @pytest.fixture
 def staff(make_user):
-    return api_client(make_user("staff", is_staff=True))
+    member = make_user("staff", is_staff=True)
+    right = Permission.objects.get(codename="change_historicalstockprice")
+    member.user_permissions.add(right)
+    return api_client(member)
+
+
+@pytest.mark.parametrize(
+    ("is_staff", "right"),
+    [
+        (True, None),
+        (True, "view_historicalstockprice"),
+        (True, "change_stockmetadata"),
+        (False, "change_historicalstockprice"),
+    ],
+)
+def test_another_users_price_needs_staff_with_the_right_to_change_closes(
+    make_user, cabin, evening, is_staff, right
+):
+    member = make_user("berit", is_staff=is_staff)
+    member.user_permissions.set(Permission.objects.filter(codename=right))
+    answer = enter(api_client(member), ticker="CABIN")
+    assert (answer.status_code, code_of(answer)) == (404, "unknown_ticker")
+    assert not HistoricalStockPrice.objects.exists()
 
 
 def test_staff_price_another_users_instrument_by_hand(api, staff, cabin, evening):
