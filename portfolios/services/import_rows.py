@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from financeproj.core.db.rows import update_rows
+from financeproj.core.db.rows import reading, update_rows
 from financeproj.core.errors import DomainError
 from financeproj.history.models import Door
 from financeproj.history.services import record
@@ -83,18 +84,18 @@ def import_rows(
     fails, and the state is "failed"; with "skip" the others are recorded. Instruments, rates and
     splits are asked for before the database transaction begins. `on_progress` is called with the
     fraction of the work that is done. `checkpoints` are compared with what is held after all; the
-    first that differs becomes `first_divergence` unless there is an earlier one.
+    first that differs becomes `first_divergence` unless there is an earlier one. A dry run locks
+    nothing.
     """
     portfolio = import_batch.portfolio
     instruments = _instruments(portfolio.user, rows, dry_run=dry_run)
     rates = _rates(portfolio, rows, instruments)
     asked_for_splits = False
     while True:
-        with transaction.atomic():
-            locked = lock_portfolio(portfolio)
+        with _reading_or_writing(portfolio, dry_run=dry_run) as current:
             _require_unfinished(import_batch)
             plan = make_plan(
-                locked, rows, instruments, rates, lambda done: on_progress(PLANNED * done)
+                current, rows, instruments, rates, lambda done: on_progress(PLANNED * done)
             )
             short = [stock for stock in plan.short_of_shares if _has_source(stock)]
             if asked_for_splits or not short:
@@ -104,12 +105,25 @@ def import_rows(
                 is_refused = on_error == "abort" and import_batch.failed > 0
                 is_written = not dry_run and not is_refused
                 return _record(
-                    locked, import_batch, plan, listed, is_refused, is_written, on_progress
+                    current, import_batch, plan, listed, is_refused, is_written, on_progress
                 )
         # Before a sale is refused for want of shares the sources are asked for splits; outside the
         # transaction.
         asked_for_splits = True
         marketdata.refresh_stocks(short, full=True)
+
+
+@contextmanager
+def _reading_or_writing(portfolio: Portfolio, *, dry_run: bool) -> Iterator[Portfolio]:
+    """Begin a database transaction and yield the portfolio: locked, but in a dry run, which makes
+    no writer wait, however large its file is.
+    """
+    if dry_run:
+        with reading():
+            yield Portfolio.objects.get(pk=portfolio.pk)
+    else:
+        with transaction.atomic():
+            yield lock_portfolio(portfolio)
 
 
 def _require_unfinished(import_batch: ImportBatch) -> None:

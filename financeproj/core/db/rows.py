@@ -55,6 +55,41 @@ def snapshot() -> Iterator[str]:
         del connections[ALIAS]
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """See the database as at one moment inside, without any lock; nothing may be written.
+
+    Inside a transaction it is that transaction.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    if connection.vendor == "sqlite":
+        with _reading_on_sqlite():
+            yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+@contextmanager
+def _reading_on_sqlite() -> Iterator[None]:
+    connection.ensure_connection()
+    own: Any = connection
+    mode = own.transaction_mode
+    own.transaction_mode = "DEFERRED"  # IMMEDIATE would block writers
+    # Through the driver: Django refuses statements in a transaction that failed.
+    own.connection.execute("PRAGMA query_only = ON")
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        own.connection.execute("PRAGMA query_only = OFF")
+        own.transaction_mode = mode
+
+
 def insert_rows(
     model: type[Model], fields: "Sequence[Field[Any, Any]]", rows: Iterable[Sequence[Any]]
 ) -> int:

@@ -13,10 +13,11 @@ KEPT_FREE = 2
 
 
 class Slots:
-    """A number of slots, of which each owner may hold half. None owns without this limit."""
+    """A number of slots, of which each owner may hold two thirds. None owns without this limit."""
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.count_per_owner = max(1, count * 2 // 3)
         self._held: Counter[Hashable] = Counter()
         self._lock = threading.Lock()
 
@@ -27,8 +28,8 @@ class Slots:
     def take(self, owner: Hashable) -> bool:
         """Take one slot; return False if none is free for `owner`."""
         with self._lock:
-            has_half = owner is not None and self._held[owner] >= self.count // 2
-            if self.free <= 0 or has_half:
+            has_enough = owner is not None and self._held[owner] >= self.count_per_owner
+            if self.free <= 0 or has_enough:
                 return False
             self._held[owner] += 1
             return True

@@ -1,13 +1,17 @@
 """Test reading from one snapshot, and inserting rows."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from django.db import DatabaseError, connection, connections, transaction
 
-from financeproj.core.db.rows import insert_as_they_are, snapshot
+from financeproj.core.db.rows import insert_as_they_are, reading, snapshot
 from financeproj.users.models import User
 from portfolios.models import Portfolio
+from tests.timing import SLACK
 
 
 @pytest.mark.django_db(transaction=True)
@@ -21,6 +25,39 @@ def test_a_snapshot_stays_the_same_and_blocks_no_writer():
         assert list(User.objects.using(using).values_list("username", "email")) == [("before", "")]
     with snapshot() as using:
         assert User.objects.using(using).count() == 2
+
+
+def in_thread(function):
+    def run():
+        try:
+            return function()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result(10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_sees_one_moment_blocks_no_writer_and_cannot_write():
+    User.objects.create_user(username="before")
+    with reading():
+        assert User.objects.count() == 1
+        begun = time.monotonic()
+        in_thread(lambda: User.objects.filter(username="before").update(email="new@example.org"))
+        in_thread(lambda: User.objects.create_user(username="meanwhile"))
+        assert time.monotonic() - begun < 2 * SLACK
+        assert list(User.objects.values_list("username", "email")) == [("before", "")]
+    assert User.objects.count() == 2
+    with pytest.raises(DatabaseError), reading():
+        User.objects.filter(username="before").update(email="never@example.org")
+    assert User.objects.get(username="before").email == "new@example.org"
+    # Afterwards the connection writes as before, and takes the lock when a transaction begins.
+    with transaction.atomic():
+        User.objects.filter(username="before").update(email="later@example.org")
+    if connection.vendor == "sqlite":
+        assert connection.transaction_mode == "IMMEDIATE"
+    assert User.objects.get(username="before").email == "later@example.org"
 
 
 @pytest.mark.django_db
