@@ -1,7 +1,5 @@
 """Test files that differ from what the broker wrote: they are read, or refused with a reason."""
 
-
-
 import json
 import random
 from datetime import date

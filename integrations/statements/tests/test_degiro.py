@@ -1,7 +1,5 @@
 """DEGIRO files through the REST API."""
 
-
-
 from decimal import Decimal as D
 
 import pytest

@@ -1,7 +1,5 @@
 """Interactive Brokers files through the REST API."""
 
-
-
 import json
 from decimal import Decimal as D
 

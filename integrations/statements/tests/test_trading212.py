@@ -1,7 +1,5 @@
 """Trading 212 files through the REST API."""
 
-
-
 from decimal import Decimal as D
 
 import pytest

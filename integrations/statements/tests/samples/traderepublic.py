@@ -1,5 +1,3 @@
-
-
 from decimal import Decimal as D
 
 from integrations.statements.tests.samples.base import ATLAS, FUND, sample
