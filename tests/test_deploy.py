@@ -6,6 +6,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 import requests
 import yaml
 from django.conf import settings
@@ -102,6 +104,41 @@ def test_compose_starts_everything_after_the_migrations_on_read_only_file_system
         assert "ports" not in services[name], name
 
 
+def test_redis_of_compose_asks_for_a_password():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    needed = "${REDIS_PASSWORD:?set it in .env}"
+    assert compose["redis"]["environment"] == {"REDISCLI_AUTH": needed}
+    for name in ("release", "web", "worker", "beat"):
+        assert compose[name]["environment"]["REDIS_URL"] == f"redis://:{needed}@redis:6379/0"
+    shell, option, script = compose["redis"]["command"]
+    # As compose reads it; the image's entry point changes the user.
+    script = script.replace("$$", "$").replace("docker-entrypoint.sh ", "")
+    port = free_port()
+    process = subprocess.Popen(
+        [shell, option, f"{script} --port {port} --bind 127.0.0.1 --save '' --dir /tmp"],
+        env={"PATH": os.environ["PATH"], "REDISCLI_AUTH": "secret"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert ping_until_it_answers(port, password="secret")
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=port).ping()
+        assert "secret" not in Path(f"/proc/{process.pid}/cmdline").read_text()
+    finally:
+        end(process)
+
+
+def ping_until_it_answers(port, **options):
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return redis.Redis(port=port, **options).ping()
+        except redis.ConnectionError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
 def test_the_processes_are_the_same_in_compose_and_the_procfile():
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
@@ -141,6 +178,112 @@ def test_the_health_check_fails_when_the_server_does_not_run(live_server):
     )
 
 
+# --- The proxy ------------------------------------------------------------------------------------
+
+SLOW_CLIENTS = 200
+HEADER_SECONDS = 10
+
+
+def caddyfile(*, port, web_port):
+    """Return Caddyfile.example for plain HTTP on `port`, with no other change."""
+    text = (ROOT / "Caddyfile.example").read_text()
+    for written, ours in (
+        ("\nfinance.example.org {", f"\nhttp://127.0.0.1:{port} {{"),
+        ("reverse_proxy 127.0.0.1:8000 ", f"reverse_proxy 127.0.0.1:{web_port} "),
+        ("\n{\n", "\n{\n\tadmin off\n"),
+    ):
+        assert text.count(written) == 1
+        text = text.replace(written, ours)
+    return text
+
+
+@pytest.fixture
+def proxied(installation, tmp_path):
+    """Start one web process behind the shipped proxy. Return the proxy's port."""
+    program = Path(sys.executable).with_name("caddy")
+    if not program.exists():
+        pytest.skip("caddy is not installed: requirements-dev.txt has it")
+    installation.environment |= {"TRUSTED_PROXIES": "1", "THROTTLE_ANON": "1000000/min"}
+    installation.start_web()
+    port = free_port()
+    config = tmp_path / "Caddyfile"
+    config.write_text(caddyfile(port=port, web_port=installation.environment["PORT"]))
+    log = (tmp_path / "caddy.log").open("wb")
+    process = subprocess.Popen(
+        [program, "run", "--adapter", "caddyfile", "--config", config],
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz", process, seconds=30)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+class SlowClients:
+    """Connections that send one byte each whenever `trickle` is called."""
+
+    def __init__(self, port, count, begin):
+        self.open = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(count)]
+        for connection in self.open:
+            connection.sendall(begin)
+
+    def trickle(self):
+        for connection in list(self.open):
+            try:
+                connection.sendall(b"x")
+                connection.setblocking(False)
+                is_closed = connection.recv(4096) == b""
+            except BlockingIOError:
+                is_closed = False
+            except OSError:
+                is_closed = True
+            connection.setblocking(True)
+            if is_closed:
+                self.open.remove(connection)
+                connection.close()
+
+    def close(self):
+        for connection in self.open:
+            connection.close()
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_two_hundred_slow_clients_hang_no_health_check(proxied, part):
+    begin = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    if part == "headers":
+        begin += b"X-Slow: "
+    else:
+        begin += b"Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+    clients = SlowClients(proxied, SLOW_CLIENTS, begin)
+    started = time.monotonic()
+    slowest = 0.0
+    try:
+        while time.monotonic() < started + HEADER_SECONDS + 3:
+            clients.trickle()
+            asked = time.monotonic()
+            answer = requests.get(f"http://127.0.0.1:{proxied}/healthz", timeout=5)
+            slowest = max(slowest, time.monotonic() - asked)
+            assert answer.status_code == 200
+            time.sleep(0.3)
+        assert slowest < 2
+        # The proxy ends those that send no complete headers; a body has five minutes.
+        assert len(clients.open) == (0 if part == "headers" else SLOW_CLIENTS)
+    finally:
+        clients.close()
+
+
+@pytest.mark.parametrize("size", [20_900_000, 21_100_000])
+def test_a_body_that_is_too_large_is_refused_by_the_application_through_the_proxy(proxied, size):
+    url = f"http://127.0.0.1:{proxied}/api/v1/auth/login"
+    refused = requests.post(url, data=b"x" * size, timeout=60)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (413, "too_large")
+
+
 # --- Commands -------------------------------------------------------------------------------------
 
 
@@ -148,6 +291,9 @@ def commands_of(text, heading, end):
     """Return the sh blocks between two headings."""
     part = text[text.index(heading) : text.index(end)]
     return re.findall(r"```sh\n(.*?)```", part, re.DOTALL)
+
+
+PASSWORD_OF_REDIS = "a-long-password"
 
 
 class Clean:
@@ -268,6 +414,7 @@ def test_the_two_commands_of_the_readme(clean):
 
 
 def test_the_steps_of_the_deployment(clean, own_postgres, own_redis):
+    own_redis.client().config_set("requirepass", PASSWORD_OF_REDIS)
     with psycopg.connect(own_postgres.url, autocommit=True) as admin:
         admin.execute("CREATE USER finance")
         admin.execute("CREATE DATABASE finance OWNER finance")
@@ -282,7 +429,7 @@ def test_the_steps_of_the_deployment(clean, own_postgres, own_redis):
     clean.run(install)
     for written, ours in (
         ("127.0.0.1:5432", f"127.0.0.1:{own_postgres.port}"),
-        ("127.0.0.1:6379", f"127.0.0.1:{own_redis.port}"),
+        (":password@127.0.0.1:6379", f":{PASSWORD_OF_REDIS}@127.0.0.1:{own_redis.port}"),
         ("/srv/backups/finance", str(backups)),
     ):
         assert configure.count(written) == 1
