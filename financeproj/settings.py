@@ -324,6 +324,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "portfolios.tasks.refresh_histories",
         "schedule": crontab(hour=2, minute=23),
     },
+    "learn ISINs": {"task": "portfolios.tasks.learn_isins", "schedule": crontab(minute=31)},
     # Late in the day, so that the value of a month's last day gets that date.
     "sync pensions": {
         "task": "integrations.ynab.tasks.sync_pensions",

@@ -57,6 +57,7 @@ def examine() -> list[Finding]:
         times,
         ground.orphans,
         quotes,
+        unconfirmed,
         rates,
         imports,
         backups,
@@ -124,6 +125,20 @@ def quotes() -> Iterator[Finding]:
         tickers = _names([stock.ticker for stock in old])
         yield Finding(
             "prices", f"Held instruments with a quote older than a day: {tickers}.", advice, fetch
+        )
+
+
+def unconfirmed() -> Iterator[Finding]:
+    """Find instruments that are a user's word alone: no source has described them."""
+    stocks = marketdata.unconfirmed_instruments().select_related("owner").order_by("ticker")
+    names = [f"{stock.ticker} ({stock.owner}, {stock.currency})" for stock in stocks]
+    if names:
+        yield Finding(
+            "instruments",
+            f"No source has confirmed: {_names(names)}.",
+            "The sources are asked again with the next prices; --fix asks now. Correct the ticker, "
+            'or set the source to "manual" in the admin to price them by hand.',
+            lambda: refresh_quotes([stock.pk for stock in stocks]),
         )
 
 

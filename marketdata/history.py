@@ -12,6 +12,7 @@ INSTRUMENT_FIELDS = (
     "sector",
     "country",
     "isin",
+    "source",
 )
 
 

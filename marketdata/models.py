@@ -65,8 +65,10 @@ class AssetType(models.TextChoices):
 class StockMetadata(ErrorsAtFields):
     """An instrument: a share, fund, bond, coin or index.
 
-    `owner` is set for instruments that are priced by hand (`source` manual): they belong to the
-    user who made them.
+    Without an `owner` all users share it, as its source describes it. Until a source has described
+    it, it belongs to the user who named it, as does one that is priced by hand (`source` manual).
+    `described_currency` is the currency in which a source describes an instrument that stayed the
+    user's because it is in another one.
     """
 
     MANUAL = "manual"
@@ -89,6 +91,7 @@ class StockMetadata(ErrorsAtFields):
         blank=True,
         related_name="instruments",
     )
+    described_currency = models.CharField(max_length=3, blank=True, editable=False)
     version = models.PositiveBigIntegerField(default=0, editable=False)
     history_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -118,12 +121,9 @@ class StockMetadata(ErrorsAtFields):
                 ),
             ),
             models.CheckConstraint(
-                condition=Q(source="manual", owner__isnull=False)
-                | (~Q(source="manual") & Q(owner__isnull=True)),
-                name="instrument_owner_if_manual",
-                violation_error_message=(
-                    "An instrument priced by hand has an owner, any other has none."
-                ),
+                condition=~Q(source="manual", owner__isnull=True),
+                name="instrument_by_hand_has_owner",
+                violation_error_message="An instrument priced by hand has an owner.",
             ),
             currency_constraint("currency", "instrument_currency_is_a_code"),
         ]
@@ -135,6 +135,11 @@ class StockMetadata(ErrorsAtFields):
     @property
     def is_manual(self) -> bool:
         return self.source == self.MANUAL
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether no source has described it yet: what is stored is its owner's word."""
+        return self.owner_id is not None and not self.is_manual
 
 
 class StockQuote(ErrorsAtFields):

@@ -5,9 +5,6 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-import msgspec
-from django.conf import settings
-from django.core.cache import cache
 from msgspec import Struct
 
 from financeproj.core.currencies import is_currency
@@ -20,7 +17,6 @@ from financeproj.core.errors import (
 )
 from financeproj.core.identifiers import is_ticker
 from financeproj.users.models import User
-from marketdata import gateway
 from marketdata.models import StockMetadata
 from marketdata.selectors import (
     PriceNow,
@@ -37,10 +33,10 @@ from marketdata.services.asking import PATIENCE_SECONDS, time_limit
 from marketdata.services.instruments import learn_instrument
 from marketdata.services.price_refresh import refresh_stocks
 from marketdata.services.rate_refresh import fresh_rate, obtain_rates
+from marketdata.services.searching import found_by
 from marketdata.sources import (
     BadAnswer,
     InstrumentInfo,
-    MarketDataSource,
     SourceError,
     SourceTimeout,
     UnknownTicker,
@@ -215,7 +211,7 @@ def search(*, user: User, query: str, limit: int) -> list[Hit]:
     for source in registry().prices:
         if len(hits) >= limit:
             break
-        for info in _found_by(source, query, limit):
+        for info in found_by(source, query, limit):
             if info.ticker not in seen:
                 seen.add(info.ticker)
                 hits.append(_hit(info, source.name))
@@ -231,44 +227,3 @@ def _hit(found: StockMetadata | InstrumentInfo, source: str) -> Hit:
         currency=found.currency or None,
         source=source,
     )
-
-
-def _found_by(source: MarketDataSource, query: str, limit: int) -> list[InstrumentInfo]:
-    """Return what `source` finds, at most as old as the cache time; nothing if it fails."""
-    if source.offline:
-        return source.search(query, limit)
-    key = f"search:{source.name}:{limit}:{query.casefold().encode().hex()[:180]}"
-    kept = _kept_answer(key)
-    if kept is not None:
-        return kept
-    answers: list[list[InstrumentInfo]] = []
-
-    def keep(answer: list[InstrumentInfo]) -> None:
-        answers.append(answer)
-        cache.set(key, msgspec.to_builtins(answer), settings.MARKET_DATA_CACHE_SECONDS)
-
-    call = gateway.Call(
-        key=key,
-        party=gateway.party_of(source),
-        run=lambda: source.search(query, limit),
-        keep=keep,
-        is_kept=lambda: _kept_answer(key) is not None,
-    )
-    try:
-        gateway.ask(call, seconds=time_limit())
-    except SourceError:
-        return []
-    if answers:
-        return answers[0]
-    return _kept_answer(key) or []  # another request asked, and stored the answer there
-
-
-def _kept_answer(key: str) -> list[InstrumentInfo] | None:
-    """Return the cached answer; None if there is none, or one of another release."""
-    kept = cache.get(key)
-    if kept is None:
-        return None
-    try:
-        return msgspec.convert(kept, list[InstrumentInfo])
-    except msgspec.ValidationError:
-        return None

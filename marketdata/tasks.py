@@ -38,3 +38,9 @@ def refresh_stock(stock_id: str) -> None:
 def refresh_pair(base: str, target: str) -> None:
     """Fetch the latest rates of one pair of currencies."""
     services.refresh_rates([(base, target)])
+
+
+@shared_task(**options)
+def learn_isin(stock_id: str, isin: str) -> None:
+    """Store the ISIN of a shared instrument, if its source finds the instrument by it."""
+    services.learn_isin(stock_id=stock_id, isin=isin)

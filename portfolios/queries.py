@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from marketdata import services as marketdata
 from portfolios.models import Portfolio
+from portfolios.services import settle_instruments
 from portfolios.valuation import (
     ValuationData,
     ValuedPortfolio,
@@ -33,6 +34,7 @@ def _fetch_missing(data: ValuationData) -> bool:
     stock_ids, pairs = data.unpriced_stock_ids(), data.unrated_pairs()
     if stock_ids:
         marketdata.ensure_prices(stock_ids=stock_ids)
+        settle_instruments(stock_ids=stock_ids)
     if pairs:
         marketdata.ensure_rates(pairs=pairs)
     return bool(stock_ids or pairs)

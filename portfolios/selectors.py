@@ -5,8 +5,10 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from financeproj.core.identifiers import is_isin
 from financeproj.users.models import User
 from marketdata.calc.rates import Pair
+from marketdata.models import StockMetadata
 from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
 
 
@@ -74,3 +76,12 @@ def needed_pairs() -> set[Pair]:
     pairs = set(held.values_list("stock__currency", "portfolio__currency").distinct())
     pairs.update(reported.values_list("currency", "user__base_currency").distinct())
     return pairs
+
+
+def isins_to_learn() -> set[tuple[UUID, str]]:
+    """Return (instrument, ISIN) of what users call shared instruments that have no ISIN."""
+    without = StockMetadata.objects.filter(owner__isnull=True, isin="")
+    stock_of = dict(without.values_list("ticker", "pk"))
+    aliases = InstrumentAlias.objects.filter(ticker__in=without.values("ticker"))
+    named = aliases.values_list("ticker", "key").distinct()
+    return {(stock_of[ticker], key) for ticker, key in named if ticker in stock_of and is_isin(key)}

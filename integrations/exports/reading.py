@@ -26,6 +26,7 @@ from integrations.models import AssignedBudget, YnabBudget, YnabSettings
 from integrations.ynab.plans import may_choose
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata, StockQuote
+from marketdata.services.restore import Sourced
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from pensions.services import restore_accounts
 from portfolios.models import (
@@ -131,6 +132,7 @@ class _ExportImport:
         self.version = int(time.time())
         self.stocks: dict[UUID, StockMetadata] = {}
         self.known_before: set[UUID] = set()
+        self.priced: set[UUID] | None = None
         self.portfolios: set[UUID] = set()
         self.imports: set[UUID] = set()
         self.accounts: set[UUID] = set()
@@ -186,15 +188,33 @@ class _ExportImport:
     def _instruments(self) -> None:
         for row in self.rows.of("instruments.csv"):
             pk = row["id"]
-            if row["source"] == StockMetadata.MANUAL:
-                row |= {"id": self._own(pk), "owner": self.user}
+            stock = StockMetadata(**row | {"id": self._instrument_id(pk)})
+
+            def has_closes(pk: UUID = pk) -> bool:
+                return pk in self._priced_instruments()
+
             try:
-                stock, is_known = marketdata.restore_instrument(row=StockMetadata(**row))
+                self.stocks[pk] = marketdata.restore_instrument(
+                    user=self.user, row=stock, has_closes=has_closes
+                )
             except ValidationError as error:
                 raise BadArchive(f"{self.rows.where}: {' '.join(error.messages)}") from error
-            self.stocks[pk] = stock
-            if is_known:
-                self.known_before.add(stock.pk)
+            if self.stocks[pk].owner_id is None:
+                self.known_before.add(self.stocks[pk].pk)
+
+    def _instrument_id(self, pk: UUID) -> UUID:
+        own = self._own(pk)
+        if StockMetadata.objects.filter(pk=own).exists():
+            return uuid5(self.user.pk, str(pk))
+        return own
+
+    def _priced_instruments(self) -> set[UUID]:
+        """Return the instruments of which the file has closes."""
+        if self.priced is None:
+            where = self.rows.where
+            self.priced = {row["stock_id"] for row in self.rows.of("prices.csv")}
+            self.rows.where = where
+        return self.priced
 
     def _series(self) -> None:
         for name, column, restore in (
@@ -206,14 +226,20 @@ class _ExportImport:
             for stock_id, rows in groupby(self.rows.of(name), key=itemgetter("stock_id")):
                 stock = self._stock(stock_id)
                 for chunk in _chunks(map(values, rows)):
-                    restore(stock=stock, rows=chunk)
+                    if stock.owner_id is not None:
+                        restore(stock=stock, rows=_by_hand(stock, chunk))
 
     def _quotes(self) -> None:
         for row in self.rows.of("quotes.csv"):
             stock = self._stock(row.pop("stock_id"))
-            marketdata.restore_quote(row=StockQuote(stock=stock, **row))
+            if stock.is_manual:
+                row["source"] = StockMetadata.MANUAL
+            if stock.owner_id is not None:
+                marketdata.restore_quote(row=StockQuote(stock=stock, **row))
 
     def _rates(self) -> None:
+        """Take the rates only if there is no other user here, for whom they would be facts too."""
+        is_only_user = not User.objects.exclude(pk=self.user.pk).exists()
         fetched = {}
         for row in self.rows.of("currency_pairs.csv"):
             fetched[row["base"], row["target"]] = row["fetched_at"]
@@ -224,9 +250,12 @@ class _ExportImport:
                 raise BadArchive(f"{self.rows.where}: the file has no pair {' '.join(pair)}.")
             base, target = pair
             for chunk in _chunks(map(values, rows)):
-                marketdata.restore_rates(
-                    base=base, target=target, rows=chunk, fetched_at=fetched[pair]
-                )
+                if is_only_user:
+                    marketdata.restore_rates(
+                        base=base, target=target, rows=chunk, fetched_at=fetched[pair]
+                    )
+        if not is_only_user:
+            return
         for (base, target), fetched_at in fetched.items():  # also those without a rate
             marketdata.restore_rates(base=base, target=target, rows=[], fetched_at=fetched_at)
 
@@ -365,6 +394,13 @@ def _ids_are_taken(rows: ExportRows) -> bool:
         or PensionAccount.objects.filter(pk__in=accounts).exists()
         or StockMetadata.objects.filter(pk__in=manual).exists()
     )
+
+
+def _by_hand(stock: StockMetadata, rows: list[Sourced]) -> list[Sourced]:
+    """Return the rows as the user's own where the instrument is priced by hand."""
+    if not stock.is_manual:
+        return rows
+    return [(day, value, StockMetadata.MANUAL) for day, value, _ in rows]
 
 
 def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:

@@ -2,10 +2,12 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field
+from django.utils import timezone
 
 from integrations.archives import ArchiveReader, BadArchive
 from integrations.exports.cells import BOM, value_of
@@ -51,7 +53,7 @@ class ExportRows:
 
     def _value(self, column: str, text: str, field: Field, is_nullable: bool) -> Any:
         try:
-            return value_of(text, field, is_nullable)
+            return _not_after_now(value_of(text, field, is_nullable))
         except ValidationError as error:
             raise BadArchive(f"{self.where}, {column}: {' '.join(error.messages)}") from error
         except (ValueError, KeyError, ArithmeticError, RecursionError) as error:
@@ -75,3 +77,10 @@ class ExportRows:
                 yield cells
         except (csv.Error, UnicodeDecodeError) as error:
             raise BadArchive(f"{file.name} cannot be read as CSV: {error}.") from error
+
+
+def _not_after_now(value: Any) -> Any:
+    """Return a time in the future as now: an answer of 2099 would never be asked for again."""
+    if isinstance(value, datetime):
+        return min(value, timezone.now())
+    return value

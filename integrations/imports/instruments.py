@@ -35,7 +35,8 @@ class Identified:
     """The rows of a file with tickers, and the problems of those whose instrument is unknown.
 
     `listed` is for ImportBatch.instruments. `tickers` (by what the broker calls the instrument) and
-    `isins` (by ticker) are to be remembered for the next file.
+    `isins` (by ticker) are to be remembered for the next file. `found_by_isin` are the tickers that
+    the search for the ISIN found.
     """
 
     rows: list[StatementRow] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Identified:
     listed: list[dict[str, Any]] = field(default_factory=list)
     tickers: dict[str, str] = field(default_factory=dict)
     isins: dict[str, str] = field(default_factory=dict)
+    found_by_isin: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ def identify_instruments(
             identified.tickers[key] = one.ticker
             if one.isin:
                 identified.isins[one.ticker] = one.isin
+            if one.resolved_by == "isin search":
+                identified.found_by_isin.add(one.ticker)
     return identified
 
 

@@ -19,7 +19,7 @@ from integrations.imports.options import ImportOptions, reading_options
 from integrations.imports.warnings import warnings_of
 from integrations.statements.base import FileProblem, FileTooLarge, Statement, StatementRow
 from integrations.statements.registry import read_statement
-from marketdata.services import note_isin
+from marketdata.services import learn_isin, note_isin
 from portfolios.calc.import_rows import Checkpoint
 from portfolios.models import ImportBatch, Portfolio
 from portfolios.services import import_rows, remember_aliases
@@ -173,3 +173,6 @@ def _remember(portfolio: Portfolio, identified: Identified) -> None:
     held = portfolio.holdings.filter(stock__ticker__in=identified.isins)
     for stock_id, ticker in held.values_list("stock_id", "stock__ticker"):
         note_isin(stock_id=stock_id, isin=identified.isins[ticker])
+        if ticker in identified.found_by_isin:
+            # The source has just said it. For others it is asked by a nightly task.
+            learn_isin(stock_id=stock_id, isin=identified.isins[ticker])

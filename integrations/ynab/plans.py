@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 from django.conf import settings
 from django.core.cache import cache
 
@@ -78,8 +79,9 @@ def _plans_of_key() -> list[ReadablePlan]:
     fresh_key, last_key = f"ynab:plans:{key_digest()}", f"ynab:last-plans:{key_digest()}"
 
     def keep(answer: list[client.Plan]) -> None:
-        cache.set(fresh_key, answer, settings.MARKET_DATA_CACHE_SECONDS)
-        cache.set(last_key, answer, LIST_KEPT_SECONDS)
+        listed = msgspec.to_builtins(answer)
+        cache.set(fresh_key, listed, settings.MARKET_DATA_CACHE_SECONDS)
+        cache.set(last_key, listed, LIST_KEPT_SECONDS)
 
     def run(root: str, seconds: float) -> list[client.Plan]:
         return client.plans(root, seconds=seconds)
@@ -92,9 +94,8 @@ def _plans_of_key() -> list[ReadablePlan]:
     except SourceError as error:
         if isinstance(error, KeyRefused) or cache.get(last_key) is None:
             raise error_for(error) from error
-    listed: list[client.Plan] = cache.get(last_key) or []
     found = []
-    for plan in listed:
+    for plan in msgspec.convert(cache.get(last_key) or [], list[client.Plan]):
         currency = plan.currency if is_currency(plan.currency) else None
         found.append(ReadablePlan(plan.id, plan.name, currency))
     return found

@@ -7,10 +7,14 @@ from marketdata.calc.rates import FoundRate as RateNow
 from marketdata.selectors.instruments import (
     currencies_in_use,
     instrument_for,
+    instruments_described_otherwise,
+    instruments_to_settle,
     instruments_visible_to,
     known_instruments,
+    sourced,
     sourced_instruments,
     splits_of,
+    unconfirmed_instruments,
     unpriced_and_old,
 )
 from marketdata.selectors.prices import (

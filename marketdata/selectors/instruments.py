@@ -1,7 +1,7 @@
 """Which instruments there are, and their splits."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -13,14 +13,61 @@ from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
 
 
 def instruments_visible_to(user: User) -> QuerySet[StockMetadata]:
-    """Return the instruments that sources price, and the user's own."""
+    """Return the instruments that sources describe, and the user's own."""
     return StockMetadata.objects.filter(Q(owner__isnull=True) | Q(owner=user))
 
 
 def instrument_for(*, user: User, ticker: str) -> StockMetadata | None:
-    """Return the user's instrument of `ticker` (in any case), else the shared one."""
+    """Return the user's instrument of `ticker` (in any case), else the shared one.
+
+    What a source describes comes before what it does not describe yet.
+    """
     found = instruments_visible_to(user).filter(ticker=ticker.strip().upper())
-    return found.order_by(F("owner").asc(nulls_last=True)).first()
+    rank = Case(
+        When(source=StockMetadata.MANUAL, then=0), When(owner__isnull=True, then=1), default=2
+    )
+    return found.order_by(rank).first()
+
+
+def unconfirmed_instruments() -> QuerySet[StockMetadata]:
+    """Return the instruments that no source has described yet."""
+    return StockMetadata.objects.filter(owner__isnull=False).exclude(source=StockMetadata.MANUAL)
+
+
+def instruments_to_settle(
+    stock_ids: Collection[UUID] | None = None,
+) -> list[tuple[StockMetadata, StockMetadata]]:
+    """Return the unconfirmed instruments (all by default) of which there is a shared one, with it.
+
+    One query where there is none.
+    """
+    shared = StockMetadata.objects.filter(owner__isnull=True)
+    own = unconfirmed_instruments().filter(Exists(shared.filter(ticker=OuterRef("ticker"))))
+    if stock_ids is not None:
+        own = own.filter(pk__in=stock_ids)
+    found = list(own.order_by("pk"))
+    if not found:
+        return []
+    of_ticker = {stock.ticker: stock for stock in shared.filter(ticker__in=own.values("ticker"))}
+    return [(stock, of_ticker[stock.ticker]) for stock in found if stock.ticker in of_ticker]
+
+
+def instruments_described_otherwise(stock_ids: Iterable[UUID]) -> set[UUID]:
+    """Return those of `stock_ids` that a source describes in another currency than the user, who
+    prices them by hand (`currency_differs`).
+    """
+    found = StockMetadata.objects.filter(pk__in=list(stock_ids)).exclude(described_currency="")
+    return set(found.values_list("pk", flat=True))
+
+
+def sourced(stock_ids: Iterable[UUID]) -> QuerySet[StockMetadata]:
+    """Return those of `stock_ids` that a source is asked about: not those priced by hand, and not
+    the unconfirmed ones of which there is a shared one.
+    """
+    shared = StockMetadata.objects.filter(ticker=OuterRef("ticker"), owner__isnull=True)
+    found = StockMetadata.objects.filter(pk__in=list(stock_ids))
+    found = found.exclude(source=StockMetadata.MANUAL)
+    return found.filter(Q(owner__isnull=True) | ~Exists(shared))
 
 
 def known_instruments(*, user: User, query: str, limit: int) -> list[StockMetadata]:
@@ -55,7 +102,7 @@ def sourced_instruments(tickers: Iterable[str] = ()) -> list[StockMetadata]:
 
     Raises LookupError naming the tickers that none of them has.
     """
-    stocks = StockMetadata.objects.filter(owner__isnull=True).order_by("ticker")
+    stocks = StockMetadata.objects.exclude(source=StockMetadata.MANUAL).order_by("ticker")
     wanted = {ticker.upper() for ticker in tickers}
     if not wanted:
         return list(stocks)

@@ -1,5 +1,6 @@
 """Write market data, and refresh it from its sources."""
 
+from marketdata.services.confirming import leave_to_user
 from marketdata.services.instruments import (
     delete_instrument,
     instrument_for_trade,
@@ -45,3 +46,4 @@ from marketdata.services.restore import (
     restore_rates,
     restore_splits,
 )
+from marketdata.services.searching import learn_isin

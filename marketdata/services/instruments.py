@@ -21,9 +21,10 @@ from financeproj.history.services import record
 from financeproj.users.models import User
 from marketdata import gateway
 from marketdata.history import instrument_fields, instrument_object
-from marketdata.models import AssetType, StockMetadata
+from marketdata.models import StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
 from marketdata.services.asking import time_limit
+from marketdata.services.confirming import description_of
 from marketdata.services.price_refresh import QUOTE_WINDOW
 from marketdata.services.prices import record_history
 from marketdata.sources import (
@@ -193,7 +194,7 @@ def _made(
     if isinstance(answer, SourceError) or not answer.info.currency:
         if stored is not None:
             return wanted.checked(stored)
-        return _undescribed(wanted, source)
+        return _undescribed(user, wanted, source)
     if not wanted.fits(answer.info.currency):
         return wanted.mismatch(answer.info.currency)
     stock = described(answer.info, wanted.ticker, source)
@@ -219,42 +220,27 @@ def _priced_by_hand(user: User, wanted: _Wanted) -> StockMetadata | DomainError:
     )
 
 
-def _undescribed(wanted: _Wanted, source: str) -> StockMetadata | DomainError:
+def _undescribed(user: User, wanted: _Wanted, source: str) -> StockMetadata | DomainError:
     if not wanted.currency:
         return DomainError(
             f"The market data source cannot be asked about {wanted.ticker} now. Give its currency.",
             attr="currency",
             code="currency_required",
         )
-    # All users share it: the name that one of them uses is kept in the holding, not here.
-    return StockMetadata(ticker=wanted.ticker, currency=wanted.currency, source=source)
+    # Until the source describes it, nothing that this user says is a fact for others.
+    return StockMetadata(ticker=wanted.ticker, currency=wanted.currency, source=source, owner=user)
 
 
 def described(info: InstrumentInfo, ticker: str, source: str) -> StockMetadata:
     """Return a shared instrument, not stored yet, as the source describes it."""
-    asset_type = info.asset_type
-    if asset_type not in AssetType.values:
-        asset_type = AssetType.OTHER
-    return StockMetadata(
-        ticker=ticker,
-        company_name=info.company_name,
-        currency=info.currency,
-        asset_type=asset_type,
-        exchange=info.exchange,
-        exchange_timezone=info.exchange_timezone,
-        sector=info.sector,
-        country=info.country,
-        isin=info.isin,
-        source=source,
-    )
+    return StockMetadata(ticker=ticker, source=source, **description_of(info))
 
 
 def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
     """Store instruments that only the user describes, in the transaction of their first trade.
 
-    Nothing stays of a refused trade, least of all a currency that all other users would have to
-    agree with. Three queries. Raises Conflict when another request stores one at this moment,
-    unless that is the same shared instrument.
+    Nothing stays of a refused trade. Three queries. Raises Conflict when another request of the
+    user stores one at this moment, unless that says the same.
     """
     new = [stock for stock in stocks if stock._state.adding]
     if not new:
@@ -268,7 +254,8 @@ def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
         theirs = stored[stock.ticker, stock.owner_id]
         if theirs.pk == stock.pk:
             continue
-        if stock.owner_id or theirs.currency != stock.currency:
+        is_same = (theirs.source, theirs.currency) == (stock.source, stock.currency)
+        if stock.is_manual or not is_same:
             stock._state.adding = True
             raise Conflict(
                 f"{stock.ticker} is being added by another request. Try again.", attr="ticker"
@@ -337,7 +324,16 @@ def _stored(stock: StockMetadata) -> StockMetadata:
 
 
 def note_isin(*, stock_id: UUID, isin: str) -> None:
-    """Keep the ISIN that a statement gives, and its country, where the instrument has none.
+    """Keep the ISIN that a user's statement gives in the user's own instrument, if it has none.
+
+    In a shared one only a source writes (`learn_isin`).
+    """
+    if StockMetadata.objects.filter(pk=stock_id, owner__isnull=False).exists():
+        keep_isin(stock_id=stock_id, isin=isin)
+
+
+def keep_isin(*, stock_id: UUID, isin: str) -> None:
+    """Keep an ISIN, and its country, where the instrument has none.
 
     An ISIN with a wrong check digit is ignored.
     """

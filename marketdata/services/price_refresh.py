@@ -16,7 +16,7 @@ from marketdata.models import (
     StockQuote,
     StockSplit,
 )
-from marketdata.selectors import is_fresh
+from marketdata.selectors import is_fresh, sourced
 from marketdata.services.asking import (
     EARLIEST_DAY,
     TASK_SECONDS,
@@ -24,8 +24,15 @@ from marketdata.services.asking import (
     note_failure,
     time_limit,
 )
+from marketdata.services.confirming import leave_to_user
 from marketdata.services.prices import locked, record_history
-from marketdata.sources import InstrumentInfo, MarketDataSource, SourceError, registry
+from marketdata.sources import (
+    InstrumentInfo,
+    MarketDataSource,
+    SourceError,
+    UnknownTicker,
+    registry,
+)
 
 # Enough for a previous close across any holidays.
 QUOTE_WINDOW = timedelta(days=10)
@@ -66,14 +73,21 @@ def refresh_stocks(
         seconds = time_limit()
     for key, error in gateway.ask_all(calls, seconds=seconds, patience=patience).items():
         outcomes[stock_of_call[key]] = error
+    for stock in stocks:
+        if stock.is_unconfirmed and isinstance(outcomes.get(stock.pk), UnknownTicker):
+            leave_to_user(stock=stock)
     return outcomes
 
 
 def _call_for(
     stock: StockMetadata, source: MarketDataSource, *, full: bool, young: float, since: date | None
 ) -> gateway.Call:
+    # What an archive brought is replaced as a whole.
+    is_replaced = stock.is_unconfirmed and stock.prices.exists()
     reaches_back = (full and since is None) or stock.history_fetched_at is not None
     start = since or _first_day_missing(stock, full=full)
+    if is_replaced:
+        reaches_back, start = True, EARLIEST_DAY
 
     def is_kept() -> bool:
         if since is not None:
@@ -189,7 +203,7 @@ def _learn_sector(stock: StockMetadata) -> None:
 def ensure_prices(*, stock_ids: Iterable[UUID]) -> None:
     """Fetch instruments without any price, within the time limit; a source's failure is ignored."""
     unpriced = (
-        StockMetadata.objects.filter(pk__in=list(stock_ids), owner__isnull=True)
+        sourced(stock_ids)
         .filter(quote__isnull=True)
         .exclude(pk__in=HistoricalStockPrice.objects.values("stock"))
     )
@@ -198,9 +212,7 @@ def ensure_prices(*, stock_ids: Iterable[UUID]) -> None:
 
 def ensure_history(*, stock_ids: Iterable[UUID]) -> None:
     """Fetch histories never fetched, within the time limit; a source's failure is ignored."""
-    lacking = StockMetadata.objects.filter(
-        pk__in=list(stock_ids), owner__isnull=True, history_fetched_at__isnull=True
-    )
+    lacking = sourced(stock_ids).filter(history_fetched_at__isnull=True)
     _fetch(lacking, "history", lambda stocks: refresh_stocks(stocks, full=True))
 
 

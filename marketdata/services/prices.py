@@ -27,6 +27,7 @@ from marketdata.models import (
     StockSplit,
     StockVector,
 )
+from marketdata.services.confirming import confirmed
 from marketdata.services.days import DailyRow, check_entered, put_days
 from marketdata.signals import splits_recorded
 from marketdata.sources import BadAnswer, History, Quote
@@ -171,15 +172,23 @@ def record_history(
 
     `full` states that the answer reaches back to the earliest day. Prices that are not plausible
     yet are held back; a held-back quote leaves the old one, which grows stale. Raises BadAnswer
-    when the answer is in another currency than the instrument.
+    when the answer is in another currency than the shared instrument. An instrument that is not
+    confirmed becomes the shared one, or stays the user's, who then gets nothing of the answer.
     """
-    stock = locked(stock)
+    has_own_splits = stock.is_unconfirmed and stock.splits.exists()
+    shared = confirmed(locked(stock), answer, is_whole=full)
+    if shared is None:
+        return
+    stock = shared
     if answer.info.currency and answer.info.currency != stock.currency:
         raise BadAnswer(
             f"{source} quotes {stock.ticker} in {answer.info.currency}, not in {stock.currency}."
         )
     _describe(stock, answer)
-    record_splits(stock=stock, splits=answer.splits, source=source)
+    changed_splits = record_splits(stock=stock, splits=answer.splits, source=source)
+    if has_own_splits and not changed_splits:
+        # The holdings have booked splits of the user's archive that the source does not have.
+        splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False)
     paid = [dividend for dividend in answer.dividends if dividend[1] > 0]
     record_dividends(stock=stock, dividends=paid, source=source)
     stored_splits = StockSplit.objects.filter(stock=stock).order_by("date")

@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import Model
 
 from financeproj.core.db.rows import insert_as_they_are
-from financeproj.core.errors import DomainError
+from financeproj.core.identifiers import MAX_TICKER_LENGTH
+from financeproj.users.models import User
 from marketdata.models import (
     CurrencyPair,
     HistoricalExchangeRate,
@@ -29,26 +30,44 @@ Sourced = tuple[date, Decimal, str]
 
 
 @transaction.atomic
-def restore_instrument(*, row: StockMetadata) -> tuple[StockMetadata, bool]:
-    """Return the instrument of the same ticker and owner, and whether it was here before.
+def restore_instrument(
+    *, user: User, row: StockMetadata, has_closes: Callable[[], bool]
+) -> StockMetadata:
+    """Return the instrument here that a user's archive means by `row`.
 
-    Otherwise `row` is stored as it is. Raises DomainError (`currency_mismatch`) where the one here
-    is in another currency.
+    It is the shared one where there is one, whose prices are known here. Otherwise `row` becomes
+    the user's own: the archive's word is not a fact for others. If the shared one is in another
+    currency, the user prices it by hand. `has_closes` says whether the archive has any of it.
+    Raises ValidationError.
     """
     row.clean_fields(exclude=["owner", "exchange_timezone"])
-    known = StockMetadata.objects.filter(ticker=row.ticker, owner=row.owner).first()
-    if known is None:
-        # A version for which no process keeps prices of the same id.
-        row.version = int(time.time())
-        insert_as_they_are(StockMetadata, [row])
-        return StockMetadata.objects.get(pk=row.pk), False
-    if known.currency != row.currency:
-        raise DomainError(
-            f"{row.ticker} is in {known.currency} here, not in {row.currency}.",
-            attr="currency",
-            code="currency_mismatch",
-        )
-    return known, True
+    if not row.is_manual:
+        shared = StockMetadata.objects.filter(ticker=row.ticker, owner__isnull=True).first()
+        if shared is not None and shared.currency != row.currency:
+            row.source = StockMetadata.MANUAL
+            row.described_currency = shared.currency
+        elif shared is not None and (_has_history(shared) or not has_closes()):
+            return shared
+    row.owner = user
+    row.ticker = _free_ticker(user, row.ticker)
+    # A version for which no process keeps prices of the same id.
+    row.version = int(time.time())
+    insert_as_they_are(StockMetadata, [row])
+    return StockMetadata.objects.get(pk=row.pk)
+
+
+def _has_history(stock: StockMetadata) -> bool:
+    return stock.history_fetched_at is not None or stock.prices.exists()
+
+
+def _free_ticker(user: User, ticker: str) -> str:
+    """Return the ticker, with a number where the user has another instrument of it."""
+    free, number = ticker, 1
+    while StockMetadata.objects.filter(owner=user, ticker=free).exists():
+        number += 1
+        ending = f"-{number}"
+        free = ticker[: MAX_TICKER_LENGTH - len(ending)] + ending
+    return free
 
 
 def restore_prices(*, stock: StockMetadata, rows: Sequence[Sourced]) -> None:

@@ -13,7 +13,7 @@ from marketdata.sources import Quote
 def instrument(
     ticker: str = "ACME", *, currency: str = "USD", owner: Any = None, **fields: Any
 ) -> StockMetadata:
-    source = "manual" if owner else fields.pop("source", "yahoo")
+    source = fields.pop("source", "manual" if owner else "yahoo")
     return StockMetadata.objects.create(
         ticker=ticker, currency=currency, owner=owner, source=source, **fields
     )

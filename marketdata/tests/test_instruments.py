@@ -13,6 +13,7 @@ from marketdata.services import (
     instrument_for_trade,
     instruments_for_import,
     keep_instruments,
+    learn_isin,
     note_isin,
 )
 from marketdata.tests.factories import instrument
@@ -84,19 +85,30 @@ def test_while_the_source_cannot_be_asked_a_currency_is_required(user, market, s
     market.fault = fault
     assert refused(user) == ("currency_required", "currency")
     made = instrument_for_trade(user=user, ticker="ACME", currency="USD", company_name="Acme")
-    assert (made.source, made.owner, made.currency) == ("yahoo", None, "USD")
+    assert (made.source, made.owner, made.currency) == ("yahoo", user, "USD")
     assert not StockMetadata.objects.exists()
     keep_instruments(stocks=[made])
     assert instrument_for(user=user, ticker="ACME") == made
     assert prices_now([made.pk]) == {}
 
 
-def test_an_instrument_that_two_users_enter_at_once_is_one_if_they_agree(user, other_user, market):
+def test_two_users_name_an_instrument_in_two_currencies_while_the_source_is_busy(
+    user, other_user, market
+):
     market.fault = "500"
-    made, same = (
-        instrument_for_trade(user=one, ticker="ACME", currency="USD") for one in (user, other_user)
-    )
-    other = instrument_for_trade(user=other_user, ticker="ACME", currency="NOK")
+    made = instrument_for_trade(user=user, ticker="ACME", currency="VND")
+    theirs = instrument_for_trade(user=other_user, ticker="ACME", currency="EUR")
+    for one in (made, theirs):
+        keep_instruments(stocks=[one])
+    assert instrument_for(user=user, ticker="ACME") == made
+    assert instrument_for(user=other_user, ticker="ACME") == theirs
+    assert (made.currency, theirs.currency) == ("VND", "EUR")
+
+
+def test_an_instrument_that_a_user_enters_twice_at_once_is_one_if_the_entries_agree(user, market):
+    market.fault = "500"
+    made, same = (instrument_for_trade(user=user, ticker="ACME", currency="USD") for _ in range(2))
+    other = instrument_for_trade(user=user, ticker="ACME", currency="NOK")
     for one in (made, same):
         keep_instruments(stocks=[one])
     assert StockMetadata.objects.get() == made == same
@@ -178,7 +190,7 @@ def test_a_demo_instrument_needs_no_network(user, market):
 
 
 def test_an_isin_brings_the_country_and_is_kept_once(user):
-    stock = instrument("AAPL")
+    stock = instrument("AAPL", owner=user)
     note_isin(stock_id=stock.pk, isin="US0378331006")  # the check digit is 5
     note_isin(stock_id=stock.pk, isin="AAPL")
     stock.refresh_from_db()
@@ -187,10 +199,28 @@ def test_an_isin_brings_the_country_and_is_kept_once(user):
     note_isin(stock_id=stock.pk, isin="NO0010096985")
     stock.refresh_from_db()
     assert (stock.isin, stock.country) == ("US0378331005", "United States")
-    other = instrument("EQNR.OL", country="Put right")
+    other = instrument("EQNR.OL", owner=user, country="Put right")
     note_isin(stock_id=other.pk, isin="NO0010096985")
     other.refresh_from_db()
     assert (other.isin, other.country) == ("NO0010096985", "Put right")
+
+
+def test_an_isin_that_a_user_gives_is_not_written_to_a_shared_instrument(user):
+    stock = instrument("MSFT")
+    note_isin(stock_id=stock.pk, isin="US0378331005")
+    stock.refresh_from_db()
+    assert (stock.isin, stock.country, stock.version) == ("", "", 0)
+
+
+def test_an_isin_by_which_the_source_finds_the_instrument_is_written(market):
+    apple, microsoft = instrument("AAPL"), instrument("MSFT")
+    market.list("AAPL", [1.0])
+    market.found = [{"symbol": "AAPL", "quoteType": "EQUITY", "exchange": "X"}]
+    for stock in (apple, microsoft):
+        learn_isin(stock_id=stock.pk, isin="US0378331005")
+        stock.refresh_from_db()
+    assert (apple.isin, apple.country) == ("US0378331005", "United States")
+    assert microsoft.isin == ""
 
 
 def test_concurrent_requests_for_a_new_instrument_get_the_same_one(user, market):

@@ -121,7 +121,7 @@ def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument
         ticker=stock.ticker,
         currency=stock.currency,
         is_held=bool(holding.current_quantity),
-        has_history=stock.history_fetched_at is not None or stock.owner_id is not None,
+        has_history=stock.history_fetched_at is not None or stock.is_manual,
         version=stock.version,
         doubtful_from=doubtful_from(holding, prices.get(holding.stock_id)),
     )

@@ -16,6 +16,7 @@ from portfolios.services.portfolios import (
 )
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 from portfolios.services.restore import restore_portfolios
+from portfolios.services.settling import settle_instruments
 from portfolios.services.splits import book_splits
 from portfolios.services.transactions import (
     delete_transaction,
@@ -46,6 +47,7 @@ __all__ = [
     "restore_portfolios",
     "save_alias",
     "set_balance",
+    "settle_instruments",
     "undo_import",
     "update_portfolio",
     "update_transaction",

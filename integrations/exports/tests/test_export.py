@@ -11,6 +11,7 @@ from hashlib import sha256
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from financeproj.users.models import User
 from integrations.backups.tests.archives import entry_of, everything, put, rewritten
@@ -19,11 +20,17 @@ from integrations.exports.reading import import_export
 from integrations.exports.writing import write_export
 from integrations.models import AssignedBudget, YnabBudget, YnabSettings
 from marketdata import services as marketdata
-from marketdata.models import CurrencyPair, HistoricalStockPrice, StockMetadata
+from marketdata.models import CurrencyPair, StockMetadata
 from marketdata.tests.factories import instrument
 from pensions.services import create_account, create_contribution, record_value
 from portfolios.models import Holding, InstrumentAlias, Portfolio, Transaction
-from portfolios.services import create_portfolio, delete_portfolio, remember_aliases, set_balance
+from portfolios.services import (
+    create_portfolio,
+    delete_portfolio,
+    remember_aliases,
+    repair_holding,
+    set_balance,
+)
 from portfolios.tests.conftest import trade
 
 pytestmark = pytest.mark.django_db
@@ -293,20 +300,39 @@ def test_a_user_who_has_nothing_yet_is_filled_and_keeps_what_signs_in(emptied):
     assert user.portfolios.count() == 1
 
 
-def test_prices_that_are_here_stay_and_days_without_one_are_filled(export, full, user):
+def test_a_shared_instrument_gets_nothing_of_an_archive(export, full, user):
     fjord = StockMetadata.objects.get(ticker="FJORD.DEMO")
     marketdata.record_prices(
         stock=fjord, closes=[(date(2024, 1, d), D(d)) for d in (2, 3)], source="simulated"
     )
+    marketdata.record_splits(stock=fjord, splits=[(date(2025, 1, 2), D(1000))], source="simulated")
     with export.open("wb") as file:
         write_export(user=user, file=file)
-    HistoricalStockPrice.objects.filter(stock=fjord, date=date(2024, 1, 3)).as_service().delete()
-    marketdata.record_prices(stock=fjord, closes=[(date(2024, 1, 2), D(77))], source="simulated")
+    for rows in (fjord.prices.filter(date=date(2024, 1, 3)), fjord.splits.all()):
+        rows.as_service().delete()
+    [old] = Holding.objects.filter(stock=fjord)
+    repair_holding(old.pk)
     call_command("import_data", str(export), "--user", "ola")
-    assert list(fjord.prices.order_by("date").values_list("date", "close")) == [
-        (date(2024, 1, 2), D(77)),
-        (date(2024, 1, 3), D(3)),
-    ]
+    assert list(fjord.prices.values_list("date", "close")) == [(date(2024, 1, 2), D(2))]
+    assert not fjord.splits.exists()
+    for holding in Holding.objects.filter(stock=fjord):
+        assert holding.current_quantity == len(ODD_NOTES) - D("2.5")
+    assert Holding.objects.filter(stock=fjord).count() == 2
+
+
+def test_closes_of_an_instrument_without_a_history_here_are_the_users_own(export, full, user):
+    fjord = StockMetadata.objects.get(ticker="FJORD.DEMO")
+    marketdata.record_prices(stock=fjord, closes=[(date(2024, 1, 2), D(2))], source="simulated")
+    with export.open("wb") as file:
+        write_export(user=user, file=file)
+    fjord.prices.all().as_service().delete()
+    call_command("import_data", str(export), "--user", "ola")
+    own = StockMetadata.objects.get(ticker="FJORD.DEMO", owner__username="ola")
+    assert (own.is_unconfirmed, own.prices.get().close) == (True, D(2))
+    assert not fjord.prices.exists()
+    marketdata.leave_to_user(stock=own)  # the source does not know it
+    own.refresh_from_db()
+    assert (own.is_manual, own.prices.get().source) == (True, "manual")
 
 
 def test_a_split_that_only_this_installation_knows_is_booked(export, full):
@@ -319,14 +345,37 @@ def test_a_split_that_only_this_installation_knows_is_booked(export, full):
     assert new.current_quantity == old.current_quantity == (len(ODD_NOTES) - D("2.5")) * 4
 
 
-def test_an_instrument_in_another_currency_is_refused(emptied):
-    instrument("FJORD.DEMO", currency="SEK", source="simulated")
-    before = everything()
-    with pytest.raises(
-        CommandError, match=r"Nothing was imported\. FJORD\.DEMO is in SEK here, not in NOK"
-    ):
-        call_command("import_data", str(emptied))
-    assert everything() == before
+def test_an_instrument_in_another_currency_is_the_users_own_priced_by_hand(emptied):
+    shared = instrument("FJORD.DEMO", currency="SEK", source="simulated")
+    call_command("import_data", str(emptied))
+    own = StockMetadata.objects.get(ticker="FJORD.DEMO", currency="NOK")
+    assert (own.owner.username, own.source, own.described_currency) == ("kari", "manual", "SEK")
+    assert not Holding.objects.filter(stock=shared).exists()
+
+
+def test_a_time_in_the_future_counts_as_now(emptied, tmp_path):
+    def in_2099(files, manifest):
+        name = "instruments.csv"
+        [header, first, *rest] = files[name].splitlines(keepends=True)
+        cells = first.split(",")
+        cells[header.strip().split(",").index("history_fetched_at")] = "2099-01-01T00:00:00Z"
+        put(files, manifest, name, "".join([header, ",".join(cells), *rest]))
+
+    call_command("import_data", str(rewritten(emptied, in_2099)))
+    for stock in StockMetadata.objects.exclude(history_fetched_at=None):
+        assert stock.history_fetched_at <= timezone.now()
+    assert StockMetadata.objects.exclude(history_fetched_at=None).count() == 1
+
+
+def test_rates_of_an_archive_are_taken_by_the_only_user_alone(full, user, tmp_path):
+    marketdata.record_rates(
+        base="USD", target="NOK", rates=[(date(2024, 1, 2), D("99"))], source="yahoo"
+    )
+    with (tmp_path / "x.zip").open("wb") as file:
+        write_export(user=user, file=file)
+    CurrencyPair.objects.all().delete()
+    call_command("import_data", str(tmp_path / "x.zip"), "--user", "ola")
+    assert not CurrencyPair.objects.exists()
 
 
 def test_ynab_is_linked_again_and_a_budget_that_is_known_stays(full, user, tmp_path):
@@ -363,6 +412,7 @@ def test_pairs_keep_when_they_were_asked_for(full, user, tmp_path):
     with (tmp_path / "x.zip").open("wb") as file:
         write_export(user=user, file=file)
     CurrencyPair.objects.all().delete()
+    forget(user)
     call_command("import_data", str(tmp_path / "x.zip"), "--user", "ola")
     pair = CurrencyPair.objects.get(base="USD", target="NOK")
     assert (pair.fetched_at, pair.rates.get().rate, pair.rates.get().source) == (
