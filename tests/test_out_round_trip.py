@@ -102,6 +102,9 @@ def same_but_for_ids(first, second):
     ids = {}
     for name, data in first.items():
         rows, theirs = table(data), table(second[name])
+        if name == "ynab_budget.csv":
+            assert (len(rows), theirs) == (1, [])  # staff did not assign it to this user
+            continue
         if name == "profile.csv":
             assert (rows[0].pop("username"), theirs[0].pop("username")) == ("demo", "zoë")
         shared = (
