@@ -242,7 +242,7 @@ def reject(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPri
 
 
 @admin.register(HeldBackPrice)
-class HeldBackPriceAdmin(ActingAdmin, ReadOnlyAdmin):
+class HeldBackPriceAdmin(ActingAdmin, ReadOnlyAdmin, ServiceAdmin):
     list_display = fields = readonly_fields = (
         "date",
         "stock",
@@ -258,6 +258,9 @@ class HeldBackPriceAdmin(ActingAdmin, ReadOnlyAdmin):
     date_hierarchy = "date"
     actions = (accept, reject)
 
+    def delete_row(self, row: HeldBackPrice) -> None:
+        services.reject_price(held_back=row)
+
 
 @admin.action(description="Refresh rates", permissions=["act"])
 def refresh_rates(modeladmin: Any, request: HttpRequest, queryset: QuerySet[CurrencyPair]) -> None:
@@ -269,7 +272,7 @@ def refresh_rates(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Curr
 
 
 @admin.register(CurrencyPair)
-class CurrencyPairAdmin(ActingAdmin, ReadOnlyAdmin):
+class CurrencyPairAdmin(ActingAdmin, ReadOnlyAdmin, ServiceAdmin):
     list_display = ("base", "target", "last_rate_on", "fetched_at", "version")
     list_filter = ("base", "target")
     search_fields = ("base", "target")
@@ -282,6 +285,9 @@ class CurrencyPairAdmin(ActingAdmin, ReadOnlyAdmin):
     @admin.display(ordering="latest")
     def last_rate_on(self, row: Any) -> Any:
         return row.latest
+
+    def delete_row(self, row: CurrencyPair) -> None:
+        services.delete_pair(row)
 
 
 @admin.register(HistoricalExchangeRate)

@@ -280,12 +280,15 @@ class HoldingAdmin(ServiceAdmin):
 
 
 @admin.register(DismissedSplit)
-class DismissedSplitAdmin(ReadOnlyAdmin):
+class DismissedSplitAdmin(ReadOnlyAdmin, ServiceAdmin):
     list_display = fields = readonly_fields = ("holding", "date", number_column("ratio"))
     list_select_related = ("holding__stock", "holding__portfolio")
     list_filter = ("holding__portfolio",)
     search_fields = ("holding__stock__ticker",)
     date_hierarchy = "date"
+
+    def delete_row(self, row: DismissedSplit) -> None:
+        services.delete_dismissed_split(row)
 
 
 class AliasForm(RowForm):

@@ -88,7 +88,7 @@ def record(
         portfolio_id=of.portfolio_id,
         within_id=of.within_id,
         changes=changed_fields(before, after),
-        counts=dict(counts or {}),
+        counts=dict(sorted((counts or {}).items())),
     )
     entry.save(force_insert=True)
     return entry

@@ -23,7 +23,7 @@ from integrations.statements.registry import AUTO, formats
 from portfolios import selectors
 from portfolios.admin import PortfolioAdmin
 from portfolios.models import ImportBatch, PendingImport, Portfolio
-from portfolios.services import undo_import
+from portfolios.services import delete_import, undo_import
 
 ERRORS_SHOWN = 100
 
@@ -178,7 +178,7 @@ class ImportBatchAdmin(ActingAdmin, ServiceAdmin):
         return False
 
     def delete_row(self, row: ImportBatch) -> None:
-        row.delete()  # refused by the database while transactions name it: undo it first
+        delete_import(import_batch=row)  # refused while transactions name it: undo it first
 
 
 @admin.register(PendingImport)

@@ -37,7 +37,7 @@ from marketdata.services.prices import (
     save_split,
 )
 from marketdata.services.rate_refresh import ensure_rates, refresh_rates
-from marketdata.services.rates import delete_rate, record_rates, save_rate
+from marketdata.services.rates import delete_pair, delete_rate, record_rates, save_rate
 from marketdata.services.restore import (
     restore_dividends,
     restore_instrument,

@@ -407,6 +407,7 @@ def save_quote(row: StockQuote) -> None:
 @transaction.atomic
 def delete_quote(row: StockQuote) -> None:
     _bump(locked(row.stock), vector_holds=True)
-    before = _entered_fields(row)
+    # The instrument is the key of its quote, so the deleted row no longer names it.
+    of, before = instrument_object(row.stock), _entered_fields(row)
     row.delete()
-    record("quote_deleted", instrument_object(row.stock), before=before)
+    record("quote_deleted", of, before=before)

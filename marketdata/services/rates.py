@@ -106,6 +106,14 @@ def _rate_fields(row: HistoricalExchangeRate) -> dict[str, object]:
 
 
 @transaction.atomic
+def delete_pair(pair: CurrencyPair) -> None:
+    """Delete a pair with all its rates, also those by hand."""
+    deleted, rates = rate_object(pair.base, pair.target), pair.rates.count()
+    pair.delete()
+    record("deleted", deleted, counts={"rates": rates})
+
+
+@transaction.atomic
 def delete_rate(row: HistoricalExchangeRate) -> None:
     pair = _locked(row.pair_id)
     _bump(pair)

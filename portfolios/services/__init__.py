@@ -17,13 +17,13 @@ from portfolios.services.portfolios import (
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 from portfolios.services.restore import restore_portfolios
 from portfolios.services.settling import settle_instruments
-from portfolios.services.splits import book_splits
+from portfolios.services.splits import book_splits, delete_dismissed_split
 from portfolios.services.transactions import (
     delete_transaction,
     record_transaction,
     update_transaction,
 )
-from portfolios.services.undoing import undo_import
+from portfolios.services.undoing import delete_import, undo_import
 
 __all__ = [
     "InsufficientQuantity",
@@ -32,7 +32,9 @@ __all__ = [
     "create_portfolio",
     "delete_alias",
     "delete_balance",
+    "delete_dismissed_split",
     "delete_holding",
+    "delete_import",
     "delete_portfolio",
     "delete_transaction",
     "delete_users",

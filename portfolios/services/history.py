@@ -2,7 +2,14 @@
 
 from financeproj.core.money import strip_zeros
 from financeproj.history.services import HistoryObject
-from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
+from portfolios.models import (
+    DismissedSplit,
+    Holding,
+    ImportBatch,
+    InstrumentAlias,
+    Portfolio,
+    Transaction,
+)
 
 PORTFOLIO_FIELDS = ("name", "brokerage_firm", "currency", "used_credit", "cash", "position")
 TRANSACTION_FIELDS = (
@@ -40,6 +47,18 @@ def holding_object(holding: Holding) -> HistoryObject:
         label=holding.stock.ticker,
         owner_id=holding.portfolio.user_id,
         portfolio_id=holding.portfolio_id,
+    )
+
+
+def dismissed_split_object(row: DismissedSplit) -> HistoryObject:
+    holding = row.holding
+    return HistoryObject(
+        type="dismissed_split",
+        id=row.pk,
+        label=f"{holding.stock.ticker} {row.date}",
+        owner_id=holding.portfolio.user_id,
+        portfolio_id=holding.portfolio_id,
+        within_id=holding.pk,
     )
 
 

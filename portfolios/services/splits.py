@@ -13,7 +13,8 @@ from financeproj.core.errors import DomainError
 from financeproj.history.models import Door
 from financeproj.history.services import HistoryObject, record
 from marketdata.models import StockMetadata, StockSplit
-from portfolios.models import Holding, Transaction, TransactionType
+from portfolios.models import DismissedSplit, Holding, Transaction, TransactionType
+from portfolios.services.history import dismissed_split_object
 from portfolios.services.ledger_check import repair_holding
 from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.replay import replay_holding
@@ -97,3 +98,11 @@ def on_splits_recorded(
 ) -> None:
     """Receive marketdata's signal, inside the transaction that stores the splits."""
     book_splits(stock=stock, by_hand=by_hand)
+
+
+@transaction.atomic
+def delete_dismissed_split(row: DismissedSplit) -> None:
+    """Let the next replay of the holding book this split of the source again."""
+    deleted = dismissed_split_object(row)
+    row.delete()
+    record("deleted", deleted, before={"date": row.date, "ratio": row.ratio})

@@ -6,7 +6,7 @@ from financeproj.core.errors import Conflict
 from financeproj.history.models import Door
 from financeproj.history.services import record
 from portfolios.models import Holding, ImportBatch, Transaction
-from portfolios.services.history import import_object
+from portfolios.services.history import import_counts, import_object
 from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 
@@ -57,3 +57,11 @@ def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
         door=Door.IMPORT,
     )
     return import_batch
+
+
+@transaction.atomic
+def delete_import(*, import_batch: ImportBatch) -> None:
+    """Delete what is known of an import. Raises ProtectedError while transactions name it."""
+    deleted, counts = import_object(import_batch), import_counts(import_batch)
+    import_batch.delete()
+    record("deleted", deleted, counts=counts)
