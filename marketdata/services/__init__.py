@@ -25,6 +25,7 @@ from marketdata.services.prices import (
     delete_quote,
     delete_split,
     enter_price,
+    enter_prices,
     record_dividends,
     record_history,
     record_prices,

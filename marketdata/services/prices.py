@@ -322,6 +322,15 @@ def enter_price(
     return row, before is None
 
 
+@transaction.atomic
+def enter_prices(*, stock: StockMetadata, closes: Sequence[tuple[date, Decimal]]) -> int:
+    """Store prices by hand, as one act; return how many are new or changed."""
+    changed = record_prices(stock=stock, closes=closes, source=MANUAL)
+    if changed:
+        record("prices_entered", instrument_object(stock), counts={"prices": changed})
+    return changed
+
+
 def _save(row: HistoricalStockPrice | StockSplit | StockDividend) -> None:
     """Store one row entered by hand, validated.
 

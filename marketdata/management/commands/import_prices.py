@@ -58,9 +58,7 @@ class Command(BaseCommand):
             for ticker in progress(sorted(closes), out=self.stderr):
                 stock = stocks[ticker]
                 assert stock is not None  # nosec B101  # for mypy
-                changed += services.record_prices(
-                    stock=stock, closes=sorted(closes[ticker].items()), source=StockMetadata.MANUAL
-                )
+                changed += services.enter_prices(stock=stock, closes=sorted(closes[ticker].items()))
         self.stdout.write(f"{changed} prices of {len(closes)} instruments stored or changed.")
 
     @staticmethod
