@@ -10,7 +10,7 @@ RUN /app/.venv/bin/pip install --require-hashes -r requirements.txt
 COPY . .
 # This key is for this command only; the image contains no key.
 RUN SECRET_KEY=only-for-collectstatic-which-signs-nothing-at-all-in-here .venv/bin/python manage.py collectstatic --noinput \
-    && rm -rf var
+    && rm -rf var && chmod -R a+rX .
 
 FROM python:3.11-slim-bookworm
 # Root owns code and packages. The server process can write only to /app/var, /backups and /tmp.

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from contextlib import suppress
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
@@ -32,7 +33,8 @@ def on_starting(server: object) -> None:
     In the master process, once: a worker that is renewed leaves alone what the others receive.
     """
     for file in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
-        file.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only disk; requests then answer `read_only`
+            file.unlink()
 
 
 def post_worker_init(worker: object) -> None:

@@ -6,7 +6,9 @@ A wrong one does not raise: CONFIGURATION_PROBLEMS collects the problems, and
 
 import os
 import re
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ import environ
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION_PROBLEMS: list[str] = []
 Value = TypeVar("Value")
+OTHERS = 0o077  # the bits of a file's mode that grant rights to others than its owner
 RATE_PERIODS = ("s", "sec", "m", "min", "h", "hour", "d", "day")
 MAX_RATE = 1_000_000_000
 HOST = re.compile(r"\*|[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
@@ -32,6 +35,27 @@ def read(name: str, default: Value, convert: Callable[[str], Value], expects: st
     except (ValueError, KeyError):
         CONFIGURATION_PROBLEMS.append(f"{name} must be {expects}.")
         return default
+
+
+def close_to_others(folder: Path) -> None:
+    """Take away all rights of others to `folder` and what is in it; leave what cannot be changed.
+
+    The doctor reports what stays open.
+    """
+    for path in open_to_others(folder):
+        with suppress(OSError):  # of another user, deleted meanwhile, or a read-only file system
+            path.chmod(path.stat().st_mode & ~OTHERS & 0o7777)
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """Return `folder` and what is in it, as far as others than the owner have rights to it."""
+    found: list[Path] = []
+    for path in (folder, *folder.rglob("*")):
+        with suppress(OSError):
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & OTHERS:
+                found.append(path)
+    return found
 
 
 def number(name: str, default: int, minimum: int, maximum: int) -> int:
@@ -140,11 +164,14 @@ def database(text: str) -> dict[str, Any]:
 def _check_sqlite(config: dict[str, Any]) -> None:
     """Raise ValueError unless the file can be written.
 
-    A host means that the URL has a slash too few. Processes cannot share a database in memory.
+    A host means that the URL has a slash too few. Processes cannot share a database in memory. A
+    disk that became read-only is not a wrong setting: requests answer `read_only`.
     """
     if config.get("HOST") or config["NAME"] == ":memory:":
         raise ValueError
     file = ROOT / config["NAME"]
+    if file.is_file() and os.statvfs(file).f_flag & os.ST_RDONLY:
+        return
     if file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK):
         raise ValueError
 

@@ -18,8 +18,10 @@ from kombu import Exchange, Queue
 from financeproj.core.ops.logging import logging_config
 from financeproj.environment import (
     CONFIGURATION_PROBLEMS,
+    OTHERS,
     ROOT,
     boolean,
+    close_to_others,
     currency_code,
     database,
     host_names,
@@ -36,7 +38,10 @@ from financeproj.environment import (
 BASE_DIR = ROOT
 PROGRAM_VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 VAR_DIR = BASE_DIR / "var"
+# Whatever this process writes is for its user alone: data, uploads, exports, backups.
+os.umask(OTHERS)
 VAR_DIR.mkdir(exist_ok=True)
+close_to_others(VAR_DIR)
 
 environ.Env.read_env(BASE_DIR / ".env")
 
@@ -44,6 +49,7 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 TESTING = "pytest" in sys.modules
 DEBUG = read("DEBUG", False, boolean, "true or false")
+HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
 
 
 def development_key() -> str:
@@ -71,9 +77,16 @@ if not SECRET_KEY:
         SECRET_KEY = secrets.token_urlsafe(50)
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1"]
+THIS_MACHINE = {*LOCAL_HOSTS, "[::1]", "::1"}
 ALLOWED_HOSTS = read(
     "ALLOWED_HOSTS", LOCAL_HOSTS, host_names, "host names without scheme or port, comma-separated"
 )
+is_public = not set(ALLOWED_HOSTS) <= THIS_MACHINE or HOST not in THIS_MACHINE
+if DEBUG and is_public:
+    CONFIGURATION_PROBLEMS.append(
+        "DEBUG must be false where others can reach the server: its error pages show settings and "
+        "data. Or set ALLOWED_HOSTS and HOST to this machine."
+    )
 CSRF_TRUSTED_ORIGINS: list[str] = read(
     "CSRF_TRUSTED_ORIGINS", [], origins, "origins, e.g. https://example.org"
 )
@@ -406,7 +419,6 @@ SIMPLE_JWT = {
 
 # --- Web server, read by gunicorn.conf.py ---------------------------------------------------------
 
-HOST = os.environ.get("HOST", "").strip() or "127.0.0.1"
 PORT = number("PORT", 8000, 1, 65535)
 WEB_CONCURRENCY = number("WEB_CONCURRENCY", 2, 1, 100)
 WEB_THREADS = 12  # per process; with PostgreSQL as many connections
@@ -415,7 +427,7 @@ WEB_THREADS = 12  # per process; with PostgreSQL as many connections
 
 SECURE_SSL = read(
     "SECURE_SSL",
-    not (DEBUG or set(ALLOWED_HOSTS) <= {*LOCAL_HOSTS, "[::1]"}),
+    not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE),
     boolean,
     "true or false",
 )

@@ -42,7 +42,7 @@ def examine() -> list[Finding]:
     Checks that need the database are left out when it does not answer, or when its tables are of
     another version.
     """
-    found = [*ground.configuration(), *ground.env_file()]
+    found = [*ground.configuration(), *ground.env_file(), *ground.var_folder()]
     database = list(ground.answers("database", "Start it, or correct DATABASE_URL."))
     if not database:
         database = list(ground.migrations())

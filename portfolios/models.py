@@ -16,6 +16,8 @@ from financeproj.core.db.names import FOLDED, Named
 from marketdata.models import StockMetadata
 from portfolios.calc.kinds import UNPRICED_TYPES, TransactionType
 
+MAX_ALIAS_LENGTH = FOLDED * 200
+
 
 class Portfolio(ErrorsAtFields, Named):
     """Holdings at one broker, reported in one currency.
@@ -401,7 +403,7 @@ class InstrumentAlias(ErrorsAtFields):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="instrument_aliases"
     )
-    key = models.CharField(max_length=FOLDED * 200)
+    key = models.CharField(max_length=MAX_ALIAS_LENGTH)
     ticker = models.CharField(max_length=40)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -20,6 +20,7 @@ import requests
 import yaml
 from django.conf import settings
 
+from financeproj.environment import open_to_others
 from tests.servers.processes import installation  # noqa: F401  (a fixture)
 from tests.servers.services import free_port, own_postgres, own_redis  # noqa: F401
 
@@ -406,6 +407,7 @@ def test_the_two_commands_of_the_readme(clean):
             timeout=30,
         ).json()
         assert [one["name"] for one in portfolios] == ["Nordic savings", "Wall Street"]
+        assert open_to_others(clean.code / "var") == []
     finally:
         end(process)
     # All tests again would be all of CI again: that the command sets itself up and runs is what

@@ -40,7 +40,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def place(settings, tmp_path):
     """The folder of a healthy installation with a running worker and beat."""
-    settings.VAR_DIR = settings.BASE_DIR = tmp_path
+    settings.BASE_DIR = tmp_path
+    settings.VAR_DIR = tmp_path / "var"
+    settings.VAR_DIR.mkdir(mode=0o700)
     settings.BACKUP_DIR = str(tmp_path / "backups")
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     settings.SECRET_KEY = "an invented key of more than fifty characters, only for this"
@@ -125,6 +127,17 @@ def past_the_program(*statements):
 
 def held(ticker="FJORD.DEMO"):
     return Holding.objects.get(stock__ticker=ticker)
+
+
+def test_a_folder_open_to_other_users_is_found_and_closed(healthy, doctor):
+    file = healthy / "var" / "db.sqlite3"
+    file.touch()
+    file.chmod(0o644)
+    code, says = doctor()
+    assert code == 1
+    assert f"Other users of this machine can access {file}" in says
+    assert doctor("--fix")[0] == 0
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_healthy_installation_has_no_findings(healthy, doctor):

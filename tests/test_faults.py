@@ -1,8 +1,11 @@
 """Test the failures of docs/operations.md without servers: kill -9, full disk, changed clock."""
 
+import contextlib
+import errno
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 import requests
 from celery.schedules import crontab
 from django.conf import settings
+from django.db import connection
 
 from financeproj.celery import app
 from integrations.conftest import csv
@@ -189,6 +193,89 @@ def test_a_full_disk_gives_503_and_writes_work_again_with_space(
     assert site.shell(state) == "4000 2"
     faults = "from portfolios.services.ledger_check import ledger_faults as f; print(f())"
     assert site.shell(faults) == "[]"
+
+
+# --- A read-only file system ----------------------------------------------------------------------
+
+
+@pytest.mark.skipif(SERVICES, reason="of the embedded database")
+@pytest.mark.parametrize("ended", ["killed", "stopped"])
+def test_a_process_that_starts_on_a_read_only_file_system_answers_503(
+    installation, small_disk, ended
+):
+    site = installation
+    site.environment["DATABASE_URL"] = f"sqlite:///{small_disk / 'db.sqlite3'}"
+    site.environment["TEST_PLACE"] = str(small_disk)
+    site.manage("migrate", "--verbosity", "0")
+    site.start_web()
+    session = site.sign_in()
+
+    def create(name):
+        body = {"name": name, "currency": "NOK"}
+        return session.post(f"{site.url}/api/v1/portfolios", json=body, timeout=30)
+
+    assert create("First").status_code == 201
+    (small_disk / "uploads" / "left").write_bytes(b"of a killed server")
+    site.stop()
+    if ended == "stopped":
+
+        def is_closed():
+            """Close the databases as their last process, which removes these files."""
+            for file in small_disk.glob("*.sqlite3"):
+                with contextlib.closing(sqlite3.connect(file)) as last:
+                    last.execute("SELECT * FROM sqlite_master").fetchall()
+            return not list(small_disk.glob("*-wal"))
+
+        site.wait_for(is_closed, "the end of the killed processes", 10)
+    remount = ["mount", "-o", "remount,ro", str(small_disk)]
+    # The killed processes close their files a moment later.
+    site.wait_for(lambda: subprocess.run(remount).returncode == 0, "a read-only disk", 10)
+    site.start_web()
+    refused = create("Refused")
+    error = refused.json()["errors"][0]
+    assert (refused.status_code, error["code"]) == (503, "read_only")
+    assert error["detail"] == "The server's disk is read-only. Nothing was saved."
+    assert "Retry-After" not in refused.headers
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    assert create("Second").status_code == 201
+    names = (
+        "from portfolios.models import *; print(*Portfolio.objects.values_list('name', flat=True))"
+    )
+    assert site.shell(names) == "First Second"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_whose_database_becomes_read_only_answers_503(user, api):
+    """SQLite and PostgreSQL then refuse writes as they do with these settings."""
+    sqlite = connection.vendor == "sqlite"
+    body = {"name": "Nordic", "currency": "NOK"}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "PRAGMA query_only = ON" if sqlite else "SET default_transaction_read_only = on"
+        )
+    try:
+        refused = api.post("/api/v1/portfolios", body)
+        assert api.get("/api/v1/portfolios").json() == []
+    finally:
+        connection.close_at = None
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "PRAGMA query_only = OFF" if sqlite else "SET default_transaction_read_only = off"
+            )
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (503, "read_only")
+    assert api.post("/api/v1/portfolios", body).status_code == 201
+
+
+def test_a_page_states_a_read_only_disk(client, user, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    client.force_login(user)
+    client.raise_request_exception = False
+    monkeypatch.setattr("financeproj.pages.render", fail)
+    page = client.get("/dashboard")
+    assert page.status_code == 503
+    assert b"<h1>The server&#x27;s disk is read-only. Nothing was saved.</h1>" in page.content
 
 
 # --- The clock ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, transaction
 
-from financeproj.core.db.names import name_key
+from financeproj.core.db.names import free_name, name_key
 from financeproj.core.errors import Conflict
 from financeproj.history.models import HistoryEntry
 from financeproj.history.services import check_entry, record, restore_history
@@ -271,12 +271,21 @@ class _ExportImport:
     # --- Portfolios -------------------------------------------------------------------------------
 
     def _portfolios(self) -> Iterator[Portfolio]:
+        names: set[str] = set()
         for row in self.rows.of("portfolios.csv"):
             self.portfolios.add(row["id"])
             row["id"] = self._own(row["id"])
-            yield Portfolio(
-                user=self.user, name_key=name_key(row["name"]), version=self.version, **row
-            )
+            yield Portfolio(version=self.version, **self._named(row, names))
+
+    def _named(self, row: Row, names: set[str]) -> Row:
+        """Add the user and the key of the name, which gets " (2)" if it equals an earlier one.
+
+        For an earlier release they were different.
+        """
+        name = free_name(row["name"], names)
+        key = name_key(name)
+        names.add(key)
+        return row | {"user": self.user, "name": name, "name_key": key}
 
     def _in_portfolio(self, row: Row) -> Row:
         portfolio_id = self._known(row["portfolio_id"], self.portfolios, "portfolio")
@@ -325,10 +334,11 @@ class _ExportImport:
     # --- Pensions ---------------------------------------------------------------------------------
 
     def _accounts(self) -> Iterator[PensionAccount]:
+        names: set[str] = set()
         for row in self.rows.of("pension_accounts.csv"):
             self.accounts.add(row["id"])
             row["id"] = self._own(row["id"])
-            yield PensionAccount(user=self.user, name_key=name_key(row["name"]), **row)
+            yield PensionAccount(**self._named(row, names))
 
     def _values(self) -> Iterator[PensionValueEntry]:
         for row in self.rows.of("pension_values.csv"):

@@ -9,14 +9,16 @@ from financeproj.core.errors import DomainError
 from financeproj.core.identifiers import is_isin, is_ticker
 from financeproj.history.services import record
 from financeproj.users.models import User
-from portfolios.models import InstrumentAlias
+from portfolios.models import MAX_ALIAS_LENGTH, InstrumentAlias
 from portfolios.services.history import alias_object
 
 
 def remember_aliases(*, user: User, tickers: Mapping[str, str]) -> None:
     """Remember which ticker each key stands for: an ISIN, or a name as `name_key` writes it."""
     aliases = [
-        InstrumentAlias(user=user, key=key, ticker=ticker) for key, ticker in tickers.items()
+        InstrumentAlias(user=user, key=key, ticker=ticker)
+        for key, ticker in tickers.items()
+        if len(key) <= MAX_ALIAS_LENGTH
     ]
     InstrumentAlias.objects.bulk_create(
         aliases,

@@ -8,7 +8,7 @@ from django.http.request import split_domain_port
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from financeproj.core.api.errors import BODY_TOO_LARGE, DiskFull, refusal_of, request_id
+from financeproj.core.api.errors import BODY_TOO_LARGE, DiskFull, ReadOnly, refusal_of, request_id
 from financeproj.core.api.renderers import to_json
 
 
@@ -71,7 +71,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         answer = error_answer(
             request, refusal.status_code, refusal.default_code, _(refusal.default_detail)
         )
-        if not isinstance(refusal, DiskFull):
+        if not isinstance(refusal, DiskFull | ReadOnly):
             answer["Retry-After"] = str(refusal.wait)
         return answer
     return error_answer(request, 500, "error", _("Something went wrong on the server."))

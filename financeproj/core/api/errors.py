@@ -11,6 +11,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import connection
 from django.utils.translation import gettext_noop
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -18,7 +19,7 @@ from drf_standardized_errors.types import Error, ErrorResponse, ErrorType
 from rest_framework import exceptions
 from rest_framework.views import APIView
 
-from financeproj.core.db.failures import is_away, is_disk_full, is_locked
+from financeproj.core.db.failures import is_away, is_disk_full, is_locked, is_read_only
 from financeproj.core.errors import (
     Conflict,
     DomainError,
@@ -86,6 +87,12 @@ class DiskFull(exceptions.APIException):
     default_detail = gettext_noop("The server's disk is full. Nothing was saved.")
 
 
+class ReadOnly(exceptions.APIException):
+    status_code = 503
+    default_code = "read_only"
+    default_detail = gettext_noop("The server's disk is read-only. Nothing was saved.")
+
+
 class _DomainErrorAnswer(exceptions.APIException):
     """Carry a DomainError through DRF."""
 
@@ -122,7 +129,7 @@ def fields_of(error: DjangoValidationError) -> dict[str, list[exceptions.ErrorDe
     return details
 
 
-def refusal_of(error: BaseException | None) -> Busy | DiskFull | DatabaseAway | None:
+def refusal_of(error: BaseException | None) -> Busy | DiskFull | ReadOnly | DatabaseAway | None:
     """Return the 503 for a database or disk that is unavailable, None for any other error."""
     if error is None:
         return None
@@ -130,6 +137,10 @@ def refusal_of(error: BaseException | None) -> Busy | DiskFull | DatabaseAway | 
         return Busy()
     if is_disk_full(error):
         return DiskFull()
+    if is_read_only(error):
+        # A file opened on a read-only disk cannot be written later either: open it again.
+        connection.close_at = 0
+        return ReadOnly()
     if is_away(error):
         return DatabaseAway()
     return None

@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from financeproj.core.ops import health
+from financeproj.environment import close_to_others, open_to_others
 
 MAX_CLOCK_SKEW = timedelta(minutes=1)
 OTHER_USERS = 0o007  # the bits of a file's mode that grant rights to other users
@@ -33,8 +34,7 @@ class Finding:
 
 def configuration() -> Iterator[Finding]:
     """Run the system checks; those for deployment unless the server is only for this machine."""
-    local_hosts = {*settings.LOCAL_HOSTS, "[::1]"}
-    is_deployed = not settings.DEBUG and not set(settings.ALLOWED_HOSTS) <= local_hosts
+    is_deployed = not settings.DEBUG and not set(settings.ALLOWED_HOSTS) <= settings.THIS_MACHINE
     found = checks.run_checks(include_deployment_checks=is_deployed)
     if not is_deployed:
         found += check_secret_key(None)
@@ -56,6 +56,18 @@ def env_file() -> Iterator[Finding]:
             f"{path} contains secrets, and all users of this machine can access it.",
             f"chmod o= {path}",
             lambda: os.chmod(path, mode & ~OTHER_USERS & 0o7777),
+        )
+
+
+def var_folder() -> Iterator[Finding]:
+    folder = settings.VAR_DIR
+    opened = open_to_others(folder)
+    if opened:
+        yield Finding(
+            "configuration",
+            f"Other users of this machine can access {opened[0]}, which may hold private data.",
+            f"chmod -R go= {folder}",
+            lambda: close_to_others(folder),
         )
 
 

@@ -117,6 +117,58 @@ def test_no_process_starts_with_a_wrong_variable(command):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    "public",
+    [{"ALLOWED_HOSTS": "finance.example.org"}, {"ALLOWED_HOSTS": "*"}, {"HOST": "0.0.0.0"}],
+)
+def test_debug_with_a_public_host_refuses_to_start_and_is_a_finding_of_the_doctor(public):
+    served = run("-c", "import financeproj.wsgi", DEBUG="true", **public)
+    assert served.returncode == 3
+    assert "DEBUG must be false where others can reach the server" in served.stderr
+    doctor = run("manage.py", "doctor", DEBUG="true", **public)
+    assert doctor.returncode == 1
+    assert "configuration: DEBUG must be false where others can reach" in doctor.stdout
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "localhost"])
+def test_debug_on_this_machine_starts(host):
+    found = run("-c", "import financeproj.wsgi", DEBUG="true", HOST=host)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+CREATE = """
+from pathlib import Path
+from financeproj.environment import close_to_others, open_to_others
+folder = Path({folder!r})
+print([str(path.relative_to(folder)) for path in open_to_others(folder)])
+close_to_others(folder)
+print(open_to_others(folder))
+import financeproj.settings
+(folder / "later").mkdir()
+(folder / "later" / "file").touch()
+print(open_to_others(folder))
+"""
+
+
+def test_var_and_all_in_it_is_for_its_owner_alone(tmp_path):
+    folder = tmp_path / "var"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "db.sqlite3").touch()
+    (folder / "db.sqlite3").chmod(0o644)
+    (folder / "closed").touch(0o600)
+    (folder / "closed").chmod(0o600)
+    outside = tmp_path / "outside"
+    outside.touch()
+    outside.chmod(0o644)
+    (folder / "link").symlink_to(outside)
+    printed = run("-c", CREATE.format(folder=str(folder))).stdout.splitlines()
+    assert printed == ["['.', 'db.sqlite3']", "[]", "[]"]
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "db.sqlite3").stat().st_mode & 0o777 == 0o600
+    assert outside.stat().st_mode & 0o777 == 0o644
+
+
 def test_right_settings_have_nothing_to_complain_about():
     most = {
         "MARKET_DATA_CACHE_SECONDS": "2592000",
