@@ -1,6 +1,8 @@
 """Test the defences behind the first: headers, odd requests, a clock set back."""
 
+import re
 import socket
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -170,3 +172,36 @@ def test_a_clock_set_back_refuses_no_token(user, time_machine):
     assert renewed.status_code == 200
     time_machine.move_to("2026-03-02T10:15:01Z", tick=False)
     assert APIClient().get("/api/v1/users/me", headers=header).status_code == 401
+
+
+# --- What is documented and pinned ----------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_every_action_of_the_workflows_is_pinned_by_its_hash():
+    files = list((ROOT / ".github" / "workflows").glob("*.yml"))
+    used = [line.split("uses:")[1] for file in files for line in uses(file)]
+    assert used
+    for action in used:
+        assert re.fullmatch(r" [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+(\.\d+)*", action), action
+
+
+def uses(file):
+    return [line for line in file.read_text().splitlines() if "uses:" in line]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_package_is_pinned_by_its_hash(name):
+    text = (ROOT / name).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    assert lines
+    for line in lines:
+        assert "==" in line, line
+        assert "--hash=sha256:" in line, line
+
+
+def test_security_names_tests_that_exist():
+    named = re.findall(r"`([\w/]+/test_\w+\.py)`", (ROOT / "SECURITY.md").read_text())
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -169,6 +169,16 @@ def test_var_and_all_in_it_is_for_its_owner_alone(tmp_path):
     assert outside.stat().st_mode & 0o777 == 0o644
 
 
+def test_the_key_for_development_is_kept_for_its_owner_alone():
+    code = (
+        "from financeproj import settings as s; from pathlib import Path;"
+        "file = s.VAR_DIR / 'secret_key';"
+        "print(oct(file.stat().st_mode & 0o777), file.read_text() == s.SECRET_KEY)"
+    )
+    first, second = (run("-c", code, SECRET_KEY="", DEBUG="true") for _ in range(2))
+    assert first.stdout == second.stdout == "0o600 True\n"
+
+
 def test_right_settings_have_nothing_to_complain_about():
     most = {
         "MARKET_DATA_CACHE_SECONDS": "2592000",
