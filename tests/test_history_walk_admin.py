@@ -456,3 +456,13 @@ def test_the_history_itself_can_be_read_and_not_changed(full, page):
         args = () if name == "add" else (entry.pk,)
         assert page.post(url(HistoryEntry, name, *args), {"post": "yes"}).status_code == 403
     assert keys() == before
+
+
+def test_the_page_of_an_object_leads_to_its_recorded_changes(full, page):
+    shown = page.get(url(Portfolio, "change", full.portfolio.pk)).content.decode()
+    address = f"{url(HistoryEntry, 'changelist')}?object_id__exact={full.portfolio.pk}"
+    assert f'<a href="{address}">Recorded changes</a>' in shown
+    listed = page.get(address)
+    assert listed.status_code == 200
+    found = {entry.object_id for entry in listed.context["cl"].result_list}
+    assert found == {str(full.portfolio.pk)}

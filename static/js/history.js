@@ -16,7 +16,7 @@ const ACTS = () => ({
 
 const DOORS = () => ({
   page: gettext("on the page"), api: gettext("through the API"), token: gettext("with a token"), admin: gettext("in the admin"),
-  command: gettext("with a command"), import: gettext("with an import"), source: gettext("from the price source"),
+  command: gettext("with a command"), source: gettext("from the price source"),
 });
 
 const FIELDS = () => ({
@@ -74,7 +74,8 @@ function entry(one) {
   const act = ACTS()[one.object.type]?.[one.action] ?? `${spaced(one.object.type)}: ${spaced(one.action)}`;
   const label = (field) => FIELDS()[field] ?? spaced(field);
   const changes = Object.entries(one.changes).filter(([, values]) => !values.every(isEmpty));
-  let head = phrase(gettext("%s by %s %s"), act, who, door);
+  // "File imported" names its door already.
+  let head = one.door === "import" ? phrase(gettext("%s by %s"), act, who) : phrase(gettext("%s by %s %s"), act, who, door);
   let lines = changes.map(([field, [before, after]]) => {
     if (isEmpty(before)) return [label(field), ": ", shown(field, after)];
     if (isEmpty(after)) return [label(field), ": ", h("s", {}, shown(field, before))];
@@ -88,7 +89,7 @@ function entry(one) {
   for (const [name, count] of Object.entries(one.counts)) if (count) lines.push([COUNTS()[name] ?? spaced(name), ": ", num("count", count)]);
   return h("li", {},
     h("p", {}, ...head),
-    lines.length && h("ul", {}, ...lines.map((line) => h("li", {}, ...line))),
+    lines.length > 0 && h("ul", {}, ...lines.map((line) => h("li", {}, ...line))),
     h("p", { class: "small muted" }, moment(one.at), " · ", about(one.object)));
 }
 

@@ -86,6 +86,12 @@ def test_a_portfolio_shows_what_changed_by_whom_and_through_which_door(visitor):
     assert {"Price: 10", "Quantity: 4", "Type: Buy", "Date: 2 May 2024"} <= set(found[2][1])
     assert {"Name: Savings", "Currency: NOK"} <= set(found[3][1])
     about = page.locator("dialog .history > li > .muted").first.inner_text()
+    single = page.locator("dialog .history > li").nth(1)
+    assert [part.evaluate("one => one.tagName") for part in single.locator("> *").all()] == [
+        "P",
+        "P",
+    ]
+    assert "\n0\n" not in single.inner_text()
     assert re.search(r"\d{4}, \d\d:\d\d · Buy 4 FJORD.DEMO 2 May 2024$", about), about
 
 
