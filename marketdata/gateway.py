@@ -27,6 +27,7 @@ from marketdata.flights import Call, Flight
 from marketdata.limits import (
     ABANDONED_SECONDS,
     CircuitOpen,
+    InLine,
     Party,
     TooBusy,
     admit,
@@ -56,6 +57,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 ASKED_AT_ONCE = 4
 
 POLL_SECONDS = 0.1
+# The worker and commands, as askers of a third party.
+NO_USER = "worker"
 STILL_RUNNING = "Another request for the same data is still running."
 
 
@@ -118,6 +121,7 @@ class _Asker:
 
     def __init__(self, seconds: float, patience: float | None) -> None:
         now = time.monotonic()
+        self.name = str(current_actor_id() or NO_USER)
         self.deadline = now + seconds
         self.follow_until = self.deadline
         if patience is not None:
@@ -190,8 +194,8 @@ class _Asker:
         party = flight.call.party
         admit(party, flight.probe, self.left)
         try:
-            delay = take_token(party, at_most=self.left / 2)
-            count_in_hour(party)
+            delay = self._turn(party)
+            count_in_hour(party, self.name)
             if delay:
                 flight.extend_lease(longest + delay + ABANDONED_SECONDS)
             timeout = delay + settings.MARKET_DATA_TIMEOUT_SECONDS
@@ -200,6 +204,19 @@ class _Asker:
         except SourceError:
             forget_probe(party, flight.probe)
             raise
+
+    def _turn(self, party: Party) -> float:
+        """Take a call from the party's bucket; return the seconds to wait before it.
+
+        Where the bucket is shared with others it waits for its place. Raises TooBusy.
+        """
+        while True:
+            try:
+                return take_token(party, at_most=self.left / 2, asker=self.name)
+            except InLine as error:
+                if error.retry_after_seconds is None or error.retry_after_seconds >= self.left:
+                    raise
+            time.sleep(POLL_SECONDS)
 
     # --- Waiting --------------------------------------------------------------------------------
 

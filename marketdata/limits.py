@@ -197,49 +197,115 @@ def _rate_limited_seconds(error: RateLimited, circuit: Circuit) -> float:
 # --- Rate limit -----------------------------------------------------------------------------------
 
 
-def take_token(party: Party, at_most: float) -> float:
+# How long an asker that had to wait counts as waiting, after its turn.
+WAITING_SECONDS = 10.0
+
+
+# The bucket of a party: by asker the calls that were made and are not refilled yet, as of
+# `refilled_at`, and until when an asker counts as waiting.
+class Bucket(TypedDict):
+    used: dict[str, float]
+    refilled_at: float
+    waiting: dict[str, float]
+
+
+# The calls of the last hour, oldest first, each with its asker.
+class Hour(TypedDict):
+    made: list[tuple[float, str]]
+    waiting: dict[str, float]
+
+
+class InLine(TooBusy):
+    """Not asked yet: the bucket is shared with other askers. The turn comes if it is waited for."""
+
+
+def take_token(party: Party, at_most: float, asker: str) -> float:
     """Take one call from the party's bucket; return the seconds to wait before it.
 
-    Raises TooBusy if they are more than `at_most`; then nothing is taken.
+    An asker gets at most half of the bucket while another one waits, else all of it. Raises TooBusy
+    if the seconds are more than `at_most`, InLine because of others; then nothing is taken.
     """
     now = time.time()
+    half = party.burst / 2
     delay = 0.0
+    refusal: TooBusy | None = None
 
-    def step(held: list[float] | None) -> list[float]:
-        nonlocal delay
-        tokens, filled_at = held or (float(party.burst), now)
-        refill = max(0.0, now - filled_at) * party.calls_per_second
-        available = min(float(party.burst), tokens + refill)
-        delay = max(0.0, (1 - available) / party.calls_per_second)
-        if delay <= at_most:
-            available -= 1
-        return [available, now]
+    def step(held: Bucket | None) -> Bucket:
+        nonlocal delay, refusal
+        used, waiting = _refilled(party, held, now), _still_waiting(held, now)
+        own = used.get(asker, 0.0)
+        has_less_than_half = own + 1 <= half
+        is_shared = bool(waiting.keys() - {asker})
+        delay = max(0.0, (sum(used.values()) + 1 - party.burst) / party.calls_per_second)
+        refusal = None
+        if is_shared and not has_less_than_half:
+            until_half = (own + 1 - half) / party.calls_per_second
+            refusal = InLine(_too_often(party), max(delay, until_half))
+        elif delay > at_most:
+            kind = InLine if is_shared or has_less_than_half else TooBusy
+            refusal = kind(_too_often(party), delay)
+        else:
+            used[asker] = own + 1
+        if delay or refusal:
+            waiting[asker] = now + delay + WAITING_SECONDS
+        return {"used": used, "refilled_at": now, "waiting": waiting}
 
-    forgotten_after = (party.burst + 10) / party.calls_per_second
-    change(f"tokens:{party.name}", step, timeout_seconds=forgotten_after)
-    if delay > at_most:
-        raise TooBusy(f"{party.name} has been asked too often just now.", delay)
+    forgotten_after = (party.burst + 10) / party.calls_per_second + WAITING_SECONDS
+    change(f"bucket:{party.name}", step, timeout_seconds=forgotten_after)
+    if refusal is not None:
+        raise refusal
     return delay
 
 
-def count_in_hour(party: Party) -> None:
-    """Count one call against the party's limit an hour. Raises TooBusy when it is used up."""
+def _too_often(party: Party) -> str:
+    return f"{party.name} has been asked too often just now."
+
+
+def _refilled(party: Party, held: Bucket | None, now: float) -> dict[str, float]:
+    """Return what each asker has used up; a refill gives to all in proportion."""
+    if held is None:
+        return {}
+    total = sum(held["used"].values())
+    refill = max(0.0, now - held["refilled_at"]) * party.calls_per_second
+    if refill >= total:
+        return {}
+    return {asker: used * (1 - refill / total) for asker, used in held["used"].items()}
+
+
+def _still_waiting(held: Bucket | Hour | None, now: float) -> dict[str, float]:
+    if held is None:
+        return {}
+    return {asker: until for asker, until in held["waiting"].items() if until > now}
+
+
+def count_in_hour(party: Party, asker: str) -> None:
+    """Count one call against the party's limit an hour. Raises TooBusy when it is used up.
+
+    An asker may make half of the calls while another one waits, else all of them.
+    """
     if party.calls_per_hour is None:
         return
     now = time.time()
     limit = party.calls_per_hour
     wait_seconds = 0.0
 
-    def step(held: list[float] | None) -> list[float]:
+    def step(held: Hour | None) -> Hour:
         nonlocal wait_seconds
-        made = [at for at in held or [] if at > now - 3600]
+        waiting = _still_waiting(held, now)
+        made = [(at, by) for at, by in held["made"] if at > now - 3600] if held else []
+        own = [at for at, by in made if by == asker]
         wait_seconds = 0.0
-        if len(made) < limit:
-            return [*made, now]
-        wait_seconds = made[0] + 3600 - now
-        return made
+        if len(made) >= limit:
+            wait_seconds = made[0][0] + 3600 - now
+        elif waiting.keys() - {asker} and len(own) >= limit // 2:
+            wait_seconds = own[0] + 3600 - now
+        else:
+            made.append((now, asker))
+        if wait_seconds:
+            waiting[asker] = now + wait_seconds + WAITING_SECONDS
+        return {"made": made, "waiting": waiting}
 
-    change(f"hour:{party.name}", step, timeout_seconds=3600)
+    change(f"calls-in-hour:{party.name}", step, timeout_seconds=3600 + WAITING_SECONDS)
     if wait_seconds:
         detail = f"{party.name} has been asked {limit} times in an hour, which is our own limit."
         raise TooBusy(detail, wait_seconds)

@@ -3,14 +3,17 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.db import connections
 
 from financeproj.core.shared import locks, waiting
+from financeproj.history.context import acting
 from marketdata import flights, gateway
 from marketdata.gateway import Call, CircuitOpen, Party, TooBusy, ask, ask_all
+from marketdata.limits import InLine, count_in_hour, take_token
 from marketdata.sources import (
     BadAnswer,
     RateLimited,
@@ -393,6 +396,105 @@ def test_a_turn_too_far_away_is_not_waited_for():
     assert third.asked == 2
     assert third.circuit["state"] == "closed"
     del gateway.parties["limited"]
+
+
+# --- Users share it -------------------------------------------------------------------------------
+
+KARI, OLA = uuid4(), uuid4()
+
+
+def asks(user, third, key, seconds=4):
+    """Ask for a user; return the refusal, None for an answer."""
+    with acting(door="api", actor_id=user):
+        try:
+            ask(third.call(key), seconds=seconds)
+        except TooBusy as error:
+            return error
+    return None
+
+
+@pytest.fixture
+def limited():
+    made = Third("limited", calls_per_second=5, burst=10)
+    yield made
+    del gateway.parties["limited"]
+
+
+def test_a_user_alone_gets_the_whole_bucket_and_its_refill(limited):
+    tokens = [take_token(limited.party, 2, "kari") for _ in range(20)]
+    assert tokens[:10] == [0] * 10
+    assert tokens[-1] == pytest.approx(2, abs=0.2)
+    with pytest.raises(TooBusy) as raised:
+        take_token(limited.party, 1, "kari")
+    assert type(raised.value) is TooBusy  # waiting in line would not help
+
+
+def test_while_another_user_waits_a_user_gets_half_of_the_bucket(limited):
+    party = limited.party
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        for _ in range(20):  # ten more than the bucket: two seconds ahead
+            take_token(party, 2, "kari")
+        with pytest.raises(InLine) as raised:
+            take_token(party, 2, "ola")
+        assert raised.value.retry_after_seconds == pytest.approx(2.2)
+        clock.shift(0.4)  # two calls are refilled; they are not Kari's
+        with pytest.raises(InLine) as raised:
+            take_token(party, 2, "kari")
+        assert raised.value.retry_after_seconds == pytest.approx((18 + 1 - 5) / 5)
+        assert take_token(party, 2, "ola") == pytest.approx(1.8)
+        clock.shift(3)
+        # Of 19 calls 15 are refilled: Kari has 4 × 18 ÷ 19 left, and may come up to 5.
+        assert take_token(party, 2, "kari") == 0
+        with pytest.raises(InLine):
+            take_token(party, 2, "kari")
+        assert [take_token(party, 2, "ola") for _ in range(4)] == [0, 0, 0, 0]
+        # No other user waits any more: all of it is Kari's again.
+        clock.shift(20)
+        assert [take_token(party, 2, "kari") for _ in range(10)] == [0] * 10
+
+
+def test_a_user_cannot_use_up_a_third_party_for_another(limited):
+    """Ten of fifteen answers to another user were once 503."""
+    stopped = threading.Event()
+
+    def flood(number):
+        count = 0
+        while not stopped.is_set():
+            asks(KARI, limited, f"kari-{number}-{count}")
+            count += 1
+            time.sleep(0.05)
+
+    with ThreadPoolExecutor(9) as pool:
+        flooding = [pool.submit(in_thread(flood), number) for number in range(8)]
+        time.sleep(2)
+        refusals, slowest = [], 0.0
+        for number in range(15):
+            begun = time.monotonic()
+            refusals.append(asks(OLA, limited, f"ola-{number}"))
+            slowest = max(slowest, time.monotonic() - begun)
+            time.sleep(0.2)
+        stopped.set()
+        for one in flooding:
+            one.result()
+    assert [error for error in refusals if error is not None] == []
+    assert slowest < 4
+    assert len([key for key in limited.kept if key.startswith("kari")]) >= 15
+
+
+def test_a_user_that_used_up_the_hour_gets_half_of_it_while_another_waits():
+    party = Party("hourly", calls_per_second=1000, burst=1000, calls_per_hour=4)
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        for _ in range(4):
+            count_in_hour(party, "kari")
+            clock.shift(60)
+        with pytest.raises(TooBusy) as raised:
+            count_in_hour(party, "ola")
+        assert raised.value.retry_after_seconds == 3600 - 240
+        clock.shift(3600 - 240 + 1)  # Kari's first call is an hour ago
+        with pytest.raises(TooBusy):
+            count_in_hour(party, "kari")
+        count_in_hour(party, "ola")
+    del gateway.parties["hourly"]
 
 
 # --- Without the shared cache ---------------------------------------------------------------------
