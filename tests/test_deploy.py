@@ -20,6 +20,7 @@ import requests
 import yaml
 from django.conf import settings
 
+from financeproj.core.shared import heavy_requests
 from financeproj.environment import open_to_others
 from tests.servers.processes import installation  # noqa: F401  (a fixture)
 from tests.servers.services import free_port, own_postgres, own_redis  # noqa: F401
@@ -138,6 +139,26 @@ def ping_until_it_answers(port, **options):
         except redis.ConnectionError:
             assert time.monotonic() < until
             time.sleep(0.05)
+
+
+MEGABYTES = {"web": 2560, "worker": 1536, "beat": 384, "release": 1024, "db": 1024, "redis": 256}
+
+
+def test_every_container_and_service_has_a_memory_limit():
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert {name: one["mem_limit"] for name, one in compose.items()} == {
+        name: f"{megabytes}m" for name, megabytes in MEGABYTES.items()
+    }
+    [unit] = re.findall(r"```ini\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert f"\nMemoryMax={MEGABYTES['web']}M\n" in unit
+    assert "\nOOMPolicy=continue\n" in unit
+    others = (
+        f"`MemoryMax` is {MEGABYTES['worker']}M for the worker and {MEGABYTES['beat']}M for beat"
+    )
+    assert others in DOCUMENT
+    # Temporary file systems count: /tmp, and /app/var with uploads and exports.
+    costly = heavy_requests.AT_ONCE * 350
+    assert settings.WEB_CONCURRENCY * 260 + costly + 256 + 64 < MEGABYTES["web"]
 
 
 def test_the_processes_are_the_same_in_compose_and_the_procfile():
