@@ -18,12 +18,13 @@ def kernel(trades: Trades, market: Market) -> dict[str, Any]:
     numbers = daily(trades, market)
     of_day = returns.daily_returns(numbers)
     index = returns.twr_index(of_day)
+    counted = returns.days_counted(numbers, market.first_day, weekends=False)
     return {
         "numbers": numbers,
         "twr": index[-1] / 100 - 1,
         "gain": numbers.value[-1] - numbers.value[0] - numbers.net_flow.sum(),
         "xirr": returns.money_weighted(numbers, market.first_day),
-        "volatility": returns.volatility(numbers, of_day, market.first_day),
+        "volatility": returns.volatility(of_day, counted, weekends=False),
         "drawdown": returns.max_drawdown(index),
     }
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+import msgspec
 import numpy as np
+from django.utils import timezone
 from msgspec import Struct
 
 from financeproj.core.json_types import DateText
@@ -76,7 +78,8 @@ class NetWorthPayload(Struct, frozen=True):
 
 
 def read_wealth(user: User, query: ReportQuery) -> Wealth:
-    """Read what a user owns over the period of the query."""
+    """Read what a user owns over the period of the query, which ends today by default."""
+    query = msgspec.structs.replace(query, end=query.end or timezone.localdate())
     pensions = accounts_with_values(user)
     portfolios = list(portfolios_of(user))
     balances = balances_of(portfolios)

@@ -107,14 +107,18 @@ class Daily:
     """One number a day, [day]; flows, gains and charges of column 0 are 0.
 
     `inflow` and `outflow` are both positive; `invested` marks days with a buy, a transfer in or an
-    entry. `income`, `charges` and `realised_gain` cover every holding, the others those with a
-    price. `missing` are the instruments that were held or traded on a day without one.
+    entry. `bought` is what each holding took in beyond what left it that day, with fees and taxes;
+    `released` is what left each holding beyond what it took in, with income. `income`, `charges`
+    and `realised_gain` cover every holding, the others those with a price. `missing` are the
+    instruments that were held or traded on a day without one.
     """
 
     value: Floats
     cost_basis: Floats
     inflow: Floats
     outflow: Floats
+    bought: Floats
+    released: Floats
     income: Floats
     charges: Floats
     realised_gain: Floats
@@ -125,13 +129,28 @@ class Daily:
     def net_flow(self) -> Floats:
         return self.inflow - self.outflow
 
+    @property
+    def switched(self) -> Floats:
+        """What only changed places: one holding was sold for another, or income reinvested."""
+        return np.minimum(self.bought, self.released)
+
     def converted(self, rate: Floats) -> "Daily":
         """Return every amount times that day's `rate` [day]; a day without one (NaN) has 0."""
         rate = np.nan_to_num(rate)
         return replace(self, **{name: getattr(self, name) * rate for name in AMOUNTS})
 
 
-AMOUNTS = ("value", "cost_basis", "inflow", "outflow", "income", "charges", "realised_gain")
+AMOUNTS = (
+    "value",
+    "cost_basis",
+    "inflow",
+    "outflow",
+    "bought",
+    "released",
+    "income",
+    "charges",
+    "realised_gain",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,10 +347,12 @@ def daily(trades: Trades, market: Market) -> Daily:
     realised = summed(column[sold], (cash + cost_change)[sold], days)
 
     cost_column, priced = column, np.ones(len(column), dtype=bool)
-    if not placed.complete:
+    costs_more = cash < 0  # a sale or payment that costs more than it brings is money paid in
+    if not placed.complete or costs_more.any():
         priced = placed.is_priced
+        row = np.where(costs_more, _CHARGED, row)
         row = np.where(priced, row, _NO_CASH)
-        by_row = _sum_by_day(row, column, cash, days)
+        by_row = _sum_by_day(row, column, np.abs(cash), days)
         cost_column = np.maximum(column, placed.priced_from[trades.instrument])
     opened = (trades.held > 0).astype(np.float64) - (placed.before > 0)
     # One column more for what is never priced.
@@ -343,11 +364,13 @@ def daily(trades: Trades, market: Market) -> Daily:
     outflow = by_row[_SOLD] + by_row[_EARNED]
     invested = np.bincount(column[is_one_of(trades.kind, PURCHASES) & priced], minlength=days) > 0
     _add_transfers(placed, market, priced, inflow, outflow, invested)
+    passed_through = _passed_through(placed, market, priced, cash)
+    bought, released = inflow - passed_through, outflow - passed_through
     missing: Ints = np.zeros(0, dtype=np.int64)
     if not placed.complete:
         _add_entries(placed, market, inflow, invested)
         missing = unpriced_instruments(placed)
-    for flow in (inflow, outflow, income, charges, realised):
+    for flow in (inflow, outflow, bought, released, income, charges, realised):
         flow[:1] = 0.0
     invested[:1] = False
     return Daily(
@@ -355,6 +378,8 @@ def daily(trades: Trades, market: Market) -> Daily:
         cost_basis=cost_basis,
         inflow=inflow,
         outflow=outflow,
+        bought=bought,
+        released=released,
         income=income,
         charges=charges,
         realised_gain=realised,
@@ -391,6 +416,34 @@ def _add_transfers(
             flow += summed(column, worth_at(placed, market, chosen) * rate, placed.days)
             if codes is TRANSFERS_IN:
                 invested[column] = True
+
+
+def _passed_through(placed: Layout, market: Market, priced: Flags, cash: Floats) -> Floats:
+    """Return what both came into and left the same holding that day, [day].
+
+    It is the smaller of the two amounts, summed over the holdings. Few days have any: only those on
+    which a holding was both bought and sold are added up.
+    """
+    trades = placed.trades
+    adds = is_one_of(trades.kind, SHARES_IN) | (is_one_of(trades.kind, SALES) & (cash < 0))
+    moves = np.flatnonzero((adds | is_one_of(trades.kind, SHARES_OUT)) & priced)
+    at = trades.instrument[moves] * np.int64(placed.days) + placed.column[moves]
+    adds = adds[moves]
+    turns = (at[1:] == at[:-1]) & (adds[1:] != adds[:-1]) & (placed.column[moves[1:]] > 0)
+    both_ways = np.unique(at[1:][turns])
+    if not len(both_ways):
+        return np.zeros(placed.days)
+    place = np.searchsorted(both_ways, at)
+    chosen = both_ways[np.minimum(place, len(both_ways) - 1)] == at
+    place, adds, moves = place[chosen], adds[chosen], moves[chosen]
+    amount = np.abs(cash[moves])
+    transferred = is_one_of(trades.kind[moves], TRANSFERS_IN + TRANSFERS_OUT)
+    transfers = moves[transferred]
+    rate = market.rates[market.currency[trades.instrument[transfers]], placed.column[transfers]]
+    amount[transferred] = worth_at(placed, market, transfers) * rate
+    came = summed(place[adds], amount[adds], len(both_ways))
+    left = summed(place[~adds], amount[~adds], len(both_ways))
+    return summed(both_ways % placed.days, np.minimum(came, left), placed.days)
 
 
 def entries(placed: Layout, market: Market) -> tuple[Ints, Ints, Floats]:

@@ -8,6 +8,7 @@ from portfolios.calc.performance import Daily, Flags, Floats
 from portfolios.calc.xirr import InternalRate, internal_rate
 
 TRADING_DAYS_A_YEAR = 252
+DAYS_A_YEAR = 365
 # Index values that are closer than this are equal: the last digits of a product of thousands of
 # floats are noise.
 _SAME = 1e-12
@@ -16,12 +17,15 @@ _SAME = 1e-12
 def daily_returns(daily: Daily) -> Floats:
     """Return the return of each day as a fraction, [day]; column 0 is 0.
 
-    Inflows count from the start of the day, outflows until its end.
+    Inflows count from the start of the day, outflows until its end. What only changed places is
+    neither.
     """
     value, result = daily.value, np.zeros(len(daily.value))
-    start = value[:-1] + daily.inflow[1:]
+    switched = daily.switched
+    start = value[:-1] + (daily.inflow - switched)[1:]
+    end = value[1:] + (daily.outflow - switched)[1:]
     at_work = (start > 0) & ((value[:-1] > 0) | daily.invested[1:])
-    np.divide(value[1:] + daily.outflow[1:], start, out=result[1:], where=at_work)
+    np.divide(end, start, out=result[1:], where=at_work)
     result[1:] -= at_work
     return result
 
@@ -38,7 +42,7 @@ def annualised(total_return: float, days: int) -> float | None:
 
     None below 365 days, or when more than everything was lost.
     """
-    if days < 365 or total_return < -1:
+    if days < DAYS_A_YEAR or total_return < -1:
         return None
     return float((1 + total_return) ** (365 / days) - 1)
 
@@ -55,28 +59,67 @@ def dated_amounts(daily: Daily) -> Floats:
 
 
 def money_weighted(daily: Daily, first_day: int) -> InternalRate:
-    """Return the internal rate of the dated amounts; `first_day` is the day number of column 0."""
-    amounts = dated_amounts(daily)
-    return internal_rate(np.arange(first_day, first_day + len(amounts)), amounts)
+    """Return the internal rate of the dated amounts; `first_day` is the day number of column 0.
+
+    Its period is from the first of them to the last.
+    """
+    dated = np.flatnonzero(_has_amounts(daily))
+    if not len(dated):
+        return internal_rate(np.zeros(0, dtype=np.int64), np.zeros(0))
+    first, last = int(dated[0]), int(dated[-1])
+    amounts = dated_amounts(daily)[first : last + 1]
+    return internal_rate(np.arange(first_day + first, first_day + last + 1), amounts)
 
 
-def invested_weekdays(daily: Daily, first_day: int) -> Flags:
-    """Return the Mondays to Fridays of the period on which something was invested, [day]."""
-    weekday = (np.arange(first_day, first_day + len(daily.value)) + 3) % 7  # day 0 was a Thursday
-    chosen = daily.invested | np.concatenate(([False], daily.value[:-1] > 0))
-    chosen[:1] = False
-    return chosen & (weekday < 5)
+def _has_amounts(daily: Daily) -> Flags:
+    """Return the days with a net flow, and the ends of the period where they have a value, [day].
+
+    Amounts of a day that cancel still date it.
+    """
+    dated = daily.net_flow != 0
+    dated[:1] |= daily.value[:1] > 0
+    dated[-1:] |= daily.value[-1:] > 0
+    return dated
 
 
-def volatility(daily: Daily, returns: Floats, first_day: int) -> float | None:
-    """Return the yearly standard deviation of the logarithmic daily returns.
+def invested_days(daily: Daily) -> Flags:
+    """Return the days of the period on which something was invested, [day].
+
+    Something was held the evening before, or bought, transferred in or priced for the first time.
+    """
+    invested = daily.invested.copy()
+    invested[1:] |= daily.value[:-1] > 0
+    invested[:1] = False
+    return invested
+
+
+def days_counted(daily: Daily, first_day: int, *, weekends: bool) -> Flags:
+    """Return the invested days that count for the volatility, [day].
+
+    Mondays to Fridays alone, unless something held trades on weekends too.
+    """
+    invested = invested_days(daily)
+    if weekends:
+        return invested
+    weekday = (np.arange(first_day, first_day + len(invested)) + 3) % 7  # day 0 was a Thursday
+    return invested & (weekday < 5)
+
+
+def volatility(returns: Floats, counted: Flags, *, weekends: bool) -> float | None:
+    """Return the yearly standard deviation of the logarithmic returns of the days that count.
 
     None with fewer than 2 days, or after a total loss.
     """
-    chosen = returns[invested_weekdays(daily, first_day)]
+    chosen = returns[counted]
     if len(chosen) < 2 or (chosen <= -1).any():
         return None
-    return float(np.std(np.log1p(chosen), ddof=1) * np.sqrt(TRADING_DAYS_A_YEAR))
+    deviation = np.std(np.log1p(chosen), ddof=1)
+    return float(deviation * np.sqrt(days_a_year(weekends=weekends)))
+
+
+def days_a_year(*, weekends: bool) -> int:
+    """Return how many days of a year count for the volatility."""
+    return DAYS_A_YEAR if weekends else TRADING_DAYS_A_YEAR
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from marketdata.calc.rates import Pair
+from marketdata.models import AssetType
 from marketdata.selectors import PriceNow
 from portfolios.models import Holding, Portfolio
 from portfolios.reports.vectors import TradeVector, trades_of
@@ -21,6 +22,7 @@ class Instrument:
     stock_id: UUID
     ticker: str
     currency: str
+    is_coin: bool
     is_held: bool
     has_history: bool
     version: int
@@ -66,6 +68,18 @@ class Histories:
             if day is not None and (first_on is None or day < first_on):
                 first_on = day
         return first_on
+
+    @property
+    def ended_on(self) -> date | None:
+        """The day of the last transaction of all, if nothing is held any more."""
+        ended_on = None
+        for history in self.of_each:
+            if any(instrument.is_held for instrument in history.instruments):
+                return None
+            day = history.vector.last_on
+            if day is not None and (ended_on is None or day > ended_on):
+                ended_on = day
+        return ended_on
 
     def stock_ids_without_closes(self) -> set[UUID]:
         """Return the instruments that a source prices and whose closes were never fetched."""
@@ -120,6 +134,7 @@ def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument
         stock_id=holding.stock_id,
         ticker=stock.ticker,
         currency=stock.currency,
+        is_coin=stock.asset_type == AssetType.CRYPTO,
         is_held=bool(holding.current_quantity),
         has_history=stock.history_fetched_at is not None or stock.is_manual,
         version=stock.version,

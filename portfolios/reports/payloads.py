@@ -30,6 +30,7 @@ from portfolios.reports.figures import (
     market_of,
     missing_tickers,
 )
+from portfolios.reports.periods import Period
 from portfolios.reports.report import Report
 from portfolios.reports.vectors import day_of
 
@@ -95,6 +96,12 @@ class PerformancePayload(Struct):
     charges: float
     realised_gain: float
     unrealised_gain: float
+    invested_from: Annotated[
+        date | None, Meta(description="The first day with something invested.")
+    ]
+    invested_until: Annotated[
+        date | None, Meta(description="The last day with something invested.")
+    ]
     twr: float | None
     twr_annualised: float | None
     mwr: float | None
@@ -190,21 +197,25 @@ def _values_of_each(report: Report, chosen: Sample) -> list[PortfolioValuesPaylo
 def performance(report: Report) -> PerformancePayload:
     """Return the figures of the whole period; what does not exist is None, with its reason."""
     figures, benchmark = report.figures(), report.query.benchmark
-    payload = performance_of(figures)
+    payload = performance_of(figures, weekends=report.includes_weekends())
     if benchmark is not None:
         payload.benchmark = _benchmark_return(benchmark, figures, payload.reasons)
     return payload
 
 
-def performance_of(figures: Figures) -> PerformancePayload:
-    """Return the performance that daily figures give, without a benchmark."""
+def performance_of(figures: Figures, *, weekends: bool) -> PerformancePayload:
+    """Return the performance that daily figures give, without a benchmark.
+
+    `weekends` says whether something held in the period trades on them.
+    """
     numbers, period = figures.daily, figures.period
+    invested = _invested_between(figures)
     daily_returns = returns.daily_returns(numbers)
     index = returns.twr_index(daily_returns)
     scale = scale_of(figures)
     start_value, end_value = numbers.value[0], numbers.value[-1]
     net_flow = numbers.net_flow.sum()
-    rates = _rates(figures, daily_returns, index)
+    rates = _rates(figures, daily_returns, index, invested=invested, weekends=weekends)
     return PerformancePayload(
         currency=figures.currency,
         start=period.start,
@@ -217,6 +228,8 @@ def performance_of(figures: Figures) -> PerformancePayload:
         charges=tidy_amount(numbers.charges.sum(), scale),
         realised_gain=tidy_amount(numbers.realised_gain.sum(), scale),
         unrealised_gain=tidy_amount(end_value - numbers.cost_basis[-1], scale),
+        invested_from=None if invested is None else invested.start,
+        invested_until=None if invested is None else invested.end,
         twr=_tidy_rate(rates.twr),
         twr_annualised=_tidy_rate(rates.twr_annualised),
         mwr=_tidy_rate(rates.mwr),
@@ -226,6 +239,15 @@ def performance_of(figures: Figures) -> PerformancePayload:
         max_drawdown=_drawdown(figures, index),
         missing=figures.missing,
     )
+
+
+def _invested_between(figures: Figures) -> Period | None:
+    """Return the days from the first to the last on which something was invested."""
+    columns = np.flatnonzero(returns.invested_days(figures.daily))
+    if not len(columns):
+        return None
+    first_day = figures.period.first_day
+    return Period(day_of(first_day + columns[0]), day_of(first_day + columns[-1]))
 
 
 def _tidy_rate(rate: float | None) -> float | None:
@@ -277,7 +299,14 @@ class _Rates:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def _rates(figures: Figures, daily_returns: Floats, index: Floats) -> _Rates:
+def _rates(
+    figures: Figures,
+    daily_returns: Floats,
+    index: Floats,
+    *,
+    invested: Period | None,
+    weekends: bool,
+) -> _Rates:
     numbers, period = figures.daily, figures.period
     rates = _Rates()
     if figures.missing and not numbers.value.any() and not numbers.invested.any():
@@ -285,9 +314,10 @@ def _rates(figures: Figures, daily_returns: Floats, index: Floats) -> _Rates:
         reason = f"missing_prices: [{', '.join(figures.missing)}]"
         rates.reasons = dict.fromkeys(RATES, reason)
         return rates
-    reasons, is_short = rates.reasons, period.days < 365
+    days = 0 if invested is None else invested.days
+    reasons, is_short = rates.reasons, days < returns.DAYS_A_YEAR
     rates.twr = float(index[-1]) / 100 - 1
-    rates.twr_annualised = returns.annualised(rates.twr, period.days)
+    rates.twr_annualised = returns.annualised(rates.twr, days)
     if rates.twr_annualised is None:
         reasons["twr_annualised"] = SHORT if is_short else "total_loss"
     internal = returns.money_weighted(numbers, period.first_day)
@@ -300,10 +330,10 @@ def _rates(figures: Figures, daily_returns: Floats, index: Floats) -> _Rates:
         rates.mwr = internal.annual
         if internal.annual is None:
             reasons["mwr"] = "out_of_range"
-    rates.volatility = returns.volatility(numbers, daily_returns, period.first_day)
+    counted = returns.days_counted(numbers, period.first_day, weekends=weekends)
+    rates.volatility = returns.volatility(daily_returns, counted, weekends=weekends)
     if rates.volatility is None:
-        days = returns.invested_weekdays(numbers, period.first_day)
-        reasons["volatility"] = "too_few_days" if days.sum() < 2 else "total_loss"
+        reasons["volatility"] = "too_few_days" if counted.sum() < 2 else "total_loss"
     return rates
 
 

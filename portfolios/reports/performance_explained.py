@@ -32,7 +32,9 @@ from portfolios.reports.shown import (
 )
 from portfolios.reports.vectors import day_of
 
-_DAILY = "of each day: (value + outflow) ÷ (value of the day before + inflow) − 1"
+_DAILY = (
+    "of each day: (value + outflow − switched) ÷ (value of the day before + inflow − switched) − 1"
+)
 FORMULAS = {
     "start_value": "the sum of quantity × price × rate over start_positions",
     "end_value": "the sum of quantity × price × rate over end_positions",
@@ -40,13 +42,13 @@ FORMULAS = {
     "gain": "end_value − start_value − net_flow",
     "twr": f"the product of (1 + daily_return) over the days, − 1; daily_return is, {_DAILY}; "
     "0 when nothing was invested",
-    "twr_annualised": "(1 + twr) ^ (365 ÷ number of days) − 1",
+    "twr_annualised": "(1 + twr) ^ (365 ÷ the days from invested_from to invested_until) − 1",
     "mwr": "the yearly rate (Actual/365) at which the cash_flows are worth nothing together; "
     "of several the nearest 0",
-    "mwr_period": "(1 + mwr) ^ (number of days ÷ 365) − 1, "
-    "or solved with the period as the unit of time",
+    "mwr_period": "(1 + mwr) ^ (the days from the first to the last of the cash_flows ÷ 365) − 1, "
+    "also where mwr itself is not given",
     "volatility": "the standard deviation (n − 1) of ln(1 + daily_return) "
-    "over the days that are `counted` × √252",
+    "over the days that are `counted` × √days_a_year",
     "max_drawdown": "the least of twr_index ÷ its highest so far − 1",
     "income": "the sum of the amounts of the period's dividends and interest",
     "charges": "the sum of the amounts of the period's fees and taxes, as costs",
@@ -61,7 +63,8 @@ def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[
     The transactions, their flows and gains are those of one page.
     """
     history, period, figures = report.history, report.period, report.figures()
-    payload = performance_of(figures)
+    weekends = report.includes_weekends()
+    payload = performance_of(figures, weekends=weekends)
     ledgers = ledgers_until(history, period.end)
     ledgers_before: dict[UUID, list[LedgerEntry]] = {}
     rows: list[LedgerEntry] = []
@@ -86,10 +89,13 @@ def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[
         },
         "intermediate": {
             "flows": _Flows(report, figures, ledgers).of(listed, page),
-            "days": _days(figures),
+            "days": _days(figures, weekends=weekends),
             "cash_flows": _cash_flows(figures),
             "realised_gains": _realised_gains(listed, period.start),
             "number_of_days": period.days,
+            "invested_from": payload.invested_from,
+            "invested_until": payload.invested_until,
+            "days_a_year": returns.days_a_year(weekends=weekends),
         },
         "numbers": numbers,
         "missing": figures.missing,
@@ -159,9 +165,10 @@ class _Flows:
             comes_in = rules.shares > 0
             flow |= self._at_market(row.holding_id, row.effective_date, row.quantity)
         else:
-            comes_in = rules.money < 0
             cash = cash_effect(row)
-            flow["amount"] = round_for_display(-cash if comes_in else cash)
+            # A sale or payment that costs more than it brings is money paid in.
+            comes_in = rules.money < 0 or cash < 0
+            flow["amount"] = round_for_display(abs(cash))
         flow["direction"] = "in" if comes_in else "out"
         return flow
 
@@ -206,7 +213,7 @@ def _held_when_day_began(rows: Sequence[LedgerEntry], day: date) -> Decimal:
     return position.quantity or ZERO
 
 
-def _days(figures: Figures) -> list[dict[str, object]]:
+def _days(figures: Figures, *, weekends: bool) -> list[dict[str, object]]:
     numbers, period = figures.daily, figures.period
     daily_returns = returns.daily_returns(numbers)
     days = np.arange(period.first_day, period.first_day + period.columns).astype("datetime64[D]")
@@ -215,9 +222,10 @@ def _days(figures: Figures) -> list[dict[str, object]]:
         "value": numbers.value,
         "inflow": numbers.inflow,
         "outflow": numbers.outflow,
+        "switched": numbers.switched,
         "daily_return": daily_returns,
         "twr_index": returns.twr_index(daily_returns),
-        "counted": returns.invested_weekdays(numbers, period.first_day),
+        "counted": returns.days_counted(numbers, period.first_day, weekends=weekends),
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]

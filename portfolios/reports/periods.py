@@ -35,13 +35,23 @@ class Period:
         return self.days + 1
 
 
-def period_of(*, start: date | None, end: date | None, first_on: date | None) -> Period:
+def period_of(
+    *,
+    start: date | None,
+    end: date | None,
+    first_on: date | None,
+    ended_on: date | None = None,
+) -> Period:
     """Return the period that was asked for, which never goes beyond today.
 
-    It begins on the day of the first transaction and ends today, unless the request says otherwise.
-    Raises DomainError when `start` is after `end` or before the earliest date that is kept.
+    It begins on the day of the first transaction, unless the request says otherwise. It ends on
+    the day `ended_on`, since which nothing is held, or else today. A `start` after that day asks
+    for the days since. Raises DomainError when `start` is after `end` or before the earliest date
+    that is kept.
     """
     today = timezone.localdate()
+    if end is None and ended_on is not None and (start is None or start <= ended_on):
+        end = ended_on
     end = min(end or today, today)
     if start is None:
         start = min(first_on or end, end)

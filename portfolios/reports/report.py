@@ -12,6 +12,7 @@ from marketdata import series
 from marketdata import services as marketdata
 from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
+from marketdata.weekends import any_trades_on_weekends
 from portfolios.calc.timeline import Interval
 from portfolios.models import Portfolio
 from portfolios.reports.figures import Figures, figures_of, figures_of_all
@@ -71,6 +72,18 @@ class Report:
             return figures_of_all(self.histories, self.currency, self.period)
         return figures_of(self.history, self.period)
 
+    def includes_weekends(self) -> bool:
+        """Return whether something held in the period trades on weekends."""
+        start, end = self.period.start, self.period.end
+        versions = {}
+        for history in self.histories:
+            for index in history.vector.held_between(start, end):
+                instrument = history.instruments[index]
+                if instrument.is_coin:
+                    return True
+                versions[instrument.stock_id] = instrument.version
+        return any_trades_on_weekends(versions, start, end)
+
 
 def prepare_report(
     scope: Scope,
@@ -89,7 +102,12 @@ def prepare_report(
     histories = _complete_histories(scope, query)
     if not scope.covers_all and not histories.of_each:
         raise NotFound("The portfolio was deleted.")
-    period = period_of(start=query.start, end=query.end, first_on=histories.first_on or first_on)
+    period = period_of(
+        start=query.start,
+        end=query.end,
+        first_on=histories.first_on or first_on,
+        ended_on=histories.ended_on,
+    )
     pairs = histories.pairs_into(scope.currency)
     pairs.update(extra_pairs)
     benchmark_ids = []

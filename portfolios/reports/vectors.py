@@ -62,6 +62,23 @@ class TradeVector:
         return day_of(self.trades.day.min())
 
     @property
+    def last_on(self) -> date | None:
+        """The day of the last transaction."""
+        if not len(self.trades):
+            return None
+        return day_of(self.trades.day.max())
+
+    def held_between(self, start: date, end: date) -> list[int]:
+        """Return the instruments of which shares were held on a day from `start` to `end`."""
+        trades = self.trades
+        changes_on = np.full(len(trades), np.iinfo(np.int32).max)
+        same = trades.instrument[1:] == trades.instrument[:-1]
+        changes_on[:-1][same] = trades.day[1:][same]
+        held = (trades.held > 0) & (trades.day <= day_number(end))
+        held &= changes_on >= day_number(start)
+        return np.unique(trades.instrument[held]).tolist()
+
+    @property
     def size(self) -> int:
         """Bytes in memory, roughly."""
         return 53 * len(self.trades) + 250 * len(self.versions)

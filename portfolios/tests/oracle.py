@@ -104,6 +104,8 @@ class Day:
     cost_basis: Decimal = D0
     inflow: Decimal = D0
     outflow: Decimal = D0
+    bought: Decimal = D0
+    released: Decimal = D0
     income: Decimal = D0
     charges: Decimal = D0
     realised_gain: Decimal = D0
@@ -167,6 +169,7 @@ def _answer(history: History, start: int, end: int) -> Answer:
             close, rate = history.close(instrument, day), history.rate(instrument, day)
             trades = history.of_day(instrument, day)
             quantity_held = ledger.quantity
+            came = left = D0  # into and out of this holding, in the portfolio's currency
             invested = D0  # signed gross of the day in the instrument's currency
             in_portfolio_currency = D0  # the same at the rates paid
             for trade in trades:
@@ -220,10 +223,18 @@ def _answer(history: History, start: int, end: int) -> Answer:
                     flow = (gross + fee) * r
                     row["charges"] += (gross + fee) * r
                 row["net_flow"] += flow
-                if trade.kind in (Kind.BUY, Kind.TRANSFER_IN, Kind.FEE, Kind.TAX):
+                if flow > 0:
                     numbers.inflow += flow
                 else:
                     numbers.outflow -= flow
+                if trade.kind in (Kind.BUY, Kind.SELL, Kind.TRANSFER_IN, Kind.TRANSFER_OUT):
+                    came += max(flow, D0)
+                    left += max(-flow, D0)
+                else:
+                    numbers.bought += max(flow, D0)
+                    numbers.released += max(-flow, D0)
+            numbers.bought += max(came - left, D0)
+            numbers.released += max(left - came, D0)
             if not priced and ledger.quantity and day >= start - 1:
                 missing.add(instrument)
             value = ledger.quantity * close if priced else D0
@@ -250,7 +261,10 @@ def _answer(history: History, start: int, end: int) -> Answer:
 def grow(days: list[Day]) -> None:
     """Calculate daily returns and the chained index from values and flows."""
     for before, day in itertools.pairwise(days):
-        base = before.value + day.inflow
+        netted = min(day.bought, day.released)
+        base = before.value + day.inflow - netted
         idle = before.value == 0 and not day.invested
-        day.daily_return = D0 if base == 0 or idle else (day.value + day.outflow) / base - 1
+        day.daily_return = D0
+        if base > 0 and not idle:
+            day.daily_return = (day.value + day.outflow - netted) / base - 1
         day.index = before.index * (1 + day.daily_return)

@@ -195,8 +195,9 @@ def test_every_number_of_a_performance_follows_from_its_explanation(api, eventfu
 
     index, highest, fall, before = 100.0, 100.0, 0.0, between["days"][0]["value"]
     for day in days:
-        base = before + day["inflow"]
-        same(day["daily_return"], (day["value"] + day["outflow"]) / base - 1 if base else 0)
+        base = before + day["inflow"] - day["switched"]
+        end_of_day = day["value"] + day["outflow"] - day["switched"]
+        same(day["daily_return"], end_of_day / base - 1 if base else 0)
         index *= 1 + float(day["daily_return"])
         highest, before = max(highest, index), day["value"]
         fall = min(fall, index / highest - 1)
@@ -208,15 +209,21 @@ def test_every_number_of_a_performance_follows_from_its_explanation(api, eventfu
         (date.fromisoformat(flow["date"]), float(flow["amount"])) for flow in between["cash_flows"]
     ]
     mwr = pyxirr.xirr(paid)
-    same(numbers["mwr_period"], (1 + mwr) ** (count / 365) - 1)
-    if count >= 365:
+    same(numbers["mwr_period"], (1 + mwr) ** ((paid[-1][0] - paid[0][0]).days / 365) - 1)
+    invested_from, invested_until = (
+        date.fromisoformat(between[name]) for name in ("invested_from", "invested_until")
+    )
+    invested = (invested_until - invested_from).days + 1
+    if invested >= 365:
         same(numbers["mwr"], mwr)
-        same(numbers["twr_annualised"], (1 + twr) ** (365 / count) - 1)
+        same(numbers["twr_annualised"], (1 + twr) ** (365 / invested) - 1)
     logs = [math.log1p(day["daily_return"]) for day in days if day["counted"]]
     mean = sum(logs) / len(logs)
     same(
         numbers["volatility"],
-        math.sqrt(sum((one - mean) ** 2 for one in logs) / (len(logs) - 1) * 252),
+        math.sqrt(
+            sum((one - mean) ** 2 for one in logs) / (len(logs) - 1) * float(between["days_a_year"])
+        ),
     )
 
     within = [row for row in inputs["transactions"] if row["date"] >= start]

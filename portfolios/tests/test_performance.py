@@ -22,7 +22,17 @@ quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCh
 periods = st.tuples(st.integers(0, DAYS - 1), st.integers(0, DAYS - 1)).map(
     lambda pair: (FIRST_DAY + min(pair), FIRST_DAY + max(pair))
 )
-SERIES = ("value", "cost_basis", "inflow", "outflow", "income", "charges", "realised_gain")
+SERIES = (
+    "value",
+    "cost_basis",
+    "inflow",
+    "outflow",
+    "bought",
+    "released",
+    "income",
+    "charges",
+    "realised_gain",
+)
 
 
 def tolerance(history, expected):

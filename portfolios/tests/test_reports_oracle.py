@@ -182,7 +182,7 @@ def test_all_portfolios_together_are_the_sum_of_each_converted_day_by_day(histor
     expected = oracle.answer(history, start, end)
     into_usd = {day: D(0) if rate is None else 1 / rate for day, rate in history.rates[1].items()}
     for number, day in zip(range(start - 1, end + 1), expected.days, strict=True):
-        for name in ("value", "cost_basis", "inflow", "outflow", "income"):
+        for name in ("value", "cost_basis", "inflow", "outflow", "bought", "released", "income"):
             setattr(day, name, getattr(day, name) * into_usd.get(number, D(0)))
     oracle.grow(expected.days)
     with (

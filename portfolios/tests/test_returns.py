@@ -69,6 +69,11 @@ def twr(numbers):
     return returns.twr_index(returns.daily_returns(numbers))[-1] / 100 - 1
 
 
+def volatility(numbers, first_day=MONDAY, weekends=False):
+    counted = returns.days_counted(numbers, first_day - 1, weekends=weekends)
+    return returns.volatility(returns.daily_returns(numbers), counted, weekends=weekends)
+
+
 def test_partial_sales_do_not_break_the_accounting_identity():
     history = one_instrument(
         [100, 120, 200, 150],
@@ -141,7 +146,12 @@ def test_a_portfolio_opened_on_a_saturday_has_a_value_on_it():
     assert numbers.value.tolist() == [0, 200, 200, 220]
     assert twr(numbers) == pytest.approx(0.1, abs=1e-15)
     # Saturday and Sunday are no trading days.
-    assert returns.invested_weekdays(numbers, SATURDAY - 1).tolist() == [False, False, False, True]
+    assert returns.days_counted(numbers, SATURDAY - 1, weekends=False).tolist() == [
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_one_close_missing_in_the_middle_stands_at_the_last_one():
@@ -230,7 +240,7 @@ def test_a_total_loss_is_minus_one_and_has_no_volatility():
     numbers = period(one_instrument([100, 0, 0], [(0, Kind.BUY, 1, 100)]))
     daily_returns = returns.daily_returns(numbers)
     assert twr(numbers) == -1
-    assert returns.volatility(numbers, daily_returns, MONDAY - 1) is None
+    assert volatility(numbers) is None
     assert returns.money_weighted(numbers, MONDAY - 1).reason == "no_root"
     assert returns.max_drawdown(returns.twr_index(daily_returns)).value == -1
 
@@ -239,7 +249,7 @@ def test_an_empty_portfolio_has_no_flows_and_no_return():
     numbers = daily(*arrays(History(currency=[], closes=[], rates=[{}]), MONDAY, MONDAY + 9))
     assert numbers.value.tolist() == [0] * 11
     assert returns.money_weighted(numbers, MONDAY - 1).reason == "no_flows"
-    assert returns.volatility(numbers, returns.daily_returns(numbers), MONDAY - 1) is None
+    assert volatility(numbers) is None
 
 
 def test_a_period_after_the_last_transaction_starts_from_what_is_held():
@@ -265,9 +275,7 @@ def test_volatility_is_the_yearly_deviation_of_logarithms_over_invested_weekdays
     logs = [0, math.log(1.1), math.log(0.9), 0, math.log(1.1), math.log(0.9)]
     mean = sum(logs) / 6
     expected = math.sqrt(sum((one - mean) ** 2 for one in logs) / 5 * 252)
-    assert returns.volatility(numbers, returns.daily_returns(numbers), MONDAY - 1) == pytest.approx(
-        expected, rel=1e-12
-    )
+    assert volatility(numbers) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
