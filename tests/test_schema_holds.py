@@ -138,7 +138,7 @@ def real_values(path: str, w: World) -> dict[str, Any]:
     things = {
         "holdings": w.holding,
         "transactions": w.transaction,
-        "imports": w.statement,
+        "imports": w.import_batch,
         "pension": w.account,
     }
     return {
