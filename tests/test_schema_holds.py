@@ -151,7 +151,7 @@ def real_values(path: str, w: World) -> dict[str, Any]:
         "account_id": w.ynab_account if first == "ynab" else str(w.account.pk),
         "portfolio_id": str(w.portfolio.pk),
         "holding_id": str(w.holding.pk),
-        "import_id": str(w.statement.pk),
+        "import_id": str(w.import_batch.pk),
         "budget_id": w.budget_id,
         "ynab_account_id": w.ynab_account,
         "currency": "NOK",
