@@ -30,6 +30,7 @@ urlpatterns = [
     path("auth/login", users.LoginView.as_view()),
     path("auth/refresh", users.RefreshView.as_view()),
     path("auth/logout", users.LogoutView.as_view()),
+    path("sign-ins", users.SignInsView.as_view()),
     path("users/me", users.MeView.as_view()),
     path("users/me/retirement-goal", users.RetirementGoalView.as_view()),
     path("users/me/password", users.PasswordView.as_view()),

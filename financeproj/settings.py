@@ -154,10 +154,12 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "financeproj.users.middleware.SessionUserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "financeproj.users.middleware.remember_browser",
+    "financeproj.users.middleware.throttle_sign_in_forms",
     "axes.middleware.AxesMiddleware",
     "financeproj.core.ops.uploads.bounded_bodies",
     "financeproj.history.middleware.history_context",
@@ -403,7 +405,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "financeproj.core.shared.proxies.client_address"
+AXES_CLIENT_IP_CALLABLE = "financeproj.core.shared.proxies.counted_address"
+AXES_HANDLER = "financeproj.users.lockout.LockoutHandler"
 AXES_LOCKOUT_CALLABLE = "financeproj.users.lockout.lockout_response"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = False

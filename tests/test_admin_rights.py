@@ -27,7 +27,8 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from conftest import PASSWORD, forget
 from financeproj.core.shared import enqueue
-from financeproj.users.models import User
+from financeproj.users.models import TokenFamily, User
+from financeproj.users.services import issue_tokens
 from integrations.imports.pipeline import import_statement
 from marketdata.models import CurrencyPair, HeldBackPrice, StockMetadata
 from marketdata.services import record_rates
@@ -46,6 +47,7 @@ ACTIONS = {
     (Holding, "refresh_prices"): "portfolios.change_holding",
     (Transaction, "export_csv"): "portfolios.view_transaction",
     (PensionAccount, "sync_now"): "pensions.change_pensionaccount",
+    (TokenFamily, "end_families"): "users.change_tokenfamily",
     (ImportBatch, "undo_imports"): "portfolios.change_importbatch",
 }
 STANDARD_PAGES = ("changelist", "add", "history", "delete", "change")
@@ -129,7 +131,7 @@ def full(world: World) -> World:
     )
     record_rates(base="EUR", target="NOK", rates=[(date(2024, 5, 2), D(11))], source="ecb")
     Group.objects.create(name="Accountants")
-    RefreshToken.for_user(world.user).blacklist()
+    issue_tokens(user=world.user, address="10.1.2.3", agent="test").blacklist()
     User.objects.create_superuser("root", password=PASSWORD)
     return world
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from axes.admin import AccessAttemptAdmin
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from rest_framework_simplejwt.token_blacklist.admin import (
     BlacklistedTokenAdmin,
@@ -13,10 +14,11 @@ from rest_framework_simplejwt.token_blacklist.admin import (
 )
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from financeproj.core.admin import CascadingDeleteAdmin
+from financeproj.core.admin import ActingAdmin, CascadingDeleteAdmin, ReadOnlyAdmin
 from financeproj.history.services import record
 from financeproj.users.history import user_fields, user_object
-from financeproj.users.models import User
+from financeproj.users.models import SignIn, TokenFamily, User
+from financeproj.users.services import end_family
 
 RIGHTS = ("is_superuser", "groups", "user_permissions")
 
@@ -86,6 +88,39 @@ class RightsAdmin(GroupAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return is_superuser(request)
+
+
+@admin.action(description="End the selected sign-ins", permissions=["act"])
+def end_families(modeladmin: Any, request: HttpRequest, queryset: QuerySet[TokenFamily]) -> None:
+    for family in queryset.filter(ended_at=None).select_related("user"):
+        end_family(family=family, action="signed_out")
+    modeladmin.message_user(request, "Their tokens have ended.", messages.SUCCESS)
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(ActingAdmin, ReadOnlyAdmin):
+    list_display = ("user", "address", "agent", "created_at", "last_used_at", "ended_at")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "address", "agent")
+    date_hierarchy = "created_at"
+    actions = (end_families,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # ending it keeps its trace
+
+
+@admin.register(SignIn)
+class SignInAdmin(ReadOnlyAdmin):
+    list_display = ("at", "user", "success", "address", "agent")
+    list_filter = ("success",)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "address", "agent")
+    date_hierarchy = "at"
+    fields = list_display
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # the limit per account counts them
 
 
 class IssuedTokenAdmin(OutstandingTokenAdmin):

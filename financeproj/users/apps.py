@@ -8,7 +8,8 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from financeproj.users import (
-            services,  # noqa: F401  (its receiver)
+            services,  # noqa: F401  (its receivers)
+            sign_ins,  # noqa: F401  (its receivers)
             tokens,
         )
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_cool_off
 from axes.models import AccessAttempt
@@ -13,14 +14,27 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 
 from financeproj.core.api.error_pages import error_answer
-from financeproj.core.shared.proxies import client_address
+from financeproj.core.shared.proxies import counted_address
+from financeproj.users.sign_ins import seconds_account_locked
+
+
+class LockoutHandler(AxesDatabaseHandler):
+    """Add the limit per account to the one per account and address."""
+
+    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        if super().is_locked(request, credentials):
+            return True
+        username = (credentials or {}).get("username") or ""
+        return seconds_account_locked(request, username) is not None
 
 
 def seconds_locked(request: HttpRequest, username: str) -> int | None:
-    """Return for how long the user name is locked for this address, None if it is not."""
+    """Return for how long the user name is locked for this client, None if it is not."""
     if AxesProxyHandler.is_allowed(request, {"username": username}):
         return None
-    attempts = AccessAttempt.objects.filter(username=username, ip_address=client_address(request))
+    if seconds := seconds_account_locked(request, username):
+        return seconds
+    attempts = AccessAttempt.objects.filter(username=username, ip_address=counted_address(request))
     latest = attempts.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     seconds_left = get_cool_off(request).total_seconds()
     if latest is not None:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from financeproj.core.db.fields import (
     CurrencyField,
@@ -36,4 +37,49 @@ class User(ErrorsAtFields, AbstractUser):
                 name="user_retirement_goal_is_positive",
                 violation_error_message="A retirement goal is an amount above 0.",
             ),
+        ]
+
+
+class TokenFamily(models.Model):
+    """The refresh tokens that follow one sign-in, with the access tokens made from them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    address = models.GenericIPAddressField()
+    agent = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        verbose_name_plural = "token families"
+
+
+class SignIn(models.Model):
+    """One attempt to sign in.
+
+    `user` is `None` for an unknown name. `name_key` is a keyed hash of the name as typed, which may
+    be a password typed into the wrong field. `network` is the address that limits count by.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        User,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+    name_key = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    address = models.GenericIPAddressField()
+    network = models.GenericIPAddressField()
+    agent = models.CharField(max_length=255, blank=True)
+    success = models.BooleanField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "-at"], name="sign_ins_of_user"),
+            models.Index(fields=["name_key", "-at"], name="sign_ins_of_name"),
         ]

@@ -1,23 +1,30 @@
 """Writes about users and their sign-in."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.history.services import record
 from financeproj.users.history import user_fields, user_object
-from financeproj.users.models import User
+from financeproj.users.models import TokenFamily, User
+from financeproj.users.selectors import FAMILY_LIFETIME, live_family, uuid_of
+from financeproj.users.tokens import FAMILY_CLAIM
+
+# A client that sends one refresh token twice at once is not a thief.
+DOUBLE_CALL = timedelta(seconds=10)
 
 
 def update_user(*, user: User, **changes: object) -> User:
@@ -50,7 +57,7 @@ def set_retirement_goal(
 
 
 def change_password(*, user: User, current_password: str, new_password: str) -> None:
-    """Set a new password and revoke all refresh tokens of the user.
+    """Set a new password and end all tokens of the user.
 
     Raises DomainError (`wrong_password`), ValidationError (a weak password) and Conflict
     (`password_changed`, by another request); then nothing changes.
@@ -78,23 +85,95 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
         record("password_changed", user_object(user))
 
 
-@transaction.atomic
-def rotate_refresh_token(*, token: str) -> RefreshToken:
+class SentToken(RefreshToken):
+    """A refresh token as a client sends it, perhaps for the second time."""
+
+    def check_blacklist(self) -> None:
+        """Leave this to rotate_refresh_token, which ends the family of a token used twice."""
+
+
+def issue_tokens(*, user: User, address: str, agent: str) -> RefreshToken:
+    """Start a family of tokens for a user who has just signed in from `address`."""
+    with transaction.atomic():
+        family = TokenFamily.objects.create(user=user, address=address, agent=agent)
+        return _new_token(family)
+
+
+def _new_token(family: TokenFamily) -> RefreshToken:
+    refresh = RefreshToken.for_user(family.user)
+    refresh[FAMILY_CLAIM] = str(family.pk)
+    time_left = family.created_at + FAMILY_LIFETIME - timezone.now()
+    refresh.set_exp(lifetime=min(api_settings.REFRESH_TOKEN_LIFETIME, time_left))
+    return refresh
+
+
+def rotate_refresh_token(*, token: str, address: str, agent: str) -> RefreshToken:
     """Exchange an unused refresh token for a new one. Raises TokenError.
 
-    The user is locked first, as in change_password, so that no token outlives its password. A token
-    that is not listed is refused: a restored older backup does not know which were revoked.
+    A token that is used again ends its family, since either use may be a thief's; within ten
+    seconds of the first use it is only refused. The user is locked first, as in change_password, so
+    that no token outlives its password.
     """
-    used = RefreshToken(token)  # type: ignore[arg-type]
+    used = SentToken(token)  # type: ignore[arg-type]
     active_users = User.objects.select_for_update().filter(is_active=True)
-    try:
-        user = active_users.filter(pk=used.get("user_id")).first()
-    except ValidationError as error:  # the id is not a UUID
-        raise TokenError("Token contained no recognizable user identification") from error
-    is_listed = OutstandingToken.objects.filter(jti=used.get("jti")).exists()
-    if user is None or not is_listed or not used.blacklist()[1]:  # type: ignore[index]
+    with transaction.atomic():
+        try:
+            user = active_users.filter(pk=used.get("user_id")).first()
+        except ValidationError as error:  # the id is not a UUID
+            raise TokenError("Token contained no recognizable user identification") from error
+        successor = _successor(used, user, address, agent) if user else None
+    if successor is None:  # raised here, so that the end of a family is kept
         raise TokenError("Token is blacklisted")
-    return RefreshToken.for_user(user)
+    return successor
+
+
+def _successor(used: SentToken, user: User, address: str, agent: str) -> RefreshToken | None:
+    """Return the token that follows `used`, or None if it must not be followed.
+
+    A token that is not listed must not: a restored older backup does not know which were revoked.
+    """
+    now = timezone.now()
+    if not OutstandingToken.objects.filter(jti=used.get("jti")).exists():
+        return None
+    # A token of a release without families starts one, named by its own id.
+    is_of_family = FAMILY_CLAIM in used
+    family_id = uuid_of(used.get(FAMILY_CLAIM) if is_of_family else used.get("jti"))
+    family = TokenFamily.objects.filter(pk=family_id, user=user).first()
+    revoked = BlacklistedToken.objects.filter(token__jti=used.get("jti")).first()
+    if revoked is not None:
+        is_double_call = now - revoked.blacklisted_at <= DOUBLE_CALL
+        if family is not None and family.ended_at is None and not is_double_call:
+            end_family(family=family, action="token_reused")
+        return None
+    if family is None and not is_of_family and family_id is not None:
+        family = TokenFamily(pk=family_id, user=user)
+    if family is None or family.ended_at or family.created_at <= now - FAMILY_LIFETIME:
+        return None
+    used.blacklist()
+    family.last_used_at, family.address, family.agent = now, address, agent
+    family.save()
+    return _new_token(family)
+
+
+@transaction.atomic
+def end_family(*, family: TokenFamily, action: str) -> None:
+    """End the access and refresh tokens of one sign-in; `action` says in the history why."""
+    family.ended_at = timezone.now()
+    family.save(update_fields=["ended_at"])
+    record(action, user_object(family.user))
+
+
+def end_all_sign_ins() -> None:
+    """End every session and every token of all users, as after a restore."""
+    Session.objects.all().delete()
+    TokenFamily.objects.all().delete()
+    OutstandingToken.objects.all().delete()
+
+
+def prune_token_families() -> int:
+    """Delete families that have reached their end; return how many rows. Safe to run twice."""
+    oldest = timezone.now() - FAMILY_LIFETIME
+    return TokenFamily.objects.filter(created_at__lt=oldest).delete()[0]
 
 
 @transaction.atomic
@@ -104,17 +183,26 @@ def revoke_refresh_token(*, user: User, token: str) -> None:
     if refresh_token.get("user_id") != str(user.pk):
         raise TokenError("Token is invalid")
     refresh_token.blacklist()
-    record("signed_out", user_object(user))
+    family = live_family(refresh_token.get(FAMILY_CLAIM))
+    if family is not None:
+        end_family(family=family, action="signed_out")
+    else:
+        record("signed_out", user_object(user))
 
 
 @transaction.atomic
 def revoke_refresh_tokens(*, user: User) -> None:
-    """Sign the user out everywhere, locking the user so that no token is rotated meanwhile."""
+    """End all tokens of the user, access tokens too.
+
+    Locks the user, so that no token is rotated meanwhile.
+    """
     User.objects.select_for_update().get(pk=user.pk)
     unrevoked = OutstandingToken.objects.filter(user=user, blacklistedtoken__isnull=True)
     BlacklistedToken.objects.bulk_create(
         [BlacklistedToken(token=token) for token in unrevoked], ignore_conflicts=True
     )
+    families = TokenFamily.objects.filter(user=user, ended_at=None)
+    families.update(ended_at=timezone.now())
 
 
 @receiver(pre_save, sender=OutstandingToken)

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from financeproj.core.errors import Conflict
 from financeproj.history.services import HistoryObject, record
+from financeproj.users.services import end_all_sign_ins
 from integrations.archives import ArchiveReader, BadArchive, program_of
 from integrations.backups.scratch import exclusive_restore, scratch_database
 from integrations.backups.services import KIND, VERSION
@@ -49,14 +50,15 @@ class Restored:
     ledger_faults: list[str]
 
 
-def restore_backup(path: Path, *, replace: bool = False) -> Restored:
+def restore_backup(path: Path, *, replace: bool = False, keep_sign_ins: bool = False) -> Restored:
     """Load a backup of this or an earlier release into this database.
 
     Everything is written in one transaction, and counts and totals are compared with those of the
-    backup. An older backup is brought up to date in a scratch database first. Raises BadArchive for
-    a file that is damaged or of a later release, and Conflict if the database has rows (unless
-    `replace` allows deleting them), is not migrated, or another restore runs. Nothing is written
-    then.
+    backup. An older backup is brought up to date in a scratch database first. All sessions and
+    tokens end, since some may have been revoked after the backup was made; `keep_sign_ins` keeps
+    those of a backup of this release. Raises BadArchive for a file that is damaged or of a later
+    release, and Conflict if the database has rows (unless `replace` allows deleting them), is not
+    migrated, or another restore runs. Nothing is written then.
     """
     with ArchiveReader(path, kind=KIND, version=VERSION) as archive, exclusive_restore():
         archive.verify()
@@ -66,12 +68,12 @@ def restore_backup(path: Path, *, replace: bool = False) -> Restored:
         if is_of_this_state(archive):
             _require_same_columns(archive)
             upgraded_from = None
-            rows, faults = _replace_all(ArchivedTables(archive), replace)
+            rows, faults = _replace(ArchivedTables(archive), replace, keep_sign_ins)
         else:
             upgraded_from = program_of(archive.manifest)
             with scratch_database() as scratch:
                 bring_up_to_date(archive, migrations=migrations, scratch=scratch)
-                rows, faults = _replace_all(StoredTables(scratch), replace)
+                rows, faults = _replace(StoredTables(scratch), replace, keep_sign_ins)
         made_at = archive.manifest.get("made_at")
     log.info(
         "backup_restored",
@@ -104,6 +106,14 @@ def _require_room(replace: bool) -> None:
             "everything that it has.",
             code="not_empty",
         )
+
+
+def _replace(source: Tables, replace: bool, keep_sign_ins: bool) -> tuple[int, list[str]]:
+    with transaction.atomic():
+        done = _replace_all(source, replace)
+        if not keep_sign_ins:
+            end_all_sign_ins()
+    return done
 
 
 def _replace_all(source: Tables, replace: bool) -> tuple[int, list[str]]:

@@ -1,8 +1,11 @@
 // The user's settings.
 import { api } from "./api.js";
-import { $, field, fill, form, h, notice } from "./dom.js";
+import { $, empty, field, fill, form, h, notice } from "./dom.js";
+import { moment } from "./format.js";
 import { currencySelect, numberInput, readNumbers } from "./portfolios.js";
 import { lastSync } from "./ynab.js";
+
+const SHOWN = 20; // of the sign-ins
 
 const me = api("/users/me");
 me.catch(() => {});
@@ -59,6 +62,20 @@ function showYnab() {
   });
 }
 showYnab();
+
+fill($("#sign-ins"), async () => {
+  const attempts = await api("/sign-ins");
+  if (!attempts.length) return empty(gettext("No sign-ins in the last 90 days."));
+  const heads = [gettext("Time"), gettext("Result"), gettext("Address"), gettext("Browser or app")];
+  const row = ({ at, address, agent, success }) => h("tr", {},
+    h("td", {}, moment(at)),
+    h("td", {}, success ? gettext("Succeeded") : h("span", { class: "tag warn" }, gettext("Failed"))),
+    h("td", {}, address),
+    h("td", { class: "small muted" }, agent || "–"));
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Recent sign-ins") }, h("table", {},
+    h("thead", {}, h("tr", {}, ...heads.map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, ...attempts.slice(0, SHOWN).map(row))));
+});
 
 fill($("#password"), async () => form({
   fields: [

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
 from financeproj.core.shared.locks import change
+from financeproj.core.shared.proxies import counted_address
 
 
 class _CountedWindow:
@@ -42,6 +43,14 @@ class UserThrottle(_CountedWindow, UserRateThrottle):
 
 class AnonThrottle(_CountedWindow, AnonRateThrottle):
     def get_ident(self, request: Any) -> str:
-        from financeproj.core.shared.proxies import client_address
+        return counted_address(request)
 
-        return client_address(request)
+
+class SignInThrottle(AnonThrottle):
+    """Count posts of the sign-in forms together with the address's anonymous API requests.
+
+    Signed-in users count too: they could guess the passwords of others.
+    """
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

@@ -3,7 +3,6 @@
 from typing import Any
 
 import structlog
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
@@ -11,9 +10,11 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
 
 from financeproj.users.models import User
+from financeproj.users.selectors import live_family
+from financeproj.users.tokens import FAMILY_CLAIM
 
 
 def user_of(request: HttpRequest) -> User:
@@ -42,10 +43,13 @@ class TokenAuthentication(_LogsUser, JWTAuthentication):
         return super().get_raw_token(header)
 
     def get_user(self, validated_token: Any) -> Any:
-        try:
-            return super().get_user(validated_token)
-        except ValidationError as error:  # signed by us, but the user id is not a UUID
-            raise InvalidToken("Token contained no recognizable user identification") from error
+        """Return the token's user. Raises InvalidToken once its family has ended."""
+        family = live_family(validated_token.get(FAMILY_CLAIM))
+        if family is None or str(family.user_id) != validated_token.get("user_id"):
+            raise InvalidToken("Token has ended")
+        if not family.user.is_active:
+            raise AuthenticationFailed("User is inactive", code="user_inactive")
+        return family.user
 
 
 class BrowserSessionAuthentication(_LogsUser, SessionAuthentication):

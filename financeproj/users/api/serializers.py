@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from msgspec import Struct
 from rest_framework import serializers
 
@@ -23,6 +25,15 @@ class TokensPayload(Struct, frozen=True):
 
     access: str
     refresh: str
+
+
+class SignInPayload(Struct, frozen=True):
+    """One attempt to sign in. `agent` is how the client describes itself."""
+
+    at: datetime
+    address: str
+    agent: str
+    success: bool
 
 
 class UserSerializer(ApiSerializer):

@@ -14,10 +14,12 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from financeproj.core.api.schema import refusals
 from financeproj.core.errors import DomainError
+from financeproj.core.shared.proxies import client_address
 from financeproj.users import services
 from financeproj.users.api import serializers
 from financeproj.users.api.authentication import user_of
 from financeproj.users.lockout import count_failure, locked_out, seconds_locked
+from financeproj.users.sign_ins import agent_of, sign_ins_of
 
 
 def _tokens(refresh: RefreshToken) -> serializers.TokensPayload:
@@ -54,7 +56,12 @@ class LoginView(OpenView):
             )
         # Django's signal for a sign-in: stores its time and resets the count of failures.
         user_logged_in.send(sender=type(user), request=request._request, user=user)
-        return Response(_tokens(RefreshToken.for_user(user)))
+        refresh = services.issue_tokens(
+            user=user,
+            address=client_address(request._request),
+            agent=agent_of(request._request),
+        )
+        return Response(_tokens(refresh))
 
 
 class RefreshView(OpenView):
@@ -64,7 +71,11 @@ class RefreshView(OpenView):
         form = serializers.RefreshSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         try:
-            refresh = services.rotate_refresh_token(token=form.validated_data["refresh"])
+            refresh = services.rotate_refresh_token(
+                token=form.validated_data["refresh"],
+                address=client_address(request._request),
+                agent=agent_of(request._request),
+            )
         except TokenError as error:
             raise InvalidToken(str(error)) from error
         return Response(_tokens(refresh))
@@ -83,6 +94,17 @@ class LogoutView(APIView):
         except TokenError as error:
             raise InvalidToken(str(error)) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class SignInsView(APIView):
+    @extend_schema(responses=list[serializers.SignInPayload])
+    def get(self, request: Request) -> Response:
+        """Attempts to sign in as the signed-in user within 90 days, newest first, at most 1,000."""
+        rows = [
+            serializers.SignInPayload(row.at, row.address, row.agent, row.success)
+            for row in sign_ins_of(user_of(request))
+        ]
+        return Response(rows)
 
 
 class MeView(APIView):

@@ -303,6 +303,9 @@ def _other_apps(kari: Any) -> None:
     from django.contrib.sessions.backends.db import SessionStore
     from rest_framework_simplejwt.tokens import RefreshToken
 
+    from financeproj.users.models import SignIn
+    from financeproj.users.services import issue_tokens
+
     LogEntry.objects.create(
         user=kari,
         content_type=ContentType.objects.get_for_model(type(kari)),
@@ -314,6 +317,15 @@ def _other_apps(kari: Any) -> None:
     SessionStore().save()
     RefreshToken.for_user(kari).blacklist()
     RefreshToken.for_user(kari)
+    issue_tokens(user=kari, address="192.0.2.1", agent="Firefox")
+    SignIn.objects.create(
+        user=kari,
+        name_key="00",
+        address="192.0.2.1",
+        network="192.0.2.1",
+        agent="Firefox",
+        success=True,
+    )
 
 
 # --- What must be the same afterwards -------------------------------------------------------------

@@ -22,19 +22,29 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace", action="store_true", help="delete everything that the database has"
         )
+        parser.add_argument(
+            "--keep-sign-ins",
+            action="store_true",
+            help="keep the sessions and tokens of the backup; without it everyone signs in again",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = restore_backup(Path(options["file"]), replace=options["replace"])
+            done = restore_backup(
+                Path(options["file"]),
+                replace=options["replace"],
+                keep_sign_ins=options["keep_sign_ins"],
+            )
         except (DomainError, DatabaseError, OSError) as error:
             raise CommandError(f"Nothing was changed. {error}") from error
         for fault in done.ledger_faults:
             self.stderr.write(f"As it was in the backup: {fault}")
         if done.upgraded_from:
             self.stdout.write(
-                f"The backup of financeproj {done.upgraded_from} was brought up to date. Everyone "
-                "has to sign in again."
+                f"The backup of financeproj {done.upgraded_from} was brought up to date."
             )
+        if done.upgraded_from or not options["keep_sign_ins"]:
+            self.stdout.write("Everyone has to sign in again.")
         self.stdout.write(
             f"{done.rows:,} rows restored; counts and totals are those of the backup."
         )
