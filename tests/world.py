@@ -12,7 +12,7 @@ import pytest
 from django.contrib.admin.utils import NestedObjects
 from django.db import DEFAULT_DB_ALIAS
 
-from financeproj.users.models import User
+from financeproj.users.models import SignIn, User
 from financeproj.users.services import set_retirement_goal
 from integrations.imports.pipeline import import_statement
 from integrations.ynab.services import choose_budget
@@ -112,6 +112,14 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
     )
     value = pensions.record_value(account=account, on=date(2024, 1, 31), value=D(100000))
     plan = pensions.create_contribution(account=account, amount=D(2000), start=date(2024, 1, 1))
+    SignIn.objects.create(
+        user=user,
+        name_key="0",
+        address="2001:db8::7",
+        network="2001:db8::",
+        agent="Solbakken Browser 1.0",
+        success=True,
+    )
     user = set_retirement_goal(user=user, amount=D(5_000_000), year=2055)
     return World(
         user,

@@ -138,6 +138,8 @@ def _successor(used: SentToken, user: User, address: str, agent: str) -> Refresh
     # A token of a release without families starts one, named by its own id.
     is_of_family = FAMILY_CLAIM in used
     family_id = uuid_of(used.get(FAMILY_CLAIM) if is_of_family else used.get("jti"))
+    if family_id is None:
+        return None
     family = TokenFamily.objects.filter(pk=family_id, user=user).first()
     revoked = BlacklistedToken.objects.filter(token__jti=used.get("jti")).first()
     if revoked is not None:
@@ -145,7 +147,7 @@ def _successor(used: SentToken, user: User, address: str, agent: str) -> Refresh
         if family is not None and family.ended_at is None and not is_double_call:
             end_family(family=family, action="token_reused")
         return None
-    if family is None and not is_of_family and family_id is not None:
+    if family is None and not is_of_family:
         family = TokenFamily(pk=family_id, user=user)
     if family is None or family.ended_at or family.created_at <= now - FAMILY_LIFETIME:
         return None
