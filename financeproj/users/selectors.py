@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from financeproj.users.models import TokenFamily
 
+FAMILY_CLAIM = "family"
 FAMILY_LIFETIME = timedelta(days=90)
 
 

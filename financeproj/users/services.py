@@ -20,8 +20,7 @@ from financeproj.core.errors import Conflict, DomainError
 from financeproj.history.services import record
 from financeproj.users.history import user_fields, user_object
 from financeproj.users.models import TokenFamily, User
-from financeproj.users.selectors import FAMILY_LIFETIME, live_family, uuid_of
-from financeproj.users.tokens import FAMILY_CLAIM
+from financeproj.users.selectors import FAMILY_CLAIM, FAMILY_LIFETIME, live_family, uuid_of
 
 # A client that sends one refresh token twice at once is not a thief.
 DOUBLE_CALL = timedelta(seconds=10)

@@ -6,8 +6,6 @@ import jwt
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
-FAMILY_CLAIM = "family"
-
 
 class ClockTolerantBackend(TokenBackend):
     """Check a token's signature and its end, but not the time at which it was issued.

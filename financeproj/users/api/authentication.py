@@ -13,8 +13,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
 
 from financeproj.users.models import User
-from financeproj.users.selectors import live_family
-from financeproj.users.tokens import FAMILY_CLAIM
+from financeproj.users.selectors import FAMILY_CLAIM, live_family
 
 
 def user_of(request: HttpRequest) -> User:
