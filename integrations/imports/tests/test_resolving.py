@@ -1,12 +1,18 @@
 """Test identifying instruments by ISIN or symbol, with a local Yahoo."""
 
 import pytest
+from django.core.cache import cache
 
+from conftest import api_client
+from integrations.conftest import Upload
 from integrations.statements.tests.support import text
 from integrations.statements.tests.test_trading212 import T212
 from marketdata.models import StockMetadata
+from marketdata.services import learn_isin
 from marketdata.tests.factories import instrument
 from portfolios.models import Holding, InstrumentAlias
+from portfolios.selectors import isins_to_learn
+from portfolios.services import create_portfolio
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +101,32 @@ def test_a_dry_run_remembers_nothing(upload):
     assert upload(data=bought(), instruments=choice, dry_run="true").status_code == 200
     assert not InstrumentAlias.objects.exists()
     assert not Holding.objects.exists()
+
+
+APPLE = "US0378331005"
+
+
+def test_an_isin_that_one_user_maps_is_not_what_another_gets(upload, yahoo, other_user):
+    yahoo.list("AAPL", [190.0, 191.0], currency="USD")
+    yahoo.list("MSFT", [370.0, 371.0], currency="USD")
+    found(yahoo, "AAPL")
+    file = bought(isin=APPLE, symbol="AAPL")
+    mine = upload.done(data=file, instruments=f'{{"{APPLE}": "MSFT"}}')
+    assert resolved(mine) == [("MSFT", "request")]
+    theirs = create_portfolio(user=other_user, name="Theirs", currency="NOK")
+    body = Upload(api_client(other_user), theirs).done(data=file)
+    assert resolved(body) == [("AAPL", "isin search")]
+    isins = StockMetadata.objects.values_list("ticker", "isin")
+    assert sorted(isins) == [("AAPL", APPLE), ("MSFT", "")]
+
+
+def test_the_isins_that_users_named_are_asked_for_again(upload, yahoo):
+    yahoo.list("AAPL", [190.0, 191.0], currency="USD")
+    found(yahoo, "AAPL")
+    upload.done(data=bought(isin=APPLE, symbol="AAPL"))
+    StockMetadata.objects.update(isin="")
+    [(stock_id, isin)] = isins_to_learn()
+    cache.clear()
+    learn_isin(stock_id=stock_id, isin=isin)
+    assert StockMetadata.objects.get().isin == APPLE
+    assert isins_to_learn() == set()
