@@ -111,7 +111,11 @@ def _paid_rate(cost_c: Decimal, cost_p: Decimal, rate: Decimal) -> Decimal:
 
 @dataclass(slots=True)
 class SummaryLine:
-    """What a summary needs of one holding. A split that was not booked makes it doubtful."""
+    """What a summary needs of one holding.
+
+    `why` is the code of what is missing of it: `no_price`, `no_rate`; `split_unbooked` or
+    `currency_differs`, which are in the sums. None if nothing is.
+    """
 
     ticker: str
     is_closed: bool
@@ -122,7 +126,7 @@ class SummaryLine:
     valuation: Valuation
     price_as_of: datetime | None
     is_stale: bool
-    is_doubtful: bool
+    why: str | None
 
 
 class Summary(Struct, frozen=True):
@@ -142,6 +146,7 @@ class Summary(Struct, frozen=True):
     as_of: datetime | None
     stale: bool
     missing: list[str]
+    missing_why: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -178,19 +183,19 @@ def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decim
     """Add up holdings.
 
     Cost, realised gain, income and charges cover all holdings; figures that need a price cover
-    those with one. `missing` names the others, and holdings whose quantity is in doubt. `as_of` is
-    the time of the oldest price in the sum.
+    those with one. `missing` names the others, and holdings whose quantity or price is in doubt,
+    `missing_why` the reason by ticker. `as_of` is the time of the oldest price in the sum.
     """
     totals = _Totals()
-    missing: list[str] = []
+    missing_why: dict[str, str] = {}
     price_times: list[datetime] = []
     is_stale = False
     with localcontext(EXACT):
         for line in lines:
             totals.add(line)
             is_priced = line.valuation.market_value is not None
-            if not is_priced or line.is_doubtful:
-                missing.append(line.ticker)
+            if line.why is not None:
+                missing_why[line.ticker] = line.why
             if is_priced and not line.is_closed:
                 is_stale = is_stale or line.is_stale
                 if line.price_as_of is not None:
@@ -210,5 +215,6 @@ def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decim
             day_change_pct=rounded(fraction(totals.day_change, value_before)),
             as_of=min(price_times, default=None),
             stale=is_stale,
-            missing=sorted(missing),
+            missing=sorted(missing_why),
+            missing_why=dict(sorted(missing_why.items())),
         )

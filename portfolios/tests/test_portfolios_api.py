@@ -40,6 +40,7 @@ def test_a_new_portfolio_is_empty_and_knows_its_sums(api):
         "as_of": None,
         "stale": False,
         "missing": [],
+        "missing_why": {},
     }
 
 

@@ -160,6 +160,20 @@ def test_prices_and_splits_that_a_user_brought_are_gone_once_the_source_describe
     assert list(contradicted_holdings()) == []
 
 
+def test_the_summary_states_why_something_is_missing(user, portfolio, api, market):
+    instrument("ACME")
+    mine = own(user, currency="NOK")
+    trade(portfolio, mine, "buy", "2", "90")
+    trade(portfolio, instrument("CABIN", owner=user, currency="NOK"), "buy", "1", "5")
+    settle_instruments()
+    mine.refresh_from_db()
+    marketdata.enter_price(stock=mine, day=date(2026, 3, 2), close=D(95))
+    summary = api.get(f"/api/v1/portfolios/{portfolio.pk}").json()["summary"]
+    assert summary["market_value"] == 190
+    assert summary["missing"] == ["ACME", "CABIN"]
+    assert summary["missing_why"] == {"ACME": "currency_differs", "CABIN": "no_price"}
+
+
 def test_the_users_page_settles_what_it_has_no_price_of(user, portfolio, market, api):
     mine = own(user)
     trade(portfolio, mine, "buy", "2", "90")

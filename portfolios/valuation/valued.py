@@ -209,8 +209,19 @@ def _summary_line(holding: Holding, quote: _Quote, valuation: Valuation) -> Summ
         valuation=valuation,
         price_as_of=quote.as_of,
         is_stale=quote.is_stale,
-        is_doubtful=quote.is_doubtful,
+        why=_why_missing(holding, quote, valuation),
     )
+
+
+def _why_missing(holding: Holding, quote: _Quote, valuation: Valuation) -> str | None:
+    """Return why the holding is in no priced sum, or in doubt; None if it is neither."""
+    if valuation.market_value is None:
+        return "no_price" if quote.price is None else "no_rate"
+    if quote.is_doubtful:
+        return "split_unbooked"
+    if holding.stock.described_currency and not holding.is_closed:
+        return "currency_differs"
+    return None
 
 
 def _valued_holding(holding: Holding, quote: _Quote, valuation: Valuation) -> ValuedHolding:
