@@ -104,6 +104,7 @@ const ERRORS = () => ({
   busy: gettext("The server is busy. Try again in a moment."),
   database_unavailable: gettext("The database does not answer. Try again in a moment."),
   disk_full: gettext("The server's disk is full. Nothing was saved."),
+  read_only: gettext("The server's disk is read-only. Nothing was saved."),
 });
 
 // Codes of imported rows. Elsewhere, the API gives the texts of these codes in the reader's language.

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 # Unicode case folding makes at most three characters of one: ΐ and ﬃ. The few that normalisation
 # makes longer (ﷺ) count as they are written out, and a name that gets too long by them is refused.
@@ -84,7 +85,7 @@ class Named(models.Model):
     def clean(self) -> None:
         self.name_key = name_key(self.name)
         if len(self.name_key) > MAX_KEY_LENGTH:
-            raise ValidationError({"name": ValidationError("Use a shorter name.", "max_length")})
+            raise ValidationError({"name": ValidationError(_("Use a shorter name."), "max_length")})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.name_key = name_key(self.name)
