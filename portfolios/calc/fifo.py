@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 from typing import Generic
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
-from portfolios.calc.kinds import RULES
+from portfolios.calc.kinds import RULES, takes_all
 from portfolios.calc.ledger import AnyEntry, E, Entry, cash_effect, order
 
 
@@ -54,16 +54,18 @@ def sales(entries: Iterable[E]) -> list[Sale[E]]:
     """
     lots: deque[Lot] = deque()
     found: list[Sale[E]] = []
+    was_split = False
     with localcontext(EXACT):
         for entry in sorted(entries, key=order):
             rules = RULES[entry.type]
             if rules.is_ratio:
+                was_split = True
                 for lot in lots:
                     lot.quantity = in_new_shares(lot.quantity, entry.quantity)
             elif rules.shares > 0:
                 lots.append(Lot(entry.effective_date, entry.quantity, _cost(entry)))
             elif rules.shares < 0:
-                used = _take(lots, entry.quantity)
+                used = _take(lots, entry.quantity, was_split=was_split)
                 if rules.is_sale:
                     found.append(Sale(entry, cash_effect(entry), used))
     return found
@@ -76,8 +78,14 @@ def _cost(entry: Entry) -> Decimal:
     return (gross + entry.commission) * rate
 
 
-def _take(lots: deque[Lot], quantity: Decimal) -> list[Lot]:
+def _take(lots: deque[Lot], quantity: Decimal, *, was_split: bool) -> list[Lot]:
     """Remove the oldest `quantity` shares from `lots` and return them."""
+    if was_split:
+        held = sum((lot.quantity for lot in lots), ZERO)
+        if takes_all(held, quantity, was_split=True):
+            everything = list(lots)
+            lots.clear()
+            return everything
     taken = []
     while quantity > 0 and lots:
         lot = lots[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from financeproj.core.money import in_new_shares
+from financeproj.core.money import ZERO, in_new_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,25 @@ def codes_where(holds: Callable[[Rules], bool]) -> tuple[int, ...]:
 UNPRICED_TYPES = types_where(lambda rules: not rules.is_priced)
 
 
-def shares_after(held: Decimal, kind: str, quantity: Decimal) -> Decimal:
+# After a split, shares can have more digits than a number that is shown, entered or stored.
+DUST = Decimal("1e-13")
+
+
+def takes_all(held: Decimal, quantity: Decimal, *, was_split: bool) -> bool:
+    """Return whether taking out `quantity` closes a holding of `held` shares.
+
+    After a split, a quantity that differs by no more than `DUST` of what is held does. Call it in
+    the context `money.EXACT`.
+    """
+    if quantity == held:
+        return True
+    return was_split and abs(held - quantity) <= DUST * held
+
+
+def shares_after(held: Decimal, kind: str, quantity: Decimal, *, was_split: bool) -> Decimal:
     """Return the shares held after a transaction of `quantity`, when `held` were held before.
 
-    Call it in the context `money.EXACT`.
+    `was_split` says whether the holding had a split before. Call it in the context `money.EXACT`.
     """
     rules = RULES[kind]
     if rules.is_ratio:
@@ -125,5 +140,7 @@ def shares_after(held: Decimal, kind: str, quantity: Decimal) -> Decimal:
     if rules.shares > 0:
         return held + quantity
     if rules.shares < 0:
+        if takes_all(held, quantity, was_split=was_split):
+            return ZERO
         return held - quantity
     return held

@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from typing import Generic, Protocol, TypeVar
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
-from portfolios.calc.kinds import RULES, shares_after
+from portfolios.calc.kinds import RULES, shares_after, takes_all
 
 
 class Entry(Protocol):
@@ -40,7 +40,10 @@ AnyEntry = TypeVar("AnyEntry", covariant=True)
 
 @dataclass(slots=True)
 class Position:
-    """The state of a holding: `quantity` in shares, costs and results unrounded (50 digits)."""
+    """The state of a holding: `quantity` in shares, costs and results unrounded (50 digits).
+
+    `was_split` says whether it ever had a split.
+    """
 
     quantity: Decimal = ZERO
     cost_c: Decimal = ZERO
@@ -49,6 +52,7 @@ class Position:
     realised_p: Decimal = ZERO
     income_p: Decimal = ZERO
     charges_p: Decimal = ZERO
+    was_split: bool = False
 
     @property
     def average_c(self) -> Decimal | None:
@@ -121,6 +125,7 @@ def _apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | 
     rules = RULES[entry.type]
     if rules.is_ratio:
         position.quantity = in_new_shares(position.quantity, entry.quantity)
+        position.was_split = True
         return _average(position), None
     if rules.shares < 0:
         return _take_out(position, entry)
@@ -139,19 +144,22 @@ def _apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | 
 
 def _take_out(position: Position, entry: Entry) -> tuple[Decimal, Decimal | None]:
     """Remove the shares of a sale or transfer out at average cost. Raises Oversold."""
-    quantity = entry.quantity
-    if quantity > position.quantity:
-        raise Oversold(entry, position.quantity)
-    average_c = position.cost_c / position.quantity
-    cost_c = quantity * average_c
-    cost_p = quantity * (position.cost_p / position.quantity)
+    quantity, held = entry.quantity, position.quantity
+    closes = takes_all(held, quantity, was_split=position.was_split)
+    if quantity > held and not closes:
+        raise Oversold(entry, held)
+    average_c = position.cost_c / held
+    cost_c, cost_p = position.cost_c, position.cost_p
+    if not closes:
+        cost_c = quantity * average_c
+        cost_p = quantity * (position.cost_p / held)
     realised_p = None
     if RULES[entry.type].money > 0:
         proceeds_c = quantity * _price(entry) - entry.commission
         realised_p = proceeds_c * _rate(entry) - cost_p
         position.realised_c += proceeds_c - cost_c
         position.realised_p += realised_p
-    if quantity == position.quantity:
+    if closes:
         position.quantity = position.cost_c = position.cost_p = ZERO
     else:
         position.quantity -= quantity
@@ -188,9 +196,10 @@ def cash_effect(entry: Entry) -> Decimal:
 def quantities(entries: Iterable[Entry]) -> list[tuple[date, Decimal]]:
     """Return (day, shares held at its end) for every day with an entry, oldest first."""
     held_on: dict[date, Decimal] = {}
-    held = ZERO
+    held, was_split = ZERO, False
     with localcontext(EXACT):
         for entry in sorted(entries, key=order):
-            held = shares_after(held, entry.type, entry.quantity)
+            held = shares_after(held, entry.type, entry.quantity, was_split=was_split)
+            was_split = was_split or RULES[entry.type].is_ratio
             held_on[entry.effective_date] = held
     return list(held_on.items())

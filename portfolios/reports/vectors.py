@@ -330,12 +330,13 @@ def _trades(rows: Sequence[_Row], place: Mapping[UUID, int]) -> Trades:
 
 def _held_after(rows: Sequence[_Row]) -> list[float]:
     """Return the exact quantity after each transaction, as a float."""
-    held, holding_id, held_after = ZERO, None, []
+    held, was_split, holding_id, held_after = ZERO, False, None, []
     with localcontext(EXACT):
         for row in rows:
             if row.holding_id != holding_id:
-                held, holding_id = ZERO, row.holding_id
-            held = shares_after(held, row.type, row.quantity)
+                held, was_split, holding_id = ZERO, False, row.holding_id
+            held = shares_after(held, row.type, row.quantity, was_split=was_split)
+            was_split = was_split or RULES[row.type].is_ratio
             held_after.append(float(held))
     return held_after
 

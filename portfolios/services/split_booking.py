@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from financeproj.core.money import ZERO
 from marketdata.models import StockSplit
-from portfolios.calc.kinds import TransactionType, shares_after
+from portfolios.calc.kinds import RULES, TransactionType, shares_after
 from portfolios.calc.ledger import Oversold, order, replay
 from portfolios.models import (
     DismissedSplit,
@@ -172,11 +172,12 @@ def _new_split(holding: Holding, split: StockSplit) -> LedgerRow:
 
 def _held_on(rows: list[LedgerRow], day: date) -> Decimal:
     """Return what is held when `day` begins; an impossible history counts up to where it breaks."""
-    held = ZERO
+    held, was_split = ZERO, False
     for row in sorted(rows, key=order):
         if row.effective_date >= day:
             break
-        held = shares_after(held, row.type, row.quantity)
+        held = shares_after(held, row.type, row.quantity, was_split=was_split)
+        was_split = was_split or RULES[row.type].is_ratio
     return max(held, ZERO)
 
 

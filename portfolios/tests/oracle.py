@@ -79,19 +79,24 @@ class Ledger:
 
     quantity: Decimal = D0
     cost: Decimal = D0
+    was_split: bool = False
 
     def apply(self, trade: Trade) -> Decimal:
         """Book `trade`. Return the realised gain in the portfolio's currency."""
         gross, rate = trade.quantity * trade.price, trade.rate
         if trade.kind is Kind.SPLIT:
             self.quantity *= trade.quantity
+            self.was_split = True
         elif trade.kind in (Kind.BUY, Kind.TRANSFER_IN):
             self.quantity += trade.quantity
             self.cost += (gross + trade.commission) * rate
         elif trade.kind in (Kind.SELL, Kind.TRANSFER_OUT):
-            assert trade.quantity <= self.quantity
-            leaving = trade.quantity * self.cost / self.quantity
-            self.quantity -= trade.quantity
+            rest = self.quantity - trade.quantity
+            if self.was_split and abs(rest) <= Decimal("1e-13") * self.quantity:
+                rest = D0
+            assert rest >= 0
+            leaving = trade.quantity * self.cost / self.quantity if rest else self.cost
+            self.quantity = rest
             self.cost = self.cost - leaving if self.quantity else D0
             if trade.kind is Kind.SELL:
                 return (gross - trade.commission) * rate - leaving

@@ -35,7 +35,7 @@ def test_groups_follow_from_the_signs():
 
 
 def test_shares_after_each_kind():
-    after = {kind: shares_after(D(10), kind, D(2)) for kind in RULES}
+    after = {kind: shares_after(D(10), kind, D(2), was_split=False) for kind in RULES}
     assert after == {
         "buy": D(12),
         "transfer_in": D(12),
