@@ -42,10 +42,11 @@ def settings_fields(user: User) -> dict[str, str | None]:
 
 
 def chooses_freely(user: User) -> bool:
-    """Return whether every budget of the API key is open to the user: to staff, and to the only
-    user of the installation.
+    """Return whether every budget of the API key is open to the user: to staff with the right
+    to see budgets, and to the only user of the installation.
     """
-    return user.is_staff or not User.objects.exclude(pk=user.pk).exists()
+    may_see_all = user.is_staff and user.has_perm("integrations.view_ynabbudget")
+    return may_see_all or not User.objects.exclude(pk=user.pk).exists()
 
 
 def may_choose(user: User, budget_id: str) -> bool:

@@ -37,7 +37,9 @@ def parse_assumptions(request: Request) -> Assumptions:
     account).
     """
     account_id = uuid_parameter(request, "account_id")
-    most = MAX_SIMULATIONS_OF_STAFF if user_of(request).is_staff else MAX_SIMULATIONS
+    user = user_of(request)
+    is_trusted = user.is_staff and user.has_perm("pensions.view_pensionaccount")
+    most = MAX_SIMULATIONS_OF_STAFF if is_trusted else MAX_SIMULATIONS
     simulations = integer_parameter(request, "simulations", minimum=0, maximum=most)
     return Assumptions(
         months=_months(request),

@@ -7,6 +7,7 @@ from decimal import Decimal as D
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -431,9 +432,19 @@ def test_a_query_that_is_invalid_is_refused(api, saved, query, status, code, att
     assert (response.status_code, errors(response)) == (status, [(code, attr)])
 
 
+def forget_rights(user):
+    """Drop the rights that Django keeps on the user object."""
+    for name in ("_perm_cache", "_user_perm_cache", "_group_perm_cache"):
+        user.__dict__.pop(name, None)
+
+
 def test_staff_may_simulate_ten_times_as_many_paths(api, user, saved):
     user.is_staff = True
     user.save()
+    refused = api.get(PROJECTION, {"simulations": "10001"})
+    assert (refused.status_code, errors(refused)) == (422, [("out_of_range", "simulations")])
+    user.user_permissions.set(Permission.objects.filter(codename="view_pensionaccount"))
+    forget_rights(user)
     assert len(project_with(api, years=1, volatility="0.1", simulations=100_000)["points"]) == 13
     response = api.get(PROJECTION, {"simulations": "100001"})
     assert (response.status_code, errors(response)) == (422, [("out_of_range", "simulations")])

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -42,9 +43,18 @@ def test_the_only_user_sees_and_chooses_every_budget(api, ynab, plan):
     assert AssignedBudget.objects.get().budget_id == other.id
 
 
+def test_staff_without_the_right_to_see_budgets_are_given_theirs(api, user, other_user, ynab, plan):
+    user.is_staff = True
+    user.save()
+    assert api.get(PLANS).json() == []
+    response = api.post(SETTINGS, {"budget_id": plan.id})
+    assert (response.status_code, codes(response)) == (422, [("unknown_budget", "budget_id")])
+
+
 def test_staff_see_and_choose_every_budget(api, user, other_user, ynab, plan):
     user.is_staff = True
     user.save()
+    user.user_permissions.set(Permission.objects.filter(codename="view_ynabbudget"))
     assert [one["id"] for one in api.get(PLANS).json()] == [plan.id]
     assert api.post(SETTINGS, {"budget_id": plan.id}).status_code == 200
 
