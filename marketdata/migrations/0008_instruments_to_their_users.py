@@ -25,18 +25,31 @@ def give_to_their_users(apps, schema_editor):
     owned = stocks.filter(owner__isnull=False)
     taken = set(owned.values_list("owner", "ticker"))
     copies = []
+    kept_by = {}
     for stock_id, stock in unconfirmed.items():
         users = sorted(users_of.get(stock_id, []), key=str)
         # The row itself goes to the first user, copies to the others.
         for place, user_id in enumerate(users):
             ticker = _free_ticker(stock.ticker, user_id, taken)
-            if place == 0:
+            if place == 0 and ticker == stock.ticker:
+                kept_by.setdefault(user_id, []).append(stock_id)
+            elif place == 0:
                 stocks.filter(pk=stock_id).update(owner=user_id, ticker=ticker)
             else:
                 copies.append((stock_id, _copy(stock, user_id, ticker)))
     stocks.bulk_create([copy for _, copy in copies], batch_size=AT_ONCE)
-    for stock_id, copy in copies:
-        holdings.filter(stock=stock_id, portfolio__user=copy.owner_id).update(stock=copy)
+    for user_id, stock_ids in kept_by.items():
+        for ids in _chunks(stock_ids):
+            stocks.filter(pk__in=ids).update(owner=user_id)
+    copy_of = {(stock_id, copy.owner_id): copy.pk for stock_id, copy in copies}
+    for ids in _chunks(list(dict(copies))):
+        moved = []
+        for holding in holdings.filter(stock__in=ids).select_related("portfolio"):
+            copy_id = copy_of.get((holding.stock_id, holding.portfolio.user_id))
+            if copy_id is not None:
+                holding.stock_id = copy_id
+                moved.append(holding)
+        holdings.bulk_update(moved, ["stock"], batch_size=AT_ONCE)
     _copy_rows_by_hand(apps, copies)
     portfolios = apps.get_model("portfolios", "Portfolio").objects
     for ids in _chunks([copy.pk for _, copy in copies]):
