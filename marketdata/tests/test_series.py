@@ -103,7 +103,7 @@ def test_rows_refuse_writes_that_would_leave_a_vector_behind():
         lambda: HistoricalStockPrice.objects.bulk_create([]),
         lambda: HistoricalStockPrice.objects.bulk_update([], ["close"]),
     ):
-        with pytest.raises(TypeError, match=r"use marketdata\.services"):
+        with pytest.raises(TypeError, match=r"Use marketdata\.services"):
             write()
     assert rows.get().close == D(10)
 
@@ -137,7 +137,7 @@ def test_the_process_keeps_no_more_than_its_limit(monkeypatch):
         with_closes(instrument(f"S{number}"), {MON: 1, MON + timedelta(days=99): 2})
         for number in range(5)
     ]
-    monkeypatch.setattr(vectors.vector_cache, "most", 2 * 100 * 8)
+    monkeypatch.setattr(vectors.vector_cache, "max_size", 2 * 100 * 8)
     series.closes([stock.pk for stock in stocks], MON, FRI)
     assert vectors.vector_cache.size == 2 * 100 * 8
 
