@@ -173,7 +173,9 @@ _SHARED_ERRORS: dict[str, type[SourceError]] = {
     for error in (
         CircuitOpen,
         TooBusy,
+        sources.Refusal,
         sources.UnknownTicker,
+        sources.NoData,
         sources.KeyRefused,
         sources.RateLimited,
         sources.SourceTimeout,

@@ -35,6 +35,7 @@ from marketdata.limits import (
     count_in_hour,
     forget_probe,
     note_failure,
+    note_refusal,
     note_success,
     parties,
     party_of,
@@ -43,10 +44,10 @@ from marketdata.limits import (
 from marketdata.sources import (
     BadAnswer,
     KeyRefused,
+    Refusal,
     SourceError,
     SourceTimeout,
     SourceUnavailable,
-    UnknownTicker,
 )
 
 __all__ = ["Call", "CircuitOpen", "Party", "TooBusy", "ask", "ask_all", "party_of", "state"]
@@ -277,10 +278,12 @@ class _Asker:
             flight.call.keep(answer)
         except SourceError as raised:
             error = raised
-            if isinstance(raised, UnknownTicker | KeyRefused):
+            if isinstance(raised, Refusal):
+                note_refusal(party, flight.probe)
+            elif isinstance(raised, KeyRefused):
                 note_success(party, flight.probe)
             elif flight.future.exception() is raised:
-                note_failure(party, flight.probe, raised)
+                note_failure(party, flight.probe, flight.call.key, raised)
         except BaseException as raised:
             if flight.future.exception() is not raised:
                 self._finish(flight, SourceUnavailable("The answer could not be stored."))
@@ -288,7 +291,7 @@ class _Asker:
             key = flight.call.key
             log.warning("source_call_failed", party=party.name, key=key, exc_info=raised)
             error = BadAnswer(f"{type(raised).__name__} while reading the answer.")
-            note_failure(party, flight.probe, error)
+            note_failure(party, flight.probe, key, error)
         self._finish(flight, error)
 
     def _finish(
@@ -299,7 +302,7 @@ class _Asker:
 
     def _abandon(self, flight: Flight) -> None:
         error = SourceTimeout(flight.call.too_late())
-        note_failure(flight.call.party, flight.probe, error)
+        note_failure(flight.call.party, flight.probe, flight.call.key, error)
         self._finish(flight, error, abandoned=True)
 
     def _give_up(self, queue: "deque[Call]") -> None:

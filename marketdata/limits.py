@@ -16,7 +16,11 @@ from marketdata.sources import RateLimited, SourceError, SourceUnavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+# The circuit opens after this many failures in a row about as many different things, since one
+# thing alone may be at fault; or after more failures about whatever.
 FAILURES_TO_OPEN = 5
+THINGS_TO_OPEN = 3
+FAILURES_ABOUT_FEWER_THINGS = 10
 OPEN_SECONDS = 30
 RATE_LIMITED_SECONDS = 60
 LONGEST_OPEN_SECONDS = 3600
@@ -62,9 +66,11 @@ def party_of(source: Any) -> Party:
 
 # The shared state of a circuit; it is absent while all is well. `open_until` and `probe_until` are
 # times, 0 for none; `period` is how long it was last open for a rate limit, `probe` the one call
-# that is let through when that time is over.
+# that is let through when that time is over. `things` are keys of calls that failed in a row, only
+# as many as are needed to open it.
 class Circuit(TypedDict):
     failures: int
+    things: list[str]
     open_until: float
     period: float
     probe: str
@@ -74,6 +80,7 @@ class Circuit(TypedDict):
 
 _NO_FAILURES: Circuit = {
     "failures": 0,
+    "things": [],
     "open_until": 0,
     "period": 0,
     "probe": "",
@@ -150,8 +157,22 @@ def note_success(party: Party, probe: str) -> None:
     _change_circuit(party, step)
 
 
-def note_failure(party: Party, probe: str, error: SourceError) -> None:
-    """Count a failure, and open the circuit after too many or a rate limit.
+def note_refusal(party: Party, probe: str) -> None:
+    """Close an open circuit if this refused question was the probe: the party answers.
+
+    Else nothing changes: a refusal neither counts as a failure nor ends a row of them.
+    """
+
+    def step(held: Circuit | None) -> Circuit | None:
+        if held is not None and _is_open(held) and held["probe"] == probe:
+            return None
+        return held
+
+    _change_circuit(party, step)
+
+
+def note_failure(party: Party, probe: str, thing: str, error: SourceError) -> None:
+    """Count a failure to learn `thing`, and open the circuit after too many or a rate limit.
 
     Where it is open then, `error.retry_after_seconds` becomes how long it stays open.
     """
@@ -164,12 +185,18 @@ def note_failure(party: Party, probe: str, error: SourceError) -> None:
         if was_open and circuit["probe"] != probe:
             return circuit
         failures = circuit["failures"] + 1
-        changed: Circuit = {**_NO_FAILURES, "failures": failures, "reason": str(error)}
+        things = sorted({*circuit.get("things", []), thing})[:THINGS_TO_OPEN]
+        changed: Circuit = {
+            **_NO_FAILURES,
+            "failures": failures,
+            "things": things,
+            "reason": str(error),
+        }
         if isinstance(error, RateLimited):
             period = _rate_limited_seconds(error, circuit)
             changed["period"] = period
             changed["open_until"] = now + period * jitter
-        elif was_open or failures >= FAILURES_TO_OPEN:
+        elif was_open or _are_too_many(failures, things):
             changed["open_until"] = now + OPEN_SECONDS * jitter
         return changed
 
@@ -184,6 +211,12 @@ def note_failure(party: Party, probe: str, error: SourceError) -> None:
         detail=str(error),
         circuit=circuit,
     )
+
+
+def _are_too_many(failures: int, things: list[str]) -> bool:
+    if failures >= FAILURES_ABOUT_FEWER_THINGS:
+        return True
+    return failures >= FAILURES_TO_OPEN and len(things) >= THINGS_TO_OPEN
 
 
 def _rate_limited_seconds(error: RateLimited, circuit: Circuit) -> float:

@@ -37,6 +37,8 @@ from marketdata.services.searching import found_by
 from marketdata.sources import (
     BadAnswer,
     InstrumentInfo,
+    NoData,
+    Refusal,
     SourceError,
     SourceTimeout,
     UnknownTicker,
@@ -50,9 +52,11 @@ def upstream_error(error: SourceError) -> DomainError:
     """Return the domain error that reports `error` of a source."""
     if isinstance(error, UnknownTicker):
         return NotFound(str(error), code="unknown_ticker")
+    if isinstance(error, NoData):
+        return NotFound(str(error), code="unknown_price")
     if isinstance(error, SourceTimeout):
         return UpstreamTimeout(str(error))
-    if isinstance(error, BadAnswer):
+    if isinstance(error, BadAnswer | Refusal):
         return UpstreamBadAnswer(str(error))
     retry_after = error.retry_after_seconds or DEFAULT_RETRY_AFTER
     return UpstreamError(str(error), retry_after=retry_after)
@@ -93,9 +97,15 @@ def price_of(*, stock: StockMetadata) -> PriceNow:
     error = refresh_stocks([stock], patience=_patience(price))[stock.pk]
     price = prices_now([stock.pk]).get(stock.pk)
     if price is None:
-        unusable = BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
-        raise upstream_error(error or unusable)
-    return replace(price, stale=not is_fresh(price.fetched_at))
+        raise upstream_error(error or _without_price(stock))
+    return replace(price, stale=price.stale or not is_fresh(price.fetched_at))
+
+
+def _without_price(stock: StockMetadata) -> SourceError:
+    """Return why there is no price although the source answered."""
+    if stock.held_back_prices.exists():
+        return BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
+    return NoData(f"{stock.source} has no prices of {stock.ticker}.")
 
 
 def _patience(older_answer: object) -> float | None:

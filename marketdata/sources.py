@@ -24,8 +24,16 @@ class SourceError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-class UnknownTicker(SourceError):
+class Refusal(SourceError):
+    """The source refused this one question; it may well answer others."""
+
+
+class UnknownTicker(Refusal):
     """The source answered that it has no such instrument."""
+
+
+class NoData(Refusal):
+    """The source answered that it has nothing of the days asked for."""
 
 
 class KeyRefused(SourceError):
@@ -81,7 +89,7 @@ class History:
     """Closes as traded (not adjusted for splits or dividends) in the major unit, oldest first.
 
     `splits` are new shares per old one, `dividends` per share as paid, both of the same days and
-    dated by the exchange's calendar.
+    dated by the exchange's calendar. `is_whole` is set by those who asked from the earliest day.
     """
 
     info: InstrumentInfo
@@ -89,6 +97,7 @@ class History:
     splits: Sequence[tuple[date, Decimal]] = ()
     dividends: Sequence[tuple[date, Decimal]] = ()
     quote: Quote | None = None
+    is_whole: bool = False
 
 
 class MarketDataSource(Protocol):
@@ -106,7 +115,10 @@ class MarketDataSource(Protocol):
         """Return whether this source is the one to ask about `ticker` (no call is made)."""
 
     def history(self, ticker: str, start: date) -> History:
-        """Return everything from `start` to now, with the quote. Raises UnknownTicker."""
+        """Return everything from `start` to now, with the quote.
+
+        Raises UnknownTicker, and NoData where it has neither a close nor a quote of these days.
+        """
 
     def search(self, query: str, limit: int) -> list[InstrumentInfo]:
         """Return instruments by name, ticker or ISIN, best first."""

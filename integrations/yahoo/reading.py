@@ -14,9 +14,9 @@ from django.conf import settings
 
 from financeproj.core.currencies import is_currency
 from financeproj.core.identifiers import MAJOR_CURRENCIES, MINOR_UNITS, major_currency
-from integrations.yahoo.session import UNKNOWN
+from integrations.yahoo.session import NO_DATA, NO_DATA_AT_YAHOO, UNKNOWN
 from marketdata.calc.sanity import split_factor
-from marketdata.sources import BadAnswer, History, InstrumentInfo, Quote, UnknownTicker
+from marketdata.sources import BadAnswer, History, InstrumentInfo, NoData, Quote, UnknownTicker
 
 SINGLE_PRECISION = Context(prec=7)  # what a float32 carries of a decimal
 ASSET_TYPES = {
@@ -34,7 +34,7 @@ Splits = list[tuple[date, Decimal]]
 def read_history(ticker: Any, name: str, start: date) -> History:
     """Return what Yahoo knows from `start` on, of yfinance's `ticker` called `name`.
 
-    Raises UnknownTicker or BadAnswer.
+    Raises UnknownTicker, NoData or BadAnswer.
     """
     frame = _frame(ticker, start)
     meta = ticker._price_history._history_metadata or {}
@@ -47,7 +47,7 @@ def read_history(ticker: Any, name: str, start: date) -> History:
     dividends = _dividends(ticker._price_history, meta.get("currency", ""))
     quote = _quote(meta, info, bars, splits, unit)
     if not bars and quote is None:
-        raise BadAnswer("Yahoo's answer has no prices.")
+        raise NoData(NO_DATA)
     last_final = _last_final_day(meta, info.exchange_timezone)
     return History(
         info=info,
@@ -77,6 +77,8 @@ def _frame(ticker: Any, start: date) -> Any:
         reason = error.yahoo_reason or ""
         if "no data found" in reason.lower():
             raise UnknownTicker(UNKNOWN) from error
+        if NO_DATA_AT_YAHOO in reason.lower():
+            raise NoData(NO_DATA) from error
         # No bars at all is fine for a quiet instrument that is described all the same.
         if not ticker._price_history._history_metadata.get("currency"):
             raise BadAnswer(f"Yahoo's answer is empty. {reason}".strip()) from error

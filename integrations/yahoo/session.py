@@ -31,7 +31,9 @@ from django.conf import settings
 
 from marketdata.sources import (
     BadAnswer,
+    NoData,
     RateLimited,
+    Refusal,
     SourceError,
     SourceTimeout,
     SourceUnavailable,
@@ -45,6 +47,9 @@ COOKIE_SECONDS = 2.0
 RATE_LIMITED = "Yahoo is rate-limiting us (HTTP 429)."
 TOO_LATE = "Yahoo did not answer in time."
 UNKNOWN = "Yahoo does not know this ticker."
+NO_DATA = "Yahoo has no prices of these days."
+# What Yahoo writes, with status 400, of an instrument without trades in the days asked for.
+NO_DATA_AT_YAHOO = "data doesn't exist"
 
 _call = threading.local()
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -107,6 +112,10 @@ def _check(response: Any) -> None:
         raise RateLimited(RATE_LIMITED, _retry_after(response))
     if status == 404:
         raise UnknownTicker(UNKNOWN)
+    if status in (400, 422):
+        if NO_DATA_AT_YAHOO in response.text.lower():
+            raise NoData(NO_DATA)
+        raise Refusal(f"Yahoo refuses this question (HTTP {status}).")
     if status >= 500:
         raise SourceUnavailable(f"Yahoo is unavailable (HTTP {status}).")
 

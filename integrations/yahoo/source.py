@@ -7,7 +7,7 @@ from typing import Any
 from financeproj.core.identifiers import looks_like_isin
 from integrations.yahoo.reading import info_of_search, read_history
 from integrations.yahoo.session import asking
-from marketdata.sources import History, InstrumentInfo, UnknownTicker
+from marketdata.sources import History, InstrumentInfo, NoData, UnknownTicker
 
 
 class YahooSource:
@@ -26,12 +26,14 @@ class YahooSource:
             return read_history(_ticker(yfinance, ticker), ticker, start)
 
     def rates(self, base: str, target: str, start: date) -> list[tuple[date, Decimal]]:
-        """Return daily rates with today's so far; none when Yahoo does not have the pair."""
+        """Return daily rates with today's so far; none when Yahoo does not have the pair, or
+        nothing of these days.
+        """
         name = f"{base}{target}=X"
         with asking() as yfinance:
             try:
                 answer = read_history(_ticker(yfinance, name), name, start)
-            except UnknownTicker:
+            except (UnknownTicker, NoData):
                 return []
         by_day = dict(answer.closes)
         if answer.quote and answer.quote.price > 0:

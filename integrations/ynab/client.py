@@ -23,6 +23,7 @@ from marketdata.sources import (
     BadAnswer,
     KeyRefused,
     RateLimited,
+    Refusal,
     SourceError,
     SourceTimeout,
     SourceUnavailable,
@@ -43,7 +44,8 @@ REFUSALS = {
 }
 
 
-# YNAB answered that it has no such plan or account. The gateway does not count this as a failure.
+# YNAB answered that it has no such plan or account. A malformed id is another Refusal (status 400).
+# The gateway counts neither as a failure.
 UnknownToYnab = UnknownTicker
 
 
@@ -216,6 +218,8 @@ def _error_of(status: int, headers: Any, body: bytes) -> SourceError:
         return SourceUnavailable(
             f"YNAB is unavailable (status {status}).", _retry_after(headers.get("Retry-After"))
         )
+    if status in (400, 422):
+        return Refusal(f"YNAB refuses this question (status {status}).")
     return BadAnswer(f"YNAB answered with status {status}.")
 
 

@@ -7,7 +7,14 @@ from financeproj.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from marketdata.sources import BadAnswer, KeyRefused, RateLimited, SourceError, SourceTimeout
+from marketdata.sources import (
+    BadAnswer,
+    KeyRefused,
+    RateLimited,
+    Refusal,
+    SourceError,
+    SourceTimeout,
+)
 
 
 class NotConfigured(UpstreamError):
@@ -54,6 +61,18 @@ class AccountUnknown(Conflict):
         super().__init__("The linked account is no longer in YNAB.")
 
 
+class AccountClosed(Conflict):
+    """Closing takes the balance to 0, whether the money is gone or only no longer followed."""
+
+    code = "ynab_account_closed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The linked account is closed in YNAB, so its balance is no value. The last value "
+            "stands. Enter a value by hand, or link another account."
+        )
+
+
 class Unauthorized(UpstreamBadAnswer):
     code = "ynab_unauthorized"
 
@@ -73,7 +92,7 @@ def error_for(error: SourceError) -> DomainError:
     """
     if isinstance(error, KeyRefused):
         return Unauthorized(str(error))
-    if isinstance(error, BadAnswer):
+    if isinstance(error, BadAnswer | Refusal):
         return UnreadableAnswer(str(error))
     if isinstance(error, SourceTimeout):
         return TimedOut(str(error))

@@ -11,11 +11,10 @@ from financeproj.users.models import User
 from integrations.models import AssignedBudget, YnabBudget, YnabSettings
 from integrations.ynab import client
 from integrations.ynab.asking import ask, new_deadline
-from integrations.ynab.client import UnknownToYnab
 from integrations.ynab.errors import UnknownBudget, error_for
 from integrations.ynab.plans import ALIASES, may_choose, settings_fields, settings_object
 from integrations.ynab.queries import Balance, balance_of, budget_of, currency_at
-from marketdata.sources import KeyRefused, SourceError
+from marketdata.sources import KeyRefused, Refusal, SourceError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -84,14 +83,14 @@ def _store_assigned(user: User, budget_id: str, found: dict[str, object]) -> Yna
 def _verified(user: User, budget_id: str) -> dict[str, object]:
     """Return fields of YnabBudget as YNAB has them, none where it cannot be asked.
 
-    Raises DomainError (`unknown_budget`) if YNAB does not know it, and UpstreamError if it refuses
-    the key.
+    Raises DomainError (`unknown_budget`) if YNAB does not know it or calls it malformed, and
+    UpstreamError if it refuses the key.
     """
     if not settings.YNAB_API_KEY:
         return {}
     try:
         return _looked_up(user, budget_id)
-    except UnknownToYnab as error:
+    except Refusal as error:
         raise UnknownBudget("YNAB has no such budget.") from error
     except KeyRefused as error:
         raise error_for(error) from error

@@ -14,7 +14,7 @@ from django.utils import timezone
 from financeproj.core.errors import DomainError
 from financeproj.users.models import User
 from integrations.models import AssignedBudget, SyncRun, YnabBudget, YnabSettings
-from integrations.ynab.errors import AccountUnknown, NotLinked
+from integrations.ynab.errors import AccountClosed, AccountUnknown, NotLinked
 from integrations.ynab.queries import Balance, fresh_balances_of
 from integrations.ynab.services import check_currency, learn_budget_name
 from pensions.models import PensionAccount, PensionValueEntry
@@ -37,9 +37,10 @@ def sync_account(
     """Take today's balance of the linked YNAB account; return the value and whether it is new.
 
     Balances from before `since` (default: now) are asked for again, so it is never stale. Raises
-    NotLinked, NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, UpstreamError,
-    DomainError (`currency_mismatch`, `negative_balance`), Conflict (`duplicate_date`: today's
-    value was entered by hand, and is kept) and ValidationError; the failure is recorded.
+    NotLinked, NotConfigured, BudgetNotSet, BudgetUnknown, AccountUnknown, AccountClosed,
+    UpstreamError, DomainError (`currency_mismatch`, `negative_balance`), Conflict
+    (`duplicate_date`: today's value was entered by hand, and is kept) and ValidationError; the
+    failure is recorded.
     """
     if not account.ynab_account_id:
         raise NotLinked
@@ -52,6 +53,8 @@ def sync_account(
         )
         if balance is None or balance.deleted:
             raise AccountUnknown
+        if balance.closed:
+            raise AccountClosed
         _check_balance(balance, account)
         entry, is_new = record_balance(
             account=account, on=timezone.localdate(), value=balance.balance

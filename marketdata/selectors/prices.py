@@ -17,6 +17,8 @@ from marketdata.calc.sanity import split_factor
 from marketdata.models import HistoricalStockPrice, StockMetadata, StockQuote
 from marketdata.selectors.instruments import splits_of
 
+# A price this old is stale although its source was asked just now: it had nothing newer.
+IDLE_AFTER = timedelta(days=10)
 # The background refreshes a quote at the end of the cache time; until that is done the quote is
 # not stale.
 GRACE = 4 / 3
@@ -199,6 +201,8 @@ def _price_now(stock: StockMetadata, row: _LatestRow, splits: Splits) -> PriceNo
         between = split_factor(splits, row.previous_day, row.day)
         previous = _divided(previous, EXACT.multiply(later, between))
     by_hand = stock.is_manual or row.source == StockMetadata.MANUAL
+    is_idle = row.day < timezone.localdate() - IDLE_AFTER
+    is_current = is_fresh(row.fetched_at, grace=GRACE) and not is_idle
     return PriceNow(
         price=_divided(row.price, later),
         previous_close=previous,
@@ -206,7 +210,7 @@ def _price_now(stock: StockMetadata, row: _LatestRow, splits: Splits) -> PriceNo
         as_of=row.as_of,
         fetched_at=row.fetched_at,
         source=row.source,
-        stale=not by_hand and not is_fresh(row.fetched_at, grace=GRACE),
+        stale=not by_hand and not is_current,
         ahead=split_factor(splits, timezone.localdate(), until),
     )
 

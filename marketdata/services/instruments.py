@@ -8,7 +8,6 @@ from uuid import UUID
 from babel import Locale
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
-from django.utils import timezone
 
 from financeproj.core.errors import Conflict, DomainError, NotFound
 from financeproj.core.identifiers import (
@@ -19,18 +18,23 @@ from financeproj.core.identifiers import (
 )
 from financeproj.history.services import record
 from financeproj.users.models import User
-from marketdata import gateway
 from marketdata.history import instrument_fields, instrument_object
 from marketdata.models import StockMetadata
 from marketdata.selectors import instrument_for, instruments_visible_to
 from marketdata.services.asking import time_limit
 from marketdata.services.confirming import description_of
-from marketdata.services.price_refresh import QUOTE_WINDOW
+from marketdata.services.histories import (
+    Question,
+    ask_histories,
+    first_day_for_quote,
+    history_from,
+)
 from marketdata.services.prices import record_history
 from marketdata.sources import (
     History,
     InstrumentInfo,
     MarketDataSource,
+    NoData,
     SourceError,
     SourceTimeout,
     UnknownTicker,
@@ -137,14 +141,14 @@ def _merged(
 def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
     """Ask the sources about unknown tickers, within the time limit in all."""
     answers: dict[str, History | SourceError] = {}
-    calls = {}
-    start = timezone.localdate() - QUOTE_WINDOW
+    questions = {}
+    start = first_day_for_quote()
 
-    def call_for(ticker: str, source: MarketDataSource) -> gateway.Call:
-        return gateway.Call(
-            key=f"{source.name}:{ticker}",
-            party=gateway.party_of(source),
-            run=lambda: source.history(ticker, start),
+    def question_about(ticker: str, source: MarketDataSource) -> Question:
+        return Question(
+            source=source,
+            ticker=ticker,
+            start=start,
             keep=lambda answer: answers.update({ticker: answer}),
             is_kept=lambda: shared_instrument(ticker) is not None,
         )
@@ -153,18 +157,19 @@ def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
         try:
             source = registry().source_for(ticker)
             if source.offline:
-                answers[ticker] = source.history(ticker, start)
+                answers[ticker] = history_from(source, ticker, start)
             else:
-                calls[ticker] = call_for(ticker, source)
+                questions[ticker] = question_about(ticker, source)
         except SourceError as error:
             answers[ticker] = error
     until = time.monotonic() + time_limit()
     # Twice: another request that was asking for the same may not store what it learned.
     for _ in range(2):
-        left = [call for ticker, call in calls.items() if ticker not in answers]
-        outcomes = gateway.ask_all(left, seconds=max(0.0, until - time.monotonic()))
-        for ticker, call in calls.items():
-            fault = outcomes.get(call.key)
+        open_questions = [one for ticker, one in questions.items() if ticker not in answers]
+        left = max(0.0, until - time.monotonic())
+        outcomes = ask_histories(open_questions, seconds=left)
+        for ticker, question in questions.items():
+            fault = outcomes.get(question.key)
             if fault is not None:
                 answers[ticker] = fault
     return {ticker: answers.get(ticker, History(InstrumentInfo(ticker))) for ticker in tickers}
@@ -194,7 +199,7 @@ def _made(
     if isinstance(answer, SourceError) or not answer.info.currency:
         if stored is not None:
             return wanted.checked(stored)
-        return _undescribed(user, wanted, source)
+        return _undescribed(user, wanted, source, is_idle=isinstance(answer, NoData))
     if not wanted.fits(answer.info.currency):
         return wanted.mismatch(answer.info.currency)
     stock = described(answer.info, wanted.ticker, source)
@@ -220,12 +225,15 @@ def _priced_by_hand(user: User, wanted: _Wanted) -> StockMetadata | DomainError:
     )
 
 
-def _undescribed(user: User, wanted: _Wanted, source: str) -> StockMetadata | DomainError:
+def _undescribed(
+    user: User, wanted: _Wanted, source: str, *, is_idle: bool
+) -> StockMetadata | DomainError:
     if not wanted.currency:
+        reason = f"The market data source cannot be asked about {wanted.ticker} now."
+        if is_idle:
+            reason = f"The market data source has no prices of {wanted.ticker}."
         return DomainError(
-            f"The market data source cannot be asked about {wanted.ticker} now. Give its currency.",
-            attr="currency",
-            code="currency_required",
+            f"{reason} Give its currency.", attr="currency", code="currency_required"
         )
     # Until the source describes it, nothing that this user says is a fact for others.
     return StockMetadata(ticker=wanted.ticker, currency=wanted.currency, source=source, owner=user)
@@ -278,37 +286,44 @@ def learn_instrument(*, ticker: str, seconds: float) -> StockMetadata:
     Raises SourceError.
     """
     source = registry().source_for(ticker)
-    start = timezone.localdate() - QUOTE_WINDOW
+    start = first_day_for_quote()
 
     def keep(answer: History) -> None:
         store_new(described(answer.info, ticker, source.name), answer)
 
     if source.offline:
-        keep(source.history(ticker, start))
+        keep(history_from(source, ticker, start))
     else:
-        call = gateway.Call(
-            key=f"{source.name}:{ticker}",
-            party=gateway.party_of(source),
-            run=lambda: source.history(ticker, start),
+        question = Question(
+            source=source,
+            ticker=ticker,
+            start=start,
             keep=keep,
             is_kept=lambda: shared_instrument(ticker) is not None,
         )
         until = time.monotonic() + seconds
-        gateway.ask(call, seconds=seconds)
+        _ask_one(question, seconds)
         if shared_instrument(ticker) is None:
             # Another request was asking for the same, and did not store it.
-            gateway.ask(call, seconds=max(0.0, until - time.monotonic()))
+            _ask_one(question, max(0.0, until - time.monotonic()))
     found = shared_instrument(ticker)
     if found is None:
         raise SourceTimeout(f"{source.name} did not answer in time.")
     return found
 
 
+def _ask_one(question: Question, seconds: float) -> None:
+    """Have the question answered and kept. Raises the SourceError that prevented it."""
+    error = ask_histories([question], seconds=seconds)[question.key]
+    if error is not None:
+        raise error
+
+
 def store_new(stock: StockMetadata, answer: History) -> StockMetadata:
     """Store a new instrument with the prices that came along."""
     stock = _stored(stock)
     if not stock.is_manual and stock.currency == answer.info.currency:
-        record_history(stock=stock, answer=answer, source=stock.source)
+        record_history(stock=stock, answer=answer, source=stock.source, full=answer.is_whole)
     return stock
 
 

@@ -25,17 +25,23 @@ from marketdata.services.asking import (
     time_limit,
 )
 from marketdata.services.confirming import leave_to_user
+from marketdata.services.histories import (
+    Question,
+    ask_histories,
+    first_day_for_quote,
+    history_from,
+)
 from marketdata.services.prices import locked, record_history
 from marketdata.sources import (
+    History,
     InstrumentInfo,
     MarketDataSource,
+    NoData,
     SourceError,
     UnknownTicker,
     registry,
 )
 
-# Enough for a previous close across any holidays.
-QUOTE_WINDOW = timedelta(days=10)
 # Five trading days are read again, since the latest bars change.
 OVERLAP = timedelta(days=7)
 
@@ -57,31 +63,39 @@ def refresh_stocks(
     """
     outcomes: dict[UUID, SourceError | None] = {}
     stock_of_call: dict[str, UUID] = {}
-    calls = []
+    questions = []
     for stock in stocks:
         if stock.is_manual:
             outcomes[stock.pk] = None
             continue
         source = registry().source_for(stock.ticker)
-        call = _call_for(stock, source, full=full, young=young, since=since)
+        question = _question_about(stock, source, full=full, young=young, since=since)
         if source.offline:
-            outcomes[stock.pk] = _answer_at_once(stock, call)
+            outcomes[stock.pk] = _answer_at_once(stock, question)
         else:
-            stock_of_call[call.key] = stock.pk
-            calls.append(call)
+            stock_of_call[question.key] = stock.pk
+            questions.append(question)
     if seconds is None:
         seconds = time_limit()
-    for key, error in gateway.ask_all(calls, seconds=seconds, patience=patience).items():
+    for key, error in ask_histories(questions, seconds=seconds, patience=patience).items():
         outcomes[stock_of_call[key]] = error
     for stock in stocks:
-        if stock.is_unconfirmed and isinstance(outcomes.get(stock.pk), UnknownTicker):
+        error = outcomes.get(stock.pk)
+        if stock.is_unconfirmed and isinstance(error, UnknownTicker):
             leave_to_user(stock=stock)
+        if isinstance(error, NoData) and since is None:
+            _note_no_data(stock)
     return outcomes
 
 
-def _call_for(
+def _note_no_data(stock: StockMetadata) -> None:
+    """Keep that the source was asked for all that is lacking, and has nothing."""
+    StockMetadata.objects.filter(pk=stock.pk).update(history_fetched_at=timezone.now())
+
+
+def _question_about(
     stock: StockMetadata, source: MarketDataSource, *, full: bool, young: float, since: date | None
-) -> gateway.Call:
+) -> Question:
     # What an archive brought is replaced as a whole.
     is_replaced = stock.is_unconfirmed and stock.prices.exists()
     reaches_back = (full and since is None) or stock.history_fetched_at is not None
@@ -96,14 +110,18 @@ def _call_for(
             return False
         return _was_asked_lately(stock, young)
 
-    return gateway.Call(
-        key=f"{source.name}:{stock.ticker}",
-        party=gateway.party_of(source),
-        run=lambda: source.history(stock.ticker, start),
-        keep=lambda answer: record_history(
-            stock=stock, answer=answer, source=source.name, full=reaches_back
-        ),
+    def keep(answer: History) -> None:
+        is_full = reaches_back or answer.is_whole
+        record_history(stock=stock, answer=answer, source=source.name, full=is_full)
+
+    return Question(
+        source=source,
+        ticker=stock.ticker,
+        start=start,
+        keep=keep,
         is_kept=is_kept,
+        # With a history, all days since the last close are asked for anyway.
+        or_all=since is None and stock.history_fetched_at is None,
     )
 
 
@@ -115,7 +133,7 @@ def _first_day_missing(stock: StockMetadata, *, full: bool) -> date:
     if stock.history_fetched_at is None:
         if full:
             return EARLIEST_DAY
-        return timezone.localdate() - QUOTE_WINDOW
+        return first_day_for_quote()
     fetched = HistoricalStockPrice.objects.filter(stock=stock).exclude(source=StockMetadata.MANUAL)
     last = fetched.order_by("-date").values_list("date", flat=True).first()
     if last is None:
@@ -132,22 +150,25 @@ def _was_asked_lately(stock: StockMetadata, young: float) -> bool:
     # A held-back quote leaves the old one as it was, although the source was asked.
     quoted_at = StockQuote.objects.filter(stock=stock).values_list("fetched_at", flat=True).first()
     held_back = HeldBackPrice.objects.filter(stock=stock).aggregate(latest=Max("seen_at"))
-    return is_fresh(quoted_at, grace=young) or is_fresh(held_back["latest"], grace=young)
+    known = StockMetadata.objects.filter(pk=stock.pk)
+    read_at = known.values_list("history_fetched_at", flat=True).first()
+    return any(is_fresh(at, grace=young) for at in (quoted_at, held_back["latest"], read_at))
 
 
-def _answer_at_once(stock: StockMetadata, call: gateway.Call) -> SourceError | None:
+def _answer_at_once(stock: StockMetadata, question: Question) -> SourceError | None:
     """Ask a source that only calculates.
 
     All requests of a page ask at the same time: the ones that waited for the lock find the answer
     stored.
     """
-    if call.is_kept():
+    if question.is_kept():
         return None
     try:
         with transaction.atomic():
             locked(stock)
-            if not call.is_kept():
-                call.keep(call.run())
+            if not question.is_kept():
+                answer = history_from(question.source, question.ticker, question.start)
+                question.keep(answer)
     except SourceError as error:
         return error
     return None

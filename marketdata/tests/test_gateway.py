@@ -16,7 +16,9 @@ from marketdata.gateway import Call, CircuitOpen, Party, TooBusy, ask, ask_all
 from marketdata.limits import InLine, count_in_hour, take_token
 from marketdata.sources import (
     BadAnswer,
+    NoData,
     RateLimited,
+    Refusal,
     SourceTimeout,
     SourceUnavailable,
     UnknownTicker,
@@ -333,7 +335,46 @@ def test_a_success_in_between_resets_the_count(third):
 def test_not_to_know_a_ticker_is_an_answer(third):
     third.fail(SourceUnavailable("500"), times=4)
     third.fail(UnknownTicker("no such thing"))
-    assert third.circuit["failures"] == 0
+    assert (third.circuit["state"], third.circuit["failures"]) == ("closed", 4)
+
+
+def test_two_hundred_refusals_in_a_row_leave_the_circuit_closed(third):
+    for refusal in (UnknownTicker("unknown"), NoData("nothing"), Refusal("HTTP 400")):
+        third.fail(refusal, times=200)
+    assert third.circuit == {
+        "state": "closed",
+        "failures": 0,
+        "retry_after_seconds": 0,
+        "reason": "",
+    }
+
+
+def test_a_refusal_does_not_end_a_row_of_failures(third):
+    third.fail(SourceUnavailable("500"), times=4)
+    third.fail(NoData("nothing of these days"), times=3)
+    third.fail(SourceUnavailable("500"))
+    assert third.circuit["state"] == "open"
+
+
+def test_a_refusal_as_the_answer_to_the_probe_closes_the_circuit(third):
+    with time_machine.travel("2026-03-02T12:00Z", tick=False) as clock:
+        third.fail(SourceUnavailable("500"), times=5)
+        assert third.circuit["state"] == "open"
+        clock.shift(31)
+        third.fail(NoData("nothing of these days"))
+        assert (third.circuit["state"], third.circuit["failures"]) == ("closed", 0)
+
+
+@pytest.mark.parametrize(("things", "failures_to_open"), [(1, 10), (2, 10), (3, 5), (5, 5)])
+def test_the_circuit_opens_after_five_failures_about_three_things_or_ten_about_fewer(
+    third, things, failures_to_open
+):
+    third.error = SourceTimeout("late")
+    for number in range(failures_to_open):
+        assert third.circuit["state"] == "closed"
+        with pytest.raises(SourceTimeout):
+            ask(third.call(f"thing-{number % things}"), seconds=5)
+    assert third.circuit["state"] == "open"
 
 
 def test_a_hundred_requests_during_a_429_are_one_call_a_period(third):

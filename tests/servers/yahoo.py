@@ -58,6 +58,7 @@ class Listed:
     quoted: bool = True  # whether a market price is given
     price: float | None = None  # of the market now; the last close unless set
     at: datetime | None = None  # when that was; the end of the last close's day unless set
+    is_delisted: bool = False  # days without a close are refused
 
     def moment(self, day: date, at: clock) -> datetime:
         return datetime.combine(day, at, tzinfo=ZoneInfo(self.zone))
@@ -166,6 +167,10 @@ class FakeYahoo:
             for day in sorted(listed.closes)
             if first <= listed.moment(day, listed.opens).timestamp() <= last
         ]
+        if listed.is_delisted and not days:
+            described = f"Data doesn't exist for startDate = {first:.0f}, endDate = {last:.0f}"
+            error = {"code": "Bad Request", "description": described}
+            return 400, {"chart": {"result": None, "error": error}}
         nulls = self.fault_of(symbol) == "nulls"
         closes = [
             None

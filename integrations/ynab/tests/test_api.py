@@ -450,9 +450,27 @@ def test_the_first_429_opens_the_circuit_for_as_long_as_ynab_asks(api, ynab, bud
         assert api.get(ACCOUNTS).status_code == 200
 
 
-def test_five_failures_in_a_row_open_the_circuit_for_half_a_minute(api, ynab, budget, pension):
+def test_a_budget_whose_id_ynab_calls_malformed_is_refused_and_nothing_is_saved(api, ynab, budget):
+    ynab.mode = 400
+    for number in range(12):
+        response = api.post(SETTINGS, {"budget_id": f"malformed-{number}"})
+        assert response.status_code == 422
+        assert errors(response) == [("unknown_budget", "budget_id")]
+    assert YnabSettings.objects.get().budget_id == budget.id
+    assert YnabBudget.objects.count() == 1
+    assert gateway.state()["ynab"] == {
+        "state": "closed",
+        "failures": 0,
+        "retry_after_seconds": 0,
+        "reason": "",
+    }
+
+
+def test_ten_failures_about_one_budget_open_the_circuit_for_half_a_minute(
+    api, ynab, budget, pension
+):
     ynab.mode = 500
-    for _ in range(5):
+    for _ in range(10):
         assert api.get(ACCOUNTS).status_code == 503
     asked = len(ynab.requests)
     ynab.mode = "ok"

@@ -11,7 +11,14 @@ import requests
 import ynab as official
 
 from integrations.ynab import client
-from marketdata.sources import BadAnswer, KeyRefused, RateLimited, SourceTimeout, SourceUnavailable
+from marketdata.sources import (
+    BadAnswer,
+    KeyRefused,
+    RateLimited,
+    Refusal,
+    SourceTimeout,
+    SourceUnavailable,
+)
 from tests.servers.ynab import KEY
 
 
@@ -167,7 +174,7 @@ def test_a_password_in_netrc_does_not_replace_the_key(ynab, household, tmp_path,
         (429, RateLimited, "limit of requests"),
         (500, SourceUnavailable, "status 500"),
         (503, SourceUnavailable, "status 503"),
-        (400, BadAnswer, "status 400"),
+        (400, Refusal, "status 400"),
         (409, BadAnswer, "status 409"),
         ("redirect", BadAnswer, "status 302"),
         ("html", BadAnswer, "not JSON"),

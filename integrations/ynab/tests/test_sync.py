@@ -415,3 +415,13 @@ def test_users_who_may_not_sign_in_any_more_are_left_alone(ynab, user, linked):
     ynab.requests.clear()
     sync_pensions()
     assert (ynab.requests, SyncRun.objects.count()) == ([], 0)
+
+
+def test_a_closed_account_is_refused_and_its_value_stays(api, budget, at_ynab, linked):
+    services.record_value(account=linked, on=date(2026, 1, 31), value=D("490000"))
+    before = values_of(linked)
+    budget.put(at_ynab, closed=True, balance=0)
+    response = api.post(f"{PENSIONS}/{linked.pk}/sync")
+    assert (response.status_code, errors(response)) == (409, [("ynab_account_closed", None)])
+    assert values_of(linked) == before
+    assert outcomes() == ("failed", ["failed"])
