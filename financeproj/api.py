@@ -11,7 +11,7 @@ from integrations.imports import api as imports
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
-from portfolios.api import reports
+from portfolios.api import instruments, reports
 from portfolios.api import views as portfolios
 
 OBJECT_ACTIONS = {
@@ -37,8 +37,10 @@ urlpatterns = [
     path("history", history.HistoryViewSet.as_view({"get": "list"})),
     path("currencies", market.CurrenciesView.as_view()),
     path("stocks/search", market.SearchView.as_view()),
+    path("stocks/<str:ticker>", instruments.InstrumentView.as_view()),
     path("stocks/<str:ticker>/price", market.PriceView.as_view()),
     path("stocks/<str:ticker>/prices", market.PricesByHandView.as_view()),
+    path("stocks/<str:ticker>/prices/<str:date>", market.PriceByHandView.as_view()),
     path("stocks/<str:ticker>/history", market.HistoryView.as_view()),
     path("exchange-rates/<str:from>/<str:to>", market.RateView.as_view()),
     path("exchange-rates/<str:from>/<str:to>/history", market.RateHistoryView.as_view()),

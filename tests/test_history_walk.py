@@ -43,6 +43,10 @@ EXPECTED = {
         "changed", "user", "retirement_goal_amount retirement_goal_year"
     ),
     ("put", "users/me/password"): Act("password_changed", "user"),
+    ("patch", "stocks/<str:ticker>"): Act("changed", "instrument", "company_name"),
+    ("delete", "stocks/<str:ticker>/prices/<str:date>"): Act(
+        "price_deleted", "instrument", "close date source"
+    ),
     ("post", "stocks/<str:ticker>/prices"): Act("price_entered", "instrument", "close date"),
     ("post", "portfolios"): Act("created", "portfolio", PORTFOLIO),
     ("put", "portfolios/order"): Act("portfolios_ordered", "user"),

@@ -96,8 +96,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ),
     ("get", "currencies"): Call(200, 200),
     ("get", "stocks/search"): Call(200, 200, query=fixed(q="h")),
+    ("get", "stocks/<str:ticker>"): Call(200, 404),
+    ("patch", "stocks/<str:ticker>"): Call(200, 404, fixed(company_name="Renamed")),
     ("get", "stocks/<str:ticker>/price"): Call(200, 404),
+    ("get", "stocks/<str:ticker>/prices"): Call(200, 404),
     ("post", "stocks/<str:ticker>/prices"): Call(201, 404, fixed(date="2024-08-01", close=910000)),
+    ("delete", "stocks/<str:ticker>/prices/<str:date>"): Call(204, 404),
     ("get", "stocks/<str:ticker>/history"): Call(200, 404),
     ("get", "exchange-rates/<str:from>/<str:to>"): Call(200, 200),
     ("get", "exchange-rates/<str:from>/<str:to>/history"): Call(200, 200, query=PERIOD),
@@ -206,6 +210,7 @@ def path_of(route: str, w: World) -> str:
         "ticker": w.ticker,
         "from": "EUR",
         "to": "NOK",
+        "date": "2024-06-03",
         "account_id": w.ynab_account,
     }
     return "/api/v1/" + re.sub(r"<\w+:(\w+)>", lambda match: str(values[match[1]]), route)

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from financeproj.core.api.query import choice_parameter, integer_parameter, text_parameter
 from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.core.currencies import currencies
-from financeproj.core.errors import DomainError
+from financeproj.core.errors import DomainError, NotFound
 from financeproj.core.money import EXACT, round_for_display, strip_zeros
 from financeproj.users.api.authentication import user_of
 from marketdata import queries, services
@@ -30,8 +30,8 @@ from marketdata.api.payloads import (
 )
 from marketdata.api.query import period_of
 from marketdata.api.serializers import EnteredPriceSerializer
-from marketdata.models import StockMetadata
-from marketdata.selectors import PriceNow, currencies_in_use, price_history
+from marketdata.models import HistoricalStockPrice, StockMetadata
+from marketdata.selectors import PriceNow, currencies_in_use, price_history, prices_by_hand
 
 START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the first day known.")
 END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default: today.")
@@ -110,14 +110,30 @@ def _price_payload(stock: StockMetadata, price: PriceNow) -> PricePayload:
     )
 
 
+def _stored_price_payload(stock: StockMetadata, row: HistoricalStockPrice) -> StoredPricePayload:
+    return StoredPricePayload(
+        ticker=stock.ticker,
+        date=row.date,
+        close=strip_zeros(row.close),
+        currency=stock.currency,
+        source=row.source,
+    )
+
+
 class PricesByHandView(APIView):
+    @extend_schema(responses={200: list[StoredPricePayload], **refusals(409)})
+    def get(self, request: Request, ticker: str) -> Response:
+        """The prices entered by hand, newest first."""
+        stock = services.instrument_to_price(user=user_of(request), ticker=ticker)
+        return Response([_stored_price_payload(stock, row) for row in prices_by_hand(stock)])
+
     @extend_schema(
         request=EnteredPriceSerializer,
         responses={**dict.fromkeys((200, 201), StoredPricePayload), **refusals(409)},
     )
     def post(self, request: Request, ticker: str) -> Response:
-        """A price by hand, for an instrument without a source: one's own, to staff also another
-        user's. A second one on a date replaces the first (200).
+        """A price by hand, for an instrument that no source has described: one's own, to staff
+        also another user's. A second one on a date replaces the first (200).
         """
         stock = services.instrument_to_price(user=user_of(request), ticker=ticker)
         form = EnteredPriceSerializer(data=request.data)
@@ -125,14 +141,28 @@ class PricesByHandView(APIView):
         row, is_new = services.enter_price(
             stock=stock, day=form.validated_data["date"], close=form.validated_data["close"]
         )
-        payload = StoredPricePayload(
-            ticker=stock.ticker,
-            date=row.date,
-            close=strip_zeros(row.close),
-            currency=stock.currency,
-            source=row.source,
-        )
+        payload = _stored_price_payload(stock, row)
         return Response(payload, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+
+class PriceByHandView(APIView):
+    @extend_schema(responses={204: None, **refusals(409)})
+    def delete(self, request: Request, ticker: str, **day: str) -> Response:
+        """Delete a price entered by hand."""
+        stock = services.instrument_to_price(user=user_of(request), ticker=ticker)
+        services.delete_price_by_hand(stock=stock, day=_day_in_path(day["date"]))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _day_in_path(text: str) -> date:
+    """Return the day that `text` names, as 2024-05-31. Raises NotFound."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise NotFound(f'"{text}" is not a date such as 2024-05-31.')
+    return day
 
 
 def _week_of(day: date) -> tuple[int, int]:

@@ -19,11 +19,14 @@ from marketdata.selectors.instruments import (
 )
 from marketdata.selectors.prices import (
     CloseOn,
+    DayClose,
     PriceHistory,
     PriceNow,
     closes_on,
+    instrument_details,
     is_fresh,
     price_history,
+    prices_by_hand,
     prices_now,
     with_staleness_of_now,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from financeproj.core.db.fields import latest_day
@@ -315,3 +315,40 @@ def _adjusted(
         points.append((day, close, _divided(close, factor)))
     points.reverse()
     return points
+
+
+# --- One instrument -------------------------------------------------------------------------------
+
+DayClose = tuple[date, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentDetails:
+    """What is stored of an instrument, oldest first; closes as traded.
+
+    `held_back` is the number of its prices that are held back.
+    """
+
+    first_close: DayClose | None
+    last_close: DayClose | None
+    splits: Splits
+    dividends: list[tuple[date, Decimal]]
+    held_back: int
+
+
+def instrument_details(stock: StockMetadata) -> InstrumentDetails:
+    """Return what is stored of `stock`. Five queries."""
+    closes = stock.prices.values_list("date", "close")
+    dividends = stock.dividends.order_by("date").values_list("date", "amount")
+    return InstrumentDetails(
+        first_close=closes.order_by("date").first(),
+        last_close=closes.order_by("-date").first(),
+        splits=splits_of([stock.pk]).get(stock.pk, []),
+        dividends=list(dividends),
+        held_back=stock.held_back_prices.count(),
+    )
+
+
+def prices_by_hand(stock: StockMetadata) -> QuerySet[HistoricalStockPrice]:
+    """Return the closes of `stock` that a person entered, newest first."""
+    return stock.prices.filter(source=StockMetadata.MANUAL).order_by("-date")

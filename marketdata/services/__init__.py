@@ -3,7 +3,9 @@
 from marketdata.services.confirming import leave_to_user
 from marketdata.services.instruments import (
     delete_instrument,
+    describe_instrument,
     instrument_for_trade,
+    instrument_to_describe,
     instrument_to_price,
     instruments_for_import,
     keep_instruments,
@@ -22,6 +24,7 @@ from marketdata.services.prices import (
     accept_price,
     delete_dividend,
     delete_price,
+    delete_price_by_hand,
     delete_quote,
     delete_split,
     enter_price,

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from babel import Locale
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 
@@ -370,21 +372,22 @@ RIGHT_TO_PRICE = "marketdata.change_historicalstockprice"
 
 
 def instrument_to_price(*, user: User, ticker: str) -> StockMetadata:
-    """Return the instrument priced by hand that `ticker` (in any case) means to `user`.
+    """Return the instrument to be priced by hand that `ticker` (in any case) means to `user`.
 
-    Staff with the right to change closes get another user's if they have none of their own. Raises
-    NotFound, and Conflict: `not_manual`, or `ambiguous_ticker` where several users have one.
+    It is one that no source prices, or that its source has not described yet. Staff with the right
+    to change closes get another user's if they have none of their own. Raises NotFound, and
+    Conflict: `not_manual`, or `ambiguous_ticker` where several users have one.
     """
     ticker = ticker.strip().upper()
     found = None
     if is_ticker(ticker):
         found = instrument_for(user=user, ticker=ticker)
-        is_theirs = found is not None and found.is_manual
+        is_theirs = found is not None and found.owner_id is not None
         if not is_theirs and user.is_staff and user.has_perm(RIGHT_TO_PRICE):
             found = _instrument_of_another_user(ticker) or found
     if found is None:
         raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")
-    if not found.is_manual:
+    if found.owner_id is None:
         raise Conflict(
             f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual"
         )
@@ -400,6 +403,51 @@ def _instrument_of_another_user(ticker: str) -> StockMetadata | None:
             code="ambiguous_ticker",
         )
     return next(iter(found), None)
+
+
+RIGHT_TO_DESCRIBE = "marketdata.change_stockmetadata"
+
+
+def instrument_to_describe(*, user: User, ticker: str) -> StockMetadata:
+    """Return the stored instrument that `ticker` (in any case) means to `user`, to be changed.
+
+    Staff with the right to change instruments get any, the user's own and the shared one first.
+    Raises NotFound, PermissionDenied for an instrument that all users share, and Conflict
+    (`ambiguous_ticker`) where several other users have one.
+    """
+    ticker = ticker.strip().upper()
+    changes_any = user.is_staff and user.has_perm(RIGHT_TO_DESCRIBE)
+    found = None
+    if is_ticker(ticker):
+        found = instrument_for(user=user, ticker=ticker)
+        if found is None and changes_any:
+            found = _instrument_of_another_user(ticker)
+    if found is None:
+        raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")
+    if found.owner_id is None and not changes_any:
+        raise PermissionDenied
+    return found
+
+
+class Description(TypedDict, total=False):
+    """What a person may change of an instrument."""
+
+    company_name: str
+    sector: str
+    country: str
+    asset_type: str
+
+
+@transaction.atomic
+def describe_instrument(*, stock: StockMetadata, **changes: Unpack[Description]) -> StockMetadata:
+    """Change what is said of an instrument. Raises ValidationError."""
+    stock = StockMetadata.objects.select_for_update(no_key=True).get(pk=stock.pk)
+    before = instrument_fields(stock)
+    for name, value in changes.items():
+        setattr(stock, name, value)
+    if instrument_fields(stock) != before:
+        save_instrument(stock)
+    return stock
 
 
 def delete_instrument(*, stock: StockMetadata) -> None:

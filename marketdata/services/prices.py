@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Model
 from django.utils import timezone
 
-from financeproj.core.errors import Conflict
+from financeproj.core.errors import Conflict, NotFound
 from financeproj.core.money import ONE, round_for_storage
 from financeproj.history.services import record
 from marketdata.calc.sanity import LARGEST_JUMP, HeldBack, is_near, sift, split_factor
@@ -374,6 +374,16 @@ def save_price(row: HistoricalStockPrice) -> None:
 
 @transaction.atomic
 def delete_price(row: HistoricalStockPrice) -> None:
+    _delete(row)
+
+
+@transaction.atomic
+def delete_price_by_hand(*, stock: StockMetadata, day: date) -> None:
+    """Delete the price entered by hand on `day`. Raises NotFound."""
+    rows = HistoricalStockPrice.objects.filter(stock=locked(stock), date=day, source=MANUAL)
+    row = rows.select_related("stock").first()
+    if row is None:
+        raise NotFound(f"{stock.ticker} has no price by hand on {day}.", code="unknown_price")
     _delete(row)
 
 

@@ -1,0 +1,124 @@
+"""What is known of one instrument, with the user's holdings of it."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from msgspec import Struct
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from financeproj.core.api.schema import THIRD_PARTY, refusals
+from financeproj.core.api.serializers import ApiSerializer, TextField
+from financeproj.core.money import strip_zeros
+from financeproj.users.api.authentication import user_of
+from financeproj.users.models import User
+from marketdata import queries, services
+from marketdata.api.payloads import DividendPayload, SplitPayload
+from marketdata.models import AssetType, StockMetadata
+from marketdata.selectors import DayClose, instrument_details
+from portfolios.selectors import holdings_visible_to
+
+
+class InstrumentChangeSerializer(ApiSerializer):
+    company_name = TextField(max_length=200, required=False, allow_blank=True)
+    sector = TextField(max_length=100, required=False, allow_blank=True)
+    country = TextField(max_length=100, required=False, allow_blank=True)
+    asset_type = serializers.ChoiceField(AssetType.choices, required=False)
+
+
+class DayClosePayload(Struct):
+    date: date
+    close: Decimal
+
+
+class HeldInPayload(Struct):
+    """A holding of the instrument; `current_quantity` in shares."""
+
+    id: UUID
+    portfolio_id: UUID
+    portfolio_name: str
+    current_quantity: Decimal
+
+
+class InstrumentPayload(Struct):
+    """An instrument with its first and last stored close, as traded.
+
+    `held_back` is the number of its prices that are held back.
+    """
+
+    ticker: str
+    company_name: str
+    isin: str
+    currency: str
+    exchange: str
+    asset_type: str
+    sector: str
+    country: str
+    source: str
+    first_close: DayClosePayload | None
+    last_close: DayClosePayload | None
+    splits: list[SplitPayload]
+    dividends: list[DividendPayload]
+    holdings: list[HeldInPayload]
+    held_back: int
+
+
+class InstrumentView(APIView):
+    @extend_schema(responses={200: InstrumentPayload, **THIRD_PARTY})
+    def get(self, request: Request, ticker: str) -> Response:
+        """What is stored of the instrument; the source is asked for one that is new."""
+        stock = queries.instrument_named(user=user_of(request), ticker=ticker)
+        return Response(_payload(user_of(request), stock))
+
+    @extend_schema(
+        request=InstrumentChangeSerializer,
+        responses={200: InstrumentPayload, **refusals(403, 409)},
+    )
+    def patch(self, request: Request, ticker: str) -> Response:
+        """Describe an instrument of one's own; staff describe any. Else 403."""
+        stock = services.instrument_to_describe(user=user_of(request), ticker=ticker)
+        form = InstrumentChangeSerializer(data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        stock = services.describe_instrument(stock=stock, **form.validated_data)
+        return Response(_payload(user_of(request), stock))
+
+
+def _payload(user: User, stock: StockMetadata) -> InstrumentPayload:
+    known = instrument_details(stock)
+    holdings = holdings_visible_to(user).filter(stock=stock).select_related("portfolio")
+    return InstrumentPayload(
+        ticker=stock.ticker,
+        company_name=stock.company_name,
+        isin=stock.isin,
+        currency=stock.currency,
+        exchange=stock.exchange,
+        asset_type=stock.asset_type,
+        sector=stock.sector,
+        country=stock.country,
+        source=stock.source,
+        first_close=_close_payload(known.first_close),
+        last_close=_close_payload(known.last_close),
+        splits=[SplitPayload(day, strip_zeros(ratio)) for day, ratio in known.splits],
+        dividends=[DividendPayload(day, strip_zeros(amount)) for day, amount in known.dividends],
+        holdings=[
+            HeldInPayload(
+                id=holding.pk,
+                portfolio_id=holding.portfolio_id,
+                portfolio_name=holding.portfolio.name,
+                current_quantity=strip_zeros(holding.current_quantity),
+            )
+            for holding in holdings.order_by("portfolio__name", "pk")
+        ],
+        held_back=known.held_back,
+    )
+
+
+def _close_payload(known: DayClose | None) -> DayClosePayload | None:
+    if known is None:
+        return None
+    day, close = known
+    return DayClosePayload(day, strip_zeros(close))
