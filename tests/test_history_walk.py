@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import transaction
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import api_client, forget
 from financeproj.history.models import Door, HistoryEntry
 from financeproj.users.models import User
+from financeproj.users.services import issue_tokens
 from tests.test_url_walk import CALLS, OPEN, Call, ask
 from tests.world import World, world  # noqa: F401  (world is a fixture)
 
@@ -116,7 +116,8 @@ COUNTS = {
 
 def with_access_token(user: User) -> APIClient:
     client = APIClient(raise_request_exception=False)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+    tokens = issue_tokens(user=user, address="127.0.0.1", agent="")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.access_token}")
     return client
 
 

@@ -21,7 +21,6 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, settings
-from rest_framework_simplejwt.tokens import AccessToken
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.hypothesis.builder import (
@@ -33,6 +32,7 @@ from schemathesis.generation.hypothesis.builder import (
 from conftest import PASSWORD, forget
 from financeproj.core.api.throttling import AnonThrottle, UserThrottle
 from financeproj.users.models import User
+from financeproj.users.services import issue_tokens
 from marketdata import series
 from marketdata.models import StockMetadata
 from marketdata.services.price_refresh import refresh_stocks
@@ -191,7 +191,7 @@ def test_the_answer_is_in_the_schema(
         if crc32(repr(made).encode()) % SAMPLE:
             return
         make_real(case, living)
-        token = AccessToken.for_user(living.user)
+        token = issue_tokens(user=living.user, address="127.0.0.1", agent="").access_token
         headers = {
             "Authorization": f"Bearer {token}",
             "Accept-Encoding": "identity",

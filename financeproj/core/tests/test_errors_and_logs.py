@@ -8,12 +8,12 @@ import structlog
 from django.db import OperationalError
 from django.test import Client
 from rest_framework.response import Response
-from rest_framework_simplejwt.tokens import AccessToken
 
 from financeproj.core.errors import UpstreamError
 from financeproj.core.ops import health
 from financeproj.core.ops.logging import logging_config
 from financeproj.users.api import views
+from financeproj.users.services import issue_tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -149,7 +149,8 @@ def test_every_line_of_a_request_to_the_api_says_who_asked(client, user, lines, 
         return Response()
 
     monkeypatch.setattr(views.MeView, "get", get)
-    headers = {"Authorization": f"Bearer {AccessToken.for_user(user)}"} if by == "token" else {}
+    tokens = issue_tokens(user=user, address="127.0.0.1", agent="")
+    headers = {"Authorization": f"Bearer {tokens.access_token}"} if by == "token" else {}
     if by == "session":
         client.force_login(user)
     client.get("/api/v1/users/me", headers=headers)
