@@ -229,10 +229,10 @@ WRONG |= {"retirement_goal_amount": "x", "new_password": "1", "refresh": "x", "f
 
 
 def test_what_is_invalid_is_refused_and_not_recorded(world, monkeypatch):
+    client = with_access_token(world.user)
     before, rows = keys(), world.rows()
     keys_with_body = [key for key in WRITING if key[0] != "delete" and CALLS[key].body(world)]
     assert len(keys_with_body) > 20
-    client = with_access_token(world.user)
     for key in keys_with_body:
         call = CALLS[key]
         monkeypatch.setitem(CALLS, key, Call(422, 422, lambda w, call=call: spoiled(call, w)))

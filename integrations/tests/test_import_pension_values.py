@@ -124,7 +124,7 @@ def test_a_header_without_rows_is_fine(load, account):
 
 
 def test_unknown_users_accounts_and_files_are_named(load, account):
-    with pytest.raises(CommandError, match="no user missing"):
+    with pytest.raises(CommandError, match="User missing not found"):
         load("date,value\n", username="missing")
     with pytest.raises(CommandError, match="no pension account Other; there is: Fripolise"):
         load("date,value\n", account_name="Other")

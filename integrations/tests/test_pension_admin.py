@@ -145,7 +145,7 @@ def test_an_inline_value_that_is_invalid_is_refused_and_no_row_is_written(
 def test_the_currency_of_an_account_with_values_stays(page, account):
     body = account_form(account, stored_values(account), currency="SEK")
     response = page.post(url(PensionAccount, "change", account.pk), body)
-    assert "with values or contributions" in str(
+    assert "has values or contributions" in str(
         response.context["adminform"].form.errors["currency"]
     )
 

@@ -258,7 +258,7 @@ def test_import_prices_stores_nothing_of_a_file_with_a_mistake(cabin, tmp_path, 
 
 
 def test_import_prices_needs_a_user_and_a_file(db, tmp_path):
-    with pytest.raises(CommandError, match="no user missing"):
+    with pytest.raises(CommandError, match="User missing not found"):
         run("import_prices", str(tmp_path / "none.csv"), user="missing")
 
 

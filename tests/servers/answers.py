@@ -99,8 +99,8 @@ def walk(user):
     for path in ("", "/price", "/history"):
         each(f"/stocks/{{ticker}}{path}", tickers, "ticker")
     # Of other tickers staff would get another user's, who is in no export.
-    own_tickers = sorted({stock.ticker for stock in stocks if stock.owner_id == user.pk})
-    each("/stocks/{ticker}/prices", own_tickers, "ticker")
+    by_hand = sorted({stock.ticker for stock in stocks if stock.is_manual})
+    each("/stocks/{ticker}/prices", by_hand, "ticker")
     for ticker in tickers:
         get("/stocks/search", q=ticker)
     used = {stock.currency for stock in stocks} | EUR_AND_USD | {user.base_currency}

@@ -84,15 +84,18 @@ def prepare(budget, account):
     )
     pk = str(stock.pk)
     return {
+        "financeproj.history.tasks.prune_history": (),
         "financeproj.users.tasks.flush_tokens": (),
         "integrations.tasks.back_up": (),
         "integrations.imports.tasks.resume_imports": (),
         "integrations.imports.tasks.run_import": (str(queued.pk),),
         "integrations.ynab.tasks.sync_pensions": (),
         "marketdata.tasks.fetch_history": (pk,),
+        "marketdata.tasks.learn_isin": (pk, "NO0010096985"),
         "marketdata.tasks.refresh_pair": ("USD", "NOK"),
         "marketdata.tasks.refresh_stock": (pk,),
         "pensions.tasks.refresh_rates": (),
+        "portfolios.tasks.learn_isins": (),
         "portfolios.tasks.refresh_histories": (),
         "portfolios.tasks.refresh_quotes": (),
         "portfolios.tasks.refresh_rates": (),

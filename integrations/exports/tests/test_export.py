@@ -391,9 +391,9 @@ def test_ynab_is_linked_again_and_a_budget_that_is_known_stays(full, user, tmp_p
     call_command("import_data", str(tmp_path / "x.zip"), "--user", "liv")
     assert not YnabSettings.objects.exists()  # staff did not assign the budget to this user
     assert not YnabBudget.objects.exists()
-    User.objects.create_user("per", is_staff=True)
+    User.objects.create_superuser("per")
     call_command("import_data", str(tmp_path / "x.zip"), "--user", "per")
-    stored = YnabSettings.objects.get().budget
+    stored = YnabSettings.objects.get(user__username="per").budget
     assert (stored.name, stored.verified, stored.accounts) == (
         "Household",
         True,
