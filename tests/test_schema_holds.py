@@ -9,6 +9,7 @@ all of them, and SCHEMA_EXAMPLES more to an operation.
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
@@ -141,11 +142,12 @@ def real_values(path: str, w: World) -> dict[str, Any]:
         "imports": w.import_batch,
         "pension": w.account,
     }
+    is_of_own_instrument = re.fullmatch(r"/api/v1/stocks/\{ticker\}(/prices.*)?", path)
     return {
         "id": str(things.get(first, w.portfolio).pk),
         "value_id": str(w.value.pk),
         "contribution_id": str(w.plan.pk),
-        "ticker": w.shared_ticker,
+        "ticker": w.ticker if is_of_own_instrument else w.shared_ticker,
         "from": "EUR",
         "to": "NOK",
         "account_id": w.ynab_account if first == "ynab" else str(w.account.pk),

@@ -148,11 +148,17 @@ def _has_history(stock: StockMetadata) -> bool:
 
 def _was_asked_lately(stock: StockMetadata, young: float) -> bool:
     # A held-back quote leaves the old one as it was, although the source was asked.
-    quoted_at = StockQuote.objects.filter(stock=stock).values_list("fetched_at", flat=True).first()
+    quote = StockQuote.objects.filter(stock=stock).first()
     held_back = HeldBackPrice.objects.filter(stock=stock).aggregate(latest=Max("seen_at"))
     known = StockMetadata.objects.filter(pk=stock.pk)
     read_at = known.values_list("history_fetched_at", flat=True).first()
-    return any(is_fresh(at, grace=young) for at in (quoted_at, held_back["latest"], read_at))
+    asked = [held_back["latest"]]
+    if quote is not None:
+        asked.append(quote.fetched_at)
+    # An idle instrument has no newer quote: what counts is when its history was read.
+    if quote is None or quote.day < first_day_for_quote():
+        asked.append(read_at)
+    return any(is_fresh(at, grace=young) for at in asked)
 
 
 def _answer_at_once(stock: StockMetadata, question: Question) -> SourceError | None:
