@@ -4,7 +4,7 @@ from django.db import migrations
 def clear_tokens(apps, schema_editor):
     """Refresh tokens were stored in clear. Only their ids are needed."""
     OutstandingToken = apps.get_model("token_blacklist", "OutstandingToken")
-    OutstandingToken.objects.using(schema_editor.connection.alias).update(token="")
+    OutstandingToken.objects.using(schema_editor.connection.alias).update(token="")  # nosec B106
 
 
 class Migration(migrations.Migration):
