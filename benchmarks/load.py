@@ -2,7 +2,7 @@
 
 Starts its own PostgreSQL, Redis and web server on this machine. Each user has sent requests before
 the measurement. Clients wait a second between requests; four in five requests read, the others
-record, correct and delete trades and import files. Passes if there is no error, if the p99 of each
+record, correct and delete trades and import files. Passes if no request fails, if the p99 of each
 kind is below 40 times the median of a single client, and if the memory of the server's processes
 grows by less than 5 % in the second half.
 

@@ -121,7 +121,7 @@ class SyncRun(models.Model):
 class Backup(models.Model):
     """One attempt to back up the whole database.
 
-    `proved`: the file was read back and compared. `path` is empty if there is no file. These rows
+    `proved`: the file was read back and compared. `path` is empty without a file. These rows
     are about files of this installation, and therefore not in the backups themselves.
     """
 

@@ -102,7 +102,7 @@ def price_of(*, stock: StockMetadata) -> PriceNow:
 
 
 def _without_price(stock: StockMetadata) -> SourceError:
-    """Return why there is no price although the source answered."""
+    """Return why the price is missing although the source answered."""
     if stock.held_back_prices.exists():
         return BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
     return NoData(f"{stock.source} has no prices of {stock.ticker}.")

@@ -68,7 +68,7 @@ class AccountClosed(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "The linked account is closed in YNAB, so its balance is no value. The last value "
+            "The linked account is closed in YNAB, so its balance is not used. The last value "
             "stands. Enter a value by hand, or link another account."
         )
 

@@ -386,7 +386,7 @@ def instrument_to_price(*, user: User, ticker: str) -> StockMetadata:
         if not is_theirs and user.is_staff and user.has_perm(RIGHT_TO_PRICE):
             found = _instrument_of_another_user(ticker) or found
     if found is None:
-        raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")
+        raise NotFound(f"Instrument {ticker} not found.", code="unknown_ticker")
     if found.owner_id is None:
         raise Conflict(
             f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual"
@@ -423,7 +423,7 @@ def instrument_to_describe(*, user: User, ticker: str) -> StockMetadata:
         if found is None and changes_any:
             found = _instrument_of_another_user(ticker)
     if found is None:
-        raise NotFound(f"There is no instrument {ticker}.", code="unknown_ticker")
+        raise NotFound(f"Instrument {ticker} not found.", code="unknown_ticker")
     if found.owner_id is None and not changes_any:
         raise PermissionDenied
     return found

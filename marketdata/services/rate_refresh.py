@@ -105,7 +105,7 @@ def _currencies_of(pairs: Iterable[Pair]) -> set[str]:
 def _ask(
     pairs: list[Pair], *, seconds: float, patience: float | None = None, young: float = 1
 ) -> dict[Pair, SourceError | None]:
-    """Ask the source over the network; None for every pair if there is no such source."""
+    """Ask the source over the network; None for every pair without such a source."""
     source = _network_source()
     if source is None:
         return dict.fromkeys(pairs)

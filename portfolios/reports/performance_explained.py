@@ -188,7 +188,7 @@ class _Flows:
 def _first_priced_days(history: PortfolioHistory, figures: Figures) -> dict[UUID, date | None]:
     """Return the first day with a price and a rate of each holding that began without one.
 
-    By holding; None if there is no such day.
+    By holding; None without such a day.
     """
     first_days: dict[UUID, date | None] = {}
     if not figures.missing:

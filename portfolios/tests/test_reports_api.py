@@ -122,7 +122,7 @@ def test_a_split_moves_the_value_only_by_the_market(api, portfolio, make_stock):
     trade(portfolio, stock, "buy", "10", "100", on=MONDAY)
     market.record_splits(stock=stock, splits=[(MONDAY + timedelta(2), D(4))], source="simulated")
     closes(stock, "26.5", start=MONDAY + timedelta(3))
-    # On the day of the split there is no close yet: Tuesday's, in new shares.
+    # The day of the split has no close yet: Tuesday's, in new shares.
     assert values(api, portfolio)[:5] == [1000, 1040, 1040, 1060, 1060]
     assert api.get(url(portfolio, "performance")).json()["twr"] == pytest.approx(0.04, abs=1e-12)
 

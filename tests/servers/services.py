@@ -36,7 +36,7 @@ def postgresql_programs() -> Path:
     if not found and (program := shutil.which("postgres")):
         found = [str(Path(program).parent)]
     if not found:
-        raise FileNotFoundError("there is no PostgreSQL to start")
+        raise FileNotFoundError("no PostgreSQL to start was found")
     return Path(found[-1])
 
 
@@ -186,7 +186,7 @@ class OwnPostgres(Server):
 @pytest.fixture(scope="module")
 def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
     if shutil.which("redis-server") is None:
-        lacking("there is no redis-server to start")
+        lacking("no redis-server to start was found")
     made = OwnRedis(tmp_path_factory.mktemp("redis"))
     made.start()
     yield made
