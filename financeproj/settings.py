@@ -484,6 +484,7 @@ REST_FRAMEWORK = {
         "user": read("THROTTLE_USER", "600/min", throttle_rate, "a rate, e.g. 600/min"),
         "anon": read("THROTTLE_ANON", "60/min", throttle_rate, "a rate such as 60/min"),
     },
+    "DEFAULT_METADATA_CLASS": "financeproj.core.api.metadata.NameAndDescription",
     "DEFAULT_SCHEMA_CLASS": "financeproj.core.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "DATETIME_FORMAT": None,  # the renderer formats them, in UTC with a Z

@@ -310,6 +310,12 @@ def test_the_owner_gets_answers_that_match_the_schema_and_the_log_names_the_port
     assert wrong == []
 
 
+def test_options_is_answered_everywhere(world):
+    client = api_client(world.user)
+    for _, route in CALLS:
+        assert client.options(path_of(route, world)).status_code == 200, route
+
+
 def test_a_null_character_in_the_address_is_refused_everywhere(world):
     """PostgreSQL cannot store null characters, so nothing can match one."""
     client = api_client(world.user)
