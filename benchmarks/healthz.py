@@ -50,11 +50,10 @@ def measure() -> tuple[float, float]:
     """Return the p99 in seconds of an idle server, and while a client requests timelines of size
     L.
     """
-    from rest_framework_simplejwt.tokens import AccessToken
-
     from benchmarks.scratch import scratch_database
     from benchmarks.stored import store
     from financeproj.users.models import User
+    from financeproj.users.services import issue_tokens
 
     with scratch_database(), socket.socket() as free:
         user = User.objects.create(username="bench", base_currency="NOK")
@@ -75,7 +74,9 @@ def measure() -> tuple[float, float]:
         client = None
         try:
             _wait_for(port)
-            asking = ["-m", "benchmarks.healthz", str(port), path, str(AccessToken.for_user(user))]
+            tokens = issue_tokens(user=user, address="127.0.0.1", agent="")
+            token = str(tokens.access_token)
+            asking = ["-m", "benchmarks.healthz", str(port), path, token]
             client = subprocess.Popen([sys.executable, *asking])
             time.sleep(5)  # both workers have answered once and cached the vectors
             client.send_signal(signal.SIGSTOP)

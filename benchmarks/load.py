@@ -213,10 +213,16 @@ def megabytes(session: int) -> float:
     return total / 1024
 
 
+def _access_token(user: object) -> str:
+    from financeproj.users.services import issue_tokens
+
+    tokens = issue_tokens(user=user, address="127.0.0.1", agent="")
+    return str(tokens.access_token)
+
+
 def prepare(count: int) -> list[dict]:
     """Create `count` users, each with a portfolio of size M: the same instruments, own trades."""
     from django.db import connection
-    from rest_framework_simplejwt.tokens import AccessToken
 
     from benchmarks import stored
     from benchmarks.generate import CURRENCIES, generate
@@ -236,7 +242,7 @@ def prepare(count: int) -> list[dict]:
         held = Holding.objects.filter(portfolio=portfolio).select_related("stock")
         people.append(
             {
-                "token": str(AccessToken.for_user(user)),
+                "token": _access_token(user),
                 "portfolio": str(portfolio.pk),
                 "holdings": [str(one.pk) for one in held],
                 "instruments": [(one.stock.ticker, one.stock.currency) for one in held],

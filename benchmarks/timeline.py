@@ -17,10 +17,12 @@ def client_of(user: Any) -> Any:
     They use a token and accept gzip, as a browser does.
     """
     from django.test import Client
-    from rest_framework_simplejwt.tokens import AccessToken
+
+    from financeproj.users.services import issue_tokens
 
     client = Client(SERVER_NAME="localhost", headers={"accept-encoding": "gzip"})
-    headers = {"authorization": f"Bearer {AccessToken.for_user(user)}"}
+    tokens = issue_tokens(user=user, address="127.0.0.1", agent="")
+    headers = {"authorization": f"Bearer {tokens.access_token}"}
 
     def get(path: str) -> Any:
         response = client.get(path, headers=headers)
