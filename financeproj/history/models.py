@@ -34,7 +34,7 @@ class HistoryEntry(models.Model):
     """One act: when, who, through which door, on what, and which fields changed.
 
     `owner` is the user whose objects it concerns, `None` for what all users share. `object_id`,
-    `within_id` and `portfolio_id` are no foreign keys, because entries outlive what they name.
+    `within_id` and `portfolio_id` are not foreign keys, because entries outlive what they name.
     `changes` is {field: [before, after]} with the names of the API, `counts` {name: number}.
     """
 

@@ -9,8 +9,10 @@ from django.db.models import QuerySet
 
 from financeproj.core.errors import DomainError
 from financeproj.core.money import strip_zeros
+from financeproj.history.services import record
 from portfolios.calc.ledger import Oversold, replay
 from portfolios.models import Holding, Portfolio
+from portfolios.services.history import holding_object
 from portfolios.services.ledger_rows import LedgerRow, lock_portfolio, stored_rows
 from portfolios.services.replay import POSITION, derive, replay_holding, store_position
 
@@ -51,7 +53,9 @@ def repair_holding(pk: UUID) -> None:
     impossible.
     """
     lock_portfolio(Portfolio.objects.get(holdings=pk))
-    replay_holding(Holding.objects.select_related("portfolio", "stock").get(pk=pk))
+    holding = Holding.objects.select_related("portfolio", "stock").get(pk=pk)
+    bookings = replay_holding(holding)
+    record("replayed", holding_object(holding), counts={"splits": bookings})
 
 
 def _fault_of(holding: Holding, rows: list[LedgerRow]) -> str | None:

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from financeproj.core.errors import DomainError
+from financeproj.history.models import HistoryEntry
 from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
 from marketdata.services import record_splits, save_price, save_split
 from portfolios import services
@@ -261,3 +262,18 @@ def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_pric
         == 201
     )
     assert named() == ([], 1000)
+
+
+def test_a_repair_is_in_the_history_with_the_bookings_that_it_makes(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    learn(stock)
+    Transaction.objects.filter(type="split").delete()
+    before = set(HistoryEntry.objects.values_list("pk", flat=True))
+    services.repair_holding(Holding.objects.get().pk)
+    [entry] = HistoryEntry.objects.exclude(pk__in=before)
+    assert (entry.action, entry.object_label, entry.counts) == (
+        "replayed",
+        stock.ticker,
+        {"splits": 1},
+    )
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, 4, "market_data")]
