@@ -4,16 +4,19 @@ import os
 import signal
 import socket
 import time
+from io import BytesIO
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import requests
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
 from conftest import PASSWORD, api_client
+from financeproj.core.ops.uploads import bounded_bodies
 from tests.servers.processes import installation  # noqa: F401  (a fixture)
 
 IMPORT = "/api/v1/transactions/import-csv"
@@ -92,6 +95,18 @@ def test_on_the_pages_and_in_the_admin_it_is_a_page(path):
     response = Client().generic("POST", path, **body)
     assert response.status_code == 413
     assert TOO_LARGE in response.content.decode()
+
+
+def test_a_refused_body_is_read_and_dropped_after_the_answer():
+    body = BytesIO(b"x" * 2_600_000)
+    request = RequestFactory().generic(
+        "POST", "/api/v1/portfolios", content_type="application/json",
+        **{"wsgi.input": body, "CONTENT_LENGTH": "2600000"},
+    )  # fmt: skip
+    response = bounded_bodies(lambda request: HttpResponse())(request)
+    assert (response.status_code, body.tell()) == (413, 0)
+    response.close()
+    assert body.tell() == 2_600_000
 
 
 def test_a_body_of_just_the_limit_is_read(api):

@@ -5,6 +5,7 @@ request ends. What a killed process leaves in FILE_UPLOAD_TEMP_DIR goes when the
 (gunicorn.conf.py).
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,13 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from financeproj.core.api.error_pages import too_large
+
+# How much of a refused body is read and dropped after the answer, and for how long.
+DROPPED_BYTES = 32_000_000
+DROPPING_SECONDS = 5
 
 
 def bounded_bodies(
@@ -33,14 +38,41 @@ def bounded_bodies(
             else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         )
         if _stated_length(request) > limit:
-            return too_large(request)
+            response = too_large(request)
+        else:
+            response = _answer_and_close_uploads(request)
+        # Django has no public way to do something after the answer.
+        response._resource_closers.append(  # type: ignore[attr-defined]
+            lambda: _drop_unread_body(request)
+        )
+        return response
+
+    def _answer_and_close_uploads(request: HttpRequest) -> HttpResponse:
         try:
             return get_response(request)
         finally:
-            if is_form_with_files:
+            if request.content_type == "multipart/form-data":
                 _close_uploads(request)
 
     return answer
+
+
+def _drop_unread_body(request: HttpRequest) -> None:
+    """Read what is left of the body and drop it, when the answer has been sent.
+
+    A connection that is closed with unread data is reset, and then a client or a proxy that is
+    still sending may never see the answer.
+    """
+    deadline = time.monotonic() + DROPPING_SECONDS
+    left = DROPPED_BYTES
+    while left > 0 and time.monotonic() < deadline:
+        try:
+            chunk = request.read(65_536)
+        except UnreadablePostError:
+            return  # the client is gone
+        if not chunk:
+            return
+        left -= len(chunk)
 
 
 def _stated_length(request: HttpRequest) -> int:
