@@ -1,0 +1,136 @@
+"""Imports of files, those that wait, and what a user calls an instrument of a statement."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from financeproj.core.db.fields import ErrorsAtFields
+from financeproj.core.db.names import FOLDED
+from portfolios.models.portfolios import Portfolio
+
+MAX_ALIAS_LENGTH = FOLDED * 200
+
+
+class ImportBatch(models.Model):
+    """One import of one file, with its result."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        UNDONE = "undone"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    portfolio = models.ForeignKey(Portfolio, on_delete=models.CASCADE, related_name="imports")
+    file_name = models.CharField(max_length=255)
+    file_sha256 = models.CharField(max_length=64)
+    format = models.CharField(max_length=30)
+    encoding = models.CharField(max_length=20)
+    delimiter = models.CharField(max_length=1)
+    account = models.CharField(
+        max_length=100, blank=True, help_text="The broker's number of the account."
+    )
+    state = models.CharField(max_length=8, choices=State, default=State.DONE)
+    progress = models.FloatField(default=1)
+    rows = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    duplicates = models.PositiveIntegerField(default=0)
+    ignored = models.PositiveIntegerField(default=0)
+    # Rows about cash alone: [{type, currency, count, amount}].
+    ignored_sums = models.JSONField(default=list, blank=True)
+    failed = models.PositiveIntegerField(default=0)
+    reconciled = models.BooleanField(null=True, blank=True)
+    first_divergence = models.JSONField(null=True, blank=True)
+    errors = models.JSONField(default=list, blank=True)
+    warnings = models.JSONField(default=list, blank=True)
+    instruments = models.JSONField(default=list, blank=True)
+    # Transaction → external id of equal rows that existed before and took the file's id. Undo
+    # removes it again.
+    adopted = models.JSONField(default=dict, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "import"
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["running", "done", "failed", "undone"]),
+                name="import_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(progress__gte=0, progress__lte=1), name="import_progress_is_a_fraction"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    rows=models.F("created")
+                    + models.F("duplicates")
+                    + models.F("ignored")
+                    + models.F("failed")
+                )
+                | ~Q(state__in=["done", "undone"]),
+                name="import_counts_add_up",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        if not self.created_at:
+            return self.file_name
+        return f"{self.file_name} ({self.created_at:%Y-%m-%d %H:%M})"
+
+
+class PendingImport(models.Model):
+    """The file of an import that waits for a worker, kept until the import is finished.
+
+    `options` are those of the request. `attempts` counts how often a worker began: one that was
+    killed leaves the row, and another worker starts again.
+    """
+
+    import_batch = models.OneToOneField(
+        ImportBatch, on_delete=models.CASCADE, primary_key=True, related_name="pending"
+    )
+    content = models.BinaryField()
+    options = models.JSONField(default=dict)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.import_batch)
+
+
+class InstrumentAlias(ErrorsAtFields):
+    """The ticker that a user chose for an instrument of a statement.
+
+    `key` is an ISIN, or the broker's name as `name_key` writes it.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="instrument_aliases"
+    )
+    key = models.CharField(max_length=MAX_ALIAS_LENGTH)
+    ticker = models.CharField(max_length=40)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "instrument of a statement"
+        verbose_name_plural = "instruments of statements"
+        ordering = ["key"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "key"],
+                name="instrument_alias_once",
+                violation_error_message="The user has a ticker for this name already.",
+            ),
+            models.CheckConstraint(condition=~models.Q(key=""), name="instrument_alias_has_a_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} is {self.ticker}"
