@@ -74,11 +74,14 @@ def _rates() -> None:
 
 
 def _market_data(kari: Any) -> None:
-    """A split that is not the source's."""
+    """A split that is not the source's, and what a file asked for."""
     from marketdata import services
+    from marketdata.models import LookUp, LookUpAnswer
 
     breen = services.instrument_for_trade(user=kari, ticker="BREEN.DEMO", currency=None)
     services.record_splits(stock=breen, splits=[(date(2023, 3, 1), D("0.5"))], source="manual")
+    LookUpAnswer.objects.create(text="NO0000000001", answered_at=NOW)
+    LookUp.objects.create(user=kari, isin="NO0000000002", place=0, asked_at=NOW)
 
 
 def _trade(portfolio: Any, ticker: str, kind: str, on: str, quantity: str, price: str | None = None,
