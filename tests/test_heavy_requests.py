@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 import requests
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from financeproj.core.shared import heavy_requests
 from financeproj.core.shared.locks import change
@@ -122,6 +123,24 @@ def test_an_export_whose_answer_is_not_read_yet_holds_no_lease(api, held, monkey
         assert response.status_code == 200
         assert not change("heavy-requests", lambda held: held, timeout_seconds=60)
         assert len(response.getvalue()) == int(response["Content-Length"]) > 0
+
+
+def test_the_admins_export_takes_a_lease_too(user, held, monkeypatch):
+    user.is_staff = user.is_superuser = True
+    user.save()
+    admin = Client()
+    admin.force_login(user)
+    keys = [str(pk) for pk in Transaction.objects.values_list("pk", flat=True)]
+    form = {"action": "export_csv", "_selected_action": keys}
+    answer = admin.post("/admin/portfolios/transaction/", form)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert not change("heavy-requests", lambda held: held, timeout_seconds=60)
+
+    take_leases(monkeypatch, user, user)
+    answer = admin.post("/admin/portfolios/transaction/", form, follow=True)
+    assert [str(message) for message in answer.context["messages"]] == [
+        "Too many costly requests are running. Try again in a few seconds."
+    ]
 
 
 # --- The worker -----------------------------------------------------------------------------------

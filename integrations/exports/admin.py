@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest
 
+from financeproj.core.errors import TooManyAtOnce
+from integrations.exports.downloads import csv_download
 from integrations.exports.transactions import exported_lines
 from portfolios.models import Transaction
 
@@ -13,12 +15,12 @@ from portfolios.models import Transaction
 @admin.action(description="Export the selected transactions as CSV", permissions=["view"])
 def export_csv(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Transaction]
-) -> StreamingHttpResponse:
-    return StreamingHttpResponse(
-        exported_lines(queryset),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="transactions.csv"'},
-    )
+) -> FileResponse | None:
+    try:
+        return csv_download(request.user.pk, exported_lines(queryset))
+    except TooManyAtOnce as error:
+        modeladmin.message_user(request, error.detail, messages.ERROR)
+        return None
 
 
 # portfolios registers the model and knows nothing of file formats.
