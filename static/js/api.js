@@ -14,7 +14,20 @@ export class ApiError extends Error {
 const token = document.querySelector('meta[name="csrf-token"]').content;
 
 /** Returns the parsed answer, null for 204. Sends `body` as JSON, FormData unchanged. Throws ApiError. */
-export async function api(path, { method = "GET", body, signal, accept = [] } = {}) {
+export async function api(path, options) {
+  return (await send(path, options)).json;
+}
+
+/** Returns the rows of a list and the path of its next page, null for the last. Throws ApiError. */
+export async function apiPage(path) {
+  const { json, link } = await send(path);
+  const next = link?.match(/<([^>]*)>; rel="next"/);
+  if (!next) return { rows: json, next: null };
+  const { pathname, search } = new URL(next[1], location.origin);
+  return { rows: json, next: pathname.slice("/api/v1".length) + search };
+}
+
+async function send(path, { method = "GET", body, signal, accept = [] } = {}) {
   const headers = {};
   if (method !== "GET") headers["X-CSRFToken"] = token;
   if (body && !(body instanceof FormData)) {
@@ -32,11 +45,11 @@ export async function api(path, { method = "GET", body, signal, accept = [] } = 
     location.assign("/login?next=" + encodeURIComponent(location.pathname));
     return new Promise(() => {}); // the browser is leaving the page
   }
-  if (answer.status === 204) return null;
+  if (answer.status === 204) return { json: null };
   const json = await answer.json().catch(() => null);
   if (json === null || !(answer.ok || accept.some((known) => known(answer.status, json))))
     throw new ApiError(answer.status, json, answer.headers.get("X-Request-ID"));
-  return json;
+  return { json, link: answer.headers.get("Link") };
 }
 
 /** Returns `?a=1&b=2` for the fields that are not empty. */

@@ -1,5 +1,5 @@
 // A holding's transactions in a dialog, and the form that adds or edits one.
-import { api, query } from "./api.js";
+import { api, apiPage, query } from "./api.js";
 import { confirm, dialog, empty, field, fill, form, h, notice } from "./dom.js";
 import { date, isoDate, num } from "./format.js";
 import { historyButton } from "./history.js";
@@ -115,7 +115,15 @@ export function editTransaction({ row, holding, portfolioId, done }) {
 /** All transactions of a holding; `changed` is called after each change. */
 export function showTransactions(holding, currency, changed) {
   const panel = h("div");
-  const refresh = () => fill(panel, async () => table(await api(`/holdings/${holding.id}/transactions`)));
+  let shown = [];
+  async function load(path) {
+    const { rows, next } = await apiPage(path);
+    shown = [...shown, ...rows];
+    if (!next) return table(shown);
+    const older = h("button", { class: "button", type: "button", onclick: () => fill(panel, () => load(next)) }, gettext("Show older"));
+    return [table(shown), h("div", { class: "actions" }, older)];
+  }
+  const refresh = () => fill(panel, () => { shown = []; return load(`/holdings/${holding.id}/transactions`); });
   const both = () => { refresh(); changed(); };
   const types = TYPES();
   function table(rows) {

@@ -7,6 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from conftest import PASSWORD
+from financeproj.core.api.query import LinkedPages
+from integrations.imports.pipeline import import_statement
+from portfolios.services import create_portfolio
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.untraced]
 
@@ -14,6 +17,14 @@ STATEMENT = """date,type,ticker,company_name,quantity,price,currency,commission,
 2024-03-01,buy,FJORD.DEMO,Fjord,10,100,NOK,29,one
 2024-04-01,buy,NORDLYS.DEMO,Nordlys,5,200,NOK,29,two
 2024-05-01,dividend,FJORD.DEMO,Fjord,10,2,NOK,0,three
+"""
+
+FIVE_BUYS = b"""date,type,ticker,quantity,price,currency
+2024-03-01,buy,FJORD.DEMO,1,100,NOK
+2024-03-04,buy,FJORD.DEMO,1,101,NOK
+2024-03-05,buy,FJORD.DEMO,1,102,NOK
+2024-03-06,buy,FJORD.DEMO,1,103,NOK
+2024-03-07,buy,FJORD.DEMO,1,104,NOK
 """
 
 
@@ -114,6 +125,24 @@ def test_portfolio_import_undo_and_transactions(visitor, tmp_path):
     page.get_by_role("button", name=re.compile("^Delete: Buy")).click()
     save(page, "Delete")
     page.get_by_text("No transactions.").wait_for()
+
+
+def test_the_transactions_of_a_holding_go_on_behind_the_first_page(visitor, user, monkeypatch):
+    monkeypatch.setattr(LinkedPages, "max_page_size", 2)
+    portfolio = create_portfolio(user=user, name="Long", currency="NOK")
+    import_statement(portfolio=portfolio, data=FIVE_BUYS, file_name="five.csv")
+    page = visitor.page
+    visitor.open(f"/portfolios/{portfolio.pk}")
+    page.locator("#holdings-table button.name").first.click()
+    rows = page.locator("dialog tbody tr")
+    older = page.get_by_role("button", name="Show older")
+    expect(rows).to_have_count(2)
+    for count in (4, 5):
+        older.click()
+        expect(rows).to_have_count(count)
+    expect(older).to_have_count(0)
+    days = page.locator("dialog tbody th").all_inner_texts()
+    assert len(set(days)) == 5
 
 
 def test_a_dropped_file_is_previewed(visitor):
