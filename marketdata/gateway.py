@@ -95,8 +95,18 @@ def ask_all(
         try:
             return _Asker(seconds, patience).answers(calls)
         finally:
+            seconds = time.monotonic() - begun
+            _log_wait(seconds)
             if budget is not None:
-                budget.left -= time.monotonic() - begun
+                budget.left -= seconds
+
+
+def _log_wait(seconds: float) -> None:
+    """Add to what this request's log line says about its time."""
+    bound = structlog.contextvars.get_contextvars()
+    if "request_id" in bound:
+        waited = bound.get("waited_ms", 0) + round(seconds * 1000, 1)
+        structlog.contextvars.bind_contextvars(waited_ms=waited)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+import structlog
 import time_machine
 from django.db import connections
 
@@ -98,6 +99,16 @@ def test_stored_data_is_not_fetched(third):
     third.kept["a"] = "old"
     ask(third.call(), seconds=5)
     assert third.asked == 0
+
+
+def test_a_requests_log_line_says_how_long_it_waited(third):
+    third.gate = threading.Event()
+    threading.Timer(0.05, third.gate.set).start()
+    with structlog.contextvars.bound_contextvars(request_id="one", waited_ms=1000.0):
+        ask(third.call(), seconds=5)
+        assert structlog.contextvars.get_contextvars()["waited_ms"] >= 1050
+    ask(third.call("b"), seconds=5)  # outside of a request
+    assert "waited_ms" not in structlog.contextvars.get_contextvars()
 
 
 def test_many_threads_wanting_the_same_cause_one_call(third, monkeypatch):
