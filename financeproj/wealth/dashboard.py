@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, localcontext
 
 from msgspec import Struct
@@ -31,12 +31,15 @@ AMOUNTS = (
 
 
 class MoverPayload(Struct, frozen=True):
-    """An instrument that moved today. `day_change` is in the base currency."""
+    """An instrument that moved on its last trading day, `day_change_on`. `day_change` is in the
+    base currency.
+    """
 
     ticker: str
     company_name: str
     day_change: Decimal
     day_change_pct: Decimal | None
+    day_change_on: date | None
 
 
 class FreshnessPayload(Struct, frozen=True):
@@ -47,7 +50,10 @@ class FreshnessPayload(Struct, frozen=True):
 
 
 class DashboardPayload(Struct, frozen=True):
-    """What a user owns, in the base currency; an amount that needs an unknown rate is null."""
+    """What a user owns, in the base currency; an amount that needs an unknown rate is null.
+
+    The change of the day covers the holdings that have one; `day_change_missing` names the others.
+    """
 
     currency: str
     net_worth: Decimal | None
@@ -57,6 +63,8 @@ class DashboardPayload(Struct, frozen=True):
     pensions_value: Decimal | None
     day_change: Decimal | None
     day_change_pct: Decimal | None
+    day_change_on: date | None
+    day_change_missing: list[str]
     total_gain: Decimal | None
     portfolios: list[PortfolioPayload]
     movers: list[MoverPayload]
@@ -64,26 +72,38 @@ class DashboardPayload(Struct, frozen=True):
     goal: ProjectionGoalPayload | None
     freshness: FreshnessPayload
     missing: list[str]
+    missing_why: dict[str, str]
 
 
 @dataclass(slots=True)
 class _Sums:
-    """Sums over portfolios in the base currency."""
+    """Sums over portfolios in the base currency.
+
+    `day_change` is None while no portfolio has one; `value_before` is what the holdings that have
+    one were worth at the previous close.
+    """
 
     market_value: Decimal = ZERO
     cash: Decimal = ZERO
     used_credit: Decimal = ZERO
     total_gain: Decimal = ZERO
-    day_change: Decimal = ZERO
+    day_change: Decimal | None = None
+    value_before: Decimal = ZERO
 
     @property
     def net_value(self) -> Decimal:
         return self.market_value + self.cash - self.used_credit
 
-    @property
-    def previous_value(self) -> Decimal:
-        """The market value at the previous close."""
-        return self.market_value - self.day_change
+    def add_day_change(self, valued: ValuedPortfolio, rates: Conversion) -> None:
+        """Add the change of the day of a portfolio that has one."""
+        change, currency = valued.summary.day_change, valued.portfolio.currency
+        if change is None:
+            return
+        self.day_change = (self.day_change or ZERO) + rates.convert(change, currency)
+        for holding in valued.holdings:
+            if holding.day_change is not None and holding.market_value is not None:
+                before = holding.market_value - holding.day_change
+                self.value_before += rates.convert(before, currency)
 
 
 @dataclass(slots=True)
@@ -92,6 +112,7 @@ class _Movement:
 
     ticker: str
     company_name: str
+    day: date | None
     day_change: Decimal = ZERO
     before: Decimal = ZERO
 
@@ -108,6 +129,7 @@ def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard
     pensions = value_of_accounts(accounts, currency)
     sums = None if rates.missing else _sums_of(portfolios, rates)
     amounts = dict.fromkeys(AMOUNTS) if sums is None else _amounts_of(sums, pensions.value)
+    missing_why = _missing_why(portfolios, pensions, rates)
     return DashboardPayload(
         currency=currency,
         **amounts,
@@ -117,14 +139,17 @@ def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard
         pension_accounts=[account_payload(account) for account in accounts],
         goal=_goal_of(user, portfolios),
         freshness=_freshness_of(portfolios),
-        missing=_missing_from(portfolios, pensions, rates),
+        day_change_on=max(_days_of_change(portfolios), default=None),
+        day_change_missing=_without_day_change(portfolios),
+        missing=sorted(missing_why),
+        missing_why=missing_why,
     )
 
 
 def _amounts_of(sums: _Sums, pensions_value: Decimal | None) -> dict[str, Decimal | None]:
     with localcontext(EXACT):
         net_worth = None if pensions_value is None else sums.net_value + pensions_value
-        day_change_pct = fraction(sums.day_change, sums.previous_value)
+        day_change_pct = fraction(sums.day_change, sums.value_before)
     return {
         "net_worth": rounded(net_worth),
         "portfolios_value": rounded(sums.market_value),
@@ -146,17 +171,35 @@ def _sums_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> _Sums:
             sums.cash += rates.convert(portfolio.cash, currency)
             sums.used_credit += rates.convert(portfolio.used_credit, currency)
             sums.total_gain += rates.convert(summary.total_gain, currency)
-            sums.day_change += rates.convert(summary.day_change, currency)
+            sums.add_day_change(valued, rates)
     return sums
 
 
-def _missing_from(
+def _missing_why(
     portfolios: Sequence[ValuedPortfolio], pensions: PensionsValue, rates: Conversion
-) -> list[str]:
-    """Name instruments without a price and currency pairs without a rate."""
-    missing = {*rates.missing, *pensions.missing}
+) -> dict[str, str]:
+    """Return by ticker or currency pair why something is missing; a pair has no rate."""
+    missing = dict.fromkeys([*rates.missing, *pensions.missing], "no_rate")
     for valued in portfolios:
-        missing.update(valued.summary.missing)
+        missing.update(valued.summary.missing_why)
+    return dict(sorted(missing.items()))
+
+
+def _days_of_change(portfolios: Sequence[ValuedPortfolio]) -> list[date]:
+    """Return the latest day of each portfolio's change of the day."""
+    days = []
+    for valued in portfolios:
+        day = valued.summary.day_change_on
+        if day is not None:
+            days.append(day)
+    return days
+
+
+def _without_day_change(portfolios: Sequence[ValuedPortfolio]) -> list[str]:
+    """Return the tickers of open holdings without a change of the day."""
+    missing: set[str] = set()
+    for valued in portfolios:
+        missing.update(valued.summary.day_change_missing)
     return sorted(missing)
 
 
@@ -181,6 +224,7 @@ def _movers_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> list
             company_name=movement.company_name,
             day_change=round_for_display(movement.day_change),
             day_change_pct=rounded(movement.fraction),
+            day_change_on=movement.day,
         )
         movers.append(mover)
     return movers
@@ -194,7 +238,8 @@ def _add_movements(
         if not holding.day_change or holding.market_value is None:
             continue
         key = holding.ticker, holding.currency
-        movement = movements.setdefault(key, _Movement(holding.ticker, holding.company_name))
+        new = _Movement(holding.ticker, holding.company_name, holding.day_change_on)
+        movement = movements.setdefault(key, new)
         before = EXACT.subtract(holding.market_value, holding.day_change)
         change = rates.convert(holding.day_change, currency)
         movement.day_change = EXACT.add(movement.day_change, change)

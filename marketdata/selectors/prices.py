@@ -23,6 +23,11 @@ IDLE_AFTER = timedelta(days=10)
 # not stale.
 GRACE = 4 / 3
 
+# A change of the day compares a recent price with the close of the trading day before it. Four and
+# six days leave room for weekends and holidays, but not for funds that are priced weekly.
+MAX_DAYS_SINCE_PRICE = 4
+MAX_DAYS_BETWEEN_CLOSES = 6
+
 Splits = list[tuple[date, Decimal]]
 
 if TYPE_CHECKING:
@@ -43,8 +48,8 @@ class PriceNow:
 
     Where an exchange's day has begun before ours, `price` is in that day's shares: `ahead` of them
     were one of ours before a split. `day` is the trading day of `price`. `previous_close` is the
-    last close before it, in the same shares, None when there is none. `fetched_at` is None for a
-    price entered by hand.
+    last close before it, in the same shares, None when there is none, and `previous_day` its day,
+    None where only the source knows it. `fetched_at` is None for a price entered by hand.
     """
 
     price: Decimal
@@ -55,6 +60,15 @@ class PriceNow:
     source: str
     stale: bool
     ahead: Decimal = ONE
+    previous_day: date | None = None
+
+    def has_day_change(self, today: date) -> bool:
+        """Return whether the price is recent enough, and comparable, for a change of the day."""
+        if self.previous_close is None or (today - self.day).days > MAX_DAYS_SINCE_PRICE:
+            return False
+        if self.previous_day is None:
+            return True
+        return (self.day - self.previous_day).days <= MAX_DAYS_BETWEEN_CLOSES
 
 
 def is_fresh(fetched_at: datetime | None, *, grace: float = 1) -> bool:
@@ -73,7 +87,7 @@ def _cache_time(grace: float) -> timedelta:
 class _LatestRow:
     """The stored row that gives the latest price, before splits are applied to it.
 
-    `previous_close` is in the shares of `previous_day`.
+    `previous_close` is in the shares of `previous_day`, or of `day` where that is None.
     """
 
     price: Decimal
@@ -168,8 +182,7 @@ def _row_of_quote(
     if previous_day:
         previous = closes[stock.pk, previous_day][0]
     elif quote.previous_close is not None:
-        # The source has made it comparable with its price.
-        previous, previous_day = quote.previous_close, quote.day
+        previous = quote.previous_close  # the source has made it comparable with its price
     return _LatestRow(
         price=quote.price,
         day=quote.day,
@@ -197,8 +210,8 @@ def _price_now(stock: StockMetadata, row: _LatestRow, splits: Splits) -> PriceNo
     until = latest_day()
     later = split_factor(splits, row.day, until)
     previous = row.previous_close
-    if previous is not None and row.previous_day is not None:
-        between = split_factor(splits, row.previous_day, row.day)
+    if previous is not None:
+        between = split_factor(splits, row.previous_day or row.day, row.day)
         previous = _divided(previous, EXACT.multiply(later, between))
     by_hand = stock.is_manual or row.source == StockMetadata.MANUAL
     is_idle = row.day < timezone.localdate() - IDLE_AFTER
@@ -212,6 +225,7 @@ def _price_now(stock: StockMetadata, row: _LatestRow, splits: Splits) -> PriceNo
         source=row.source,
         stale=not by_hand and not is_current,
         ahead=split_factor(splits, timezone.localdate(), until),
+        previous_day=row.previous_day,
     )
 
 

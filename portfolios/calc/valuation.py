@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, localcontext
 
 from msgspec import Struct
@@ -59,8 +59,9 @@ def value_holding(
     """Value one holding.
 
     `average_cost`, `price` and `previous_close` are in the instrument's currency, `rate` turns that
-    into the portfolio's, the rest is in the portfolio's. A closed holding is worth 0 and needs no
-    price. Call it in the context `money.EXACT`: entering that costs as much as the arithmetic.
+    into the portfolio's, the rest is in the portfolio's. `previous_close` is None where it cannot
+    be compared with the price. A closed holding is worth 0 and needs no price. Call it in the
+    context `money.EXACT`: entering that costs as much as the arithmetic.
     """
     booked = realised_gain + income - charges
     if not quantity:
@@ -125,8 +126,14 @@ class SummaryLine:
     charges: Decimal
     valuation: Valuation
     price_as_of: datetime | None
+    price_day: date | None
     is_stale: bool
     why: str | None
+
+    @property
+    def has_day_change(self) -> bool:
+        """Whether the holding is open and its change of the day known."""
+        return not self.is_closed and self.valuation.day_change is not None
 
 
 class Summary(Struct, frozen=True):
@@ -141,8 +148,10 @@ class Summary(Struct, frozen=True):
     income: ReadOnlyDecimal
     charges: ReadOnlyDecimal
     total_gain: ReadOnlyDecimal
-    day_change: ReadOnlyDecimal
+    day_change: ReadOnlyDecimal | None
     day_change_pct: ReadOnlyDecimal | None
+    day_change_on: date | None
+    day_change_missing: list[str]
     as_of: datetime | None
     stale: bool
     missing: list[str]
@@ -151,7 +160,11 @@ class Summary(Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Totals:
-    """Sums over holdings. Those of the second group cover the holdings with a price."""
+    """Sums over holdings.
+
+    Those of the second group cover the holdings with a price, those of the third the ones with a
+    change of the day; `value_before` is what these were worth at the previous close.
+    """
 
     cost_basis: Decimal = ZERO
     realised_gain: Decimal = ZERO
@@ -161,8 +174,10 @@ class _Totals:
     priced_cost: Decimal = ZERO
     market_value: Decimal = ZERO
     unrealised_gain: Decimal = ZERO
-    total_gain: Decimal = ZERO
+
     day_change: Decimal = ZERO
+    value_before: Decimal = ZERO
+    day_change_on: date | None = None
 
     def add(self, line: SummaryLine) -> None:
         self.cost_basis += line.cost_basis
@@ -175,8 +190,16 @@ class _Totals:
         self.priced_cost += line.cost_basis
         self.market_value += valuation.market_value
         self.unrealised_gain += valuation.unrealised_gain or ZERO
-        self.total_gain += valuation.total_gain or ZERO
-        self.day_change += valuation.day_change or ZERO
+        if line.has_day_change:
+            self._add_day_change(line)
+
+    def _add_day_change(self, line: SummaryLine) -> None:
+        change = line.valuation.day_change or ZERO
+        self.day_change += change
+        self.value_before += (line.valuation.market_value or ZERO) - change
+        day = line.price_day
+        if day is not None and (self.day_change_on is None or day > self.day_change_on):
+            self.day_change_on = day
 
 
 def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decimal) -> Summary:
@@ -184,10 +207,14 @@ def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decim
 
     Cost, realised gain, income and charges cover all holdings; figures that need a price cover
     those with one. `missing` names the others, and holdings whose quantity or price is in doubt,
-    `missing_why` the reason by ticker. `as_of` is the time of the oldest price in the sum.
+    `missing_why` the reason by ticker. `as_of` is the time of the oldest price in the sum. The
+    total gain is the sum of the parts as they are shown. The change of the day covers the holdings
+    that have one, and is None without any; `day_change_missing` names the other open ones, and
+    `day_change_on` is the latest day of the prices in it.
     """
     totals = _Totals()
     missing_why: dict[str, str] = {}
+    without_day_change: set[str] = set()
     price_times: list[datetime] = []
     is_stale = False
     with localcontext(EXACT):
@@ -196,23 +223,32 @@ def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decim
             is_priced = line.valuation.market_value is not None
             if line.why is not None:
                 missing_why[line.ticker] = line.why
+            if not line.is_closed and not line.has_day_change:
+                without_day_change.add(line.ticker)
             if is_priced and not line.is_closed:
                 is_stale = is_stale or line.is_stale
                 if line.price_as_of is not None:
                     price_times.append(line.price_as_of)
-        value_before = totals.market_value - totals.day_change
+        unrealised_gain = round_for_display(totals.unrealised_gain)
+        realised_gain = round_for_display(totals.realised_gain)
+        income = round_for_display(totals.income)
+        charges = round_for_display(totals.charges)
+        total_gain = unrealised_gain + realised_gain + income - charges
+        day_change = None if totals.day_change_on is None else totals.day_change
         return Summary(
             market_value=round_for_display(totals.market_value),
             net_value=round_for_display(totals.market_value + cash - used_credit),
             cost_basis=round_for_display(totals.cost_basis),
-            unrealised_gain=round_for_display(totals.unrealised_gain),
+            unrealised_gain=unrealised_gain,
             unrealised_gain_pct=rounded(fraction(totals.unrealised_gain, totals.priced_cost)),
-            realised_gain=round_for_display(totals.realised_gain),
-            income=round_for_display(totals.income),
-            charges=round_for_display(totals.charges),
-            total_gain=round_for_display(totals.total_gain),
-            day_change=round_for_display(totals.day_change),
-            day_change_pct=rounded(fraction(totals.day_change, value_before)),
+            realised_gain=realised_gain,
+            income=income,
+            charges=charges,
+            total_gain=round_for_display(total_gain),
+            day_change=rounded(day_change),
+            day_change_pct=rounded(fraction(day_change, totals.value_before)),
+            day_change_on=totals.day_change_on,
+            day_change_missing=sorted(without_day_change),
             as_of=min(price_times, default=None),
             stale=is_stale,
             missing=sorted(missing_why),

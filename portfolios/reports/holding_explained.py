@@ -36,7 +36,8 @@ FORMULAS = {
     "price_effect": "quantity × (price − average_cost_per_share) × average_rate_paid",
     "fx_effect": "quantity × price × (rate − average_rate_paid)",
     "total_gain": "unrealised_gain + realised_gain + income − charges",
-    "day_change": "quantity × (price − previous_close) × rate",
+    "day_change": "quantity × (price − previous_close) × rate; null where the price is more than 4 "
+    "days old, or the previous close more than 6 days older",
     "day_change_pct": "day_change ÷ (market_value − day_change)",
     "weight": "market_value ÷ the market value of the portfolio",
 }

@@ -35,7 +35,7 @@ def eventful(portfolio, make_stock):
     dollar = make_stock("USA.DEMO", currency="USD")
     home = make_stock("HOME.DEMO")
     late = make_stock("LATE.DEMO")
-    closes(dollar, *[str(100 + day % 37) for day in range(440)], start=START - timedelta(1))
+    closes(dollar, *[str(100 + day % 37) for day in range(490)], start=START - timedelta(1))
     closes(home, *[str(50 - day % 11) for day in range(430)], start=START - timedelta(1))
     closes(late, "20", "21", start=date(2024, 3, 1))
     rates(
@@ -73,6 +73,9 @@ def explained(api, path):
 
 
 def same(got, expected):
+    if expected is None:
+        assert got is None
+        return
     assert float(got) == pytest.approx(float(expected), rel=1e-9, abs=1e-9)
 
 
@@ -137,6 +140,8 @@ def test_every_number_of_a_holding_follows_from_its_explanation(api, eventful, t
         "day_change_pct": quantity * (price - previous) / (quantity * previous),
         "weight": value / inputs["portfolio_market_value"],
     }
+    if ticker != "USA.DEMO":  # their last closes are more than four days old
+        expected["day_change"] = expected["day_change_pct"] = None
     assert set(expected) == set(numbers)
     for name, number in expected.items():
         same(numbers[name], number)

@@ -120,7 +120,7 @@ def test_a_date_is_year_month_day_and_nothing_else(api, portfolio, stock, day):
         assert api.get(f"/api/v1/transactions?start={day}").status_code == 400
 
 
-def test_the_day_change_of_a_portfolio_is_against_all_that_is_priced(api, portfolio, make_stock):
+def test_the_day_change_of_a_portfolio_is_against_what_has_a_day_change(api, portfolio, make_stock):
     from portfolios.tests.conftest import quote
 
     moved, new = make_stock("A.DEMO"), make_stock("B.DEMO")
@@ -129,7 +129,8 @@ def test_the_day_change_of_a_portfolio_is_against_all_that_is_priced(api, portfo
     for stock in (moved, new):
         trade(portfolio, stock, "buy", "1", "50", on=date(2024, 1, 2))
     summary = api.get(f"/api/v1/portfolios/{portfolio.pk}").json()["summary"]
-    assert (summary["day_change"], summary["day_change_pct"]) == (10, 0.05)
+    assert (summary["day_change"], summary["day_change_pct"]) == (10, 0.1)
+    assert summary["day_change_missing"] == ["B.DEMO"]
 
 
 def test_a_holding_in_the_portfolios_own_currency_has_no_currency_effect(

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal, localcontext
 from uuid import UUID
 
+from django.utils import timezone
 from msgspec import Struct
 
 from financeproj.core.json_types import ReadOnlyDecimal
@@ -54,6 +55,7 @@ class ValuedHolding(Struct):
     total_gain: ReadOnlyDecimal | None
     day_change: ReadOnlyDecimal | None
     day_change_pct: ReadOnlyDecimal | None
+    day_change_on: date | None
     weight: ReadOnlyDecimal | None
     first_transaction_on: date | None
     last_transaction_on: date | None
@@ -137,10 +139,15 @@ def doubtful_from(holding: Holding, price: PriceNow | None) -> date | None:
 
 @dataclass(slots=True)
 class _Quote:
-    """The price and rate with which a holding is valued; None where unknown."""
+    """The price and rate with which a holding is valued; None where unknown.
+
+    `has_day_change` says whether the price can be compared with the previous close.
+    """
 
     price: Decimal | None = None
     previous_close: Decimal | None = None
+    has_day_change: bool = False
+    day: date | None = None
     as_of: datetime | None = None
     source: str | None = None
     rate: Decimal | None = None
@@ -155,6 +162,8 @@ def _quote_of(holding: Holding, target: str, data: ValuationData) -> _Quote:
     if price is not None:
         quote.price = price.price
         quote.previous_close = price.previous_close
+        quote.has_day_change = price.has_day_change(timezone.localdate())
+        quote.day = price.day
         quote.as_of = price.as_of
         quote.source = price.source
         quote.is_stale = price.stale
@@ -179,11 +188,12 @@ def _value_portfolio(portfolio: Portfolio, data: ValuationData) -> ValuedPortfol
             income=holding.income,
             charges=holding.charges,
             price=quote.price,
-            previous_close=quote.previous_close,
+            previous_close=quote.previous_close if quote.has_day_change else None,
             rate=quote.rate,
         )
-        lines.append(_summary_line(holding, quote, valuation))
-        holdings.append(_valued_holding(holding, quote, valuation))
+        line = _summary_line(holding, quote, valuation)
+        lines.append(line)
+        holdings.append(_valued_holding(holding, quote, line))
     summary = summarise(lines, cash=portfolio.cash, used_credit=portfolio.used_credit)
     for valued_holding in holdings:
         share = fraction(valued_holding.market_value, summary.market_value)
@@ -208,6 +218,7 @@ def _summary_line(holding: Holding, quote: _Quote, valuation: Valuation) -> Summ
         charges=holding.charges,
         valuation=valuation,
         price_as_of=quote.as_of,
+        price_day=quote.day,
         is_stale=quote.is_stale,
         why=_why_missing(holding, quote, valuation),
     )
@@ -224,8 +235,8 @@ def _why_missing(holding: Holding, quote: _Quote, valuation: Valuation) -> str |
     return None
 
 
-def _valued_holding(holding: Holding, quote: _Quote, valuation: Valuation) -> ValuedHolding:
-    stock = holding.stock
+def _valued_holding(holding: Holding, quote: _Quote, line: SummaryLine) -> ValuedHolding:
+    stock, valuation = holding.stock, line.valuation
     return ValuedHolding(
         id=holding.pk,
         portfolio_id=holding.portfolio_id,
@@ -253,6 +264,7 @@ def _valued_holding(holding: Holding, quote: _Quote, valuation: Valuation) -> Va
         total_gain=valuation.total_gain,
         day_change=valuation.day_change,
         day_change_pct=valuation.day_change_pct,
+        day_change_on=quote.day if line.has_day_change else None,
         weight=None,
         first_transaction_on=holding.first_transaction_on,
         last_transaction_on=holding.last_transaction_on,

@@ -2,7 +2,7 @@
 import { api, query } from "./api.js";
 import { chart, period, ranges, shares, spark } from "./charts.js";
 import { $, empty, fill, h, segments, select } from "./dom.js";
-import { date, num, time } from "./format.js";
+import { changeNote, date, num, otherDay, time } from "./format.js";
 
 const first = api("/dashboard");
 first.catch(() => {}); // each panel shows the error
@@ -42,7 +42,7 @@ function hero(data) {
       h("p", { class: "change" },
         money(data.day_change, { signed: true }), " ",
         h("span", {}, "(", num("percent", data.day_change_pct, { digits: 2, signed: true }), ")"),
-        h("span", { class: "muted small" }, " ", gettext("today"))),
+        changeNote(data)),
     ),
     h("div", {},
       h("dl", { class: "facts" },
@@ -136,16 +136,16 @@ function portfolios({ portfolios: all }) {
         h("b", {}, num("money", summary.net_value, { currency })),
         h("span", { class: "under" },
           num("money", summary.day_change, { signed: true }), " ",
-          num("percent", summary.day_change_pct, { digits: 2, signed: true }))),
+          num("percent", summary.day_change_pct, { digits: 2, signed: true }), otherDay(summary.day_change_on))),
     );
   }));
 }
 
 function movers({ movers: all, currency }) {
-  if (!all.length) return empty(gettext("No price changes today."));
+  if (!all.length) return empty(gettext("No price changes."));
   return h("ul", { class: "rows" }, ...all.map((one) =>
     h("li", {},
-      h("span", {}, h("b", {}, one.company_name || one.ticker), h("span", { class: "under" }, one.ticker)),
+      h("span", {}, h("b", {}, one.company_name || one.ticker), h("span", { class: "under" }, one.ticker, otherDay(one.day_change_on))),
       h("span", { class: "end" }, num("money", one.day_change, { currency, signed: true })),
       h("b", { class: "end" }, num("percent", one.day_change_pct, { digits: 2, signed: true })),
     )));

@@ -67,12 +67,32 @@ export function num(kind, value, options = {}) {
 export const amountsHidden = () => document.documentElement.dataset.amounts === "hidden";
 
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const shortDay = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
 const shortTime = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const fullTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 
 /** `2026-11-20` → 20 Nov 2026 */
 export const date = (iso) => (iso ? day.format(new Date(iso + "T00:00:00Z")) : "–");
+const isToday = (iso) => !iso || iso >= isoDate(new Date()); // an exchange's day may begin before ours
+
+/** A <span> that says of which day a change is: `today`, or `last trading day (27 Nov)`; and how many holdings it
+ *  leaves out, with their tickers as its title. */
+export function changeNote({ day_change_on: day, day_change_missing: missing }) {
+  const span = document.createElement("span");
+  span.className = "muted small";
+  const when = isToday(day) ? gettext("today") : interpolate(gettext("last trading day (%s)"), [shortDay.format(new Date(day))]);
+  span.textContent = ` ${when}`;
+  if (missing.length) {
+    span.textContent += ` · ${interpolate(ngettext("without %s holding", "without %s holdings", missing.length), [missing.length])}`;
+    span.title = missing.join(", ");
+  }
+  return span;
+}
+
+/** `2026-11-27` → ` · 27 Nov`; nothing for today. */
+export const otherDay = (iso) => (isToday(iso) ? "" : ` · ${shortDay.format(new Date(iso))}`);
+
 /** Formats a timestamp in the reader's time zone; only the time if it is today. */
 export function time(iso) {
   const when = new Date(iso);

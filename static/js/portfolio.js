@@ -2,7 +2,7 @@
 import { api, query } from "./api.js";
 import { chart, period, ranges, shares } from "./charts.js";
 import { $, confirm, dialog, empty, field, fill, form, h, select } from "./dom.js";
-import { num, time, typed } from "./format.js";
+import { changeNote, num, otherDay, time, typed } from "./format.js";
 import { showHistory } from "./history.js";
 import { accept, importFile, importList } from "./import.js";
 import { numberInput, readNumbers } from "./portfolios.js";
@@ -27,7 +27,7 @@ function showSummary() {
       h("div", {},
         h("p", { class: "eyebrow" }, gettext("Net value")),
         h("p", { class: "big" }, money(summary.net_value)),
-        h("p", { class: "change" }, money(summary.day_change, { signed: true }), " (", percent(summary.day_change_pct), ")", h("span", { class: "muted small" }, " ", gettext("today")))),
+        h("p", { class: "change" }, money(summary.day_change, { signed: true }), " (", percent(summary.day_change_pct), ")", changeNote(summary))),
       h("div", {},
         h("dl", { class: "facts" },
           fact(gettext("Market value"), money(summary.market_value)),
@@ -113,7 +113,7 @@ const COLUMNS = [
   { key: "company_name", label: () => gettext("Instrument"), text: true, cell: (one) => [h("button", { type: "button", class: "name" }, one.company_name || one.ticker), h("span", { class: "under" }, `${one.ticker} · ${one.currency}`, one.price_stale ? h("span", { class: "warn" }, ` · ${gettext("stale")}`) : "")] },
   { key: "current_quantity", label: () => gettext("Quantity"), cell: (one) => num("quantity", one.current_quantity) },
   { key: "price", label: () => gettext("Price"), cell: (one) => [num("price", one.price), h("span", { class: "under" }, gettext("avg. cost"), " ", num("price", one.average_cost_per_share, { digits: one.average_cost_per_share > 1 ? 2 : 6 }))] },
-  { key: "day_change_pct", label: () => gettext("Today"), cell: (one) => [percent(one.day_change_pct), h("span", { class: "under" }, num("money", one.day_change, { signed: true }))] },
+  { key: "day_change_pct", label: () => gettext("Day change"), cell: (one) => [percent(one.day_change_pct), h("span", { class: "under" }, num("money", one.day_change, { signed: true }), otherDay(one.day_change_on))] },
   { key: "market_value", label: () => `${gettext("Value")} (${currency})`, cell: (one) => [h("b", {}, num("money", one.market_value)), h("span", { class: "under" }, gettext("cost"), " ", num("money", one.cost_basis))] },
   { key: "unrealised_gain", label: () => gettext("Gain"), cell: (one) => [num("money", one.unrealised_gain, { signed: true }), h("span", { class: "under" }, percent(one.unrealised_gain_pct))] },
   { key: "price_effect", label: () => gettext("Price effect"), cell: (one) => num("money", one.price_effect, { signed: true }) },

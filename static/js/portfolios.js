@@ -1,7 +1,7 @@
 // All portfolios, and the dialog that adds one.
 import { api } from "./api.js";
 import { $, dialog, empty, field, fill, form, h } from "./dom.js";
-import { num, parseNumber, typed } from "./format.js";
+import { num, otherDay, parseNumber, typed } from "./format.js";
 import { currencyName } from "./words.js";
 
 let currencies;
@@ -52,14 +52,14 @@ function list(all) {
   if (!all.length) return empty(gettext("No portfolios yet. Add one, then import your broker's file or enter transactions."));
   const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Portfolios") }, h("table", {},
-    h("thead", {}, h("tr", {}, head(gettext("Portfolio")), head(gettext("Net value")), head(gettext("Today")), head(gettext("Unrealised gain")), head(gettext("Total gain"), "less"), head(gettext("Cash"), "less"), head(gettext("Used credit"), "less"))),
+    h("thead", {}, h("tr", {}, head(gettext("Portfolio")), head(gettext("Net value")), head(gettext("Day change")), head(gettext("Unrealised gain")), head(gettext("Total gain"), "less"), head(gettext("Cash"), "less"), head(gettext("Used credit"), "less"))),
     h("tbody", {}, ...all.map(({ id, name, brokerage_firm: firm, currency, cash, used_credit: credit, summary }) => {
       const money = (value, options) => num("money", value, { currency, ...options });
-      const under = (value) => h("span", { class: "under" }, num("percent", value, { digits: 2, signed: true }));
+      const under = (value, day = "") => h("span", { class: "under" }, num("percent", value, { digits: 2, signed: true }), day);
       return h("tr", { class: "opens", onclick: () => location.assign(`/portfolios/${id}`) },
         h("th", { scope: "row" }, h("a", { class: "name", href: `/portfolios/${id}` }, name), h("span", { class: "under" }, [firm, currency].filter(Boolean).join(" · "), summary.missing.length ? h("span", { class: "warn" }, ` · ${gettext("without a price")}: ${summary.missing.join(", ")}`) : null)),
         h("td", {}, h("b", {}, money(summary.net_value))),
-        h("td", {}, money(summary.day_change, { signed: true }), under(summary.day_change_pct)),
+        h("td", {}, money(summary.day_change, { signed: true }), under(summary.day_change_pct, otherDay(summary.day_change_on))),
         h("td", {}, money(summary.unrealised_gain, { signed: true }), under(summary.unrealised_gain_pct)),
         h("td", { class: "less" }, money(summary.total_gain, { signed: true })),
         h("td", { class: "less" }, money(cash)),

@@ -161,7 +161,7 @@ def test_a_large_portfolio_scrolls_and_sorts_without_long_tasks(visit, user):
     visitor.page.wait_for_timeout(500)
     visitor.page.evaluate("window.longest = 0")
     first = []
-    for name in ("Gain", "Weight", "Instrument", "Today"):
+    for name in ("Gain", "Weight", "Instrument", "Day change"):
         visitor.page.locator("#holdings-table thead button", has_text=name).first.click()
         first.append(rows.first.get_attribute("data-id"))
     # All rows end up in order, not only those in sight.

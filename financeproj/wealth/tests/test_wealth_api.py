@@ -231,12 +231,14 @@ def test_the_dashboard_is_the_first_screen_in_one_answer(
             "company_name": "Down.Demo",
             "day_change": -20,
             "day_change_pct": -0.2,
+            "day_change_on": "2024-05-03",
         },
         {
             "ticker": "FJORD.DEMO",
             "company_name": "Fjord.Demo",
             "day_change": 60,
             "day_change_pct": 0.04,
+            "day_change_on": "2024-05-03",
         },
     ]
     assert [one["name"] for one in body["portfolios"]] == ["Nordic", "Dollars"]
@@ -269,9 +271,9 @@ def test_the_dashboard_shows_the_goal(api, user, kroner):
     )
 
 
-def test_the_dashboard_of_an_empty_account_is_all_zero(api):
+def test_the_dashboard_of_an_empty_account_has_zeros_and_no_change_of_the_day(api):
     body = api.get("/api/v1/dashboard").json()
-    assert (body["net_worth"], body["day_change"], body["day_change_pct"]) == (0, 0, None)
+    assert (body["net_worth"], body["day_change"], body["day_change_pct"]) == (0, None, None)
     assert (body["portfolios"], body["movers"], body["pension_accounts"]) == ([], [], [])
     assert body["freshness"] == {"oldest_price_at": None, "stale": []}
 
