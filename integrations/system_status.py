@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from integrations.backups.services import newest_backup
 from integrations.models import SyncRun
 from marketdata import gateway
-from marketdata.models import HeldBackPrice, StockMetadata, StockQuote
+from marketdata.models import HeldBack, StockMetadata, StockQuote
 from portfolios.selectors import held_stock_ids, troubled_imports
 
 STALE_AFTER = timedelta(days=1)
@@ -60,7 +60,7 @@ def _prices() -> list[Line]:
     times = sorted(fetched_at[pk] for pk in asked)
     stale = sum(when < timezone.now() - STALE_AFTER for when in times)
     unpriced = len(held - fetched_at.keys())
-    held_back = HeldBackPrice.objects.count()
+    held_back = HeldBack.objects.filter(state=HeldBack.State.HELD_BACK).count()
     instruments = "marketdata_stockmetadata"
     return [
         Line(
@@ -76,10 +76,10 @@ def _prices() -> list[Line]:
             _list(instruments, price="unpriced"),
         ),
         Line(
-            "Quarantined prices",
-            f"{held_back} to accept or reject",
+            "Held back",
+            f"{held_back} to accept or dismiss",
             not held_back,
-            _list("marketdata_heldbackprice"),
+            _list("marketdata_heldback"),
         ),
     ]
 

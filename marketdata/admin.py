@@ -24,7 +24,8 @@ from financeproj.core.shared.enqueue import enqueue_on_commit
 from marketdata import gateway, services, tasks, vectors
 from marketdata.models import (
     CurrencyPair,
-    HeldBackPrice,
+    HeldBack,
+    HeldBackAnswer,
     HistoricalExchangeRate,
     HistoricalStockPrice,
     PairVector,
@@ -70,7 +71,7 @@ class Freshness(admin.SimpleListFilter):
         return [
             ("stale", "Stale: older than a day"),
             ("unpriced", "Unpriced"),
-            ("held_back", "Quarantined prices"),
+            ("held_back", "With values held back"),
         ]
 
     def queryset(
@@ -85,7 +86,8 @@ class Freshness(admin.SimpleListFilter):
             priced = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"))
             return queryset.filter(~Exists(priced), quote__isnull=True)
         if self.value() == "held_back":
-            return queryset.filter(Exists(HeldBackPrice.objects.filter(stock=OuterRef("pk"))))
+            held_back = HeldBack.objects.filter(stock=OuterRef("pk"), state="held_back")
+            return queryset.filter(Exists(held_back))
         return queryset
 
 
@@ -224,42 +226,71 @@ class StockDividendAdmin(OfInstrument):
     list_display = ("date", "stock", number_column("amount"), "source")
 
 
-@admin.action(description="Accept: store as the close of its day", permissions=["act"])
-def accept(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPrice]) -> None:
-    for row in queryset:
+def _answer(
+    modeladmin: Any,
+    request: HttpRequest,
+    queryset: QuerySet[HeldBack],
+    answer: Callable[..., HeldBack],
+    word: str,
+) -> None:
+    for row in queryset.select_related("stock", "pair"):
+        name = f"{row.stock or row.pair}, {row}"
+        if row.kind == HeldBack.Kind.SPLIT:
+            detail = "Each user answers a split for the own holdings, on the page Held back."
+            modeladmin.message_user(request, f"{name}: {detail}", messages.ERROR)
+            continue
         try:
-            services.accept_price(held_back=row)
-            modeladmin.message_user(request, f"{row.stock}, {row}: accepted.", messages.SUCCESS)
+            answer(row=row)
+            modeladmin.message_user(request, f"{name}: {word}.", messages.SUCCESS)
         except DomainError as error:
-            modeladmin.message_user(request, f"{row.stock}, {row}: {error.detail}", messages.ERROR)
+            modeladmin.message_user(request, f"{name}: {error.detail}", messages.ERROR)
 
 
-@admin.action(description="Reject: forget", permissions=["act"])
-def reject(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBackPrice]) -> None:
-    for row in queryset:
-        services.reject_price(held_back=row)
-    modeladmin.message_user(request, "Rejected.", messages.SUCCESS)
+@admin.action(description="Accept: believe it, for all users", permissions=["act"])
+def accept(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBack]) -> None:
+    _answer(modeladmin, request, queryset, services.accept_held_back, "accepted")
 
 
-@admin.register(HeldBackPrice)
-class HeldBackPriceAdmin(ActingAdmin, ReadOnlyAdmin, ServiceAdmin):
+@admin.action(description="Dismiss: never believe it", permissions=["act"])
+def dismiss(modeladmin: Any, request: HttpRequest, queryset: QuerySet[HeldBack]) -> None:
+    _answer(modeladmin, request, queryset, services.dismiss_held_back, "dismissed")
+
+
+@admin.register(HeldBack)
+class HeldBackAdmin(ActingAdmin, ReadOnlyAdmin, ServiceAdmin):
     list_display = fields = readonly_fields = (
         "date",
+        "kind",
         "stock",
-        number_column("close"),
-        number_column("previous"),
+        "pair",
+        number_column("value"),
+        number_column("before"),
         "reason",
+        "state",
         "source",
+        "since",
         "seen_at",
     )
-    list_filter = ("reason", "source")
-    list_select_related = ("stock",)
-    search_fields = ("stock__ticker", "stock__company_name")
+    list_filter = ("state", "kind", "reason", "source")
+    list_select_related = ("stock", "pair")
+    search_fields = ("stock__ticker", "stock__company_name", "pair__base", "pair__target")
     date_hierarchy = "date"
-    actions = (accept, reject)
+    actions = (accept, dismiss)
 
-    def delete_row(self, row: HeldBackPrice) -> None:
-        services.reject_price(held_back=row)
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # a dismissed value must stay, or its source brings it back
+
+
+@admin.register(HeldBackAnswer)
+class HeldBackAnswerAdmin(ReadOnlyAdmin, ServiceAdmin):
+    list_display = fields = readonly_fields = ("held_back", "user", "accepted", "answered_at")
+    list_filter = ("accepted",)
+    list_select_related = ("held_back", "user")
+    search_fields = ("held_back__stock__ticker", "user__username")
+    date_hierarchy = "answered_at"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # the holdings would not be replayed
 
 
 @admin.action(description="Refresh rates", permissions=["act"])

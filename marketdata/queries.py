@@ -103,7 +103,7 @@ def price_of(*, stock: StockMetadata) -> PriceNow:
 
 def _without_price(stock: StockMetadata) -> SourceError:
     """Return why the price is missing although the source answered."""
-    if stock.held_back_prices.exists():
+    if stock.held_back.filter(kind="price", state="held_back").exists():
         return BadAnswer(f"{stock.source} gives no usable price for {stock.ticker}.")
     return NoData(f"{stock.source} has no prices of {stock.ticker}.")
 

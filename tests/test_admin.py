@@ -20,7 +20,7 @@ from integrations.imports.pipeline import import_statement
 from marketdata import services as market
 from marketdata.models import (
     CurrencyPair,
-    HeldBackPrice,
+    HeldBack,
     HistoricalExchangeRate,
     HistoricalStockPrice,
     PairVector,
@@ -166,13 +166,18 @@ def test_a_transaction_saved_in_the_admin_replays_the_holding(page, portfolio, s
 
 def test_figures_that_are_only_shown_have_no_zeros_behind_them(page, portfolio, stock):
     row = trade(portfolio, stock, "buy", "4", "12.5")
-    HeldBackPrice.objects.create(
-        stock=stock, date="2024-05-02", close=D("500.5"), reason="jump", source="simulated"
+    HeldBack.objects.create(
+        kind="price",
+        stock=stock,
+        date="2024-05-02",
+        value=D("500.5"),
+        reason="jump",
+        source="simulated",
     )
     for address, figures in (
         (url(Transaction, "change", row.pk), ["12.5", "–"]),
         (url(Holding, "change", row.holding_id), ["4", "12.5", "50", "0", "0", "0"]),
-        (url(HeldBackPrice, "change", HeldBackPrice.objects.get().pk), ["500.5", "–"]),
+        (url(HeldBack, "change", HeldBack.objects.get().pk), ["500.5", "–"]),
     ):
         shown = re.findall(
             r'<div class="readonly">([0-9.]+|–)</div>', page.get(address).content.decode()
@@ -477,16 +482,17 @@ def test_the_admin_takes_nothing_of_the_future(page, portfolio, make_stock, mode
     assert model.objects.count() == 1
 
 
-def test_held_back_prices_are_accepted_or_rejected(page, stock):
+def test_held_back_prices_are_accepted_or_dismissed(page, stock):
     for day in ("2024-05-02", "2024-05-03"):
-        HeldBackPrice.objects.create(
-            stock=stock, date=day, close=500, reason="jump", source="simulated"
+        HeldBack.objects.create(
+            kind="price", stock=stock, date=day, value=500, reason="jump", source="simulated"
         )
-    first, second = HeldBackPrice.objects.order_by("date")
-    listed = url(HeldBackPrice, "changelist")
+    first, second = HeldBack.objects.order_by("date")
+    listed = url(HeldBack, "changelist")
     page.post(listed, {"action": "accept", "_selected_action": [str(first.pk)]})
-    page.post(listed, {"action": "reject", "_selected_action": [str(second.pk)]})
-    assert not HeldBackPrice.objects.exists()
+    page.post(listed, {"action": "dismiss", "_selected_action": [str(second.pk)]})
+    states = HeldBack.objects.order_by("date").values_list("state", flat=True)
+    assert list(states) == ["accepted", "dismissed"]
     assert list(HistoricalStockPrice.objects.values_list("date", "close")) == [
         (date(2024, 5, 2), 500)
     ]
@@ -499,8 +505,13 @@ def test_filters_answer_a_question(page, make_stock, question):
     if question == "stale":
         StockQuote.objects.filter(stock=wanted).update(fetched_at="2024-01-01T00:00:00Z")
     if question == "held_back":
-        HeldBackPrice.objects.create(
-            stock=wanted, date="2024-05-02", close=500, reason="jump", source="simulated"
+        HeldBack.objects.create(
+            kind="price",
+            stock=wanted,
+            date="2024-05-02",
+            value=500,
+            reason="jump",
+            source="simulated",
         )
     found = page.get(url(StockMetadata, "changelist"), {"price": question}).context["cl"].queryset
     assert list(found) == [wanted]

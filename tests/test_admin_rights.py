@@ -30,7 +30,7 @@ from financeproj.core.shared import enqueue
 from financeproj.users.models import TokenFamily, User
 from financeproj.users.services import issue_tokens
 from integrations.imports.pipeline import import_statement
-from marketdata.models import CurrencyPair, HeldBackPrice, StockMetadata
+from marketdata.models import CurrencyPair, HeldBack, StockMetadata
 from marketdata.services import record_rates
 from pensions.models import PensionAccount
 from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
@@ -41,8 +41,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 # What an action needs, next to the right to see its list.
 ACTIONS = {
     (StockMetadata, "refresh_prices"): "marketdata.change_stockmetadata",
-    (HeldBackPrice, "accept"): "marketdata.change_heldbackprice",
-    (HeldBackPrice, "reject"): "marketdata.change_heldbackprice",
+    (HeldBack, "accept"): "marketdata.change_heldback",
+    (HeldBack, "dismiss"): "marketdata.change_heldback",
     (CurrencyPair, "refresh_rates"): "marketdata.change_currencypair",
     (Holding, "refresh_prices"): "portfolios.change_holding",
     (Transaction, "export_csv"): "portfolios.view_transaction",
@@ -122,10 +122,11 @@ def full(world: World) -> World:
         dry_run=False,
         format_name="auto",
     )
-    HeldBackPrice.objects.create(
+    HeldBack.objects.create(
+        kind="price",
         stock=world.holding.stock,
         date="2024-05-02",
-        close=500,
+        value=500,
         reason="jump",
         source="simulated",
     )

@@ -20,7 +20,7 @@ from integrations.models import AssignedBudget, SyncRun, YnabBudget, YnabSetting
 from marketdata import services as market
 from marketdata.models import (
     CurrencyPair,
-    HeldBackPrice,
+    HeldBack,
     HistoricalExchangeRate,
     HistoricalStockPrice,
     PairVector,
@@ -192,9 +192,6 @@ FORMS = {
         [Act("rate_deleted", "exchange_rate", "date rate source")]
     ),
     (CurrencyPair, "delete"): Form([Act("deleted", "exchange_rate")]),
-    (HeldBackPrice, "delete"): Form(
-        [Act("held_back_price_dismissed", "instrument", "close date reason")]
-    ),
     (User, "add"): Form(
         [Act("created", "user", USER)],
         fixed(username="per", password1=LONG, password2=LONG, usable_password="true"),
@@ -307,10 +304,11 @@ def full(world, other_user):
     market.record_splits(stock=unheld, splits=[(date(2023, 3, 1), D(2))], source="manual")
     market.record_dividends(stock=stock, dividends=[(date(2023, 3, 1), D(2))], source="manual")
     market.record_rates(base="EUR", target="NOK", rates=[(date(2024, 5, 2), D(11))], source="ecb")
-    HeldBackPrice.objects.create(
+    HeldBack.objects.create(
+        kind="price",
         stock=stock,
         date=date(2024, 5, 2),
-        close=D("500.5"),
+        value=D("500.5"),
         reason="jump",
         source="simulated",
         seen_at=datetime(2024, 5, 2, tzinfo=UTC),
@@ -405,9 +403,8 @@ def test_a_form_that_is_refused_records_nothing(full, page):
 
 
 ACTIONS = [
-    (HeldBackPrice, "accept", None, "held_back_price_accepted", Door.ADMIN),
-    (HeldBackPrice, "reject", None, "held_back_price_dismissed", Door.ADMIN),
-    (HeldBackPrice, "delete_selected", None, "held_back_price_dismissed", Door.ADMIN),
+    (HeldBack, "accept", None, "held_back_accepted", Door.ADMIN),
+    (HeldBack, "dismiss", None, "held_back_dismissed", Door.ADMIN),
     (ImportBatch, "undo_imports", lambda w: w.import_batch, "undone", Door.IMPORT),
     (PensionAccount, "sync_now", None, "created", Door.ADMIN),
     (Transaction, "delete_selected", lambda w: w.transaction, "deleted", Door.ADMIN),

@@ -22,7 +22,7 @@ from integrations.simulated import SimulatedSource
 from marketdata import services as marketdata
 from marketdata.models import (
     CurrencyPair,
-    HeldBackPrice,
+    HeldBack,
     HistoricalExchangeRate,
     HistoricalStockPrice,
     StockDividend,
@@ -41,7 +41,7 @@ from tests.world import world  # noqa: F401  (a fixture)
 pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 
 APPLE = "US0378331005"
-OF_INSTRUMENTS = (StockQuote, HistoricalStockPrice, StockSplit, StockDividend, HeldBackPrice)
+OF_INSTRUMENTS = (StockQuote, HistoricalStockPrice, StockSplit, StockDividend, HeldBack)
 SHARED = {
     StockMetadata: {"owner__isnull": True},
     **{model: {"stock__owner__isnull": True} for model in OF_INSTRUMENTS},

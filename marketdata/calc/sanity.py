@@ -19,16 +19,16 @@ Close = tuple[date, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
-    """A price that is not plausible, or not yet.
+class Doubt:
+    """A value that is not plausible, or not yet.
 
-    `reason` is NOT_POSITIVE or JUMP, `previous` what it was compared with.
+    `reason` is one of the codes of `HeldBack.Reason`, `before` what the value was compared with.
     """
 
     date: date
-    close: Decimal | None
+    value: Decimal
     reason: str
-    previous: Decimal | None
+    before: Decimal | None = None
 
 
 def split_factor(splits: Sequence[Close], after: date, until: date) -> Decimal:
@@ -51,7 +51,7 @@ def sift(
     splits: Sequence[Close],
     last: Close | None,
     believed: dict[date, Decimal],
-) -> tuple[list[Close], list[HeldBack]]:
+) -> tuple[list[Close], list[Doubt]]:
     """Divide `closes` (oldest first, as traded) into those to store and those to hold back.
 
     A jump of more than 60 % against the close before, in the shares of the day, is plausible once
@@ -64,7 +64,7 @@ def sift(
     previous = None
     if last:
         previous = last[1]
-    held = [HeldBack(day, close, NOT_POSITIVE, previous) for day, close in closes if close <= 0]
+    held = [Doubt(day, close, NOT_POSITIVE, previous) for day, close in closes if close <= 0]
     usable = [(day, close) for day, close in closes if close > 0]
     for position, (day, close) in enumerate(usable):
         expected = None
@@ -72,7 +72,7 @@ def sift(
             expected = EXACT.divide(last[1], split_factor(splits, last[0], day))
         known = believed.get(day)
         if known and not is_near(close, known, LARGEST_JUMP):
-            held.append(HeldBack(day, close, JUMP, known))
+            held.append(Doubt(day, close, JUMP, known))
             last = (day, known)
         elif (
             expected is None
@@ -83,7 +83,7 @@ def sift(
             kept.append((day, close))
             last = (day, close)
         else:
-            held.append(HeldBack(day, close, JUMP, expected))
+            held.append(Doubt(day, close, JUMP, expected))
     return kept, held
 
 

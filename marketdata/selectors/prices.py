@@ -340,7 +340,7 @@ DayClose = tuple[date, Decimal]
 class InstrumentDetails:
     """What is stored of an instrument, oldest first; closes as traded.
 
-    `held_back` is the number of its prices that are held back.
+    `held_back` is the number of its prices, splits and dividends that are held back.
     """
 
     first_close: DayClose | None
@@ -359,7 +359,7 @@ def instrument_details(stock: StockMetadata) -> InstrumentDetails:
         last_close=closes.order_by("-date").first(),
         splits=splits_of([stock.pk]).get(stock.pk, []),
         dividends=list(dividends),
-        held_back=stock.held_back_prices.count(),
+        held_back=stock.held_back.filter(state="held_back").count(),
     )
 
 

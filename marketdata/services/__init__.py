@@ -1,5 +1,6 @@
 """Write market data, and refresh it from its sources."""
 
+from marketdata.services.answers import accept_held_back, dismiss_held_back
 from marketdata.services.confirming import leave_to_user
 from marketdata.services.instruments import (
     delete_instrument,
@@ -21,7 +22,6 @@ from marketdata.services.price_refresh import (
     refresh_stocks,
 )
 from marketdata.services.prices import (
-    accept_price,
     delete_dividend,
     delete_price,
     delete_price_by_hand,
@@ -34,7 +34,6 @@ from marketdata.services.prices import (
     record_prices,
     record_quote,
     record_splits,
-    reject_price,
     save_dividend,
     save_price,
     save_quote,

@@ -8,7 +8,7 @@ from financeproj.history.services import record
 from marketdata.history import instrument_fields, instrument_object
 from marketdata.models import (
     AssetType,
-    HeldBackPrice,
+    HeldBack,
     HistoricalStockPrice,
     StockDividend,
     StockMetadata,
@@ -106,7 +106,7 @@ def _share(stock: StockMetadata, info: InstrumentInfo) -> None:
     )
     for model in SERIES:
         model.objects.filter(stock=stock).as_service().delete()
-    for kept in (StockQuote, HeldBackPrice, StockVector):
+    for kept in (StockQuote, HeldBack, StockVector):
         kept.objects.filter(stock=stock).delete()
     record(
         "confirmed",

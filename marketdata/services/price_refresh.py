@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from marketdata import gateway
 from marketdata.models import (
-    HeldBackPrice,
+    HeldBack,
     HistoricalStockPrice,
     StockMetadata,
     StockQuote,
@@ -149,7 +149,9 @@ def _has_history(stock: StockMetadata) -> bool:
 def _was_asked_lately(stock: StockMetadata, young: float) -> bool:
     # A held-back quote leaves the old one as it was, although the source was asked.
     quote = StockQuote.objects.filter(stock=stock).first()
-    held_back = HeldBackPrice.objects.filter(stock=stock).aggregate(latest=Max("seen_at"))
+    held_back = HeldBack.objects.filter(stock=stock, kind=HeldBack.Kind.PRICE).aggregate(
+        latest=Max("seen_at")
+    )
     known = StockMetadata.objects.filter(pk=stock.pk)
     read_at = known.values_list("history_fetched_at", flat=True).first()
     asked = [held_back["latest"]]

@@ -13,13 +13,12 @@ from django.db import transaction
 from django.db.models import F, Model
 from django.utils import timezone
 
-from financeproj.core.errors import Conflict, NotFound
+from financeproj.core.errors import NotFound
 from financeproj.core.money import ONE, round_for_storage
 from financeproj.history.services import record
-from marketdata.calc.sanity import LARGEST_JUMP, HeldBack, is_near, sift, split_factor
+from marketdata.calc.sanity import LARGEST_JUMP, Doubt, is_near, sift, split_factor
 from marketdata.history import instrument_object
 from marketdata.models import (
-    HeldBackPrice,
     HistoricalStockPrice,
     StockDividend,
     StockMetadata,
@@ -29,6 +28,7 @@ from marketdata.models import (
 )
 from marketdata.services.confirming import confirmed
 from marketdata.services.days import DailyRow, check_entered, put_days
+from marketdata.services.held_back import Kind, believe, hold_back
 from marketdata.signals import splits_recorded
 from marketdata.sources import BadAnswer, History, Quote
 
@@ -94,17 +94,9 @@ def record_prices(
     stock = locked(stock)
     changed = _upsert(HistoricalStockPrice, stock, "close", closes, source)
     if changed:
-        _release([day for day, _ in closes], stock)
+        believe(thing=stock, kind=Kind.PRICE, values=closes)
         _bump(stock)
     return changed
-
-
-def _release(days: Sequence[date], stock: StockMetadata) -> None:
-    """Delete the held-back prices of `days`, which may be too many for a query to list."""
-    recorded = set(days)
-    held_back = HeldBackPrice.objects.filter(stock=stock).values_list("pk", "date")
-    believed = [pk for pk, day in held_back if day in recorded]
-    HeldBackPrice.objects.filter(pk__in=believed).delete()
 
 
 @transaction.atomic
@@ -202,7 +194,7 @@ def record_history(
             record_quote(stock=stock, quote=answer.quote, source=source)
         else:
             by_day[doubt.date] = doubt
-    _hold_back(stock, list(by_day.values()), source)
+    hold_back(thing=stock, kind=Kind.PRICE, doubts=list(by_day.values()), source=source)
     if full or stock.history_fetched_at:
         StockMetadata.objects.filter(pk=stock.pk).update(history_fetched_at=timezone.now())
 
@@ -221,7 +213,7 @@ def _describe(stock: StockMetadata, answer: History) -> None:
 
 def _sifted(
     stock: StockMetadata, answer: History, splits: list[tuple[date, Decimal]]
-) -> tuple[list[tuple[date, Decimal]], list[HeldBack]]:
+) -> tuple[list[tuple[date, Decimal]], list[Doubt]]:
     """Divide the closes of `answer` into those to store and those to hold back."""
     if not answer.closes:
         return [], []
@@ -232,15 +224,13 @@ def _sifted(
     return sift(answer.closes, splits=splits, last=last, believed=believed)
 
 
-def _doubt(
-    stock: StockMetadata, quote: Quote, splits: list[tuple[date, Decimal]]
-) -> HeldBack | None:
+def _doubt(stock: StockMetadata, quote: Quote, splits: list[tuple[date, Decimal]]) -> Doubt | None:
     """Return the quote as a price to hold back, None if it is plausible.
 
     It is if it lies near the last close or the stored quote.
     """
     if quote.price <= 0:
-        return HeldBack(quote.day, quote.price, "not_positive", None)
+        return Doubt(quote.day, quote.price, "not_positive", None)
     rows = HistoricalStockPrice.objects.filter(stock=stock, date__lte=quote.day, close__gt=0)
     references = list(rows.order_by("-date").values_list("date", "close")[:1])
     references += StockQuote.objects.filter(
@@ -250,55 +240,26 @@ def _doubt(
     is_plausible = any(is_near(quote.price, price, LARGEST_JUMP) for price in expected)
     if is_plausible or not expected:
         return None
-    return HeldBack(quote.day, quote.price, "jump", expected[0])
-
-
-def _hold_back(stock: StockMetadata, prices: list[HeldBack], source: str) -> None:
-    for price in prices:
-        HeldBackPrice.objects.update_or_create(
-            stock=stock,
-            date=price.date,
-            defaults={
-                "close": price.close,
-                "reason": price.reason,
-                "previous": price.previous,
-                "source": source,
-            },
-        )
-    if prices:
-        days = [str(price.date) for price in prices]
-        log.warning("prices_held_back", ticker=stock.ticker, days=days)
+    return Doubt(quote.day, quote.price, "jump", expected[0])
 
 
 @transaction.atomic
-def accept_price(*, held_back: HeldBackPrice) -> None:
-    """Store a held-back price as the close of its day, and as the quote if that is older.
-
-    Raises Conflict if it is not a price.
-    """
-    stock = locked(held_back.stock)
-    held_back = HeldBackPrice.objects.select_related("stock").get(pk=held_back.pk)
-    if held_back.close is None or held_back.close < 0:
-        raise Conflict("Not a price: it must be 0 or more.", attr="close")
-    record_prices(stock=stock, closes=[(held_back.date, held_back.close)], source=held_back.source)
-    quote = StockQuote.objects.filter(stock=stock).first()
-    if quote is not None and quote.day <= held_back.date:
-        seen = Quote(held_back.close, held_back.previous, held_back.seen_at, held_back.date)
-        record_quote(stock=stock, quote=seen, source=held_back.source, fetched_at=held_back.seen_at)
-    HeldBackPrice.objects.filter(pk=held_back.pk).delete()
-    _record_decision("accepted", held_back)
+def forget_close(*, stock: StockMetadata, day: date, close: Decimal, source: str) -> None:
+    """Take a close of a source that a person dismissed out of the series, and out of the quote."""
+    stock = locked(stock)
+    rows = HistoricalStockPrice.objects.filter(stock=stock, date=day, close=close, source=source)
+    rows.as_service().delete()
+    StockQuote.objects.filter(stock=stock, day=day, price=close, source=source).delete()
+    _bump(stock)
 
 
 @transaction.atomic
-def reject_price(*, held_back: HeldBackPrice) -> None:
-    """Forget a held-back price, which comes back only if the source repeats it."""
-    HeldBackPrice.objects.filter(pk=held_back.pk).delete()
-    _record_decision("dismissed", held_back)
-
-
-def _record_decision(action: str, held_back: HeldBackPrice) -> None:
-    fields = {"close": held_back.close, "date": held_back.date, "reason": held_back.reason}
-    record(f"held_back_price_{action}", instrument_object(held_back.stock), before=fields)
+def forget_dividend(*, stock: StockMetadata, day: date, amount: Decimal, source: str) -> None:
+    """Take a dividend of a source that a person dismissed out of the series."""
+    stock = locked(stock)
+    rows = StockDividend.objects.filter(stock=stock, date=day, amount=amount, source=source)
+    rows.as_service().delete()
+    _bump(stock)
 
 
 # --- Single rows entered by hand ------------------------------------------------------------------

@@ -114,6 +114,15 @@ def delete_pair(pair: CurrencyPair) -> None:
 
 
 @transaction.atomic
+def forget_rate(*, pair: CurrencyPair, day: date, rate: Decimal, source: str) -> None:
+    """Take a rate of a source that a person dismissed out of the series."""
+    pair = _locked(pair.pk)
+    rows = HistoricalExchangeRate.objects.filter(pair=pair, date=day, rate=rate, source=source)
+    rows.as_service().delete()
+    _bump(pair)
+
+
+@transaction.atomic
 def delete_rate(row: HistoricalExchangeRate) -> None:
     pair = _locked(row.pair_id)
     _bump(pair)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from financeproj.core.errors import Conflict
 from marketdata import services
-from marketdata.calc.sanity import HeldBack, sift, split_factor
+from marketdata.calc.sanity import Doubt, sift, split_factor
 from marketdata.models import (
-    HeldBackPrice,
+    HeldBack,
     HistoricalStockPrice,
     StockDividend,
     StockQuote,
@@ -191,6 +191,10 @@ def test_a_second_close_of_a_day_is_refused_by_hand():
     assert stored(stock) == [1]
 
 
+def waiting():
+    return HeldBack.objects.filter(state="held_back")
+
+
 # --- prices that are not believed yet -------------------------------------------------------------
 
 
@@ -199,8 +203,8 @@ def test_a_spike_is_held_back_and_the_series_goes_on():
     stock = instrument()
     record(stock, history([100, 101, 1010, 102, 103]))
     assert stored(stock) == [100, 101, 102, 103]
-    held = HeldBackPrice.objects.get()
-    assert (held.date, held.close, held.reason, held.previous) == (DAYS[2], D(1010), "jump", D(101))
+    held = HeldBack.objects.get()
+    assert (held.date, held.value, held.reason, held.before) == (DAYS[2], D(1010), "jump", D(101))
 
 
 @pytest.mark.django_db
@@ -209,10 +213,10 @@ def test_a_crash_waits_for_the_next_days_close_and_is_then_accepted():
     record(stock, history([100, 101]))
     record(stock, history([100, 101, 30]))
     assert stored(stock) == [100, 101]
-    assert HeldBackPrice.objects.get().close == D(30)
+    assert HeldBack.objects.get().value == D(30)
     record(stock, history([100, 101, 30, 29]))
     assert stored(stock) == [100, 101, 30, 29]
-    assert not HeldBackPrice.objects.exists()
+    assert not waiting()
 
 
 @pytest.mark.django_db
@@ -220,7 +224,7 @@ def test_the_next_days_close_far_away_confirms_nothing():
     stock = instrument()
     record(stock, history([100, 101, 30, 60]))
     assert stored(stock) == [100, 101, 60]
-    assert HeldBackPrice.objects.get().date == DAYS[2]
+    assert HeldBack.objects.get().date == DAYS[2]
 
 
 @pytest.mark.django_db
@@ -234,7 +238,7 @@ def test_a_source_that_restates_half_way_rewrites_nothing_that_was_traded():
     # The reverse: restated closes without the split.
     record(stock, history([100, 101, 102, 103]))
     assert stored(stock) == [400, 404, 408, 103]
-    assert HeldBackPrice.objects.count() == 3
+    assert HeldBack.objects.count() == 3
     record(stock, history([400, 404, 408, 103], splits=[(DAYS[3], 4)]))
     assert stored(stock) == [400, 404, 408, 103]
 
@@ -245,7 +249,7 @@ def test_a_close_that_is_not_above_0_is_held_back(close):
     stock = instrument()
     record(stock, history([100, close, 101]))
     assert stored(stock) == [100, 101]
-    assert HeldBackPrice.objects.get().reason == "not_positive"
+    assert HeldBack.objects.get().reason == "not_positive"
 
 
 @pytest.mark.django_db
@@ -253,7 +257,7 @@ def test_a_fall_caused_by_a_split_is_accepted():
     stock = instrument()
     record(stock, history([400, 404, 40.5, 41], splits=[(DAYS[2], 10)]))
     assert stored(stock) == [400, 404, 40.5, 41]
-    assert not HeldBackPrice.objects.exists()
+    assert not waiting()
 
 
 @pytest.mark.django_db
@@ -264,8 +268,8 @@ def test_a_doubtful_quote_leaves_the_old_one_which_grows_stale():
     record(stock, history([100, 101], quote=(DAYS[2], 1.01)))
     assert StockQuote.objects.get().price == D(101)
     assert prices_now([stock.pk])[stock.pk].stale
-    held = HeldBackPrice.objects.get()
-    assert (held.date, held.close, held.reason) == (DAYS[2], D("1.01"), "jump")
+    held = HeldBack.objects.get()
+    assert (held.date, held.value, held.reason) == (DAYS[2], D("1.01"), "jump")
 
 
 @pytest.mark.django_db
@@ -277,7 +281,7 @@ def test_a_quote_after_a_real_crash_is_accepted_once_the_closes_are():
     assert StockQuote.objects.get().price == D(101)
     record(stock, history([100, 101, 30, 29], quote=(DAYS[4], 31)))
     assert (stored(stock), StockQuote.objects.get().price) == ([100, 101, 30, 29], D(31))
-    assert not HeldBackPrice.objects.filter(date__lte=DAYS[3]).exists()
+    assert not waiting().filter(date__lte=DAYS[3])
 
 
 @pytest.mark.django_db
@@ -285,12 +289,12 @@ def test_a_person_can_accept_a_price_and_the_source_may_repeat_it():
     stock = instrument()
     record(stock, history([100, 101], quote=(DAYS[1], 101)))
     record(stock, history([100, 101, 30], quote=(DAYS[2], 30)))
-    services.accept_price(held_back=HeldBackPrice.objects.get())
+    services.accept_held_back(row=HeldBack.objects.get())
     assert (stored(stock), StockQuote.objects.get().price) == ([100, 101, 30], D(30))
-    assert not HeldBackPrice.objects.exists()
+    assert not waiting()
     record(stock, history([100, 101, 30.5], quote=(DAYS[2], 30.5)))
     assert (stored(stock), StockQuote.objects.get().price) == ([100, 101, 30.5], D("30.5"))
-    assert not HeldBackPrice.objects.exists()
+    assert not waiting()
 
 
 @pytest.mark.django_db
@@ -298,16 +302,17 @@ def test_a_price_below_0_cannot_be_accepted():
     stock = instrument()
     record(stock, history([100, -1]))
     with pytest.raises(Conflict):
-        services.accept_price(held_back=HeldBackPrice.objects.get())
+        services.accept_held_back(row=HeldBack.objects.get())
     assert stored(stock) == [100]
 
 
 @pytest.mark.django_db
-def test_a_rejected_price_goes_and_changes_nothing():
+def test_a_dismissed_price_changes_nothing():
     stock = instrument()
     record(stock, history([100, 101, 1010]))
-    services.reject_price(held_back=HeldBackPrice.objects.get())
-    assert (stored(stock), HeldBackPrice.objects.count()) == ([100, 101], 0)
+    services.dismiss_held_back(row=HeldBack.objects.get())
+    assert stored(stock) == [100, 101]
+    assert HeldBack.objects.get().state == "dismissed"
 
 
 @pytest.mark.django_db
@@ -326,7 +331,7 @@ def test_the_rule_compares_through_splits_between_the_days():
     splits = decimals([(DAYS[2], 4)])
     assert sift(closes, splits=splits, last=None, believed={}) == (closes, [])
     kept, held = sift(closes, splits=[], last=None, believed={})
-    assert (kept, held) == (closes[:1], [HeldBack(DAYS[3], D(101), "jump", D(400))])
+    assert (kept, held) == (closes[:1], [Doubt(DAYS[3], D(101), "jump", D(400))])
 
 
 def test_splits_count_after_their_first_day_up_to_their_last():

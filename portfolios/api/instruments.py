@@ -47,7 +47,7 @@ class HeldInPayload(Struct):
 class InstrumentPayload(Struct):
     """An instrument with its first and last stored close, as traded.
 
-    `held_back` is the number of its prices that are held back.
+    `held_back` is the number of its prices, splits and dividends that are held back.
     """
 
     ticker: str

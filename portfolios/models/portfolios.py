@@ -113,6 +113,9 @@ class Holding(models.Model):
     # The day of a split that makes the value doubtful: the source's split could not be booked
     # (a later sale would exceed what it leaves), or prices entered by hand may not include it.
     unbooked_split_on = models.DateField(null=True, blank=True, editable=False)
+    # The ids of the source's splits (`HeldBack`) that wait for the user's word about this holding,
+    # with the reason of each.
+    waiting_splits = models.JSONField(default=dict, blank=True, editable=False)
     version = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

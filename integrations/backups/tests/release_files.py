@@ -286,15 +286,21 @@ def _forget_old_closes() -> None:
 
 def _hold_back_prices() -> None:
     """Two closes that wait for a person, of days on which the source has none."""
-    from marketdata.models import HeldBackPrice, StockMetadata
+    from marketdata.models import HeldBack, StockMetadata
 
     breen = StockMetadata.objects.get(ticker="BREEN.DEMO")
     for day, close, reason in (
         (date(2026, 11, 21), D("9999.5"), "jump"),
         (date(2026, 11, 22), D(0), "not_positive"),
     ):
-        HeldBackPrice.objects.create(
-            stock=breen, date=day, close=close, previous=D(120), reason=reason, source="simulated"
+        HeldBack.objects.create(
+            kind="price",
+            stock=breen,
+            date=day,
+            value=close,
+            before=D(120),
+            reason=reason,
+            source="simulated",
         )
 
 
