@@ -15,6 +15,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from kombu import Exchange, Queue
 
+from financeproj.core.api.introduction import INTRODUCTION
 from financeproj.core.ops.logging import logging_config
 from financeproj.environment import (
     CONFIGURATION_PROBLEMS,
@@ -504,7 +505,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     # 3.1 uses JSON Schema: null is a type, also next to a reference.
     "OAS_VERSION": "3.1.0",
-    "DESCRIPTION": "Portfolios, prices, pensions and net worth of one person or family.",
+    "DESCRIPTION": INTRODUCTION,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

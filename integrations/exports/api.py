@@ -6,10 +6,10 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from financeproj.core.api.query import uuid_parameter
 from financeproj.core.api.schema import refusals
+from financeproj.core.api.views import ApiView
 from financeproj.users.api.authentication import user_of
 from integrations.exports.downloads import csv_download, download
 from integrations.exports.transactions import export_transactions
@@ -17,7 +17,7 @@ from integrations.exports.writing import write_export
 from portfolios.api.views import get_portfolio_or_404
 
 
-class ExportCsvView(APIView):
+class ExportCsvView(ApiView):
     @extend_schema(
         parameters=[OpenApiParameter("portfolio_id", OpenApiTypes.UUID)],
         responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(404)},
@@ -32,7 +32,7 @@ class ExportCsvView(APIView):
         return csv_download(user_of(request).pk, lines)
 
 
-class ExportView(APIView):
+class ExportView(ApiView):
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
     def get(self, request: Request) -> Any:
         """Everything the user has as CSV files in a ZIP, which `manage.py import_data` takes in

@@ -7,10 +7,10 @@ from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from financeproj.core.api.schema import ErrorPayload, refusals
+from financeproj.core.api.views import ApiView
 from financeproj.core.errors import DomainError
 from financeproj.users.api.authentication import user_of
 from integrations.imports.options import ImportOptions
@@ -33,7 +33,7 @@ from portfolios.services.import_rows import PREVIEW
 IMPORTS = list[ImportPayload]  # in a viewset `list` is its own method
 
 
-class ImportCsvView(APIView):
+class ImportCsvView(ApiView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
@@ -90,7 +90,7 @@ class ImportCsvView(APIView):
         )
 
 
-class ImportViewSet(ViewSet):
+class ImportViewSet(ApiView, ViewSet):
     @extend_schema(responses=IMPORTS)
     def list(self, request: Request) -> Response:
         return Response(
@@ -118,7 +118,7 @@ class ImportViewSet(ViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class FormatsView(APIView):
+class FormatsView(ApiView):
     @extend_schema(responses=list[FormatPayload])
     def get(self, request: Request) -> Response:
         return Response(

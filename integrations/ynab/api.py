@@ -7,9 +7,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from financeproj.core.api.schema import THIRD_PARTY, refusals
+from financeproj.core.api.serializers import NoFieldsSerializer
+from financeproj.core.api.views import ApiView
 from financeproj.users.api.authentication import user_of
 from financeproj.users.models import User
 from integrations.models import YnabSettings
@@ -30,7 +31,7 @@ def _settings_of(user: User) -> payloads.YnabSettingsPayload:
     )
 
 
-class YnabSettingsView(APIView):
+class YnabSettingsView(ApiView):
     @extend_schema(responses=payloads.YnabSettingsPayload)
     def get(self, request: Request) -> Response:
         return Response(_settings_of(user_of(request)))
@@ -47,7 +48,7 @@ class YnabSettingsView(APIView):
         return Response(_settings_of(user_of(request)))
 
 
-class YnabPlansView(APIView):
+class YnabPlansView(ApiView):
     @extend_schema(responses={200: list[payloads.YnabPlanPayload], **THIRD_PARTY})
     def get(self, request: Request) -> Response:
         """The budgets that may be chosen: assigned by staff; all for staff and the only user."""
@@ -55,24 +56,29 @@ class YnabPlansView(APIView):
         return Response([payloads.plan_payload(plan) for plan in found])
 
 
-class YnabAccountsView(APIView):
+class YnabAccountsView(ApiView):
     @extend_schema(responses={200: list[payloads.YnabAccountPayload], **ASKED})
     def get(self, request: Request) -> Response:
         balances = queries.balances_of(user_of(request))
         return Response([payloads.account_payload(balance) for balance in balances])
 
 
-class YnabBalanceView(APIView):
+class YnabBalanceView(ApiView):
     @extend_schema(responses={200: payloads.YnabBalancePayload, **ASKED})
     def get(self, request: Request, account_id: str) -> Response:
         balance = queries.balance_of(user_of(request), account_id)
         return Response(payloads.balance_payload(balance))
 
 
-class PensionSyncView(APIView):
-    @extend_schema(request=None, responses={200: ValuePayload, 201: ValuePayload, **ASKED})
+class PensionSyncView(ApiView):
+    @extend_schema(
+        request=None,
+        responses={200: ValuePayload, 201: ValuePayload, **ASKED, **refusals(413, 415, 422)},
+    )
     def post(self, request: Request, pk: UUID) -> Response:
         """201 for a new value, 200 when today's is replaced."""
-        entry, is_new = sync.sync_account(account=account_of(user_of(request), pk))
+        account = account_of(user_of(request), pk)
+        NoFieldsSerializer(data=request.data).is_valid(raise_exception=True)
+        entry, is_new = sync.sync_account(account=account)
         answer_status = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(value_payload(entry), answer_status)

@@ -7,10 +7,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from financeproj.core.api.query import choice_parameter, integer_parameter, text_parameter
 from financeproj.core.api.schema import THIRD_PARTY, refusals
+from financeproj.core.api.views import ApiView
 from financeproj.core.currencies import currencies
 from financeproj.core.errors import DomainError, NotFound
 from financeproj.core.money import EXACT, round_for_display, strip_zeros
@@ -39,7 +39,7 @@ INTERVALS = ("day", "week", "month")
 INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default="day")
 
 
-class CurrenciesView(APIView):
+class CurrenciesView(ApiView):
     @extend_schema(responses=list[CurrencyPayload])
     def get(self, request: Request) -> Response:
         """The ISO 4217 currencies in circulation, by code."""
@@ -58,7 +58,7 @@ class CurrenciesView(APIView):
         )
 
 
-class SearchView(APIView):
+class SearchView(ApiView):
     @extend_schema(
         parameters=[
             OpenApiParameter(
@@ -81,7 +81,7 @@ class SearchView(APIView):
         return Response(queries.search(user=user_of(request), query=query, limit=limit))
 
 
-class PriceView(APIView):
+class PriceView(ApiView):
     @extend_schema(responses={200: PricePayload, **THIRD_PARTY})
     def get(self, request: Request, ticker: str) -> Response:
         """The latest price, at most as old as the cache time unless `stale`."""
@@ -120,7 +120,7 @@ def _stored_price_payload(stock: StockMetadata, row: HistoricalStockPrice) -> St
     )
 
 
-class PricesByHandView(APIView):
+class PricesByHandView(ApiView):
     @extend_schema(responses={200: list[StoredPricePayload], **refusals(409)})
     def get(self, request: Request, ticker: str) -> Response:
         """The prices entered by hand, newest first."""
@@ -145,7 +145,7 @@ class PricesByHandView(APIView):
         return Response(payload, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
-class PriceByHandView(APIView):
+class PriceByHandView(ApiView):
     @extend_schema(responses={204: None, **refusals(409)})
     def delete(self, request: Request, ticker: str, **day: str) -> Response:
         """Delete a price entered by hand."""
@@ -184,7 +184,7 @@ def sampled(points: Sequence[Any], interval: str, day_of: Callable[[Any], date])
     return list(last.values())
 
 
-class HistoryView(APIView):
+class HistoryView(ApiView):
     @extend_schema(
         parameters=[START, END, INTERVAL],
         responses={200: PriceHistoryPayload, **THIRD_PARTY},
@@ -214,7 +214,7 @@ class HistoryView(APIView):
         )
 
 
-class RateView(APIView):
+class RateView(ApiView):
     @extend_schema(responses={200: RatePayload, **THIRD_PARTY})
     def get(self, request: Request, **currencies: str) -> Response:
         """Units of `to` for one unit of `from`."""
@@ -231,7 +231,7 @@ class RateView(APIView):
         )
 
 
-class RateHistoryView(APIView):
+class RateHistoryView(ApiView):
     @extend_schema(parameters=[START, END], responses={200: RateHistoryPayload, **THIRD_PARTY})
     def get(self, request: Request, **currencies: str) -> Response:
         """The rates of the days that have one."""

@@ -1,5 +1,6 @@
 """The query of a projection."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -41,12 +42,11 @@ def parse_assumptions(request: Request) -> Assumptions:
     is_trusted = user.is_staff and user.has_perm("pensions.view_pensionaccount")
     most = MAX_SIMULATIONS_OF_STAFF if is_trusted else MAX_SIMULATIONS
     simulations = integer_parameter(request, "simulations", minimum=0, maximum=most)
-    return Assumptions(
+    assumptions = Assumptions(
         months=_months(request),
         monthly_contribution=number_parameter(
             request, "monthly_contribution", minimum=0, maximum=MAX_AMOUNT
         ),
-        account=account_of(user_of(request), account_id) if account_id else None,
         include_portfolios=boolean_parameter(request, "include_portfolios", False),
         volatility=number_parameter(request, "volatility", minimum=0, maximum=MAX_RATE),
         portfolio_return=number_parameter(request, "portfolio_return", above=-1, maximum=MAX_RATE),
@@ -57,6 +57,9 @@ def parse_assumptions(request: Request) -> Assumptions:
         seed=integer_parameter(request, "seed", minimum=0, maximum=MAX_SEED),
         **_rates_with_defaults(request),
     )
+    if account_id is None:
+        return assumptions
+    return replace(assumptions, account=account_of(user, account_id))
 
 
 def _rates_with_defaults(request: Request) -> dict[str, Any]:

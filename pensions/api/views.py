@@ -6,9 +6,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from financeproj.core.api.schema import THIRD_PARTY, refusals
+from financeproj.core.api.views import ApiView
 from financeproj.core.shared.heavy_requests import heavy_request
 from financeproj.users.api.authentication import user_of
 from pensions import selectors, services
@@ -38,7 +38,7 @@ def _account(request: Request, pk: UUID) -> AccountPayload:
     return account_payload(selectors.account_of(user_of(request), pk))
 
 
-class AccountsView(APIView):
+class AccountsView(ApiView):
     @extend_schema(responses=list[AccountPayload])
     def get(self, request: Request) -> Response:
         accounts = selectors.accounts_of(user_of(request))
@@ -54,7 +54,7 @@ class AccountsView(APIView):
         return Response(_account(request, account.pk), status.HTTP_201_CREATED)
 
 
-class AccountView(APIView):
+class AccountView(ApiView):
     @extend_schema(responses=AccountPayload)
     def get(self, request: Request, pk: UUID) -> Response:
         return Response(_account(request, pk))
@@ -85,7 +85,7 @@ class AccountView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class ValuesView(APIView):
+class ValuesView(ApiView):
     @extend_schema(responses=list[ValuePayload])
     def get(self, request: Request, pk: UUID) -> Response:
         values = selectors.account_of(user_of(request), pk).values.order_by("date")
@@ -102,7 +102,7 @@ class ValuesView(APIView):
         return Response(value_payload(entry), status.HTTP_201_CREATED)
 
 
-class ValueView(APIView):
+class ValueView(ApiView):
     def _update(self, request: Request, pk: UUID, value_id: UUID, partial: bool) -> Response:
         entry = selectors.value_of(user_of(request), pk, value_id)
         fields = _valid(serializers.ValueInputSerializer(data=request.data, partial=partial))
@@ -128,7 +128,7 @@ class ValueView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class ContributionsView(APIView):
+class ContributionsView(ApiView):
     @extend_schema(responses=list[ContributionPayload])
     def get(self, request: Request, pk: UUID) -> Response:
         plans = selectors.account_of(user_of(request), pk).contributions.all()
@@ -145,7 +145,7 @@ class ContributionsView(APIView):
         return Response(contribution_payload(plan), status.HTTP_201_CREATED)
 
 
-class ContributionView(APIView):
+class ContributionView(ApiView):
     # What a PUT leaves out goes back to this.
     DEFAULTS = {"frequency": ContributionPlan.Frequency.MONTHLY, "end": None, "growth": 0}
 
@@ -187,7 +187,7 @@ NUMBERS = (
 )
 
 
-class ProjectionView(APIView):
+class ProjectionView(ApiView):
     @extend_schema(
         parameters=[
             OpenApiParameter(

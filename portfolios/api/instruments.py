@@ -9,10 +9,10 @@ from msgspec import Struct
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from financeproj.core.api.schema import THIRD_PARTY, refusals
 from financeproj.core.api.serializers import ApiSerializer, TextField
+from financeproj.core.api.views import ApiView
 from financeproj.core.money import strip_zeros
 from financeproj.users.api.authentication import user_of
 from financeproj.users.models import User
@@ -21,13 +21,6 @@ from marketdata.api.payloads import DividendPayload, SplitPayload
 from marketdata.models import AssetType, StockMetadata
 from marketdata.selectors import DayClose, instrument_details
 from portfolios.selectors import holdings_visible_to
-
-
-class InstrumentChangeSerializer(ApiSerializer):
-    company_name = TextField(max_length=200, required=False, allow_blank=True)
-    sector = TextField(max_length=100, required=False, allow_blank=True)
-    country = TextField(max_length=100, required=False, allow_blank=True)
-    asset_type = serializers.ChoiceField(AssetType.choices, required=False)
 
 
 class DayClosePayload(Struct):
@@ -67,7 +60,16 @@ class InstrumentPayload(Struct):
     held_back: int
 
 
-class InstrumentView(APIView):
+class InstrumentChangeSerializer(ApiSerializer):
+    company_name = TextField(max_length=200, required=False, allow_blank=True)
+    sector = TextField(max_length=100, required=False, allow_blank=True)
+    country = TextField(max_length=100, required=False, allow_blank=True)
+    asset_type = serializers.ChoiceField(AssetType.choices, required=False)
+
+    answer_fields = InstrumentPayload.__struct_fields__
+
+
+class InstrumentView(ApiView):
     @extend_schema(responses={200: InstrumentPayload, **THIRD_PARTY})
     def get(self, request: Request, ticker: str) -> Response:
         """What is stored of the instrument; the source is asked for one that is new."""

@@ -39,12 +39,16 @@ YEAR = OpenApiParameter(
 
 
 def report_query(
-    request: Request, *, with_interval: bool = False, with_grouping: bool = False
+    request: Request,
+    *,
+    with_interval: bool = False,
+    with_grouping: bool = False,
+    with_benchmark: bool = False,
 ) -> ReportQuery:
     """Parse what a request about a period asks for. May ask a source for the benchmark.
 
-    `interval` and `by` are read only by the reports that have them. Raises BadQuery for a parameter
-    that cannot be read, DomainError (`unknown_ticker`) for an unknown benchmark.
+    `interval`, `by` and `benchmark` are read only by the reports that have them. Raises BadQuery
+    for a parameter that cannot be read, DomainError (`unknown_ticker`) for an unknown benchmark.
     """
     interval: Interval = "day"
     if with_interval:
@@ -52,12 +56,15 @@ def report_query(
     grouping: Grouping = "all"
     if with_grouping:
         grouping = choice_parameter(request, "by", GROUPINGS, "all")
+    benchmark = None
+    if with_benchmark:
+        benchmark = _benchmark(request)
     return ReportQuery(
         start=date_parameter(request, "start"),
         end=date_parameter(request, "end"),
         interval=interval,
         by=grouping,
-        benchmark=_benchmark(request),
+        benchmark=benchmark,
     )
 
 

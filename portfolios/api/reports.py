@@ -10,11 +10,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
-from rest_framework.views import APIView
 
 from financeproj.core.api.conditional import answer_unless_known, stamp
 from financeproj.core.api.query import choice_parameter, link_to
 from financeproj.core.api.schema import THIRD_PARTY
+from financeproj.core.api.views import ApiView
 from financeproj.core.shared.heavy_requests import heavy_request
 from financeproj.users.api.authentication import user_of
 from portfolios import queries, selectors
@@ -40,6 +40,12 @@ from portfolios.reports.performance_explained import performance_explained
 from portfolios.reports.report import Report, ReportQuery, Scope, prepare_report
 
 
+class ReportView(ApiView):
+    """Accept the parameters of all reports, so that a client can send one set to each."""
+
+    ignored_parameters = ("start", "end", "interval", "benchmark")
+
+
 def scope_of(request: Request, pk: UUID | None) -> Scope:
     """Return the portfolio of the path in its currency, or all in the user's base currency."""
     if pk is None:
@@ -62,7 +68,7 @@ def answer_report(request: Request, report: Report, calculate: Callable[[], Any]
     return answer_unless_known(request, version, calculate)
 
 
-class TimelineView(APIView):
+class TimelineView(ReportView):
     @extend_schema(
         parameters=[START, END, INTERVAL, BENCHMARK, BY],
         responses={200: payloads.TimelinePayload, **THIRD_PARTY},
@@ -71,19 +77,19 @@ class TimelineView(APIView):
         """Value, cost, flows, income and the time-weighted index, a point a day, ISO week or
         month.
         """
-        query = report_query(request, with_interval=True, with_grouping=True)
+        query = report_query(request, with_interval=True, with_grouping=True, with_benchmark=True)
         report = report_for(request, pk, query)
         return answer_report(request, report, lambda: payloads.timeline(report))
 
 
-class PerformanceView(APIView):
+class PerformanceView(ReportView):
     @extend_schema(
         parameters=[START, END, BENCHMARK],
         responses={200: payloads.PerformancePayload, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
         """Gain, rates of return and risk of a period; `reasons` says why a figure is null."""
-        report = report_for(request, pk)
+        report = report_for(request, pk, report_query(request, with_benchmark=True))
         return answer_report(request, report, lambda: payloads.performance(report))
 
 
@@ -112,7 +118,7 @@ def link_behind(request: Request, explanation: Explanation[Any]) -> dict[str, st
     return link_to(replace_query_param(url, "cursor", str(explanation.next_after)))
 
 
-class PerformanceExplainView(APIView):
+class PerformanceExplainView(ReportView):
     @extend_schema(parameters=[START, END, *PAGE], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """Where every figure of the performance comes from: inputs with sources, formulas, values
@@ -124,7 +130,7 @@ class PerformanceExplainView(APIView):
             return answer_explanation(request, report, lambda: performance_explained(report, page))
 
 
-class HoldingExplainView(APIView):
+class HoldingExplainView(ReportView):
     @extend_schema(parameters=PAGE, responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> Response:
         """Where every figure of the holding comes from: transactions, price, rate, formulas, values
@@ -141,7 +147,7 @@ class HoldingExplainView(APIView):
         raise Http404  # deleted since the request began
 
 
-class BridgeView(APIView):
+class BridgeView(ReportView):
     @extend_schema(parameters=[START, END], responses=payloads.BridgePayload)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """How the start value became the end value, per holding and in total."""
@@ -149,7 +155,7 @@ class BridgeView(APIView):
         return answer_report(request, report, lambda: payloads.bridge_of(report))
 
 
-class AllocationView(APIView):
+class AllocationView(ReportView):
     @extend_schema(
         parameters=[OpenApiParameter("by", enum=OF_ONE, default="holding")],
         responses=list[PartPayload],
@@ -175,7 +181,7 @@ class AllocationOfAllView(AllocationView):
         return super().get(request)
 
 
-class RealisedGainsView(APIView):
+class RealisedGainsView(ReportView):
     @extend_schema(
         parameters=[YEAR, OpenApiParameter("method", enum=METHODS, default="average")],
         responses=list[RealisedGainPayload],
@@ -183,6 +189,7 @@ class RealisedGainsView(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         """Every sale with its gain; with `method=fifo` and the lots that it used up."""
         method = choice_parameter(request, "method", METHODS, "average")
+        year = year_parameter(request)
         portfolio = get_portfolio_or_404(request, pk)
-        gains = realised_gains(portfolio, year=year_parameter(request), method=method)
+        gains = realised_gains(portfolio, year=year, method=method)
         return Response(gains)

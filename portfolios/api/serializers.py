@@ -13,6 +13,8 @@ from financeproj.core.api.serializers import (
     TextField,
 )
 from portfolios.models import TRANSACTION_TYPES
+from portfolios.payloads import PortfolioPayload, TransactionPayload
+from portfolios.valuation import ValuedHolding
 
 
 class PortfolioInputSerializer(ApiSerializer):
@@ -21,13 +23,20 @@ class PortfolioInputSerializer(ApiSerializer):
     currency = CurrencyCodeField()
     used_credit = ExactDecimalField(required=False, minimum=0)
 
+    answer_fields = PortfolioPayload.__struct_fields__
+    set_by = {"cash": "PUT /portfolios/{id}/cash", "position": "PUT /portfolios/order"}
+
 
 class UsedCreditSerializer(ApiSerializer):
+    answer_fields = PortfolioPayload.__struct_fields__
+
     used_credit = ExactDecimalField(minimum=0)
     date = PastDateField(required=False)
 
 
 class CashSerializer(ApiSerializer):
+    answer_fields = PortfolioPayload.__struct_fields__
+
     cash = ExactDecimalField()
     date = PastDateField(required=False)
 
@@ -38,6 +47,8 @@ class OrderSerializer(ApiSerializer):
 
 class HoldingInputSerializer(ApiSerializer):
     company_name = TextField(max_length=200, allow_blank=True)
+
+    answer_fields = ValuedHolding.__struct_fields__
 
 
 class TransactionChangeSerializer(ApiSerializer):
@@ -57,7 +68,9 @@ class TransactionChangeSerializer(ApiSerializer):
         help_text="Looked up on the date when left out.",
     )
     note = TextField(max_length=500, required=False, allow_blank=True)
-    external_id = TextField(max_length=200, required=False, allow_blank=True)
+    external_id = TextField(max_length=200, required=False, allow_blank=True, allow_null=True)
+
+    answer_fields = TransactionPayload.__struct_fields__
 
 
 class TransactionInputSerializer(TransactionChangeSerializer):

@@ -20,6 +20,7 @@ from financeproj.core.api.query import (
     uuid_parameter,
 )
 from financeproj.core.api.schema import refusals
+from financeproj.core.api.views import ApiView
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.users.api.authentication import user_of
@@ -44,9 +45,11 @@ HOLDINGS = list[ValuedHolding]
 TRANSACTIONS = list[TransactionPayload]
 
 
-def validated(serializer_class: Any, request: Request, *, partial: bool = False) -> dict[str, Any]:
+def validated(
+    serializer_class: Any, request: Request, *, partial: bool = False, instance: Any = None
+) -> dict[str, Any]:
     """Return the validated fields of the body."""
-    form = serializer_class(data=request.data, partial=partial)
+    form = serializer_class(instance, data=request.data, partial=partial)
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
 
@@ -73,7 +76,7 @@ def get_portfolio_or_404(request: Request, pk: UUID) -> Portfolio:
     return get_own_or_404(selectors.portfolios_of(user_of(request)), pk)
 
 
-class PortfolioViewSet(ViewSet):
+class PortfolioViewSet(ApiView, ViewSet):
     def payloads(self, *portfolios: Portfolio) -> list[PortfolioPayload]:
         return [portfolio_payload(valued) for valued in queries.valued_now(portfolios)]
 
@@ -101,7 +104,9 @@ class PortfolioViewSet(ViewSet):
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         portfolio = get_portfolio_or_404(request, pk)
-        changes = validated(serializers.PortfolioInputSerializer, request, partial=partial)
+        changes = validated(
+            serializers.PortfolioInputSerializer, request, partial=partial, instance=portfolio
+        )
         return Response(self.payloads(services.update_portfolio(portfolio=portfolio, **changes))[0])
 
     @extend_schema(
@@ -148,15 +153,15 @@ class PortfolioViewSet(ViewSet):
         responses=HOLDINGS,
     )
     def holdings(self, request: Request, pk: UUID) -> Response:
-        portfolio = get_portfolio_or_404(request, pk)
         include_closed = boolean_parameter(request, "include_closed", default=False)
+        portfolio = get_portfolio_or_404(request, pk)
         holdings = queries.valued_now([portfolio])[0].holdings
         if not include_closed:
             holdings = [holding for holding in holdings if holding.current_quantity]
         return Response(holdings)
 
 
-class HoldingViewSet(ViewSet):
+class HoldingViewSet(ApiView, ViewSet):
     def get_holding(self, request: Request, pk: UUID) -> Holding:
         found: Holding = get_own_or_404(selectors.holdings_visible_to(user_of(request)), pk)
         return found
@@ -193,13 +198,14 @@ class HoldingViewSet(ViewSet):
         """The newest first, at most 10,000 at once; the header `Link` leads to the others."""
         rows = selectors.with_shown_columns(
             selectors.transactions_visible_to(user_of(request))
-        ).filter(holding=self.get_holding(request, pk))
+        ).filter(holding_id=pk)
         pages = LinkedPages()
-        page = pages.paginate_queryset(rows, request)
+        page = pages.paginate_queryset(rows, request)  # refuses parameters that cannot be read
+        self.get_holding(request, pk)
         return pages.get_paginated_response([transaction_payload(row) for row in page])
 
 
-class TransactionViewSet(GenericViewSet):
+class TransactionViewSet(ApiView, GenericViewSet):
     pagination_class = NewestFirst
     filter_backends = (QueryFilterBackend,)
     filterset_class = TransactionFilter

@@ -11,7 +11,7 @@ The shape of an answer is written once, as a Struct whose name ends in Payload:
         as_of: datetime
         benchmark: BenchmarkPayload | UnsetType = UNSET
 
-    class PriceView(APIView):
+    class PriceView(ApiView):
         @extend_schema(responses=PricePayload)
         def get(self, request: Request, ticker: str) -> Response:
             return Response(PricePayload(ticker=..., price=strip_zeros(...), ...))

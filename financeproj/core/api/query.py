@@ -1,10 +1,12 @@
 """Query parameters: parse them, or refuse the request with 400 and name the parameter."""
 
 import re
+from base64 import b64decode
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from django.db.models import Q
@@ -170,7 +172,33 @@ class Place(NamedTuple):
     pk: UUID
 
 
-class NewestFirst(CursorPagination):
+class CursorPages(CursorPagination):
+    """Refuse every cursor that is not one of ours; DRF reads `!!!!` as the first page."""
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return the query's cursor, None if it is absent or empty. Raises BadQuery."""
+        text = text_parameter(request, self.cursor_query_param)
+        if not text:
+            return None
+        try:
+            names = parse_qs(b64decode(text, validate=True).decode("ascii"), strict_parsing=True)
+            if not set(names) <= {"o", "r", "p"}:
+                raise ValueError
+            cursor = super().decode_cursor(request)
+            if cursor is not None:
+                self.check_position(cursor)
+            return cursor
+        except (NotFound, ValueError) as error:
+            raise BadQuery(
+                "`cursor` is invalid. Use `next` or `previous` of an answer.",
+                attr=self.cursor_query_param,
+            ) from error
+
+    def check_position(self, cursor: Cursor) -> None:
+        """Raise ValueError for a position that cannot be one of a row."""
+
+
+class NewestFirst(CursorPages):
     """Page dated rows, newest first: `{next, previous, results}`.
 
     The cursor names the last row seen by date, sequence and id. DRF's own cursor is a date and an
@@ -243,22 +271,24 @@ class NewestFirst(CursorPagination):
 
     def _start(self, request: Request) -> tuple[bool, Place | None]:
         """Return the direction and place of the query's cursor; None for the whole list."""
-        text_parameter(request, "cursor")
-        try:
-            cursor = self.decode_cursor(request)
-            if cursor is None:
-                return False, None
-            if cursor.position is None and not cursor.offset:
-                return cursor.reverse, None
-            match = POSITION.fullmatch(str(cursor.position))
-            if match is None or cursor.offset:
-                raise ValueError
-            day, sequence, pk = match.groups()
-            return cursor.reverse, Place(date.fromisoformat(day), int(sequence), UUID(pk))
-        except (NotFound, ValueError) as error:
-            raise BadQuery(
-                "`cursor` is invalid. Use `next` or `previous` of an answer.", attr="cursor"
-            ) from error
+        cursor = self.decode_cursor(request)
+        if cursor is None:
+            return False, None
+        return cursor.reverse, _place_of(cursor)
+
+    def check_position(self, cursor: Cursor) -> None:
+        _place_of(cursor)
+
+
+def _place_of(cursor: Cursor) -> Place | None:
+    """Return the row that a cursor names, None for the whole list. Raises ValueError."""
+    if cursor.position is None and not cursor.offset:
+        return None
+    match = POSITION.fullmatch(str(cursor.position))
+    if match is None or cursor.offset:
+        raise ValueError
+    day, sequence, pk = match.groups()
+    return Place(date.fromisoformat(day), int(sequence), UUID(pk))
 
 
 class LinkedPages(NewestFirst):

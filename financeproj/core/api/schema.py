@@ -156,15 +156,15 @@ class ApiSchema(AutoSchema):
     def _refused(self, operation: dict[str, Any]) -> set[int]:
         """Return the error statuses that follow from the operation's parameters and body."""
         places = {parameter["in"] for parameter in operation.get("parameters", [])}
-        statuses = {401, 429, 503}
+        statuses = {400, 401, 429, 503}
         if self.method != "GET" and self.view.authentication_classes:
             statuses.add(403)
         if "path" in places:
             statuses.add(404)
         if "query" in places:
-            statuses |= {400, 422}
+            statuses |= {422}
         if "requestBody" in operation:
-            statuses |= {400, 413, 415, 422}
+            statuses |= {413, 415, 422}
         return statuses
 
 

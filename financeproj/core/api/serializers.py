@@ -1,6 +1,7 @@
 """Serializer fields and the base class of every app's serializers."""
 
 import re
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -12,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from financeproj.core.api.errors import fields_of
+from financeproj.core.api.unknown_names import other_name
 from financeproj.core.currencies import is_currency
 from financeproj.core.db.fields import check_number, stored_digits
 from financeproj.core.money import strip_zeros
@@ -134,16 +136,34 @@ class PastDateField(DayField):
 
 
 class ApiSerializer(serializers.Serializer):
-    """Treat an optional field that is null as absent."""
+    """Read a body: refuse unknown fields, and treat an optional field that is null as absent.
+
+    Fields that only the call's answer has are ignored, so that a client can send back what it got.
+    A PATCH that changes a field which another call sets is refused, if the serializer was given the
+    `instance`.
+    """
+
+    answer_fields: Collection[str] = ()
+    # By field: the call that sets it.
+    set_by: Mapping[str, str] = {}
 
     def to_internal_value(self, data: Any) -> Any:
+        problems: dict[str, Any] = {}
         if isinstance(data, dict):
+            problems = self._unknown_fields(data) | self._fields_of_other_calls(data)
             data = {
                 name: value
                 for name, value in data.items()
                 if value is not None or not self._may_be_absent(name)
             }
-        return super().to_internal_value(data)
+        fields = None
+        try:
+            fields = super().to_internal_value(data)
+        except ValidationError as error:
+            problems |= error.detail  # type: ignore[arg-type]
+        if problems:
+            raise ValidationError(problems)
+        return fields
 
     def _may_be_absent(self, name: str) -> bool:
         """Return whether null means "absent" for the field."""
@@ -151,6 +171,41 @@ class ApiSerializer(serializers.Serializer):
         if field is None or field.allow_null:
             return False
         return self.partial or not field.required
+
+    def _unknown_fields(self, data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
+        problems = {}
+        settable = [name for name, field in self.fields.items() if not field.read_only]
+        for name in data:
+            if name not in self.fields and name not in self.answer_fields:
+                detail = f'Unknown field "{name[:100]}". {other_name(name, settable)}'
+                problems[name] = [ErrorDetail(detail, code="unknown_field")]
+        return problems
+
+    def _fields_of_other_calls(self, data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
+        problems: dict[str, list[ErrorDetail]] = {}
+        if not self.partial or self.instance is None:
+            return problems
+        for name, call in self.set_by.items():
+            if name in data and not is_same_number(data[name], getattr(self.instance, name)):
+                detail = f"This call does not change {name}. Use {call}."
+                problems[name] = [ErrorDetail(detail, code="read_only")]
+        return problems
+
+
+def is_same_number(given: Any, stored: Decimal | int | None) -> bool:
+    """Compare a number of a body with a stored one as clients do, as floats."""
+    if given is None or stored is None:
+        return given is stored
+    if isinstance(given, bool):
+        return False
+    try:
+        return float(given) == float(stored)
+    except (TypeError, ValueError):
+        return False
+
+
+class NoFieldsSerializer(ApiSerializer):
+    """Read the body of a call that takes no fields."""
 
 
 def required_error(field: str, detail: str = "This field is required.") -> ValidationError:

@@ -4,19 +4,19 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotAuthenticated, NotFound
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.pagination import Cursor
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from financeproj.core.api.errors import BadQuery
 from financeproj.core.api.query import (
+    CursorPages,
     NewestFirst,
     QueryFilterBackend,
     check_period,
-    text_parameter,
 )
+from financeproj.core.api.views import ApiView
 from financeproj.history import selectors
 from financeproj.history.api.payloads import HistoryEntryPayload, entry_payload
 from financeproj.history.models import HistoryEntry
@@ -44,27 +44,21 @@ class HistoryFilter(filters.FilterSet):
         return super().filter_queryset(queryset)
 
 
-class HistoryPages(CursorPagination):
+class HistoryPages(CursorPages):
     """Pages of entries, newest first."""
 
     page_size = 100
     ordering = ("-at", "-id")
     get_paginated_response_schema = NewestFirst.get_paginated_response_schema
 
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        text_parameter(request, "cursor")
-        try:
-            cursor = super().decode_cursor(request)
-            if cursor is not None and cursor.position is not None:
-                datetime.fromisoformat(str(cursor.position))
-            return cursor
-        except (NotFound, ValueError) as error:
-            raise BadQuery(
-                "`cursor` is invalid. Use `next` or `previous` of an answer.", attr="cursor"
-            ) from error
+    def check_position(self, cursor: Cursor) -> None:
+        if cursor.position is not None:
+            at = datetime.fromisoformat(str(cursor.position))
+            if at.tzinfo is None:
+                raise ValueError("not the time of an entry")
 
 
-class HistoryViewSet(GenericViewSet):
+class HistoryViewSet(ApiView, GenericViewSet):
     queryset = HistoryEntry.objects.none()
     pagination_class = HistoryPages
     filter_backends = (QueryFilterBackend,)

@@ -16,15 +16,17 @@ class LoginSerializer(ApiSerializer):
     password = TextField(max_length=1024, trim_whitespace=False)
 
 
-class RefreshSerializer(ApiSerializer):
-    refresh = TextField(max_length=4096)
-
-
 class TokensPayload(Struct, frozen=True):
     """The tokens of a signed-in user."""
 
     access: str
     refresh: str
+
+
+class RefreshSerializer(ApiSerializer):
+    refresh = TextField(max_length=4096)
+
+    answer_fields = TokensPayload.__struct_fields__
 
 
 class SignInPayload(Struct, frozen=True):
@@ -45,10 +47,16 @@ class UserSerializer(ApiSerializer):
     retirement_goal_year = serializers.IntegerField(read_only=True, allow_null=True)
     date_joined = serializers.DateTimeField(read_only=True)
 
+    set_by = dict.fromkeys(
+        ("retirement_goal_amount", "retirement_goal_year"), "PUT /users/me/retirement-goal"
+    )
+
 
 class RetirementGoalSerializer(ApiSerializer):
     retirement_goal_amount = ExactDecimalField(allow_null=True, minimum=0, above_minimum=True)
     retirement_goal_year = serializers.IntegerField(allow_null=True, min_value=1, max_value=9999)
+
+    answer_fields = tuple(UserSerializer().fields)
 
 
 class PasswordSerializer(ApiSerializer):

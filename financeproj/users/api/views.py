@@ -8,11 +8,11 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from financeproj.core.api.schema import refusals
+from financeproj.core.api.views import ApiView
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.proxies import client_address
 from financeproj.users import services
@@ -26,7 +26,7 @@ def _tokens(refresh: RefreshToken) -> serializers.TokensPayload:
     return serializers.TokensPayload(access=str(refresh.access_token), refresh=str(refresh))
 
 
-class OpenView(APIView):
+class OpenView(ApiView):
     """Serve clients without a token; an expired one in the header must not matter."""
 
     authentication_classes = ()
@@ -81,7 +81,7 @@ class RefreshView(OpenView):
         return Response(_tokens(refresh))
 
 
-class LogoutView(APIView):
+class LogoutView(ApiView):
     @extend_schema(request=serializers.RefreshSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         """Revoke a refresh token of the signed-in user."""
@@ -96,7 +96,7 @@ class LogoutView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class SignInsView(APIView):
+class SignInsView(ApiView):
     @extend_schema(responses=list[serializers.SignInPayload])
     def get(self, request: Request) -> Response:
         """Attempts to sign in as the signed-in user within 90 days, newest first, at most 1,000."""
@@ -107,20 +107,20 @@ class SignInsView(APIView):
         return Response(rows)
 
 
-class MeView(APIView):
+class MeView(ApiView):
     @extend_schema(responses=serializers.UserSerializer)
     def get(self, request: Request) -> Response:
         return Response(serializers.UserSerializer(user_of(request)).data)
 
     @extend_schema(request=serializers.UserSerializer, responses=serializers.UserSerializer)
     def patch(self, request: Request) -> Response:
-        form = serializers.UserSerializer(data=request.data, partial=True)
+        form = serializers.UserSerializer(user_of(request), data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         user = services.update_user(user=user_of(request), **form.validated_data)
         return Response(serializers.UserSerializer(user).data)
 
 
-class RetirementGoalView(APIView):
+class RetirementGoalView(ApiView):
     @extend_schema(
         request=serializers.RetirementGoalSerializer, responses=serializers.UserSerializer
     )
@@ -135,7 +135,7 @@ class RetirementGoalView(APIView):
         return Response(serializers.UserSerializer(user).data)
 
 
-class PasswordView(APIView):
+class PasswordView(ApiView):
     @extend_schema(request=serializers.PasswordSerializer, responses={204: None, **refusals(409)})
     def put(self, request: Request) -> Response:
         form = serializers.PasswordSerializer(data=request.data)

@@ -5,8 +5,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from financeproj.core.api.views import ApiView
 from financeproj.core.shared.heavy_requests import heavy_request
 from financeproj.users.api.authentication import user_of
 from financeproj.wealth.dashboard import DashboardPayload, dashboard_of
@@ -17,10 +17,10 @@ from pensions.projections import goal_of
 from pensions.services import ensure_rates
 from portfolios import queries, selectors
 from portfolios.api.query import END, INTERVAL, PAGE, START, page_query, report_query
-from portfolios.api.reports import answer_report
+from portfolios.api.reports import ReportView, answer_report
 
 
-class NetWorthView(APIView):
+class NetWorthView(ReportView):
     @extend_schema(parameters=[START, END, INTERVAL], responses=NetWorthPayload)
     def get(self, request: Request) -> HttpResponse:
         """Net worth over time in the base currency, by day, ISO week or month."""
@@ -31,7 +31,7 @@ class NetWorthView(APIView):
         )
 
 
-class NetWorthExplainView(APIView):
+class NetWorthExplainView(ReportView):
     @extend_schema(parameters=[START, END, *PAGE], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> HttpResponse:
         """What net worth at `end` is made of, with sources of all inputs."""
@@ -42,7 +42,7 @@ class NetWorthExplainView(APIView):
             return answer_report(request, wealth.report, lambda: net_worth_explained(wealth))
 
 
-class DashboardView(APIView):
+class DashboardView(ApiView):
     @extend_schema(responses=DashboardPayload)
     def get(self, request: Request) -> Response:
         """The first screen in one call, in the base currency."""
@@ -52,7 +52,7 @@ class DashboardView(APIView):
         return Response(dashboard_of(user, portfolios))
 
 
-class GoalView(APIView):
+class GoalView(ApiView):
     @extend_schema(responses=GoalPayload)
     def get(self, request: Request) -> Response:
         user = user_of(request)
