@@ -86,9 +86,9 @@ examples: $(VENV)/.dev .env
 bench: $(VENV)/.dev .env
 	$(BIN)/python -m benchmarks
 
-## make fuzz    import 10,000 mutated broker files, send 5,000 generated requests to the API
+## make fuzz    send 10,000 made-up requests and files to a server, import 10,000 mutated files
 fuzz: $(VENV)/.dev .env
-	SCHEMA_EXAMPLES=40 $(BIN)/python -m pytest -q -s tests/test_schema_holds.py
+	FUZZ=1 TEST_TIMINGS=1 $(BIN)/python -m pytest -q -s tests/test_fuzz.py
 	FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q --show-capture=no integrations/imports/tests/test_import_fuzz.py
 
 ## make load    simulate 50 concurrent users for four minutes, on PostgreSQL and Redis

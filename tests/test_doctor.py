@@ -192,6 +192,13 @@ def test_a_held_instrument_without_any_price(healthy, doctor):
     assert "prices: Held instruments without any price: FJORD.DEMO.\n" in doctor()[1]
 
 
+def test_an_instrument_that_no_source_has_confirmed(healthy, doctor):
+    instrument("ACME", currency="VND", source="yahoo", owner=held().portfolio.user)
+    code, said = doctor()
+    assert code == 1
+    assert "instruments: No source has confirmed: ACME (kari, VND).\n" in said
+
+
 def test_a_price_by_hand_grows_never_old(healthy, doctor):
     stock = held().stock
     StockQuote.objects.filter(stock=stock).update(fetched_at=timezone.now() - timedelta(days=30))

@@ -5,8 +5,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import get_hasher
 from django.test import Client
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.settings import api_settings
 
 from conftest import PASSWORD
 from tests.servers.processes import installation  # noqa: F401  (a fixture)
@@ -149,6 +151,48 @@ def test_no_variable_of_a_server_moves_the_application(client, name):
     assert response["Location"] == "/login?next=/dashboard"
 
 
+# --- Passwords and keys ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("username", ["kari", "unknown"])
+def test_a_known_and_an_unknown_name_cost_one_hash(user, client, monkeypatch, username):
+    hashed = []
+    hasher = get_hasher()
+    encode = type(hasher).encode
+
+    def counted(self, password, salt, *args):
+        hashed.append(password)
+        return encode(self, password, salt, *args)
+
+    monkeypatch.setattr(type(hasher), "encode", counted)
+    answer = APIClient().post("/api/v1/auth/login", {"username": username, "password": "wrong"})
+    assert answer.status_code == 401
+    assert hashed == ["wrong"]
+
+
+def test_a_new_secret_key_signs_out_everyone_and_changes_nothing_else(visitor, user, settings):
+    portfolio = user.portfolios.create(name="Mine", currency="NOK")
+    # Tokens of another key are refused (test_security.py).
+    assert api_settings.SIGNING_KEY == settings.SECRET_KEY
+    settings.SECRET_KEY = "another key of fifty characters, as the server needs"
+    assert visitor.get("/dashboard").status_code == 302
+    visitor.post("/login", {"username": "kari", "password": PASSWORD})
+    [kept] = visitor.get("/api/v1/portfolios").json()
+    assert kept["id"] == str(portfolio.pk)
+
+
+def test_a_name_is_text_on_a_page(visitor, user):
+    name = "<script>alert(1)</script>"
+    portfolio = user.portfolios.create(name=name, currency="NOK")
+    page = visitor.get(f"/portfolios/{portfolio.pk}").content.decode()
+    assert name not in page
+    user.username = name
+    user.save()
+    page = visitor.get("/settings").content.decode()
+    assert name not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
 # --- Tokens ---------------------------------------------------------------------------------------
 
 
@@ -199,6 +243,28 @@ def test_every_package_is_pinned_by_its_hash(name):
     for line in lines:
         assert "==" in line, line
         assert "--hash=sha256:" in line, line
+
+
+def test_known_holes_in_packages_and_our_own_code_are_looked_for():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        assert re.search(rf"pip-audit==[\d.]+ --require-hashes .*{name}\n", workflow)
+    makefile = (ROOT / "Makefile").read_text()
+    check = makefile[makefile.index("\ncheck:") : makefile.index("\n## make openapi")]
+    apps = "financeproj marketdata portfolios pensions integrations"
+    assert re.search(rf"bandit .*--recursive {apps}\n", check)
+    assert "manage.py check --deploy --fail-level WARNING\n" in check
+
+
+def test_every_defence_ends_with_the_test_that_holds_it():
+    text = (ROOT / "SECURITY.md").read_text()
+    table = text[text.index("| attacker |") : text.index("## What is not protected")]
+    rows = [line for line in table.splitlines()[2:] if line]
+    assert len(rows) > 20
+    for row in rows:
+        assert re.search(
+            r"test_\w+\.py`\)(, the pages with both \(`tests/test_pages.py`\))?\. \|$", row
+        ), row
 
 
 def test_security_names_tests_that_exist():

@@ -8,12 +8,14 @@ from datetime import date
 from decimal import Decimal as D
 
 import pytest
+from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import transaction
 
 from conftest import api_client, forget
 from financeproj.core.api.throttling import AnonThrottle
+from financeproj.users.models import User
 from integrations.backups.tests.archives import entry_of, put, rewritten
 from integrations.exports.writing import write_export
 from integrations.imports.tests.test_resolving import bought as bought_at_trading_212
@@ -50,6 +52,39 @@ SHARED = {
     YnabBudget: {},
     AssignedBudget: {},
 }
+
+
+# Users, what may lack one, the operator's files, copies of shared rows, and answers of sources to
+# questions about identifiers.
+NOT_SHARED = {
+    "users.User",
+    "users.SignIn",
+    "history.HistoryEntry",
+    "integrations.Backup",
+    "marketdata.StockVector",
+    "marketdata.PairVector",
+    "marketdata.LookUpAnswer",
+}
+OURS = {"users", "history", "marketdata", "portfolios", "pensions", "integrations"}
+
+
+def belongs_to_a_user(model):
+    """Whether each row of a model leads to a user."""
+    for field in model._meta.concrete_fields:
+        target = field.related_model
+        if target is None or field.null or target is model:
+            continue
+        if target is User or belongs_to_a_user(target):
+            return True
+    return False
+
+
+def test_every_model_without_a_user_is_watched_here():
+    shared = set()
+    for model in apps.get_models():
+        if model._meta.app_label in OURS and not belongs_to_a_user(model):
+            shared.add(model)
+    assert {model for model in shared if model._meta.label not in NOT_SHARED} <= SHARED.keys()
 
 
 def facts():

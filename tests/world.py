@@ -61,6 +61,21 @@ class World:
             )
         return kept
 
+    def values(self) -> dict[str, str]:
+        """Return what requests name: the ids of the objects by their kind, and the user's."""
+        objects = {
+            "user": self.user,
+            "portfolio": self.portfolio,
+            "holding": self.holding,
+            "transaction": self.transaction,
+            "import": self.import_batch,
+            "account": self.account,
+            "value": self.value,
+            "plan": self.plan,
+        }
+        found = {name: str(one.pk) for name, one in objects.items()}
+        return found | {"budget": self.budget_id, "ynab_account": self.ynab_account}
+
     def ids(self) -> set[str]:
         return {
             str(row["id"])

@@ -116,6 +116,10 @@ def test_a_new_password_kills_every_refresh_token(user, anonymous, api):
             {"current_password": PASSWORD, "new_password": "short"},
             ("password_too_short", "new_password"),
         ),
+        (
+            {"current_password": PASSWORD, "new_password": "password1234"},
+            ("password_too_common", "new_password"),
+        ),
         ({"current_password": PASSWORD}, ("required", "new_password")),
     ],
 )
