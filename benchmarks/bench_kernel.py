@@ -10,7 +10,8 @@ from benchmarks.floor import main as show_floor
 from benchmarks.generate import SIZES, generate
 from benchmarks.measure import fastest_seconds
 from portfolios.calc import returns
-from portfolios.calc.performance import Market, Trades, daily
+from portfolios.calc.layout import Market, Trades
+from portfolios.calc.performance import daily
 
 
 def kernel(trades: Trades, market: Market) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from benchmarks.kinds import Kind
-from portfolios.calc.performance import Market, Trades
+from portfolios.calc.layout import Market, Trades
 
 SIZES = {
     "S": (20, 500, 3),

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from marketdata.calc.rate_series import NEVER, Ages, Floats, find_rates, last_known_rates
-from marketdata.calc.rates import Pair, all_pairs_needed
+from marketdata.calc.rates import OLDEST_DAYS, Pair, all_pairs_needed
 from marketdata.models import CurrencyPair, StockMetadata
 from marketdata.selectors import PriceNow, prices_now
 from marketdata.vectors import Vector, pair_vectors, stock_vectors
@@ -73,7 +73,7 @@ def _copy(vector: Vector, row: Floats, first: int) -> None:
 def rates(pairs: Sequence[Pair], start: date, end: date) -> Floats:
     """Return units of target for one base on each calendar day, by the lookup rule.
 
-    Shape [pair, day]; NaN where unknown.
+    Shape [pair, day]; NaN where unknown or older than 90 days.
     """
     return rates_with_age(pairs, start, end)[0]
 
@@ -81,7 +81,7 @@ def rates(pairs: Sequence[Pair], start: date, end: date) -> Floats:
 def rates_with_age(pairs: Sequence[Pair], start: date, end: date) -> tuple[Floats, Ages]:
     """Return the same, with the age in days of each rate's oldest leg: over 7 is stale.
 
-    The age is NEVER where there is no rate.
+    The age is NEVER where there is no rate, or only one older than 90 days.
     """
     first, days = start.toordinal(), max((end - start).days + 1, 0)
     legs = {}
@@ -92,6 +92,8 @@ def rates_with_age(pairs: Sequence[Pair], start: date, end: date) -> tuple[Float
     ages = np.full((len(pairs), days), NEVER)
     for position, (base, target) in enumerate(pairs):
         values[position], ages[position] = find_rates(base, target, legs, days)
+    is_too_old = ages > OLDEST_DAYS
+    values[is_too_old], ages[is_too_old] = np.nan, NEVER
     return values, ages
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from financeproj.core.json_types import DateText
 from financeproj.users.models import User
 from pensions.selectors import ValuedAccount, accounts_with_values
-from portfolios.calc.performance import Floats
+from portfolios.calc.layout import Floats
 from portfolios.calc.timeline import Interval, sample, tidy
 from portfolios.reports.balances import Balances, balances_of, on_days
 from portfolios.reports.figures import rates_into

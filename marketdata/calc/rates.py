@@ -8,6 +8,8 @@ from decimal import Decimal
 from financeproj.core.money import EXACT, ONE, round_for_storage
 
 FRESH_DAYS = 7
+# An older rate values nothing: what needs it counts as unpriced.
+OLDEST_DAYS = 90
 VIA = ("EUR", "USD")
 
 Pair = tuple[str, str]
@@ -30,6 +32,11 @@ class FoundRate:
     date: date
     source: str
     stale: bool
+
+
+def can_value(rate: FoundRate, day: date) -> bool:
+    """Return whether the rate is young enough to value anything on `day`."""
+    return (day - rate.date).days <= OLDEST_DAYS
 
 
 def all_pairs_needed(pairs: Iterable[Pair]) -> set[Pair]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from portfolios.calc.performance import (
+from portfolios.calc.layout import (
     CHARGES,
     INCOME,
     PURCHASES,
@@ -19,6 +19,7 @@ from portfolios.calc.performance import (
     block_values,
     blocks,
     entries,
+    exits,
     is_one_of,
     layout,
     summed,
@@ -108,6 +109,9 @@ def bridge(trades: Trades, market: Market) -> Bridge:
     late, entry_column, worth = entries(placed, market)
     moved_in = of(transfers, moved)
     moved_in += summed(late, worth * market.rates[market.currency[late], entry_column], len(start))
+    lost, exit_column, worth = exits(placed, market)
+    rate_before = market.rates[market.currency[lost], exit_column - 1]
+    moved_in -= summed(lost, worth * rate_before, len(start))
 
     return Bridge(
         start_value=start,
@@ -129,7 +133,8 @@ def _values_and_currency_moves(placed: Layout, market: Market) -> tuple[Floats, 
     """
     start, end, carried = np.zeros((3, len(market.currency)))
     rates = np.nan_to_num(market.rates)
-    moves = np.diff(rates, axis=1)
+    # Without a rate nothing moves: the value leaves or comes at the rate that it has.
+    moves = np.nan_to_num(np.diff(market.rates, axis=1))
     for first, stop in blocks(placed, market):
         block = block_values(placed, market, first, stop)
         if block is None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from portfolios.calc.performance import Daily, Flags, Floats
+from portfolios.calc.layout import Flags, Floats
+from portfolios.calc.performance import Daily
 from portfolios.calc.xirr import InternalRate, internal_rate
 
 TRADING_DAYS_A_YEAR = 252

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from portfolios.calc.performance import Flags, Floats, Ints
+from portfolios.calc.layout import Flags, Floats, Ints
 
 Interval: TypeAlias = Literal["day", "week", "month"]
 INTERVALS: tuple[Interval, ...] = ("day", "week", "month")

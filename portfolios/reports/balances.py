@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from portfolios.calc.performance import Floats
+from portfolios.calc.layout import Floats
 from portfolios.models import Portfolio, PortfolioBalance
 from portfolios.reports.periods import Period
 

@@ -5,7 +5,7 @@ import numpy as np
 from marketdata import series
 from marketdata.models import StockMetadata
 from marketdata.selectors import splits_of
-from portfolios.calc.performance import Floats
+from portfolios.calc.layout import Floats
 from portfolios.reports.periods import Period
 
 

@@ -8,17 +8,19 @@ from django.utils import timezone
 
 from marketdata import series
 from marketdata.calc.rates import FRESH_DAYS
-from portfolios.calc.performance import AMOUNTS, Daily, Floats, Ints, Market, combined, daily
+from portfolios.calc.layout import Flags, Floats, Ints, Market
+from portfolios.calc.performance import AMOUNTS, Daily, combined, daily
 from portfolios.reports.histories import PortfolioHistory
 from portfolios.reports.periods import Period
+from portfolios.reports.vectors import day_of
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """The daily figures of `period` in `currency`.
 
-    `missing` are the tickers without a price or rate on some day; `stale` is whether the last day
-    is valued at an old price or rate.
+    `missing` are the tickers without a price or rate on some day; `stale` is whether a day is
+    valued at an old rate, or the last one at an old price.
     """
 
     period: Period
@@ -39,11 +41,11 @@ def cut_to_history(history: PortfolioHistory, period: Period) -> tuple[Period, i
 
 
 def market_of(
-    history: PortfolioHistory, period: Period, known_from: int = 0
+    history: PortfolioHistory, period: Period, known: Flags | None = None
 ) -> tuple[Market, bool]:
-    """Return closes and rates of the instruments, and whether a rate of the last day is old.
+    """Return closes and rates of the instruments, and whether anything was valued at an old rate.
 
-    The columns are those of `period`; before column `known_from` everything counts as unpriced.
+    The columns are those of `period`; on days that are not `known` everything counts as unpriced.
     """
     row_of = {base: row for row, (base, _) in enumerate(history.pairs)}
     currency_rows = [row_of[instrument.currency] for instrument in history.instruments]
@@ -60,24 +62,41 @@ def market_of(
         close=closes,
         currency=np.array(currency_rows, dtype=np.int64),
         rates=rates,
-        known_from=known_from,
+        known=known,
     )
-    return market, _is_old(ages)
+    return market, _has_old_rate(history, market, ages)
 
 
-def _is_old(ages: series.Ages) -> bool:
-    """Return whether a rate of the last column is known and stale."""
-    last = ages[:, -1]
-    return bool(((last > FRESH_DAYS) & (last < series.NEVER)).any())
+def _is_old(ages: series.Ages) -> Flags:
+    """Return whether each rate is known and stale."""
+    return (ages > FRESH_DAYS) & (ages < series.NEVER)
 
 
-def figures_of(history: PortfolioHistory, period: Period, known_from: int = 0) -> Figures:
+def _has_old_rate(history: PortfolioHistory, market: Market, ages: series.Ages) -> bool:
+    """Return whether something was held on a day whose rate was stale."""
+    is_old = _is_old(ages)
+    for currency in np.flatnonzero(is_old.any(axis=1)).tolist():
+        columns = np.flatnonzero(is_old[currency])
+        for stretch in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
+            first, last = (
+                day_of(market.first_day + stretch[0]),
+                day_of(market.first_day + stretch[-1]),
+            )
+            held = history.vector.held_between(first, last)
+            if (market.currency[held] == currency).any():
+                return True
+    return False
+
+
+def figures_of(history: PortfolioHistory, period: Period, known: Flags | None = None) -> Figures:
     """Return the figures of one portfolio, in its currency.
 
-    Before column `known_from` it counts as unpriced.
+    On days of the period that are not `known` [column] it counts as unpriced.
     """
     shorter, skipped = cut_to_history(history, period)
-    market, has_old_rates = market_of(history, shorter, max(0, known_from - skipped))
+    if known is not None:
+        known = known[skipped:]
+    market, has_old_rates = market_of(history, shorter, known)
     numbers = daily(history.vector.trades, market)
     return Figures(
         period=period,
@@ -128,7 +147,7 @@ def figures_of_all(histories: Sequence[PortfolioHistory], currency: str, period:
     missing: set[str] = set()
     for history in histories:
         rate = rates[history.portfolio.currency]
-        figures = figures_of(history, period, known_from=int(np.isnan(rate).sum()))
+        figures = figures_of(history, period, known=~np.isnan(rate))
         parts.append(figures.daily.converted(rate))
         missing.update(figures.missing)
         stale = stale or figures.stale
@@ -138,11 +157,11 @@ def figures_of_all(histories: Sequence[PortfolioHistory], currency: str, period:
 def rates_into(
     currency: str, others: Iterable[str], period: Period
 ) -> tuple[dict[str, Floats], bool]:
-    """Return the rates from each currency into `currency`, and whether one is old on the last day.
+    """Return the rates from each currency into `currency`, and whether one is old on some day.
 
-    [column] units of `currency` for one of the other; NaN before the first known.
+    [column] units of `currency` for one of the other; NaN where unknown.
     """
     codes = sorted(set(others))
     pairs = [(code, currency) for code in codes]
     rates, ages = series.rates_with_age(pairs, period.day_before, period.end)
-    return dict(zip(codes, rates, strict=True)), _is_old(ages)
+    return dict(zip(codes, rates, strict=True)), bool(_is_old(ages).any())

@@ -12,7 +12,7 @@ from financeproj.core.json_types import DateText
 from marketdata.models import StockMetadata
 from portfolios.calc import returns
 from portfolios.calc.bridge import PARTS, bridge
-from portfolios.calc.performance import Floats
+from portfolios.calc.layout import Floats
 from portfolios.calc.timeline import (
     Interval,
     Sample,

@@ -5,7 +5,7 @@ does.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,8 +14,8 @@ import numpy as np
 from financeproj.core.money import ZERO, round_for_display, strip_zeros
 from portfolios.calc import returns
 from portfolios.calc.kinds import RULES
-from portfolios.calc.ledger import Position, cash_effect, states
-from portfolios.calc.performance import first_priced_column
+from portfolios.calc.layout import Flags, priced_days
+from portfolios.calc.ledger import Position, cash_effect, replay, states
 from portfolios.reports.figures import Figures, market_of
 from portfolios.reports.histories import PortfolioHistory
 from portfolios.reports.pages import Explanation, Page, PageQuery, page_of
@@ -30,7 +30,7 @@ from portfolios.reports.shown import (
     price_shown,
     transaction_shown,
 )
-from portfolios.reports.vectors import day_of
+from portfolios.reports.vectors import day_number, day_of
 
 _DAILY = (
     "of each day: (value + outflow − switched) ÷ (value of the day before + inflow − switched) − 1"
@@ -117,8 +117,9 @@ def _realised_gains(rows: Sequence[LedgerEntry], start: date) -> list[dict[str, 
 class _Flows:
     """What went in and out of a portfolio in a period.
 
-    Flows are transactions on priced days, and what a holding had when its first priced day began.
-    The latter and transfers count at the day's price and rate, which are shown with them.
+    Flows are transactions on priced days, what a holding had when a first priced day began, and
+    what it had before a first unpriced one. Such entries and transfers count at the day's price and
+    rate, exits at those of the evening before, which are shown with them.
     """
 
     def __init__(self, report: Report, figures: Figures, ledgers: Ledgers) -> None:
@@ -126,33 +127,48 @@ class _Flows:
         self._instruments = {
             instrument.holding_id: instrument for instrument in self._history.instruments
         }
-        self._first_priced = _first_priced_days(self._history, figures)
+        self._first_day = figures.period.first_day
+        self._priced = _priced_days(self._history, figures)
         self._quotes: dict[date, Quotes] = {}
 
     def of(self, rows: Sequence[LedgerEntry], page: Page) -> list[dict[str, object]]:
         """Return the flows of a page by day; `rows` are its transactions in the order of entry."""
         flows = [(row.effective_date, self._flow(row)) for row in rows if self._counts(row)]
-        for holding_id, day in self._first_priced.items():
-            if day is None or not page.covers(day):
-                continue
-            held = _held_when_day_began(self._ledgers.get(holding_id, []), day)
-            if held:
-                entry: dict[str, object] = {
-                    "date": day,
-                    "transaction_id": None,
-                    "holding_id": holding_id,
-                    "direction": "in",
-                }
-                flows.append((day, entry | self._at_market(holding_id, day, held)))
+        for holding_id, priced in self._priced.items():
+            changes = np.flatnonzero(np.diff(priced.astype(np.int8))) + 1
+            for column in changes.tolist():
+                day = day_of(self._first_day + column)
+                if page.covers(day):
+                    flows += self._entry_or_exit(holding_id, day, comes_in=bool(priced[column]))
         flows.sort(key=lambda dated: dated[0])
         return [flow for _, flow in flows]
+
+    def _entry_or_exit(
+        self, holding_id: UUID, day: date, *, comes_in: bool
+    ) -> list[tuple[date, dict[str, object]]]:
+        """Return what a holding brought into or took out of the figures, if it had anything."""
+        rows = self._ledgers.get(holding_id, [])
+        if comes_in:
+            held, valued_on = _held_when_day_began(rows, day), day
+        else:
+            valued_on = day - timedelta(days=1)
+            held = _held_on(rows, valued_on)
+        if not held:
+            return []
+        flow: dict[str, object] = {
+            "date": day,
+            "transaction_id": None,
+            "holding_id": holding_id,
+            "direction": "in" if comes_in else "out",
+        }
+        return [(day, flow | self._at_market(holding_id, valued_on, held))]
 
     def _counts(self, row: LedgerEntry) -> bool:
         """Return whether a transaction is a flow: not a split, and on a priced day."""
         if row.effective_date < self._start or RULES[row.type].is_ratio:
             return False
-        first_priced = self._first_priced.get(row.holding_id, self._start)
-        return first_priced is not None and row.effective_date >= first_priced
+        priced = self._priced.get(row.holding_id)
+        return priced is None or bool(priced[day_number(row.effective_date) - self._first_day])
 
     def _flow(self, row: LedgerEntry) -> dict[str, object]:
         rules = RULES[row.type]
@@ -185,23 +201,16 @@ class _Flows:
         }
 
 
-def _first_priced_days(history: PortfolioHistory, figures: Figures) -> dict[UUID, date | None]:
-    """Return the first day with a price and a rate of each holding that began without one.
-
-    By holding; None without such a day.
-    """
-    first_days: dict[UUID, date | None] = {}
+def _priced_days(history: PortfolioHistory, figures: Figures) -> dict[UUID, Flags]:
+    """Return the priced days of each holding that lacks a price or rate on some, by holding."""
+    found: dict[UUID, Flags] = {}
     if not figures.missing:
-        return first_days
-    period = figures.period
-    market, _ = market_of(history, period)
-    columns = first_priced_column(market).tolist()
-    for instrument, column in zip(history.instruments, columns, strict=True):
-        if instrument.ticker not in figures.missing or column == 0:
-            continue
-        is_priced = column < period.columns
-        first_days[instrument.holding_id] = day_of(period.first_day + column) if is_priced else None
-    return first_days
+        return found
+    market, _ = market_of(history, figures.period)
+    for instrument, priced in zip(history.instruments, priced_days(market), strict=True):
+        if instrument.ticker in figures.missing and not priced.all():
+            found[instrument.holding_id] = priced
+    return found
 
 
 def _held_when_day_began(rows: Sequence[LedgerEntry], day: date) -> Decimal:
@@ -210,6 +219,12 @@ def _held_when_day_began(rows: Sequence[LedgerEntry], day: date) -> Decimal:
     for row, state in states(row for row in rows if row.effective_date <= day):
         if row.effective_date < day or RULES[row.type].is_ratio:
             position = state
+    return position.quantity or ZERO
+
+
+def _held_on(rows: Sequence[LedgerEntry], day: date) -> Decimal:
+    """Return the shares held at the end of `day`."""
+    position, _ = replay([row for row in rows if row.effective_date <= day])
     return position.quantity or ZERO
 
 

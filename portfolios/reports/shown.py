@@ -12,6 +12,7 @@ from django.utils import timezone
 from msgspec import Struct
 
 from financeproj.core.money import ONE, round_for_display, strip_zeros
+from marketdata.calc.rates import can_value
 from marketdata.selectors import RateNow, closes_on, prices_now, rates_on
 from portfolios.calc.ledger import Position, replay
 from portfolios.models import Transaction
@@ -138,6 +139,8 @@ class Quotes:
 
     def rate(self, instrument: Instrument) -> RateShown:
         rate = self._rates.get((instrument.currency, self._currency))
+        if rate is not None and not can_value(rate, self._day):
+            rate = None
         return rate_shown(instrument.currency, self._currency, rate, self._day)
 
     def value(self, instrument: Instrument, quantity: Decimal) -> Decimal | None:

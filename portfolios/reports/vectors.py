@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from financeproj.core.money import EXACT, ZERO
 from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
 from portfolios.calc.kinds import RULES, shares_after
-from portfolios.calc.performance import Trades
+from portfolios.calc.layout import Trades
 from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 from hypothesis import strategies as st
 
-from portfolios.calc.performance import Market, Trades
+from portfolios.calc.layout import Market, Trades
 from portfolios.tests.oracle import History, Kind, Ledger, Trade
 
 FIRST_DAY = 19_700  # 2023-12-09, a Saturday
@@ -16,17 +16,29 @@ def number(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
 
 
 @st.composite
-def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int = 24) -> History:
+def histories(
+    draw: st.DrawFn,
+    instruments: int = 4,
+    days: int = 40,
+    trades: int = 24,
+    gaps: bool = True,
+) -> History:
     """Generate histories with all types, four currencies (0 is the portfolio's), gaps and
-    splits.
+    splits. With `gaps` a rate may be unknown again later.
     """
     count = draw(st.integers(1, instruments))
     currency = sorted(draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)))
     own = dict.fromkeys(range(FIRST_DAY, FIRST_DAY + days), Decimal(1))
     rates = [own, *(_filled(draw, days, number(50, 2000, 2)) for _ in range(3))]
     closes = [_filled(draw, days, number(0, 50_000, 2)) for _ in range(count)]
+    for unknown in draw(st.lists(_gaps(days), max_size=2 * gaps)):
+        currency_row = draw(st.integers(1, 3))
+        for day in unknown:
+            rates[currency_row][day] = None
     known_from = FIRST_DAY + draw(st.sampled_from([0, 0, 0, 7]))
     history = History(currency=currency, closes=closes, rates=rates, known_from=known_from)
+    if gaps:
+        history.unknown = draw(st.one_of(st.just(set()), _gaps(days)))
     drawn = draw(
         st.lists(
             st.tuples(
@@ -62,6 +74,12 @@ def histories(draw: st.DrawFn, instruments: int = 4, days: int = 40, trades: int
         ledgers[instrument].apply(trade)
         history.trades.append(trade)
     return history
+
+
+def _gaps(days: int) -> st.SearchStrategy[set[int]]:
+    """Generate stretches of days without a rate."""
+    ends = st.tuples(st.integers(0, days - 1), st.integers(0, days - 1))
+    return ends.map(lambda pair: set(range(FIRST_DAY + min(pair), FIRST_DAY + max(pair))))
 
 
 def _filled(
@@ -112,11 +130,12 @@ def arrays(history: History, start: int, end: int) -> tuple[Trades, Market]:
             ]
         ).reshape(len(series), end - start + 2)
 
+    columns = range(start - 1, end + 1)
     market = Market(
         first_day=start - 1,
         close=matrix(history.closes),
         currency=np.array(history.currency, dtype=np.int64),
         rates=matrix(history.rates),
-        known_from=max(0, history.known_from - (start - 1)),
+        known=np.array([history.is_known(day) for day in columns]),
     )
     return trades, market

@@ -49,6 +49,11 @@ class History:
     rates: list[dict[int, Decimal | None]]
     trades: list[Trade] = field(default_factory=list)
     known_from: int = -(10**9)
+    unknown: set[int] = field(default_factory=set)
+
+    def is_known(self, day: int) -> bool:
+        """Return whether the portfolio's currency has a rate into that of the report."""
+        return day >= self.known_from and day not in self.unknown
 
     def close(self, instrument: int, day: int) -> Decimal | None:
         return self.closes[instrument].get(day)
@@ -58,7 +63,7 @@ class History:
 
     def is_priced(self, instrument: int, day: int) -> bool:
         return (
-            day >= self.known_from
+            self.is_known(day)
             and self.close(instrument, day) is not None
             and self.rate(instrument, day) is not None
         )
@@ -109,6 +114,7 @@ class Day:
     cost_basis: Decimal = D0
     inflow: Decimal = D0
     outflow: Decimal = D0
+    exited: Decimal = D0
     bought: Decimal = D0
     released: Decimal = D0
     income: Decimal = D0
@@ -166,7 +172,7 @@ def _answer(history: History, start: int, end: int) -> Answer:
         ledger = Ledger()
         row = dict.fromkeys(BRIDGE, D0)
         value_before = D0  # in the instrument's currency, 0 while unpriced
-        entered = False
+        was_priced = False
         for day in range(first, end + 1):
             counts = day >= start
             numbers = days.get(day, Day())
@@ -180,15 +186,18 @@ def _answer(history: History, start: int, end: int) -> Answer:
             for trade in trades:
                 if trade.kind is Kind.SPLIT:
                     quantity_held *= trade.quantity
-            if priced and not entered:
-                entered = True
-                if counts and quantity_held:
-                    worth = quantity_held * close
-                    invested += worth
-                    in_portfolio_currency += worth * rate
-                    row["net_flow"] += worth * rate
-                    numbers.inflow += worth * rate
-                    numbers.invested = True
+            if was_priced and not priced and counts:
+                worth = value_before * history.rate(instrument, day - 1)
+                numbers.outflow += worth
+                numbers.exited += worth
+                row["net_flow"] -= worth
+            if priced and not was_priced and counts and quantity_held:
+                worth = quantity_held * close
+                invested += worth
+                in_portfolio_currency += worth * rate
+                row["net_flow"] += worth * rate
+                numbers.inflow += worth * rate
+                numbers.invested = True
             for trade in trades:
                 realised = ledger.apply(trade)
                 if not counts:
@@ -243,6 +252,7 @@ def _answer(history: History, start: int, end: int) -> Answer:
             if not priced and ledger.quantity and day >= start - 1:
                 missing.add(instrument)
             value = ledger.quantity * close if priced else D0
+            was_priced = priced
             if priced and counts:
                 row["price_effect"] += (value - value_before - invested) * rate
                 rate_before = history.rate(instrument, day - 1)

@@ -111,7 +111,7 @@ def get(user, path):
 @pytest.mark.usefixtures("no_other_rates")
 @quick
 @given(
-    histories(instruments=3, days=DAYS, trades=12).filter(is_storable),
+    histories(instruments=3, days=DAYS, trades=12, gaps=False).filter(is_storable),
     st.tuples(st.integers(0, DAYS - 1), st.integers(0, DAYS - 1)).map(sorted),
 )
 def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history, period):
@@ -169,7 +169,10 @@ def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history
 @pytest.mark.django_db
 @pytest.mark.usefixtures("no_other_rates")
 @quick
-@given(histories(instruments=2, days=DAYS, trades=8).filter(is_storable), st.integers(0, DAYS - 1))
+@given(
+    histories(instruments=2, days=DAYS, trades=8, gaps=False).filter(is_storable),
+    st.integers(0, DAYS - 1),
+)
 def test_all_portfolios_together_are_the_sum_of_each_converted_day_by_day(history, offset):
     """One portfolio in NOK, reported in USD: fx(NOK to USD) is the inverse of the stored
     USD/NOK.

@@ -326,6 +326,7 @@ def test_a_sale_at_the_close_and_a_buy_at_the_previous_close_leave_the_return_al
             *(one for one in history.trades if one.day < day),
         ],
         known_from=FIRST_DAY,
+        unknown=set(),
     )
     held = oracle.Ledger()
     for trade in sorted(history.trades, key=lambda trade: (trade.day, trade.kind)):

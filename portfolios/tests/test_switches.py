@@ -7,7 +7,8 @@ import pytest
 import time_machine
 
 from portfolios import services
-from portfolios.calc.performance import Market, Trades, combined, daily
+from portfolios.calc.layout import Market, Trades
+from portfolios.calc.performance import combined, daily
 from portfolios.calc.returns import daily_returns
 from portfolios.tests.conftest import quote, trade
 from portfolios.tests.oracle import Kind

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import EXACT, ONE, ZERO
-from marketdata.calc.rates import Pair
+from marketdata.calc.rates import Pair, can_value
 from marketdata.selectors import PriceNow, RateNow, rates_now
 from portfolios.calc.valuation import (
     Summary,
@@ -111,7 +111,9 @@ def read_valuation_data(
         for currency in stored.currencies.get(portfolio.pk, ()):
             if currency != portfolio.currency:
                 pairs.add((currency, portfolio.currency))
-    return ValuationData(portfolios, stored, rates_now(pairs))
+    today = timezone.localdate()
+    rates = {pair: rate for pair, rate in rates_now(pairs).items() if can_value(rate, today)}
+    return ValuationData(portfolios, stored, rates)
 
 
 def valued(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
