@@ -6,6 +6,7 @@ No source is asked here (`marketdata.queries` does), and every query count is co
 from marketdata.calc.rates import FoundRate as RateNow
 from marketdata.selectors.instruments import (
     currencies_in_use,
+    dividends_of,
     instrument_for,
     instruments_described_otherwise,
     instruments_to_settle,

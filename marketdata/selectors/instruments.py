@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
 from financeproj.users.models import User
-from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
+from marketdata.models import HistoricalStockPrice, StockDividend, StockMetadata, StockSplit
 
 
 def instruments_visible_to(user: User) -> QuerySet[StockMetadata]:
@@ -137,7 +137,22 @@ def splits_of(
     rows = StockSplit.objects.filter(stock_id__in=list(stock_ids))
     if after is not None:
         rows = rows.filter(date__gt=after)
+    return _by_instrument(rows.order_by("date").values_list("stock_id", "date", "ratio"))
+
+
+def dividends_of(stock_ids: Iterable[UUID]) -> dict[UUID, list[tuple[date, Decimal]]]:
+    """Return dividends (ex-date, amount per share as paid) by instrument, oldest first.
+
+    Instruments without any are absent.
+    """
+    rows = StockDividend.objects.filter(stock_id__in=list(stock_ids))
+    return _by_instrument(rows.order_by("date").values_list("stock_id", "date", "amount"))
+
+
+def _by_instrument(
+    rows: Iterable[tuple[UUID, date, Decimal]],
+) -> dict[UUID, list[tuple[date, Decimal]]]:
     found: dict[UUID, list[tuple[date, Decimal]]] = defaultdict(list)
-    for stock_id, day, ratio in rows.order_by("date").values_list("stock_id", "date", "ratio"):
-        found[stock_id].append((day, ratio))
+    for stock_id, day, number in rows:
+        found[stock_id].append((day, number))
     return dict(found)

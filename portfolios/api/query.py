@@ -13,11 +13,11 @@ from financeproj.core.api.query import (
     text_parameter,
     uuid_parameter,
 )
-from financeproj.core.errors import DomainError, NotFound
+from financeproj.core.errors import DomainError
 from financeproj.users.api.authentication import user_of
 from marketdata import queries
-from marketdata.models import StockMetadata
 from portfolios.calc.timeline import INTERVALS, Interval
+from portfolios.reports.benchmark import MAX_BENCHMARKS, RETURN_KINDS, Benchmark, ReturnKind
 from portfolios.reports.pages import ROWS_AT_ONCE, PageQuery
 from portfolios.reports.report import Grouping, ReportQuery
 
@@ -29,7 +29,15 @@ INTERVAL = OpenApiParameter("interval", enum=INTERVALS, default="day")
 BY = OpenApiParameter(
     "by", enum=GROUPINGS, default="all", description="portfolio: also the value of each."
 )
-BENCHMARK = OpenApiParameter("benchmark", description="The ticker of what to compare with.")
+BENCHMARK = OpenApiParameter(
+    "benchmark", description="Up to five tickers to compare with, separated by commas."
+)
+BENCHMARK_RETURN = OpenApiParameter(
+    "benchmark_return",
+    enum=RETURN_KINDS,
+    default="total",
+    description="total: the benchmarks' dividends are reinvested; price: they are left out.",
+)
 PAGE = page_parameters(ROWS_AT_ONCE)
 YEAR = OpenApiParameter(
     "year",
@@ -48,7 +56,7 @@ def report_query(
     """Parse what a request about a period asks for. May ask a source for the benchmark.
 
     `interval`, `by` and `benchmark` are read only by the reports that have them. Raises BadQuery
-    for a parameter that cannot be read, DomainError (`unknown_ticker`) for an unknown benchmark.
+    for a parameter that cannot be read, DomainError (`too_many`) for more than five benchmarks.
     """
     interval: Interval = "day"
     if with_interval:
@@ -56,26 +64,39 @@ def report_query(
     grouping: Grouping = "all"
     if with_grouping:
         grouping = choice_parameter(request, "by", GROUPINGS, "all")
-    benchmark = None
+    benchmarks: tuple[Benchmark, ...] = ()
+    benchmark_return: ReturnKind = "total"
     if with_benchmark:
-        benchmark = _benchmark(request)
+        benchmarks = _benchmarks(request)
+        benchmark_return = choice_parameter(request, "benchmark_return", RETURN_KINDS, "total")
     return ReportQuery(
         start=date_parameter(request, "start"),
         end=date_parameter(request, "end"),
         interval=interval,
         by=grouping,
-        benchmark=benchmark,
+        benchmarks=benchmarks,
+        benchmark_return=benchmark_return,
     )
 
 
-def _benchmark(request: Request) -> StockMetadata | None:
-    ticker = text_parameter(request, "benchmark")
-    if not ticker:
-        return None
-    try:
-        return queries.instrument_named(user=user_of(request), ticker=ticker)
-    except NotFound as error:
-        raise DomainError(error.detail, attr="benchmark", code="unknown_ticker") from error
+def _benchmarks(request: Request) -> tuple[Benchmark, ...]:
+    """Return the benchmarks asked for; one that cannot be had has the code of its error."""
+    tickers: dict[str, None] = {}  # in order, each once
+    for ticker in text_parameter(request, "benchmark").upper().split(","):
+        if ticker.strip():
+            tickers[ticker.strip()] = None
+    if len(tickers) > MAX_BENCHMARKS:
+        raise DomainError(
+            f"Name at most {MAX_BENCHMARKS} benchmarks.", attr="benchmark", code="too_many"
+        )
+    benchmarks = []
+    for ticker in tickers:
+        try:
+            stock = queries.instrument_named(user=user_of(request), ticker=ticker)
+            benchmarks.append(Benchmark(ticker, stock))
+        except DomainError as error:
+            benchmarks.append(Benchmark(ticker, reason=error.code))
+    return tuple(benchmarks)
 
 
 def page_query(request: Request) -> PageQuery:

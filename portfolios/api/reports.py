@@ -20,6 +20,7 @@ from financeproj.users.api.authentication import user_of
 from portfolios import queries, selectors
 from portfolios.api.query import (
     BENCHMARK,
+    BENCHMARK_RETURN,
     BY,
     END,
     INTERVAL,
@@ -70,7 +71,7 @@ def answer_report(request: Request, report: Report, calculate: Callable[[], Any]
 
 class TimelineView(ReportView):
     @extend_schema(
-        parameters=[START, END, INTERVAL, BENCHMARK, BY],
+        parameters=[START, END, INTERVAL, BENCHMARK, BENCHMARK_RETURN, BY],
         responses={200: payloads.TimelinePayload, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
@@ -84,7 +85,7 @@ class TimelineView(ReportView):
 
 class PerformanceView(ReportView):
     @extend_schema(
-        parameters=[START, END, BENCHMARK],
+        parameters=[START, END, BENCHMARK, BENCHMARK_RETURN],
         responses={200: payloads.PerformancePayload, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:

@@ -1,15 +1,16 @@
 """Timeline, performance and bridge, with the field names of the API."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field as data_field
 from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 import numpy as np
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from financeproj.core.json_types import DateText
-from marketdata.models import StockMetadata
 from portfolios.calc import returns
 from portfolios.calc.bridge import PARTS, bridge
 from portfolios.calc.layout import Floats
@@ -22,7 +23,7 @@ from portfolios.calc.timeline import (
     tidy_fraction,
     tidy_index,
 )
-from portfolios.reports.benchmark import benchmark_index
+from portfolios.reports.benchmark import BenchmarkIndex, ReturnKind, benchmark_indices
 from portfolios.reports.figures import (
     Figures,
     cut_to_history,
@@ -47,7 +48,13 @@ class PointPayload(Struct, gc=False):
     net_flow: float
     income: float
     twr_index: float
-    benchmark_index: float | UnsetType | None = UNSET
+    benchmark_index: Annotated[
+        float | UnsetType | None, Meta(description="That of the first benchmark.")
+    ] = UNSET
+    benchmarks: Annotated[
+        dict[str, float | None] | UnsetType,
+        Meta(description="The index of each benchmark that can be had, by ticker."),
+    ] = UNSET
 
 
 class PortfolioValuesPayload(Struct):
@@ -58,12 +65,25 @@ class PortfolioValuesPayload(Struct):
     ]
 
 
+class BenchmarkReturnPayload(Struct):
+    """What a benchmark returned in the period; null where it cannot be had, with the reason."""
+
+    ticker: str
+    twr: float | None
+    kind: Annotated[
+        ReturnKind | None,
+        Meta(description="total: with its dividends reinvested; price: without any."),
+    ] = field(name="return")
+    reason: str | UnsetType = UNSET
+
+
 class TimelinePayload(Struct):
     currency: str
     start: date
     end: date
     interval: Interval
     points: list[PointPayload]
+    benchmarks: list[BenchmarkReturnPayload]
     stale: bool
     missing: list[str]
     portfolios: Annotated[
@@ -110,7 +130,10 @@ class PerformancePayload(Struct):
     reasons: dict[str, str]
     max_drawdown: DrawdownPayload
     missing: list[str]
-    benchmark: BenchmarkPayload | UnsetType = UNSET
+    benchmark: Annotated[
+        BenchmarkPayload | UnsetType, Meta(description="The first of the benchmarks.")
+    ] = UNSET
+    benchmarks: list[BenchmarkReturnPayload] = field(default_factory=list)
 
 
 class BridgePartsPayload(Struct):
@@ -142,7 +165,7 @@ class BridgePayload(BridgePartsPayload, kw_only=True):
 def timeline(report: Report) -> TimelinePayload:
     """Return a point for each interval of the period.
 
-    `benchmark_index` is None where the benchmark has no price or rate.
+    The index of a benchmark is None where it has no price or rate.
     """
     query, figures = report.query, report.figures()
     numbers, period = figures.daily, figures.period
@@ -157,21 +180,46 @@ def timeline(report: Report) -> TimelinePayload:
         tidy(chosen.sums(numbers.income)).tolist(),
         tidy_index(chosen.levels(index)).tolist(),
     ]
-    if query.benchmark is not None:
-        levels = benchmark_index(query.benchmark, figures.currency, period)
-        columns.append(_none_for_nan(tidy_index(chosen.levels(levels))))
+    indices = _benchmark_indices(report, figures)
+    if indices:
+        columns += _benchmark_columns(indices, chosen)
     payload = TimelinePayload(
         currency=figures.currency,
         start=period.start,
         end=period.end,
         interval=query.interval,
         points=list(map(PointPayload, *columns)),
+        benchmarks=[_benchmark_return(one) for one in indices],
         stale=figures.stale,
         missing=figures.missing,
     )
     if query.by == "portfolio" and report.covers_all:
         payload.portfolios = _values_of_each(report, chosen)
     return payload
+
+
+def _benchmark_indices(report: Report, figures: Figures) -> list[BenchmarkIndex]:
+    query = report.query
+    return benchmark_indices(
+        query.benchmarks, figures.currency, figures.period, query.benchmark_return
+    )
+
+
+def _benchmark_columns(
+    indices: Sequence[BenchmarkIndex], chosen: Sample
+) -> tuple[list[float | UnsetType | None], list[dict[str, float | None]]]:
+    """Return `benchmark_index` and `benchmarks` of each point."""
+    first: list[float | UnsetType | None] = [UNSET] * len(chosen.last)
+    of_all: list[dict[str, float | None]] = [{} for _ in chosen.last]
+    for number, index in enumerate(indices):
+        if index.levels is None:
+            continue
+        levels = _none_for_nan(tidy_index(chosen.levels(index.levels)))
+        if number == 0:
+            first = [*levels]
+        for point, level in zip(of_all, levels, strict=True):
+            point[index.ticker] = level
+    return first, of_all
 
 
 def _none_for_nan(series: Floats) -> list[float | None]:
@@ -196,10 +244,15 @@ def _values_of_each(report: Report, chosen: Sample) -> list[PortfolioValuesPaylo
 
 def performance(report: Report) -> PerformancePayload:
     """Return the figures of the whole period; what does not exist is None, with its reason."""
-    figures, benchmark = report.figures(), report.query.benchmark
+    figures = report.figures()
     payload = performance_of(figures, weekends=report.includes_weekends())
-    if benchmark is not None:
-        payload.benchmark = _benchmark_return(benchmark, figures, payload.reasons)
+    indices = _benchmark_indices(report, figures)
+    payload.benchmarks = [_benchmark_return(one) for one in indices]
+    if indices:
+        first = payload.benchmarks[0]
+        payload.benchmark = BenchmarkPayload(first.ticker, first.twr)
+        if first.reason is not UNSET:
+            payload.reasons["benchmark"] = first.reason
     return payload
 
 
@@ -265,15 +318,12 @@ def _drawdown(figures: Figures, index: Floats) -> DrawdownPayload:
     return payload
 
 
-def _benchmark_return(
-    benchmark: StockMetadata, figures: Figures, reasons: dict[str, str]
-) -> BenchmarkPayload:
-    """Return what the benchmark returned; where it has no price, add that to `reasons`."""
-    level = float(benchmark_index(benchmark, figures.currency, figures.period)[-1])
-    if np.isnan(level):
-        reasons["benchmark"] = f"missing_prices: [{benchmark.ticker}]"
-        return BenchmarkPayload(benchmark.ticker, None)
-    return BenchmarkPayload(benchmark.ticker, tidy_fraction(level / 100 - 1))
+def _benchmark_return(index: BenchmarkIndex) -> BenchmarkReturnPayload:
+    twr = index.twr
+    if twr is None:
+        reason = index.reason or f"missing_prices: [{index.ticker}]"
+        return BenchmarkReturnPayload(index.ticker, None, None, reason)
+    return BenchmarkReturnPayload(index.ticker, tidy_fraction(twr), index.kind)
 
 
 def scale_of(figures: Figures) -> float:
@@ -296,7 +346,7 @@ class _Rates:
     mwr: float | None = None
     mwr_period: float | None = None
     volatility: float | None = None
-    reasons: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = data_field(default_factory=dict)
 
 
 def _rates(

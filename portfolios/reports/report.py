@@ -15,6 +15,7 @@ from marketdata.models import StockMetadata
 from marketdata.weekends import any_trades_on_weekends
 from portfolios.calc.timeline import Interval
 from portfolios.models import Portfolio
+from portfolios.reports.benchmark import Benchmark, ReturnKind
 from portfolios.reports.figures import Figures, figures_of, figures_of_all
 from portfolios.reports.histories import Histories, PortfolioHistory, read_histories
 from portfolios.reports.periods import Period, period_of
@@ -29,7 +30,13 @@ class ReportQuery(Struct, frozen=True):
     end: date | None = None
     interval: Interval = "day"
     by: Grouping = "all"
-    benchmark: StockMetadata | None = None
+    benchmarks: tuple[Benchmark, ...] = ()
+    benchmark_return: ReturnKind = "total"
+
+    @property
+    def benchmark_stocks(self) -> list[StockMetadata]:
+        """The benchmarks that can be had."""
+        return [one.stock for one in self.benchmarks if one.stock is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,10 @@ def prepare_report(
     pairs = histories.pairs_into(scope.currency)
     pairs.update(extra_pairs)
     benchmark_ids = []
-    if query.benchmark is not None:
-        benchmark_ids.append(query.benchmark.pk)
-        pairs.add((query.benchmark.currency, scope.currency))
+    for stock in query.benchmark_stocks:
+        benchmark_ids.append(stock.pk)
+        pairs.add((stock.currency, scope.currency))
+    refused = [one.reason for one in query.benchmarks]
     marketdata.ensure_rates(pairs=pairs)
     market = series.fingerprint(stock_ids=benchmark_ids, pairs=pairs)
     return Report(
@@ -122,7 +130,7 @@ def prepare_report(
         currency=scope.currency,
         covers_all=scope.covers_all,
         period=period,
-        fingerprint=repr((scope.currency, histories.stamp, market, extra_versions)),
+        fingerprint=repr((scope.currency, histories.stamp, market, refused, extra_versions)),
     )
 
 
@@ -130,8 +138,7 @@ def _complete_histories(scope: Scope, query: ReportQuery) -> Histories:
     """Read the histories, after closes that were never fetched are."""
     histories = read_histories(scope.portfolios)
     stock_ids = histories.stock_ids_without_closes()
-    if query.benchmark is not None:
-        stock_ids.add(query.benchmark.pk)
+    stock_ids.update(stock.pk for stock in query.benchmark_stocks)
     if not stock_ids:
         return histories
     marketdata.ensure_history(stock_ids=stock_ids)

@@ -79,10 +79,12 @@ function showTime() {
       fact(gettext("Charges"), money(one.charges)))];
   });
   fill($("#return"), async () => {
-    const [{ points }, one] = await Promise.all([answer, figures]);
-    if (!points.length) return none();
+    const [{ points: own, benchmarks }, one] = await Promise.all([answer, figures]);
+    if (!own.length) return none();
+    const points = own.map((point) => ({ ...point, ...point.benchmarks }));
     const lines = [{ key: "twr_index", label: gettext("Time-weighted return"), colour: "c1" }];
-    if (benchmark) lines.push({ key: "benchmark_index", label: benchmark, colour: "c4", dashed: true });
+    benchmarks.filter((other) => other.twr !== null).forEach(({ ticker }, index) =>
+      lines.push({ key: ticker, label: ticker, colour: ["c4", "c2", "c3", "c5", "c6"][index], dashed: true }));
     const known = (label, value, reason, options) => fact(label, value === null ? h("span", { class: "muted", title: reason ?? "" }, "–") : percent(value, options));
     return [
       drawn({ points, kind: "index", label: gettext("Time-weighted return, 100 at the start"), series: lines }),
@@ -90,18 +92,25 @@ function showTime() {
         known(gettext("Time-weighted"), one.twr, one.reasons.twr),
         known(gettext("Annualised"), one.twr_annualised, one.reasons.twr_annualised),
         known(gettext("Money-weighted"), one.mwr_period, one.reasons.mwr_period),
-        one.benchmark ? known(one.benchmark.ticker, one.benchmark.twr, one.reasons.benchmark) : "",
+        ...one.benchmarks.map((other) => known(compared(other), other.twr, other.reason)),
         known(gettext("Volatility"), one.volatility, one.reasons.volatility, { signed: false, digits: 1 }),
         known(gettext("Max drawdown"), one.max_drawdown.value, null, { digits: 1 })),
     ];
   });
 }
 
+/** Names a benchmark: without dividends, or why it cannot be had. */
+function compared({ ticker, twr, return: kind, reason }) {
+  if (twr === null) return `${ticker}: ${reason === "unknown_ticker" ? gettext("unknown ticker") : gettext("no prices")}`;
+  return kind === "price" ? `${ticker} (${gettext("without dividends")})` : ticker;
+}
+
 function benchmarkForm() {
-  const input = h("input", { class: "compact", id: "benchmark-ticker", "aria-label": gettext("Benchmark ticker"), placeholder: gettext("Benchmark, e.g. ^GSPC"), value: benchmark, autocomplete: "off", maxlength: 40 });
+  const input = h("input", { class: "compact", id: "benchmark-ticker", "aria-label": gettext("Benchmark tickers, at most five"), placeholder: gettext("Benchmarks, e.g. ^GSPC, EQNR.OL"), value: benchmark, autocomplete: "off", maxlength: 200 });
   return h("form", { class: "actions", onsubmit: (event) => {
     event.preventDefault();
-    benchmark = input.value.trim().toUpperCase();
+    benchmark = input.value.toUpperCase().split(",").map((one) => one.trim()).filter(Boolean).slice(0, 5).join(",");
+    input.value = benchmark;
     localStorage.setItem("benchmark", benchmark);
     showTime();
   } }, input, h("button", { class: "button slim" }, gettext("Compare")));
