@@ -11,11 +11,9 @@ from typing import Any
 
 import environ
 import litecharts
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
-from kombu import Exchange, Queue
 
-from financeproj.core.api.introduction import INTRODUCTION
+from financeproj import rest_settings, schedule
 from financeproj.core.ops.logging import logging_config
 from financeproj.environment import (
     CONFIGURATION_PROBLEMS,
@@ -316,46 +314,10 @@ else:
         "control_folder": str(BROKER_DIR / "control"),
     }
 
-# Listed so that `celery worker` without options serves all queues.
-CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_QUEUES = [
-    Queue(name, Exchange(name), routing_key=name) for name in ("maintenance", "prices", "imports")
-]
-CELERY_TASK_ROUTES = {
-    "marketdata.tasks.*": {"queue": "prices"},
-    "integrations.tasks.*": {"queue": "imports"},
-    "integrations.imports.tasks.*": {"queue": "imports"},
-}
-CELERY_BEAT_SCHEDULE = {
-    "refresh quotes": {
-        "task": "portfolios.tasks.refresh_quotes",
-        "schedule": crontab(minute="*/15"),
-    },
-    "refresh rates": {"task": "portfolios.tasks.refresh_rates", "schedule": crontab(minute=7)},
-    "refresh pensions' rates": {
-        "task": "pensions.tasks.refresh_rates",
-        "schedule": crontab(minute=9),
-    },
-    "refresh histories": {
-        "task": "portfolios.tasks.refresh_histories",
-        "schedule": crontab(hour=2, minute=23),
-    },
-    "learn ISINs": {"task": "portfolios.tasks.learn_isins", "schedule": crontab(minute=31)},
-    # Late in the day, so that the value of a month's last day gets that date.
-    "sync pensions": {
-        "task": "integrations.ynab.tasks.sync_pensions",
-        "schedule": crontab(hour=23, minute=20),
-    },
-    "resume imports": {"task": "integrations.imports.tasks.resume_imports", "schedule": crontab()},
-    "prune history": {
-        "task": "financeproj.history.tasks.prune_history",
-        "schedule": crontab(hour=3, minute=11),
-    },
-    "flush expired tokens": {
-        "task": "financeproj.users.tasks.flush_tokens",
-        "schedule": crontab(hour=3, minute=41),
-    },
-}
+CELERY_TASK_DEFAULT_QUEUE = schedule.DEFAULT_QUEUE
+CELERY_TASK_QUEUES = schedule.QUEUES
+CELERY_TASK_ROUTES = schedule.ROUTES
+CELERY_BEAT_SCHEDULE = schedule.SCHEDULE
 
 # --- Market data and YNAB -------------------------------------------------------------------------
 
@@ -374,10 +336,7 @@ HISTORY_DAYS = number("HISTORY_DAYS", 730, 1, 36_500)
 BACKUP_DIR = os.environ.get("BACKUP_DIR", "").strip()
 if BACKUP_DIR:
     BACKUP_DIR = str(BASE_DIR / BACKUP_DIR)
-    CELERY_BEAT_SCHEDULE["back up"] = {
-        "task": "integrations.tasks.back_up",
-        "schedule": crontab(hour=4, minute=11),
-    }
+    CELERY_BEAT_SCHEDULE = {**schedule.SCHEDULE, "back up": schedule.NIGHTLY_BACKUP}
 
 # --- Sign-in --------------------------------------------------------------------------------------
 
@@ -469,61 +428,15 @@ FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
 # --- REST -----------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "financeproj.users.api.authentication.TokenAuthentication",
-        "financeproj.users.api.authentication.BrowserSessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["financeproj.core.api.renderers.ExactJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["financeproj.core.api.renderers.ExactJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "financeproj.core.api.renderers.AlwaysJSON",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "financeproj.core.api.throttling.UserThrottle",
-        "financeproj.core.api.throttling.AnonThrottle",
-    ],
+    **rest_settings.REST_FRAMEWORK,
     "DEFAULT_THROTTLE_RATES": {
         "user": read("THROTTLE_USER", "600/min", throttle_rate, "a rate, e.g. 600/min"),
         "anon": read("THROTTLE_ANON", "60/min", throttle_rate, "a rate such as 60/min"),
     },
-    "DEFAULT_METADATA_CLASS": "financeproj.core.api.metadata.NameAndDescription",
-    "DEFAULT_SCHEMA_CLASS": "financeproj.core.api.schema.ApiSchema",
-    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
-    "DATETIME_FORMAT": None,  # the renderer formats them, in UTC with a Z
-    "DATE_FORMAT": None,
-    "COERCE_DECIMAL_TO_STRING": False,
-    "URL_FORMAT_OVERRIDE": None,
     "NUM_PROXIES": TRUSTED_PROXIES,
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-DRF_STANDARDIZED_ERRORS = {
-    "EXCEPTION_HANDLER_CLASS": "financeproj.core.api.errors.ApiExceptionHandler",
-    "EXCEPTION_FORMATTER_CLASS": "financeproj.core.api.errors.ApiExceptionFormatter",
-    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "financeproj",
-    "VERSION": "1",
-    # 3.1 uses JSON Schema: null is a type, also next to a reference.
-    "OAS_VERSION": "3.1.0",
-    "DESCRIPTION": INTRODUCTION,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "financeproj.core.api.schema.add_refusals",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "TransactionTypeEnum": "portfolios.models.TRANSACTION_TYPES",
-        "TransactionSourceEnum": "portfolios.models.TransactionSource",
-        "ErrorTypeEnum": "financeproj.core.api.schema.ERROR_TYPES",
-    },
-}
+DRF_STANDARDIZED_ERRORS = rest_settings.DRF_STANDARDIZED_ERRORS
+SPECTACULAR_SETTINGS = rest_settings.SPECTACULAR_SETTINGS
 
 # --- Logs: JSON lines on standard output ----------------------------------------------------------
 

@@ -7,14 +7,13 @@ commas.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from financeproj.core.identifiers import in_major_unit
-from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
+from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.amounts import amount_mismatch, divide
 from integrations.statements.base import (
     Divergence,
@@ -25,7 +24,8 @@ from integrations.statements.base import (
     Table,
 )
 from integrations.statements.days import dashed_day
-from integrations.statements.sheet import BadRow, RawRow, Sheet, bad_row, unpaired_reversal
+from integrations.statements.degiro_orders import Order, price_of_currency, total_fees
+from integrations.statements.sheet import RawRow, Sheet, bad_row, unpaired_reversal
 from integrations.statements.values import number_in, single_spaced
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
@@ -82,80 +82,8 @@ UNPAIRED_ACTION = _(
     "and skip this row."
 )
 
-# Currency → the sum of its changes, or what is wrong with one of them.
-Exchanged = dict[str, Decimal | BadRow]
 # (ISIN, day) → (buy or sell, row) of its corporate actions.
 ActionRows = dict[tuple[str, str], list[tuple[str, RawRow]]]
-
-
-def _add_change(exchanged: Exchanged, raw: RawRow) -> None:
-    """Add the change of `raw` to the sum of its currency."""
-    before = exchanged.get(raw["currency"], ZERO)
-    if isinstance(before, BadRow):
-        return
-    try:
-        exchanged[raw["currency"]] = before + raw.number_or_zero("change")
-    except BadRow as problem:
-        exchanged[raw["currency"]] = problem
-
-
-def _sum_of(exchanged: Exchanged, currency: str) -> Decimal:
-    found = exchanged.get(currency, ZERO)
-    if isinstance(found, BadRow):
-        raise found
-    return found
-
-
-@dataclass(slots=True)
-class _Order:
-    """The rows with one order id.
-
-    `first` is the first fill of each day, `fees_by_line` the fees of a fill by its line, and
-    `exchanged` what was exchanged, by day and currency ("" is all days). `id_counts` counts the
-    external ids given so far.
-    """
-
-    trades: list[RawRow] = field(default_factory=list)
-    fees: list[RawRow] = field(default_factory=list)
-    exchanges: list[RawRow] = field(default_factory=list)
-    first: dict[str, RawRow] = field(default_factory=dict)
-    fees_by_line: dict[int, list[RawRow]] = field(default_factory=lambda: defaultdict(list))
-    exchanged: dict[str, Exchanged] = field(default_factory=lambda: defaultdict(dict))
-    id_counts: Counter[str] = field(default_factory=Counter)
-
-    def add_up(self) -> None:
-        """Assign the fees to fills and add up the exchanges, once all rows are known.
-
-        The fees of a day go to its first fill, those of a day without fills to the first of all.
-        """
-        for fee in self.fees:
-            fill = self.first.get(fee["date"]) or self.trades[0]
-            self.fees_by_line[fill.line].append(fee)
-        for raw in self.exchanges:
-            for day in {raw["date"], ""}:
-                _add_change(self.exchanged[day], raw)
-
-    def fees_of(self, fill: RawRow) -> list[RawRow]:
-        return self.fees_by_line.get(fill.line, [])
-
-    def exchanged_on(self, day: str) -> Exchanged:
-        """Return what was exchanged on a day, or on all days if nothing was.
-
-        A file of that day alone gives the same.
-        """
-        return self.exchanged.get(day) or self.exchanged.get("", {})
-
-    def external_id(self, fill: RawRow, quantity: Decimal, price: Decimal) -> str:
-        """Make an id of what the fill says.
-
-        It does not depend on which other fills of the order are in the file.
-        """
-        time = f"{fill.day('date')}T{fill['time']}"
-        traded = f"{strip_zeros(quantity):f}@{strip_zeros(price):f}"
-        external_id = f"{fill['order']}:{time}:{traded}"
-        self.id_counts[external_id] += 1
-        count = self.id_counts[external_id]
-        return external_id if count == 1 else f"{external_id}:{count}"
 
 
 def recognises(table: Table) -> bool:
@@ -208,8 +136,8 @@ def _starts(text: str, words: Iterable[str]) -> bool:
     return text.casefold().startswith(tuple(words))
 
 
-def _orders(sheet: Sheet) -> dict[str, _Order]:
-    orders: dict[str, _Order] = defaultdict(_Order)
+def _orders(sheet: Sheet) -> dict[str, Order]:
+    orders: dict[str, Order] = defaultdict(Order)
     for raw in sheet:
         if not raw["order"]:
             continue
@@ -260,7 +188,7 @@ def _action_rows(sheet: Sheet) -> ActionRows:
     return found
 
 
-def _read_row(sheet: Sheet, raw: RawRow, order: _Order | None, action_rows: ActionRows) -> None:
+def _read_row(sheet: Sheet, raw: RawRow, order: Order | None, action_rows: ActionRows) -> None:
     words = raw["description"].casefold()
     if not words:
         raise sheet.unknown_type("description", "")
@@ -274,7 +202,7 @@ def _read_row(sheet: Sheet, raw: RawRow, order: _Order | None, action_rows: Acti
     elif is_exchange or not raw["isin"]:
         _ignore_cash(sheet, raw)
     elif match and not match["prefix"]:
-        _add_trade(sheet, raw, match, order or _Order())
+        _add_trade(sheet, raw, match, order or Order())
     elif match:
         _add_action(sheet, raw, match, action_rows[raw["isin"], raw["date"]])
     elif words in DIVIDENDS:
@@ -327,14 +255,14 @@ def _number_in_words(match: re.Match[str], text: str) -> Decimal:
     )
 
 
-def _add_trade(sheet: Sheet, raw: RawRow, match: re.Match[str], order: _Order) -> None:
+def _add_trade(sheet: Sheet, raw: RawRow, match: re.Match[str], order: Order) -> None:
     quantity, price, currency = _traded(match)
     gross = EXACT.multiply(quantity, price)
     change = raw.number("change")
     if change is not None and abs(abs(change) - gross) > max(CENT, gross / 500):
         raise amount_mismatch(raw, "change", quantity=quantity, price=price, expected=gross)
-    rate, account_currency = _exchange(order.exchanged_on(raw["date"]), currency)
-    fee, fee_currency = _fees(order.fees_of(raw))
+    rate, account_currency = price_of_currency(order.exchanged_on(raw["date"]), currency)
+    fee, fee_currency = total_fees(order.fees_of(raw))
     if fee and rate and fee_currency == account_currency:
         fee = divide(fee, rate)
         fee_currency = currency
@@ -356,38 +284,6 @@ def _add_trade(sheet: Sheet, raw: RawRow, match: re.Match[str], order: _Order) -
         rate_currency=account_currency or None,
         **identity,
     )
-
-
-def _exchange(exchanged: Exchanged, currency: str) -> tuple[Decimal | None, str]:
-    """Return (price of one unit of `currency`, in which currency), as far as the rows show it."""
-    if len(exchanged) != 2 or currency not in exchanged:
-        return None, ""
-    [account_currency] = exchanged.keys() - {currency}
-    bought = _sum_of(exchanged, currency)
-    paid = _sum_of(exchanged, account_currency)
-    if not bought or not paid:
-        return None, ""
-    return divide(abs(paid), abs(bought)), account_currency
-
-
-def _fees(fees: list[RawRow]) -> tuple[Decimal, str]:
-    currencies = {raw["currency"] for raw in fees}
-    if not currencies:
-        return ZERO, ""
-    if len(currencies) > 1:
-        raise bad_row(
-            "currency",
-            None,
-            "mixed_currencies",
-            _(
-                "The fees of the order are in several currencies. Enter the trade by hand and skip "
-                "this row."
-            ),
-        )
-    total = ZERO
-    for raw in fees:
-        total -= raw.number_or_zero("change")
-    return total, currencies.pop()
 
 
 def _add_action(
