@@ -70,7 +70,8 @@ class StockMetadata(ErrorsAtFields):
     Without an `owner` all users share it, as its source describes it. Until a source has described
     it, it belongs to the user who named it, as does one that is priced by hand (`source` manual).
     `described_currency` is the currency in which a source describes an instrument that stayed the
-    user's because it is in another one.
+    user's because it is in another one. `believed_name` is what the last answer that was believed
+    called it: another name with another price is another company.
     """
 
     MANUAL = "manual"
@@ -94,6 +95,12 @@ class StockMetadata(ErrorsAtFields):
         related_name="instruments",
     )
     described_currency = models.CharField(max_length=3, blank=True, editable=False)
+    believed_name = models.CharField(
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text="What the source's last believed answer called it.",
+    )
     version = models.PositiveBigIntegerField(default=0, editable=False)
     history_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -365,6 +372,10 @@ class HeldBack(ErrorsAtFields):
         RESTATED = "restated", _("The source changed the close of a past day")
         FAR_FROM_ECB = "far_from_ecb", _("More than 20 % from the ECB's rate")
         FOLLOWS = "follows", _("Near a value that is held back")
+        OTHER_SIDE = "other_side", _("On another level than the latest closes")
+        RETURNED = "returned", _("Between a jump and the return to the level before it")
+        FACTOR_OF_TEN = "factor_of_ten", _("Off by a factor of 10, 100 or 1,000")
+        INVERTED = "inverted", _("Looks like the inverse rate")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=8, choices=Kind)

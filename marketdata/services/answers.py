@@ -35,6 +35,13 @@ def accept_held_back(*, row: HeldBack) -> HeldBack:
         return row
     if row.value < 0 or (row.kind != Kind.PRICE and not row.value):
         raise Conflict("Not a value of this kind: it must be 0 or more.", attr="accept")
+    if row.reason == HeldBack.Reason.OTHER_CURRENCY:
+        raise Conflict(
+            "The source quotes this in another currency: the number means something else. "
+            "Dismiss it.",
+            attr="accept",
+            code="currency_differs",
+        )
     _decide(row, State.ACCEPTED)
     said = [(row.date, row.value)]
     stock, pair = row.stock, row.pair

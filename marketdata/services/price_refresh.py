@@ -24,6 +24,7 @@ from marketdata.services.asking import (
     note_failure,
     time_limit,
 )
+from marketdata.services.believing import is_due_again
 from marketdata.services.confirming import leave_to_user
 from marketdata.services.histories import (
     Question,
@@ -100,7 +101,7 @@ def _question_about(
     is_replaced = stock.is_unconfirmed and stock.prices.exists()
     reaches_back = (full and since is None) or stock.history_fetched_at is not None
     start = since or _first_day_missing(stock, full=full)
-    if is_replaced:
+    if is_replaced or is_due_again(stock):
         reaches_back, start = True, EARLIEST_DAY
 
     def is_kept() -> bool:

@@ -4,7 +4,7 @@ Every function locks the instrument, writes what differs, and moves `StockMetada
 same transaction if anything did: a vector with an older version is never read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -16,9 +16,11 @@ from django.utils import timezone
 from financeproj.core.errors import NotFound
 from financeproj.core.money import ONE, round_for_storage
 from financeproj.history.services import record
-from marketdata.calc.sanity import LARGEST_JUMP, Doubt, is_near, sift, split_factor
+from marketdata.calc.price_belief import OTHER_NAME
+from marketdata.calc.sanity import Doubt
 from marketdata.history import instrument_object
 from marketdata.models import (
+    HeldBack,
     HistoricalStockPrice,
     StockDividend,
     StockMetadata,
@@ -26,11 +28,12 @@ from marketdata.models import (
     StockSplit,
     StockVector,
 )
+from marketdata.services.believing import closes_of, judge_closes, judge_quote
 from marketdata.services.confirming import confirmed
 from marketdata.services.days import DailyRow, check_entered, put_days
 from marketdata.services.held_back import Kind, believe, hold_back
 from marketdata.signals import splits_recorded
-from marketdata.sources import BadAnswer, History, Quote
+from marketdata.sources import History, Quote
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -163,8 +166,8 @@ def record_history(
     """Store one answer: splits (booked before the prices), dividends, plausible closes, the quote.
 
     `full` states that the answer reaches back to the earliest day. Prices that are not plausible
-    yet are held back; a held-back quote leaves the old one, which grows stale. Raises BadAnswer
-    when the answer is in another currency than the shared instrument. An instrument that is not
+    yet are held back; a held-back quote leaves the old one, which grows stale. Nothing is believed
+    of an answer in another currency than the shared instrument. An instrument that is not
     confirmed becomes the shared one, or stays the user's, who then gets nothing of the answer.
     """
     has_own_splits = stock.is_unconfirmed and stock.splits.exists()
@@ -173,9 +176,8 @@ def record_history(
         return
     stock = shared
     if answer.info.currency and answer.info.currency != stock.currency:
-        raise BadAnswer(
-            f"{source} quotes {stock.ticker} in {answer.info.currency}, not in {stock.currency}."
-        )
+        _refuse_currency(stock, answer, source)
+        return
     _describe(stock, answer)
     changed_splits = record_splits(stock=stock, splits=answer.splits, source=source)
     if has_own_splits and not changed_splits:
@@ -183,18 +185,7 @@ def record_history(
         splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False)
     paid = [dividend for dividend in answer.dividends if dividend[1] > 0]
     record_dividends(stock=stock, dividends=paid, source=source)
-    stored_splits = StockSplit.objects.filter(stock=stock).order_by("date")
-    splits = list(stored_splits.values_list("date", "ratio"))
-    believed, held_back = _sifted(stock, answer, splits)
-    record_prices(stock=stock, closes=believed, source=source)
-    by_day = {price.date: price for price in held_back}
-    if answer.quote is not None:
-        doubt = _doubt(stock, answer.quote, splits)
-        if doubt is None:
-            record_quote(stock=stock, quote=answer.quote, source=source)
-        else:
-            by_day[doubt.date] = doubt
-    hold_back(thing=stock, kind=Kind.PRICE, doubts=list(by_day.values()), source=source)
+    _judge_prices(stock, answer, source)
     if full or stock.history_fetched_at:
         StockMetadata.objects.filter(pk=stock.pk).update(history_fetched_at=timezone.now())
 
@@ -211,36 +202,58 @@ def _describe(stock: StockMetadata, answer: History) -> None:
         _bump(stock, vector_holds=True)
 
 
-def _sifted(
-    stock: StockMetadata, answer: History, splits: list[tuple[date, Decimal]]
-) -> tuple[list[tuple[date, Decimal]], list[Doubt]]:
-    """Divide the closes of `answer` into those to store and those to hold back."""
-    if not answer.closes:
-        return [], []
-    first, latest = answer.closes[0][0], answer.closes[-1][0]
-    rows = HistoricalStockPrice.objects.filter(stock=stock).values_list("date", "close")
-    last = rows.filter(date__lt=first, close__gt=0).order_by("-date").first()
-    believed = dict(rows.filter(date__gte=first, date__lte=latest))
-    return sift(answer.closes, splits=splits, last=last, believed=believed)
+def _judge_prices(stock: StockMetadata, answer: History, source: str) -> None:
+    """Store the prices of an answer that are believed, and hold the others back."""
+    stored_splits = StockSplit.objects.filter(stock=stock).order_by("date")
+    splits = list(stored_splits.values_list("date", "ratio"))
+    verdict = judge_closes(stock, answer, splits)
+    doubts = dict(verdict.held)
+    said = list(verdict.believed.items())
+    if not record_prices(stock=stock, closes=said, source=source):
+        believe(thing=stock, kind=Kind.PRICE, values=said)
+    if verdict.taken_back:
+        take_out(stock=stock, days=verdict.taken_back)
+    name = answer.info.company_name
+    if answer.quote is not None:
+        doubt = judge_quote(stock, answer.quote, splits, name)
+        if doubt is None:
+            record_quote(stock=stock, quote=answer.quote, source=source)
+        else:
+            doubts.setdefault(doubt.date, doubt)
+    _hold_prices(stock, list(doubts.values()), source)
+    is_doubted = any(doubt.reason == OTHER_NAME for doubt in doubts.values())
+    is_believed = bool(said or answer.quote) and not is_doubted
+    if name and is_believed and name != stock.believed_name:
+        StockMetadata.objects.filter(pk=stock.pk).update(believed_name=name)
 
 
-def _doubt(stock: StockMetadata, quote: Quote, splits: list[tuple[date, Decimal]]) -> Doubt | None:
-    """Return the quote as a price to hold back, None if it is plausible.
+def _hold_prices(stock: StockMetadata, doubts: Sequence[Doubt], source: str) -> None:
+    if hold_back(thing=stock, kind=Kind.PRICE, doubts=doubts, source=source):
+        _bump(stock, vector_holds=True)
 
-    It is if it lies near the last close or the stored quote.
-    """
-    if quote.price <= 0:
-        return Doubt(quote.day, quote.price, "not_positive", None)
-    rows = HistoricalStockPrice.objects.filter(stock=stock, date__lte=quote.day, close__gt=0)
-    references = list(rows.order_by("-date").values_list("date", "close")[:1])
-    references += StockQuote.objects.filter(
-        stock=stock, day__lte=quote.day, price__gt=0
-    ).values_list("day", "price")
-    expected = [close / split_factor(splits, day, quote.day) for day, close in references]
-    is_plausible = any(is_near(quote.price, price, LARGEST_JUMP) for price in expected)
-    if is_plausible or not expected:
-        return None
-    return Doubt(quote.day, quote.price, "jump", expected[0])
+
+def _refuse_currency(stock: StockMetadata, answer: History, source: str) -> None:
+    """Hold back the latest price of an answer in another currency, which is believed in nothing."""
+    latest = closes_of(answer)[-1:]
+    if answer.quote is not None and answer.quote.price > 0:
+        latest = [(answer.quote.day, answer.quote.price)]
+    doubts = [Doubt(day, price, HeldBack.Reason.OTHER_CURRENCY) for day, price in latest]
+    _hold_prices(stock, doubts, source)
+    log.warning(
+        "another_currency", ticker=stock.ticker, currency=answer.info.currency, source=source
+    )
+
+
+@transaction.atomic
+def take_out(*, stock: StockMetadata, days: Collection[date]) -> None:
+    """Take the closes of `days` out of the series, and a quote of such a day; not those by hand."""
+    stock = locked(stock)
+    rows = HistoricalStockPrice.objects.filter(stock=stock, date__gte=min(days))
+    stored = rows.exclude(source=MANUAL).values_list("pk", "date")
+    gone = [pk for pk, day in stored if day in days]
+    HistoricalStockPrice.objects.filter(pk__in=gone).as_service().delete()
+    StockQuote.objects.filter(stock=stock, day__in=days).exclude(source=MANUAL).delete()
+    _bump(stock)
 
 
 @transaction.atomic
