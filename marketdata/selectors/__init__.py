@@ -42,3 +42,4 @@ from marketdata.selectors.rates import (
     rates_on,
     rates_on_days,
 )
+from marketdata.selectors.splits import KnownSplit, known_splits

@@ -29,7 +29,8 @@ class Question:
     """A history of `ticker` from `start` on, for the gateway.
 
     With `or_all` the source is asked for all days where it has nothing from `start` on, as of an
-    instrument that no longer trades.
+    instrument that no longer trades. It is asked for all days, too, where an answer `needs_all`: it
+    is not kept then, since all closes depend on the splits that it contradicts.
     """
 
     source: MarketDataSource
@@ -38,17 +39,26 @@ class Question:
     keep: Callable[[History], None]
     is_kept: Callable[[], bool]
     or_all: bool = True
+    needs_all: Callable[[History], bool] = lambda answer: False
 
     @property
     def key(self) -> str:
         return f"{self.source.name}:{self.ticker}"
 
-    def call(self) -> gateway.Call:
+    def call(self, unkept: set[str]) -> gateway.Call:
+        """Return the call; an answer that needs all days is noted in `unkept`, by its key."""
+
+        def keep(answer: History) -> None:
+            if not answer.is_whole and self.needs_all(answer):
+                unkept.add(self.key)
+            else:
+                self.keep(answer)
+
         return gateway.Call(
             key=self.key,
             party=gateway.party_of(self.source),
             run=lambda: history_from(self.source, self.ticker, self.start),
-            keep=self.keep,
+            keep=keep,
             is_kept=self.is_kept,
         )
 
@@ -58,12 +68,14 @@ def ask_histories(
 ) -> dict[str, SourceError | None]:
     """Have all `questions` answered and kept, as `gateway.ask_all` does. Returns errors by key."""
     until = time.monotonic() + seconds
-    calls = [question.call() for question in questions]
+    unkept: set[str] = set()
+    calls = [question.call(unkept) for question in questions]
     outcomes = gateway.ask_all(calls, seconds=seconds, patience=patience)
     wider = []
     for question in questions:
-        is_idle = isinstance(outcomes[question.key], NoData)
-        if is_idle and question.or_all and question.start > EARLIEST_DAY:
-            wider.append(replace(question, start=EARLIEST_DAY).call())
+        is_idle = isinstance(outcomes[question.key], NoData) and question.or_all
+        is_wider = is_idle or question.key in unkept
+        if is_wider and question.start > EARLIEST_DAY:
+            wider.append(replace(question, start=EARLIEST_DAY).call(unkept))
     left = max(0.0, until - time.monotonic())
     return outcomes | gateway.ask_all(wider, seconds=left, patience=patience)

@@ -26,6 +26,7 @@ from marketdata.services.asking import (
 )
 from marketdata.services.believing import is_due_again
 from marketdata.services.confirming import leave_to_user
+from marketdata.services.events import differs, has_absent_events
 from marketdata.services.histories import (
     Question,
     ask_histories,
@@ -113,7 +114,11 @@ def _question_about(
 
     def keep(answer: History) -> None:
         is_full = reaches_back or answer.is_whole
-        record_history(stock=stock, answer=answer, source=source.name, full=is_full)
+        covered = None if answer.is_whole else start
+        record_history(stock=stock, answer=answer, source=source.name, full=is_full, since=covered)
+
+    def needs_all(answer: History) -> bool:
+        return differs(stock=stock, said=answer.splits, source=source.name, since=start)
 
     return Question(
         source=source,
@@ -123,6 +128,7 @@ def _question_about(
         is_kept=is_kept,
         # With a history, all days since the last close are asked for anyway.
         or_all=since is None and stock.history_fetched_at is None,
+        needs_all=needs_all,
     )
 
 
@@ -137,7 +143,7 @@ def _first_day_missing(stock: StockMetadata, *, full: bool) -> date:
         return first_day_for_quote()
     fetched = HistoricalStockPrice.objects.filter(stock=stock).exclude(source=StockMetadata.MANUAL)
     last = fetched.order_by("-date").values_list("date", flat=True).first()
-    if last is None:
+    if last is None or has_absent_events(stock):
         return EARLIEST_DAY
     return last - OVERLAP
 
@@ -177,6 +183,8 @@ def _answer_at_once(stock: StockMetadata, question: Question) -> SourceError | N
             locked(stock)
             if not question.is_kept():
                 answer = history_from(question.source, question.ticker, question.start)
+                if not answer.is_whole and question.needs_all(answer):
+                    answer = history_from(question.source, question.ticker, EARLIEST_DAY)
                 question.keep(answer)
     except SourceError as error:
         return error

@@ -31,6 +31,8 @@ from marketdata.models import (
 from marketdata.services.believing import closes_of, judge_closes, judge_quote
 from marketdata.services.confirming import confirmed
 from marketdata.services.days import DailyRow, check_entered, put_days
+from marketdata.services.dividends import sync_dividends
+from marketdata.services.events import sync_splits
 from marketdata.services.held_back import Kind, believe, hold_back
 from marketdata.signals import splits_recorded
 from marketdata.sources import History, Quote
@@ -111,16 +113,29 @@ def record_splits(
     Returns how many rows changed. A ratio of 1 is left out.
     """
     stock = locked(stock)
+    if not splits:
+        return 0
+    before = set(stock.splits.values_list("date", "ratio", "source"))
+    if source == MANUAL:
+        changed = _upsert(StockSplit, stock, "ratio", _rounded(splits), source)
+        if changed:
+            splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False)
+    else:
+        since = min(day for day, _ in splits)
+        sync_splits(stock=stock, said=splits, source=source, since=since, withdraws=False)
+    changed = len(before ^ set(stock.splits.values_list("date", "ratio", "source")))
+    if changed:
+        _bump(stock)
+    return changed
+
+
+def _rounded(splits: Sequence[tuple[date, Decimal]]) -> list[tuple[date, Decimal]]:
     rounded = []
     for day, ratio in splits:
         stored_ratio = round_for_storage(ratio)
         if stored_ratio != ONE:
             rounded.append((day, stored_ratio))
-    changed = _upsert(StockSplit, stock, "ratio", rounded, source)
-    if changed:
-        _bump(stock)
-        splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False)
-    return changed
+    return rounded
 
 
 @transaction.atomic
@@ -161,11 +176,17 @@ def record_quote(
 
 @transaction.atomic
 def record_history(
-    *, stock: StockMetadata, answer: History, source: str, full: bool = False
+    *,
+    stock: StockMetadata,
+    answer: History,
+    source: str,
+    full: bool = False,
+    since: date | None = None,
 ) -> None:
     """Store one answer: splits (booked before the prices), dividends, plausible closes, the quote.
 
-    `full` states that the answer reaches back to the earliest day. Prices that are not plausible
+    `full` states that the history is known afterwards, `since` is the first day that the answer
+    covers (default: its first close, or all days where it is whole). Prices that are not plausible
     yet are held back; a held-back quote leaves the old one, which grows stale. Nothing is believed
     of an answer in another currency than the shared instrument. An instrument that is not
     confirmed becomes the shared one, or stays the user's, who then gets nothing of the answer.
@@ -179,15 +200,53 @@ def record_history(
         _refuse_currency(stock, answer, source)
         return
     _describe(stock, answer)
-    changed_splits = record_splits(stock=stock, splits=answer.splits, source=source)
-    if has_own_splits and not changed_splits:
+    since = since or _first_day_of(answer)
+    is_changed = _sync_events(stock, answer, source, since)
+    if has_own_splits and not is_changed:
         # The holdings have booked splits of the user's archive that the source does not have.
         splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False)
-    paid = [dividend for dividend in answer.dividends if dividend[1] > 0]
-    record_dividends(stock=stock, dividends=paid, source=source)
     _judge_prices(stock, answer, source)
     if full or stock.history_fetched_at:
         StockMetadata.objects.filter(pk=stock.pk).update(history_fetched_at=timezone.now())
+
+
+def _first_day_of(answer: History) -> date:
+    if answer.is_whole:
+        return date.min
+    days = [day for day, _ in (*answer.closes, *answer.splits, *answer.dividends)]
+    return min(days, default=date.max)
+
+
+def _sync_events(stock: StockMetadata, answer: History, source: str, since: date) -> bool:
+    """Store the splits and dividends of an answer, and the closes that changed with a split.
+
+    Returns whether any split changed.
+    """
+    closes = list(answer.closes)
+    if answer.quote is not None and (not closes or closes[-1][0] < answer.quote.day):
+        closes.append((answer.quote.day, answer.quote.price))
+    change = sync_splits(
+        stock=stock,
+        said=answer.splits,
+        source=source,
+        since=since,
+        withdraws=answer.is_whole,
+        closes=closes,
+    )
+    if sync_dividends(
+        stock=stock, said=answer.dividends, source=source, since=since, closes=closes
+    ):
+        _bump(stock, vector_holds=True)
+    if change.is_changed:
+        _bump(stock)
+        stored = dict(stock.prices.filter(source=source).values_list("date", "close"))
+        replaced = [
+            (day, close)
+            for day, close in answer.closes
+            if day in stored and change.explains(day, stored[day], close)
+        ]
+        record_prices(stock=stock, closes=replaced, source=source)
+    return change.is_changed
 
 
 def _describe(stock: StockMetadata, answer: History) -> None:

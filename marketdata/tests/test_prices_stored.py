@@ -244,7 +244,7 @@ def test_a_source_that_restates_half_way_rewrites_nothing_that_was_traded():
     # The reverse: restated closes without the split.
     record(stock, history([100, 101, 102, 103]))
     assert stored(stock) == [400, 404, 408, 103]
-    assert HeldBack.objects.count() == 3
+    assert waiting().count() == 3
     record(stock, history([400, 404, 408, 103], splits=[(DAYS[3], 4)]))
     assert stored(stock) == [400, 404, 408, 103]
 

@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ONE, ZERO, strip_zeros
-from marketdata.models import StockMetadata, StockSplit
+from marketdata.models import StockMetadata
+from marketdata.selectors import KnownSplit, known_splits
 from portfolios.calc.duplicates import Matches, fingerprint, match
 from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem, gettext_noop
 from portfolios.calc.kinds import RULES
@@ -26,7 +27,7 @@ from portfolios.calc.ledger import Oversold, Position, Step, order, quantities, 
 from portfolios.models import DismissedSplit, Holding, Portfolio, Transaction, TransactionSource
 from portfolios.services.ledger_rows import LedgerRow, next_sequence, stored_rows
 from portfolios.services.replay import InsufficientQuantity, derive, store_position
-from portfolios.services.split_booking import settle_splits
+from portfolios.services.split_booking import Dismissed, settle_splits
 
 READ_AT_ONCE = 2000
 
@@ -122,7 +123,7 @@ def make_plan(
         entry = _ledger_row(row, holding, rate, sequence)
         by_holding[holding.pk].append(NewRow(row, print_, entry, holding))
         sequence += 1
-    _replay_all(plan, by_holding, on_progress)
+    _replay_all(plan, portfolio, by_holding, on_progress)
     for split in plan.splits:
         split.sequence = sequence
         sequence += 1
@@ -131,13 +132,15 @@ def make_plan(
 
 def _replay_all(
     plan: ImportPlan,
+    portfolio: Portfolio,
     by_holding: Mapping[UUID, list[NewRow]],
     on_progress: Callable[[float], None],
 ) -> None:
     """Add to `plan` what the new rows change in their holdings."""
     touched = [holding for holding in plan.holdings.values() if holding.pk in by_holding]
     stored = stored_rows(touched)
-    splits = _known_splits(touched)
+    stock_ids = [holding.stock_id for holding in touched]
+    splits = known_splits(stock_ids, user_id=portfolio.user_id)
     dismissed = _dismissed_splits(touched)
     for done, holding in enumerate(touched):
         on_progress(done / len(touched))
@@ -273,21 +276,12 @@ def _ledger_row(row: ImportRow, holding: Holding, rate: Decimal | None, sequence
     )
 
 
-def _known_splits(holdings: list[Holding]) -> dict[UUID, list[StockSplit]]:
-    """Read the source's splits of each instrument, oldest first."""
-    known: dict[UUID, list[StockSplit]] = defaultdict(list)
-    stock_ids = [holding.stock_id for holding in holdings]
-    for split in StockSplit.objects.filter(stock__in=stock_ids).order_by("date"):
-        known[split.stock_id].append(split)
-    return known
-
-
-def _dismissed_splits(holdings: list[Holding]) -> dict[UUID, set[date]]:
-    """Read the days of the splits that the user deleted in each holding."""
-    dismissed: dict[UUID, set[date]] = defaultdict(set)
+def _dismissed_splits(holdings: list[Holding]) -> dict[UUID, list[Dismissed]]:
+    """Read the splits that the user deleted in each holding."""
+    dismissed: dict[UUID, list[Dismissed]] = defaultdict(list)
     rows = DismissedSplit.objects.filter(holding__in=holdings)
-    for holding_id, day in rows.values_list("holding_id", "date"):
-        dismissed[holding_id].add(day)
+    for holding_id, day, ratio in rows.values_list("holding_id", "date", "ratio"):
+        dismissed[holding_id].append((day, ratio))
     return dismissed
 
 
@@ -308,8 +302,8 @@ def _fit(
     holding: Holding,
     old: list[LedgerRow],
     added: list[NewRow],
-    known: list[StockSplit],
-    dismissed: set[date],
+    known: list[KnownSplit],
+    dismissed: list[Dismissed],
 ) -> _Fitted:
     """Replay `holding` with the rows `added`; as long as shares lack, without some of them."""
     problems: Problems = []

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 from financeproj.core.db.rows import update_rows
 from financeproj.core.errors import DomainError
 from financeproj.core.money import ZERO, round_for_storage, strip_zeros
-from marketdata.models import StockSplit
+from marketdata.selectors import known_splits
 from portfolios.calc.ledger import Oversold, Position, Step, replay
 from portfolios.models import Holding, Transaction
 from portfolios.services.ledger_rows import (
@@ -73,11 +73,12 @@ def replay_holding(holding: Holding, *, cause: Transaction | None = None) -> int
     the caller's transaction must then be rolled back. `cause` is the transaction whose change is
     the reason.
     """
+    known = known_splits([holding.stock_id], user_id=holding.portfolio.user_id)
     rows, gone = settle_splits(
         holding,
         stored_rows([holding])[holding.pk],
-        known=list(StockSplit.objects.filter(stock=holding.stock_id).order_by("date")),
-        dismissed=set(holding.dismissed_splits.values_list("date", flat=True)),
+        known=known[holding.stock_id],
+        dismissed=list(holding.dismissed_splits.values_list("date", "ratio")),
     )
     if gone:
         Transaction.objects.filter(pk__in=[row.pk for row in gone]).delete()

@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from financeproj.core.money import ZERO
-from marketdata.models import StockSplit
+from financeproj.core.money import EXACT, ZERO
+from marketdata.calc.events import pair_events
+from marketdata.models import HeldBack
+from marketdata.selectors import KnownSplit
 from portfolios.calc.kinds import RULES, TransactionType, shares_after
 from portfolios.calc.ledger import Oversold, order, replay
 from portfolios.models import (
@@ -22,38 +24,51 @@ from portfolios.services.ledger_rows import LedgerRow
 SAME_SPLIT = timedelta(days=7)
 # And write a third as 0.333 or 0.3333333.
 SAME_RATIO = Decimal("0.001")
+# Or only the whole shares that it leaves: 105 shares at 1:10 are 10 and a payment.
+WHOLE_WITHIN = Decimal("1e-9")
+
+# A spin-off leaves the quantity as it is, and explains a price factor of its days.
+SPIN_OFF = "exchange_out"
+# The day and ratio of a split that the user deleted from a holding.
+Dismissed = tuple[date, Decimal]
+
+State = HeldBack.State
+Reason = HeldBack.Reason
 
 
 def settle_splits(
     holding: Holding,
     rows: list[LedgerRow],
     *,
-    known: Iterable[StockSplit],
-    dismissed: Collection[date],
+    known: Iterable[KnownSplit],
+    dismissed: Collection[Dismissed],
 ) -> tuple[list[LedgerRow], list[LedgerRow]]:
     """Return `rows` with the source's splits booked where they belong, and the booked ones that do
     not. Stores nothing.
 
-    A split of the source gives way to one of the same ratio that the user booked within a week,
-    which then counts on the source's day, unless a sale in between needs it on its own. It is not
-    booked where nothing is held, where the user deleted it (`dismissed`), or where it would make a
+    A split of the source gives way to the same one of the user (`same_split`), which then counts on
+    the source's day, unless a sale in between needs it on its own. It is not booked where nothing
+    is held, where the user deleted it (`dismissed`, a day and ratio each), or where it would make a
     later sale exceed the holding. Nor does a corrected ratio replace the booked one that a sale
     needs. `unbooked_split_on` then says so, and also of which day a split is that the prices of an
-    instrument priced by hand know nothing of. `known` is in the order of dates.
+    instrument priced by hand know nothing of. What waits for the user's word is in
+    `waiting_splits`: splits that are not believed, and others than the user's own within a week.
     """
     booked: dict[date, LedgerRow] = {}
     own: list[LedgerRow] = []
-    splits: list[_UserSplit] = []
     for row in rows:
         if _is_booked(row):
             booked[row.date] = row
-            continue
-        own.append(row)
-        if row.type == TransactionType.SPLIT:
-            splits.append(_UserSplit(row, _matching_split(row, known), row.effective_date))
-    matched = [split.match for split in splits]
-    wanted = [split for split in known if split not in matched and split.date not in dismissed]
+        else:
+            own.append(row)
+    said = [split for split in known if split.state != State.WITHDRAWN]
+    said = _without_dismissed(said, dismissed)
+    own_splits = [row for row in own if row.type == TransactionType.SPLIT]
+    matches = _match(own, own_splits, said)
+    splits = [_UserSplit(row, matches.get(row.pk), row.effective_date) for row in own_splits]
+    wanted = _wanted(holding, own, splits, said)
     settled = _settle_days(holding, own, splits, booked, wanted)
+    settled = _keep_needed(holding, settled, booked, known)
     if holding.stock.is_manual and not holding.unbooked_split_on:
         unknown = [split.row.date for split in splits if split.match is None]
         holding.unbooked_split_on = max(unknown, default=None)
@@ -68,8 +83,149 @@ class _UserSplit:
     """
 
     row: LedgerRow
-    match: StockSplit | None
+    match: KnownSplit | None
     day_before: date
+
+
+def _without_dismissed(
+    known: list[KnownSplit], dismissed: Collection[Dismissed]
+) -> list[KnownSplit]:
+    """Leave out the splits that the user deleted or dismissed."""
+    deleted = sorted(dismissed)
+    events = [(split.date, split.ratio) for split in known]
+    pairing = pair_events(deleted, events, days=SAME_SPLIT, since=date.max)
+    gone = {other for _, other in pairing.pairs}
+    kept = []
+    for number, split in enumerate(known):
+        if number not in gone and split.state != State.DISMISSED:
+            kept.append(split)
+    return kept
+
+
+def _match(
+    own: list[LedgerRow], own_splits: list[LedgerRow], known: list[KnownSplit]
+) -> dict[UUID, KnownSplit]:
+    """Match the user's splits with the same ones of the source, one to one, the nearest first."""
+    if not own_splits or not known:
+        return {}
+    certain = list(own)
+    for split in known:
+        is_alone = all(abs(split.date - row.date) > SAME_SPLIT for row in own_splits)
+        if is_alone and split.state in (State.BELIEVED, State.ACCEPTED):
+            certain.append(_split_row(split))
+    candidates = []
+    for row in own_splits:
+        others = [other for other in certain if other.pk != row.pk]
+        for number, split in enumerate(known):
+            apart = abs(split.date - row.date)
+            if apart > SAME_SPLIT:
+                continue
+            held = _held_on(others, min(split.date, row.date))
+            if same_split(split.ratio, row.quantity, held=held):
+                candidates.append((apart, row.date, row.sequence, number, row.pk))
+    matches: dict[UUID, KnownSplit] = {}
+    taken: set[int] = set()
+    for _, _, _, number, pk in sorted(candidates):
+        if pk not in matches and number not in taken:
+            matches[pk] = known[number]
+            taken.add(number)
+    return matches
+
+
+def same_split(ratio: Decimal, other: Decimal, *, held: Decimal) -> bool:
+    """Return whether two ratios within a week are of the same split.
+
+    They differ by at most 0.001 relative, or one of them makes a whole number of the shares `held`
+    before, less than one share away from what the other makes.
+    """
+    if abs(ratio - other) <= SAME_RATIO * ratio:
+        return True
+    if not held:
+        return False
+    one, two = EXACT.multiply(held, ratio), EXACT.multiply(held, other)
+    if abs(one - two) >= 1:
+        return False
+    return any(abs(made - made.to_integral_value()) <= WHOLE_WITHIN for made in (one, two))
+
+
+def _wanted(
+    holding: Holding,
+    own: list[LedgerRow],
+    splits: list[_UserSplit],
+    known: list[KnownSplit],
+) -> list[KnownSplit]:
+    """Return the splits to book, and set `waiting_splits` to those that wait for the user."""
+    matched = [split.match for split in splits]
+    unmatched = [split.row.date for split in splits if split.match is None]
+    spin_offs = [row.date for row in own if row.type == SPIN_OFF and not row.quantity]
+    wanted: list[KnownSplit] = []
+    waiting: dict[str, str] = {}
+    for split in known:
+        if split in matched:
+            continue
+        is_near_own = any(abs(split.date - day) <= SAME_SPLIT for day in unmatched)
+        reason = split.reason
+        if split.state == State.ACCEPTED:
+            wanted.append(split)
+            continue
+        if split.state == State.BELIEVED and not is_near_own:
+            wanted.append(split)
+            continue
+        if split.state == State.BELIEVED:
+            reason = Reason.USER_DIFFERS
+        is_answered = any(abs(split.date - day) <= SAME_SPLIT for day in spin_offs)
+        rows = [*own, *(_split_row(other) for other in wanted)]
+        if not is_answered and _held_on(rows, split.date):
+            waiting[str(split.pk or split.date)] = reason
+    holding.waiting_splits = waiting
+    return wanted
+
+
+def _split_row(split: KnownSplit) -> LedgerRow:
+    return LedgerRow(
+        pk=uuid4(),
+        holding_id=uuid4(),
+        type=TransactionType.SPLIT,
+        effective_date=split.date,
+        date=split.date,
+        sequence=0,
+        quantity=split.ratio,
+        price=None,
+        commission=ZERO,
+        exchange_rate=None,
+        source=TransactionSource.MARKET_DATA,
+        is_new=True,
+    )
+
+
+def _keep_needed(
+    holding: Holding,
+    settled: list[LedgerRow],
+    booked: dict[date, LedgerRow],
+    known: Iterable[KnownSplit],
+) -> list[LedgerRow]:
+    """Keep what was booked of a split that the source moved, corrected to a price factor or
+    withdrew, where a later sale needs it.
+    """
+    kept = {row.pk for row in settled}
+    split_of_day = {split.date: split for split in known}
+    for row in booked.values():
+        split = split_of_day.get(row.date)
+        is_dismissed = split is not None and split.state == State.DISMISSED
+        if row.pk in kept or is_dismissed or not _oversells(settled):
+            continue
+        others = []
+        for other in settled:
+            is_instead = other.is_new and _is_booked(other)
+            if not is_instead or abs(other.date - row.date) > SAME_SPLIT:
+                others.append(other)
+        if _oversells([*others, row]):
+            continue
+        settled = [*others, row]
+        holding.unbooked_split_on = row.date
+        if split is not None:
+            holding.waiting_splits[str(split.pk or split.date)] = Reason.NEEDED
+    return settled
 
 
 def _settle_days(
@@ -77,7 +233,7 @@ def _settle_days(
     own: list[LedgerRow],
     splits: list[_UserSplit],
     booked: dict[date, LedgerRow],
-    wanted: list[StockSplit],
+    wanted: list[KnownSplit],
 ) -> list[LedgerRow]:
     """Let the user's `splits` count on the source's days, or on their own where a sale needs that,
     and book the `wanted` ones.
@@ -101,22 +257,11 @@ def _settle_days(
     return settled
 
 
-def _matching_split(row: LedgerRow, known: Iterable[StockSplit]) -> StockSplit | None:
-    """Find the source's split that the user's `row` is: the nearest of the same ratio."""
-    nearest: StockSplit | None = None
-    for split in known:
-        if not _is_same(split, row):
-            continue
-        if nearest is None or abs(split.date - row.date) < abs(nearest.date - row.date):
-            nearest = split
-    return nearest
-
-
 def _bookings(
     holding: Holding,
     own: list[LedgerRow],
     booked: dict[date, LedgerRow],
-    splits: Iterable[StockSplit],
+    splits: Iterable[KnownSplit],
 ) -> list[LedgerRow]:
     """Return the rows of the source's `splits` that belong to the user's `own`. Sets
     `unbooked_split_on`.
@@ -148,26 +293,10 @@ def _is_booked(row: LedgerRow) -> bool:
     return row.source == TransactionSource.MARKET_DATA and row.type == TransactionType.SPLIT
 
 
-def _is_same(split: StockSplit, row: LedgerRow) -> bool:
-    is_near = abs(split.ratio - row.quantity) <= SAME_RATIO * split.ratio
-    return is_near and abs(split.date - row.date) <= SAME_SPLIT
-
-
-def _new_split(holding: Holding, split: StockSplit) -> LedgerRow:
-    return LedgerRow(
-        pk=uuid4(),
-        holding_id=holding.pk,
-        type=TransactionType.SPLIT,
-        effective_date=split.date,
-        date=split.date,
-        sequence=0,
-        quantity=split.ratio,
-        price=None,
-        commission=ZERO,
-        exchange_rate=None,
-        source=TransactionSource.MARKET_DATA,
-        is_new=True,
-    )
+def _new_split(holding: Holding, split: KnownSplit) -> LedgerRow:
+    row = _split_row(split)
+    row.holding_id = holding.pk
+    return row
 
 
 def _held_on(rows: list[LedgerRow], day: date) -> Decimal:

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef
 from financeproj.core.errors import DomainError
 from financeproj.history.models import Door
 from financeproj.history.services import HistoryObject, record
+from marketdata.calc.events import Event
 from marketdata.models import StockMetadata, StockSplit
 from portfolios.models import DismissedSplit, Holding, Transaction, TransactionType
 from portfolios.services.history import dismissed_split_object
@@ -52,7 +53,9 @@ def book_splits(*, stock: StockMetadata, by_hand: bool = False) -> None:
                 detail=error.detail,
             )
             holding.refresh_from_db()
-            holding.unbooked_split_on = StockSplit.objects.filter(stock=stock).latest("date").date
+            latest = StockSplit.objects.filter(stock=stock).order_by("-date").first()
+            if latest is not None:
+                holding.unbooked_split_on = latest.date
             holding.version += 1
             holding.save()
             touch(holding.portfolio)
@@ -94,9 +97,18 @@ def _book_missed(new: list[UUID]) -> None:
 
 
 def on_splits_recorded(
-    sender: object, stock: StockMetadata, by_hand: bool, **kwargs: object
+    sender: object,
+    stock: StockMetadata,
+    by_hand: bool,
+    moves: Iterable[tuple[Event, Event]] = (),
+    **kwargs: object,
 ) -> None:
     """Receive marketdata's signal, inside the transaction that stores the splits."""
+    for (day, ratio), (new_day, new_ratio) in moves:
+        # What a user deleted stays deleted wherever the source moves it.
+        deleted = DismissedSplit.objects.filter(holding__stock=stock, date=day, ratio=ratio)
+        taken = DismissedSplit.objects.filter(holding=OuterRef("holding"), date=new_day)
+        deleted.exclude(Exists(taken.exclude(date=day))).update(date=new_day, ratio=new_ratio)
     book_splits(stock=stock, by_hand=by_hand)
 
 

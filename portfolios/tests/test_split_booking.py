@@ -10,7 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from financeproj.core.errors import DomainError
 from financeproj.history.models import HistoryEntry
-from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
+from marketdata.models import HeldBack, HistoricalStockPrice, StockMetadata, StockSplit
 from marketdata.services import record_splits, save_price, save_split
 from portfolios import services
 from portfolios.models import Holding, Transaction, TransactionSource
@@ -110,7 +110,7 @@ def test_ratios_that_were_stored_with_more_digits_are_rounded_by_the_migrations(
     portfolio, stock, monkeypatch
 ):
     trade(portfolio, stock, "buy", "30", "100")
-    monkeypatch.setattr("marketdata.services.prices.round_for_storage", lambda ratio: ratio)
+    monkeypatch.setattr("marketdata.services.events.read_ratio", lambda ratio: ratio)
     learn(stock, (SPLIT_DAY, THIRD))
     assert splits() == [(SPLIT_DAY, SPLIT_DAY, THIRD, "market_data")]
     version = Holding.objects.get().version
@@ -130,14 +130,20 @@ def test_a_ratio_that_rounds_to_one_is_not_a_split(portfolio, stock):
     assert splits() == []
 
 
-@pytest.mark.parametrize(("ratio", "day"), [("4", date(2024, 6, 18)), ("3", SPLIT_DAY)])
-def test_a_split_of_another_ratio_or_more_than_a_week_away_is_another_split(
-    portfolio, stock, ratio, day
-):
+def test_a_split_more_than_a_week_away_is_another_split(portfolio, stock):
     trade(portfolio, stock, "buy", "10", "100")
-    trade(portfolio, stock, "split", ratio, on=day)
+    trade(portfolio, stock, "split", "4", on=date(2024, 6, 18))
     learn(stock)
     assert len(splits()) == 2
+
+
+def test_next_to_the_users_split_of_another_ratio_that_of_the_source_waits(portfolio, stock):
+    trade(portfolio, stock, "buy", "10", "100")
+    trade(portfolio, stock, "split", "3", on=SPLIT_DAY)
+    learn(stock)
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, 3, "manual")]
+    split = HeldBack.objects.get()
+    assert Holding.objects.get().waiting_splits == {str(split.pk): "user_differs"}
 
 
 def test_a_deleted_split_is_not_booked_again(portfolio, stock):
@@ -204,21 +210,21 @@ def test_a_corrected_ratio_does_not_replace_the_one_that_a_sale_needs(portfolio,
     trade(portfolio, stock, "buy", "10", "100")
     learn(stock)
     trade(portfolio, stock, "sell", "40", "26", on=date(2024, 7, 1))
-    learn(stock, (SPLIT_DAY, D("3.9")))
+    learn(stock, (SPLIT_DAY, D("3.8")))
     assert splits() == [(SPLIT_DAY, SPLIT_DAY, 4, "market_data")]
     holding = Holding.objects.get()
     assert (holding.current_quantity, holding.unbooked_split_on) == (0, SPLIT_DAY)
     assert list(contradicted_holdings()) == []
     trade(portfolio, stock, "buy", "1", "100")
     holding.refresh_from_db()
-    assert splits() == [(SPLIT_DAY, SPLIT_DAY, D("3.9"), "market_data")]  # 42.9 shares are enough
-    assert (holding.current_quantity, holding.unbooked_split_on) == (D("2.9"), None)
+    assert splits() == [(SPLIT_DAY, SPLIT_DAY, D("3.8"), "market_data")]  # 41.8 shares are enough
+    assert (holding.current_quantity, holding.unbooked_split_on) == (D("1.8"), None)
 
 
 def test_a_holding_that_cannot_take_a_split_does_not_block_others(portfolio, stock, other_user):
     trade(portfolio, stock, "buy", "10", "100")
     for day in range(1, 5):
-        trade(portfolio, stock, "split", "100000000000000", on=date(2024, 6, day))
+        trade(portfolio, stock, "split", "100000000000000", on=date(2024, 5, 10 + day))
     theirs = services.create_portfolio(user=other_user, name="Theirs", currency="NOK")
     trade(theirs, stock, "buy", "10", "100")
     learn(stock, (SPLIT_DAY, D(10000)))

@@ -1,0 +1,296 @@
+"""Keep the stored splits and dividends of a source equal to what it says now.
+
+A split of a source has a row in `HeldBack`, whose state says whether it is booked. `StockSplit` has
+those that count wherever closes of different days are compared: booked ones and price factors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from financeproj.core.money import ONE
+from marketdata.calc.events import (
+    SPLIT_DAYS,
+    Event,
+    is_booked_by_itself,
+    is_visible,
+    lacks_split,
+    pair_events,
+    read_ratio,
+    shows_split,
+)
+from marketdata.calc.sanity import Doubt, split_factor
+from marketdata.models import HeldBack, HistoricalStockPrice, StockMetadata, StockSplit
+from marketdata.services.days import put_days
+from marketdata.services.held_back import hold_back, rows_about
+from marketdata.signals import splits_recorded
+
+MANUAL = StockMetadata.MANUAL
+SAME_RATIO = Decimal("0.001")
+# A replaced close may be this far from what the changed splits make of the stored one.
+EXPLAINED_WITHIN = Decimal("0.05")
+
+State = HeldBack.State
+Reason = HeldBack.Reason
+Kind = HeldBack.Kind
+COLUMNS = ["date", "value", "before", "reason", "state", "seen_at", "absent_since"]
+
+
+@dataclass(slots=True)
+class SplitChange:
+    """The splits that a source moved, corrected, withdrew or said again, before and after that."""
+
+    before: list[Event] = field(default_factory=list)
+    after: list[Event] = field(default_factory=list)
+    is_changed: bool = False
+
+    def explains(self, day: date, stored: Decimal, said: Decimal) -> bool:
+        """Return whether the change of splits makes `said` of the `stored` close of `day`."""
+        old = split_factor(self.before, day, date.max)
+        new = split_factor(self.after, day, date.max)
+        if old == new or not stored:
+            return False
+        return abs(said / stored * old / new - ONE) <= EXPLAINED_WITHIN
+
+
+def split_rows(stock: StockMetadata, source: str) -> list[HeldBack]:
+    """Return what the source says of splits; stored ones without a row get one (unsaved)."""
+    rows = list(rows_about(stock, Kind.SPLIT).filter(source=source).order_by("date"))
+    known = {row.date for row in rows}
+    stored = StockSplit.objects.filter(stock=stock, source=source).exclude(date__in=known)
+    for split in stored:
+        row = _new_row(stock, Kind.SPLIT, (split.date, split.ratio), source)
+        _judge(row, is_shown=True)
+        rows.append(row)
+    return rows
+
+
+def differs(*, stock: StockMetadata, said: Sequence[Event], source: str, since: date) -> bool:
+    """Return whether the splits of an answer differ from the stored ones of its days."""
+    stored = {(row.date, row.value) for row in split_rows(stock, source) if row.date >= since}
+    return stored != set(_read_splits(said))
+
+
+def has_absent_events(stock: StockMetadata) -> bool:
+    """Return whether an answer of an earlier day lacked a split or dividend that is stored."""
+    today = timezone.localdate()
+    lacking = HeldBack.objects.filter(stock=stock, absent_since__lt=today)
+    if lacking.exclude(state=State.WITHDRAWN).exists():
+        return True
+    return stock.dividends.filter(absent_since__lt=today).exists()
+
+
+@transaction.atomic
+def sync_splits(
+    *,
+    stock: StockMetadata,
+    said: Sequence[Event],
+    source: str,
+    since: date,
+    withdraws: bool,
+    closes: Sequence[Event] = (),
+) -> SplitChange:
+    """Make the splits of `source` equal to those `said` from `since` on; `stock` is locked.
+
+    With `withdraws` a split that is gone is withdrawn once an answer of another day lacks it too.
+    `closes` are those of the answer, as traded, in which a large new split has to show. Sends
+    `splits_recorded` where anything changed.
+    """
+    rows = split_rows(stock, source)
+    change = SplitChange()
+    news = _read_splits(said)
+    moves: list[tuple[Event, Event]] = []
+    change.is_changed = any(row._state.adding for row in rows)
+    pairing = pair_events(_events(rows), news, days=SPLIT_DAYS, since=since)
+    for one, other in pairing.pairs:
+        row, event = rows[one], news[other]
+        row.absent_since = None
+        old = (row.date, row.value)
+        if old == event:
+            continue
+        moves.append((old, event))
+        change.before.append(old)
+        change.after.append(event)
+        if row.value != event[1]:
+            row.before = row.value
+        row.date, row.value = event
+        if row.reason != Reason.NOT_SHOWN:
+            _judge(row, is_shown=True)
+    for other in pairing.new:
+        change.is_changed = True
+        row = _row_of_new_split(stock, news[other], source, closes)
+        if not row._state.adding:
+            change.after.append(news[other])
+        rows.append(row)
+    if withdraws:
+        for one in pairing.gone:
+            if _note_absence(rows[one]):
+                change.is_changed = True
+                change.before.append((rows[one].date, rows[one].value))
+    for row in rows:
+        change.is_changed |= _show(row, stock, closes)
+    _save_rows(rows)
+    change.is_changed |= _project(stock, rows, source)
+    change.is_changed |= bool(moves)
+    if change.is_changed:
+        splits_recorded.send(sender=StockSplit, stock=stock, by_hand=False, moves=moves)
+    return change
+
+
+def _events(rows: Sequence[HeldBack]) -> list[Event]:
+    return [(row.date, row.value) for row in rows if row.state != State.WITHDRAWN]
+
+
+def _read_splits(said: Sequence[Event]) -> list[Event]:
+    """Return the splits among `said`, one a day, oldest first."""
+    read = {}
+    for day, ratio in said:
+        stored = read_ratio(ratio)
+        if stored is not None:
+            read[day] = stored
+    return sorted(read.items())
+
+
+def _new_row(stock: StockMetadata, kind: str, event: Event, source: str) -> HeldBack:
+    day, value = event
+    return HeldBack(kind=kind, stock=stock, date=day, value=value, source=source)
+
+
+def _judge(row: HeldBack, *, is_shown: bool) -> None:
+    """Set state and reason of a split by its ratio, and whether the closes show it."""
+    row.state, row.reason = State.BELIEVED, ""
+    if not is_shown:
+        row.state, row.reason = State.HELD_BACK, Reason.NOT_SHOWN
+    elif not is_booked_by_itself(row.value):
+        row.state, row.reason = State.HELD_BACK, Reason.PRICE_FACTOR
+
+
+def _row_of_new_split(
+    stock: StockMetadata, event: Event, source: str, closes: Sequence[Event]
+) -> HeldBack:
+    """Return the row of a split that the source did not say before; a withdrawn one comes back."""
+    withdrawn = HeldBack.objects.filter(
+        kind=Kind.SPLIT,
+        stock=stock,
+        source=source,
+        state=State.WITHDRAWN,
+        date=event[0],
+        value=event[1],
+    ).first()
+    if withdrawn is not None:
+        withdrawn.absent_since = None
+        _judge(withdrawn, is_shown=True)
+        return withdrawn
+    row = _new_row(stock, Kind.SPLIT, event, source)
+    _judge(row, is_shown=not _is_lacking(row, stock, closes))
+    return row
+
+
+def _is_lacking(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) -> bool:
+    """Return whether the first close on or after the day of a large split stands as before it."""
+    after = [close for day, close in closes if day >= row.date and close > 0]
+    if not after or not is_visible(row.value):
+        return False
+    before = _close_before(row.date, stock, closes)
+    return before is not None and lacks_split(before, after[0])
+
+
+def _close_before(day: date, stock: StockMetadata, closes: Sequence[Event]) -> Decimal | None:
+    """Return the last close before `day`: the stored one, else that of the answer."""
+    earlier = [close for close in closes if close[0] < day and close[1] > 0]
+    rows = HistoricalStockPrice.objects.filter(stock=stock, date__lt=day, close__gt=0)
+    stored = rows.order_by("-date").values_list("date", "close").first()
+    if stored is not None and (not earlier or earlier[-1][0] <= stored[0]):
+        return stored[1]
+    if earlier:
+        return earlier[-1][1]
+    return None
+
+
+def _note_absence(row: HeldBack) -> bool:
+    """Note that an answer lacks a split, and withdraw it on the second day; whether that is so."""
+    today = timezone.localdate()
+    if row.absent_since is None:
+        row.absent_since = today
+    elif row.absent_since < today:
+        row.state, row.absent_since = State.WITHDRAWN, None
+        return True
+    return False
+
+
+def _show(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) -> bool:
+    """Believe a split that no close had shown, once one does; return whether that is so.
+
+    The closes from its day up to that one are held back.
+    """
+    if row.state != State.HELD_BACK or row.reason != Reason.NOT_SHOWN or row._state.adding:
+        return False
+    before = _close_before(row.date, stock, closes)
+    if before is None:
+        return False
+    shown_on = None
+    for day, close in closes:
+        if day >= row.date and close > 0 and shows_split(before, close, row.value):
+            shown_on = day
+            break
+    if shown_on is None:
+        return False
+    _judge(row, is_shown=True)
+    wrong = HistoricalStockPrice.objects.filter(
+        stock=stock, date__gte=row.date, date__lt=shown_on, source=row.source
+    )
+    doubts = []
+    for day, close in wrong.values_list("date", "close"):
+        doubts.append(Doubt(day, close, Reason.UNADJUSTED, before))
+    hold_back(thing=stock, kind=Kind.PRICE, doubts=doubts, source=row.source)
+    wrong.as_service().delete()
+    return True
+
+
+def _save_rows(rows: Sequence[HeldBack]) -> None:
+    new, stored = [], []
+    for row in rows:
+        row.seen_at = timezone.now()
+        if row._state.adding:
+            new.append(row)
+        else:
+            stored.append(row)
+    HeldBack.objects.bulk_update(stored, COLUMNS, batch_size=500)
+    HeldBack.objects.bulk_create(new, batch_size=500)
+
+
+def _project(stock: StockMetadata, rows: Sequence[HeldBack], source: str) -> bool:
+    """Store in StockSplit the splits that count; return whether that changed any.
+
+    One entered by hand, on the same day or the same split within a week, stands instead.
+    """
+    by_hand = list(
+        StockSplit.objects.filter(stock=stock, source=MANUAL).values_list("date", "ratio")
+    )
+    counted: dict[date, Decimal] = {}
+    # Of two on one day the one that the source still says wins.
+    for row in sorted(rows, key=lambda row: row.absent_since is None):
+        is_counted = row.state != State.WITHDRAWN and row.reason != Reason.NOT_SHOWN
+        if is_counted and not _is_known_by_hand(row, by_hand):
+            counted[row.date] = row.value
+    theirs = StockSplit.objects.filter(stock=stock).exclude(source=MANUAL)
+    stored = dict(theirs.values_list("date", "ratio"))
+    of_source = theirs.filter(source=source)
+    gone = of_source.exclude(date__in=counted)
+    is_changed = gone.exists()
+    gone.as_service().delete()
+    changed = {day: ratio for day, ratio in counted.items() if stored.get(day) != ratio}
+    put_days(StockSplit, "stock", stock.pk, "ratio", changed, known=stored, source=source)
+    return is_changed or bool(changed)
+
+
+def _is_known_by_hand(row: HeldBack, by_hand: Sequence[Event]) -> bool:
+    for day, ratio in by_hand:
+        is_same = abs(ratio - row.value) <= SAME_RATIO * ratio
+        if day == row.date or (is_same and abs(day - row.date) <= SPLIT_DAYS):
+            return True
+    return False
