@@ -7,7 +7,8 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from financeproj.core.money import round_for_storage
+from financeproj.core.db.fields import latest_day
+from financeproj.core.money import MAX_MAGNITUDE, round_for_storage
 from marketdata.calc.events import DIVIDEND_DAYS, Event, pair_events
 from marketdata.models import HeldBack, HistoricalStockPrice, StockDividend, StockMetadata
 from marketdata.services.days import put_days
@@ -43,8 +44,7 @@ def sync_dividends(
             state__in=(State.HELD_BACK, State.DISMISSED),
         ),
     ]
-    by_day = {day: round_for_storage(amount) for day, amount in said if amount > 0}
-    news = sorted(by_day.items())
+    news = _read_dividends(said)
     pairing = pair_events([_event_of(row) for row in stored], news, days=DIVIDEND_DAYS, since=since)
     accepted = HeldBack.objects.filter(
         kind=Kind.DIVIDEND, stock=stock, source=source, state=State.ACCEPTED
@@ -86,6 +86,16 @@ def sync_dividends(
         believed.pop(day, None)
     put_days(StockDividend, "stock", stock.pk, "amount", believed, known=known, source=source)
     return is_changed
+
+
+def _read_dividends(said: Sequence[Event]) -> list[Event]:
+    """Return the dividends among `said` whose day has begun, one a day, oldest first."""
+    read = {}
+    last = latest_day()
+    for day, amount in said:
+        if amount.is_finite() and 0 < amount < 10**MAX_MAGNITUDE and day <= last:
+            read[day] = round_for_storage(amount)
+    return sorted(read.items())
 
 
 def _event_of(row: StockDividend | HeldBack) -> Event:

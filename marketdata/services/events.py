@@ -12,6 +12,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
+from financeproj.core.db.fields import latest_day
 from financeproj.core.money import ONE
 from marketdata.calc.events import (
     SPLIT_DAYS,
@@ -146,11 +147,12 @@ def _events(rows: Sequence[HeldBack]) -> list[Event]:
 
 
 def _read_splits(said: Sequence[Event]) -> list[Event]:
-    """Return the splits among `said`, one a day, oldest first."""
+    """Return the splits among `said` whose day has begun, one a day, oldest first."""
     read = {}
+    last = latest_day()
     for day, ratio in said:
         stored = read_ratio(ratio)
-        if stored is not None:
+        if stored is not None and day <= last:
             read[day] = stored
     return sorted(read.items())
 

@@ -222,27 +222,28 @@ def _sync_events(stock: StockMetadata, answer: History, source: str, since: date
 
     Returns whether any split changed.
     """
-    closes = list(answer.closes)
-    if answer.quote is not None and (not closes or closes[-1][0] < answer.quote.day):
-        closes.append((answer.quote.day, answer.quote.price))
+    closes = closes_of(answer)
+    shown = list(closes)
+    quote = answer.quote
+    if quote is not None and quote.price.is_finite() and quote.price > 0:
+        if not closes or closes[-1][0] < quote.day:
+            shown.append((quote.day, quote.price))
     change = sync_splits(
         stock=stock,
         said=answer.splits,
         source=source,
         since=since,
         withdraws=answer.is_whole,
-        closes=closes,
+        closes=shown,
     )
-    if sync_dividends(
-        stock=stock, said=answer.dividends, source=source, since=since, closes=closes
-    ):
+    if sync_dividends(stock=stock, said=answer.dividends, source=source, since=since, closes=shown):
         _bump(stock, vector_holds=True)
     if change.is_changed:
         _bump(stock)
         stored = dict(stock.prices.filter(source=source).values_list("date", "close"))
         replaced = [
             (day, close)
-            for day, close in answer.closes
+            for day, close in closes
             if day in stored and change.explains(day, stored[day], close)
         ]
         record_prices(stock=stock, closes=replaced, source=source)
