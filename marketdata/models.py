@@ -146,6 +146,18 @@ class StockMetadata(ErrorsAtFields):
         return self.source == self.MANUAL
 
     @property
+    def has_history(self) -> bool:
+        """Whether its source was asked for the whole history, or there is none to ask."""
+        return self.is_manual or self.history_fetched_at is not None
+
+    @property
+    def has_known_closes(self) -> bool:
+        """Whether the stored closes count. Those of a source do once its history is known: before,
+        its splits are unknown too.
+        """
+        return self.has_history or self.owner_id is not None
+
+    @property
     def is_unconfirmed(self) -> bool:
         """Whether no source has described it yet: what is stored is its owner's word."""
         return self.owner_id is not None and not self.is_manual

@@ -74,6 +74,7 @@ class GoalPayload(Struct, frozen=True):
     currency: str
     stale: bool
     missing: list[str]
+    missing_why: dict[str, str]
     reasons: dict[str, str]
 
 
@@ -120,6 +121,7 @@ class ProjectionPayload(Struct, frozen=True):
     goal: ProjectionGoalPayload | None
     stale: bool
     missing: list[str]
+    missing_why: dict[str, str]
     reasons: dict[str, str]
 
 

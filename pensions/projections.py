@@ -1,7 +1,7 @@
 """Projections of a user's pensions, or of all their wealth, and of the retirement goal."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -10,6 +10,7 @@ import numpy as np
 from django.utils import timezone
 from msgspec import UNSET
 
+from financeproj.core.missing import gravest, without_rate
 from financeproj.core.money import EXACT, round_for_display, round_for_storage, strip_zeros
 from financeproj.users.models import User
 from marketdata.selectors import Conversion
@@ -113,7 +114,7 @@ class _Start:
     pensions: Decimal | None
     portfolios: Decimal | None
     contributions: calc.Floats | None
-    missing: list[str] = field(default_factory=list)
+    missing_why: Mapping[str, str] = field(default_factory=dict)
     stale: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -152,7 +153,8 @@ def projection_of(
         points=points,
         goal=goal,
         stale=start.stale,
-        missing=start.missing,
+        missing=sorted(start.missing_why),
+        missing_why=dict(start.missing_why),
         reasons=reasons,
     )
 
@@ -177,7 +179,8 @@ def goal_of(user: User) -> GoalPayload:
         reached_in=progress.reached_in,
         currency=user.base_currency,
         stale=start.stale,
-        missing=start.missing,
+        missing=sorted(start.missing_why),
+        missing_why=dict(start.missing_why),
         reasons=start.reasons | progress.reasons,
     )
 
@@ -213,16 +216,16 @@ def _start_of(
     account = assumptions.account
     accounts = [account] if account else list(selectors.accounts_of(user))
     pensions = selectors.value_of_accounts(accounts, user.base_currency)
-    start = _Start(pensions.value, Decimal(0), None, pensions.missing, pensions.stale)
+    start = _Start(pensions.value, Decimal(0), None, pensions.missing_why, pensions.stale)
     if assumptions.include_portfolios:
         if valued_portfolios is None:
             valued_portfolios = valued(portfolios_of(user))
         portfolios = net_value_of(valued_portfolios, user.base_currency)
         start.portfolios = portfolios.net_value
-        start.missing = sorted({*start.missing, *portfolios.missing})
+        start.missing_why = gravest(start.missing_why, portfolios.missing_why)
         start.stale |= portfolios.stale
     if start.total is None:
-        pairs = [name for name in start.missing if "/" in name]
+        pairs = [name for name in start.missing_why if "/" in name]
         start.reasons["start_value"] = _unknown_rates(pairs)
     _add_contributions(start, user, accounts, assumptions, today)
     return start
@@ -250,7 +253,7 @@ def _add_contributions(
     rates = Conversion({currency_of[plan.account_id] for plan in plans}, user.base_currency)
     start.stale |= rates.stale
     if rates.missing:
-        start.missing = sorted({*start.missing, *rates.missing})
+        start.missing_why = gravest(start.missing_why, without_rate(rates.missing))
         start.reasons["contributions"] = _unknown_rates(rates.missing)
         return
     plans_in_base = []

@@ -1,13 +1,14 @@
 """Reads about pensions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 from financeproj.core.errors import NotFound
+from financeproj.core.missing import without_rate
 from financeproj.core.money import EXACT, ZERO, strip_zeros
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
@@ -87,12 +88,12 @@ def accounts_with_values(user: User) -> list[ValuedAccount]:
 class PensionsValue:
     """The sum of accounts' latest values in one currency; None if a rate is missing.
 
-    `missing` names the pairs without a rate, `stale` says whether a rate is old. Accounts without a
-    value count as 0.
+    `missing_why` names the pairs without a rate, `stale` says whether a rate is old. Accounts
+    without a value count as 0.
     """
 
     value: Decimal | None
-    missing: list[str]
+    missing_why: Mapping[str, str]
     stale: bool
 
 
@@ -105,11 +106,11 @@ def value_of_accounts(accounts: Iterable[PensionAccount], currency: str) -> Pens
     ]
     rates = marketdata.Conversion({code for _, code in values}, currency)
     if rates.missing:
-        return PensionsValue(None, rates.missing, rates.stale)
+        return PensionsValue(None, without_rate(rates.missing), rates.stale)
     total = ZERO
     for value, code in values:
         total = EXACT.add(total, rates.convert(value, code))
-    return PensionsValue(strip_zeros(total), [], rates.stale)
+    return PensionsValue(strip_zeros(total), {}, rates.stale)
 
 
 def needed_pairs() -> set[tuple[str, str]]:

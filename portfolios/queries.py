@@ -1,6 +1,7 @@
-"""Reads that may ask a source: for prices and rates of which none is stored yet."""
+"""Reads that may ask a source: for histories and rates that are not stored yet."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from marketdata import services as marketdata
 from portfolios.models import Portfolio
@@ -14,7 +15,7 @@ from portfolios.valuation import (
 
 
 def ensure_priced(portfolios: Iterable[Portfolio]) -> None:
-    """Fetch, within the time limit, the missing prices and rates of open holdings.
+    """Fetch, within the time limit, the missing histories and rates of open holdings.
 
     A source that fails raises nothing here.
     """
@@ -31,10 +32,17 @@ def valued_now(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
 
 def _fetch_missing(data: ValuationData) -> bool:
     """Ask the sources for what is missing. Returns whether anything was."""
-    stock_ids, pairs = data.unpriced_stock_ids(), data.unrated_pairs()
+    stock_ids, pairs = data.pending_stock_ids(), data.unrated_pairs()
     if stock_ids:
-        marketdata.ensure_prices(stock_ids=stock_ids)
-        settle_instruments(stock_ids=stock_ids)
+        _learn_histories(data, stock_ids)
     if pairs:
         marketdata.ensure_rates(pairs=pairs)
     return bool(stock_ids or pairs)
+
+
+def _learn_histories(data: ValuationData, stock_ids: set[UUID]) -> None:
+    """Fetch histories, of shared instruments where a source has described them since."""
+    settle_instruments(stock_ids=stock_ids)
+    now_held = read_valuation_data(data.portfolios, data.stored).pending_stock_ids()
+    marketdata.ensure_history(stock_ids=now_held)
+    settle_instruments(stock_ids=now_held)

@@ -7,12 +7,13 @@ from decimal import Decimal, localcontext
 
 from msgspec import Struct
 
+from financeproj.core.missing import gravest, without_rate
 from financeproj.core.money import EXACT, ZERO, round_for_display
 from financeproj.users.models import User
 from marketdata.selectors import Conversion
 from pensions.payloads import AccountPayload, ProjectionGoalPayload, account_payload
 from pensions.projections import Assumptions, has_goal, projection_of
-from pensions.selectors import PensionsValue, accounts_of, value_of_accounts
+from pensions.selectors import accounts_of, value_of_accounts
 from portfolios.calc.valuation import fraction, rounded
 from portfolios.payloads import PortfolioPayload, portfolio_payload
 from portfolios.valuation import ValuedPortfolio
@@ -128,8 +129,13 @@ def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard
     accounts = list(accounts_of(user))
     pensions = value_of_accounts(accounts, currency)
     sums = None if rates.missing else _sums_of(portfolios, rates)
+    summaries = [valued.summary for valued in portfolios]
+    missing_why = gravest(
+        *(summary.missing_why for summary in summaries),
+        pensions.missing_why,
+        without_rate(rates.missing),
+    )
     amounts = dict.fromkeys(AMOUNTS) if sums is None else _amounts_of(sums, pensions.value)
-    missing_why = _missing_why(portfolios, pensions, rates)
     return DashboardPayload(
         currency=currency,
         **amounts,
@@ -173,16 +179,6 @@ def _sums_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> _Sums:
             sums.total_gain += rates.convert(summary.total_gain, currency)
             sums.add_day_change(valued, rates)
     return sums
-
-
-def _missing_why(
-    portfolios: Sequence[ValuedPortfolio], pensions: PensionsValue, rates: Conversion
-) -> dict[str, str]:
-    """Return by ticker or currency pair why something is missing; a pair has no rate."""
-    missing = dict.fromkeys([*rates.missing, *pensions.missing], "no_rate")
-    for valued in portfolios:
-        missing.update(valued.summary.missing_why)
-    return dict(sorted(missing.items()))
 
 
 def _days_of_change(portfolios: Sequence[ValuedPortfolio]) -> list[date]:

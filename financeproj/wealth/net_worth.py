@@ -11,6 +11,7 @@ from django.utils import timezone
 from msgspec import Struct
 
 from financeproj.core.json_types import DateText
+from financeproj.core.missing import gravest, without_rate
 from financeproj.users.models import User
 from pensions.selectors import ValuedAccount, accounts_with_values
 from portfolios.calc.layout import Floats
@@ -75,6 +76,7 @@ class NetWorthPayload(Struct, frozen=True):
     points: list[NetWorthPointPayload]
     stale: bool
     missing: list[str]
+    missing_why: dict[str, str]
 
 
 def read_wealth(user: User, query: ReportQuery) -> Wealth:
@@ -139,6 +141,7 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayloa
         pensions += converted(on_days(pension.entries, period), pension.account.currency)
 
     columns = (portfolios, cash, credit, pensions, portfolios + cash - credit + pensions)
+    missing_why = gravest(figures.missing_why, without_rate(unknown_pairs))
     return NetWorthPayload(
         currency=wealth.currency,
         start=period.start,
@@ -146,7 +149,8 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayloa
         interval=interval,
         points=_points(period, interval, columns),
         stale=figures.stale or has_old_rates,
-        missing=sorted({*figures.missing, *unknown_pairs}),
+        missing=sorted(missing_why),
+        missing_why=missing_why,
     )
 
 

@@ -44,6 +44,7 @@ def net_worth_explained(wealth: Wealth) -> dict[str, object]:
         "inputs": {"portfolios": portfolios, "pensions": pensions},
         "numbers": numbers,
         "missing": report.missing,
+        "missing_why": report.missing_why,
     }
 
 

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     class _LastDays(TypedDict):
-        """The last two days with a close."""
+        """The first and the last two days with a close."""
+
+        first_day: date | None
 
         last_day: date | None
         day_before: date | None
@@ -50,6 +52,7 @@ class PriceNow:
     were one of ours before a split. `day` is the trading day of `price`. `previous_close` is the
     last close before it, in the same shares, None when there is none, and `previous_day` its day,
     None where only the source knows it. `fetched_at` is None for a price entered by hand.
+    `first_close_on` is the day of the first stored close.
     """
 
     price: Decimal
@@ -61,6 +64,7 @@ class PriceNow:
     stale: bool
     ahead: Decimal = ONE
     previous_day: date | None = None
+    first_close_on: date | None = None
 
     def has_day_change(self, today: date) -> bool:
         """Return whether the price is recent enough, and comparable, for a change of the day."""
@@ -111,6 +115,7 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
     stocks = list(
         StockMetadata.objects.filter(pk__in=list(stock_ids))
         .select_related("quote")
+        .annotate(first_day=Subquery(begun.order_by("date").values("date")[:1]))
         .annotate(last_day=Subquery(closes[:1]))
         .annotate(day_before=Subquery(closes.filter(date__lt=OuterRef("last_day"))[:1]))
     )
@@ -206,7 +211,7 @@ def _close_fetched_at(
     return max(filter(None, times), default=None)
 
 
-def _price_now(stock: StockMetadata, row: _LatestRow, splits: Splits) -> PriceNow:
+def _price_now(stock: "_DatedStock", row: _LatestRow, splits: Splits) -> PriceNow:
     until = latest_day()
     later = split_factor(splits, row.day, until)
     previous = row.previous_close
@@ -226,6 +231,7 @@ def _price_now(stock: StockMetadata, row: _LatestRow, splits: Splits) -> PriceNo
         stale=not by_hand and not is_current,
         ahead=split_factor(splits, timezone.localdate(), until),
         previous_day=row.previous_day,
+        first_close_on=stock.first_day,
     )
 
 

@@ -2,10 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 from django.utils import timezone
 
+from financeproj.core.missing import (
+    CURRENCY_DIFFERS,
+    HISTORY_PENDING,
+    NO_PRICE,
+    NO_RATE,
+    SPLIT_UNBOOKED,
+    gravest,
+)
 from marketdata import series
 from marketdata.calc.rates import FRESH_DAYS
 from portfolios.calc.layout import Flags, Floats, Ints, Market
@@ -19,15 +28,19 @@ from portfolios.reports.vectors import day_of
 class Figures:
     """The daily figures of `period` in `currency`.
 
-    `missing` are the tickers without a price or rate on some day; `stale` is whether a day is
-    valued at an old rate, or the last one at an old price.
+    `missing_why` has the reason by ticker of what has no price or rate on some day, or is in doubt;
+    `stale` is whether a day is valued at an old rate, or the last one at an old price.
     """
 
     period: Period
     currency: str
     daily: Daily
-    missing: list[str]
+    missing_why: dict[str, str]
     stale: bool
+
+    @property
+    def missing(self) -> list[str]:
+        return sorted(self.missing_why)
 
 
 def cut_to_history(history: PortfolioHistory, period: Period) -> tuple[Period, int]:
@@ -57,6 +70,7 @@ def market_of(
         latest=history.prices,
         versions={instrument.stock_id: instrument.version for instrument in history.instruments},
     )
+    _add_trades(history, closes, period)
     market = Market(
         first_day=period.first_day,
         close=closes,
@@ -102,18 +116,55 @@ def figures_of(history: PortfolioHistory, period: Period, known: Flags | None = 
         period=period,
         currency=history.portfolio.currency,
         daily=_padded(numbers, skipped),
-        missing=missing_tickers(history, numbers.missing, period),
+        missing_why=why_missing(history, numbers.missing, market, period),
         stale=has_old_rates or _has_stale_price(history, period),
     )
 
 
-def missing_tickers(history: PortfolioHistory, unpriced: Ints, period: Period) -> list[str]:
-    """Return the tickers of unpriced instruments and of those that a split makes doubtful."""
-    tickers = {history.instruments[index].ticker for index in unpriced.tolist()}
+def _add_trades(history: PortfolioHistory, closes: Floats, period: Period) -> None:
+    """Write what the user paid or got into `closes`, where no close stands.
+
+    The columns are those of `period`. Today's stays the latest known price.
+    """
+    ends_today = period.end >= timezone.localdate()
+    for row, instrument in zip(closes, history.instruments, strict=True):
+        own = history.trades.get(instrument.stock_id)
+        if own is None:
+            continue
+        if not instrument.has_known_closes:
+            row[:] = np.nan
+        own.fill(row, period.day_before)
+        price = history.prices.get(instrument.stock_id)
+        if ends_today and price is not None:
+            row[-1] = float(price.price * price.ahead)
+
+
+def why_missing(
+    history: PortfolioHistory, unpriced: Ints, market: Market, period: Period
+) -> dict[str, str]:
+    """Return the reason by ticker why instruments are missing from the figures, or in doubt."""
+    held = [
+        history.instruments[index]
+        for index in history.vector.held_between(period.day_before, period.end)
+    ]
+    pending = [instrument.ticker for instrument in held if not instrument.has_history]
+    differing = [instrument.ticker for instrument in held if instrument.is_described_otherwise]
+    reasons = [
+        dict.fromkeys(pending, HISTORY_PENDING),
+        dict.fromkeys(differing, CURRENCY_DIFFERS),
+    ]
     for instrument in history.instruments:
-        if instrument.doubtful_from and instrument.doubtful_from <= period.end:
-            tickers.add(instrument.ticker)
-    return sorted(tickers)
+        doubtful_from = instrument.doubtful_from or date.max
+        if doubtful_from <= period.end:
+            reasons.append({instrument.ticker: SPLIT_UNBOOKED})
+    for index in unpriced.tolist():
+        without_price = np.isnan(market.close[index]).sum()
+        without_rate = np.isnan(market.rates[market.currency[index]]).sum()
+        code = NO_PRICE
+        if without_rate > without_price:
+            code = NO_RATE
+        reasons.append({history.instruments[index].ticker: code})
+    return gravest(*reasons)
 
 
 def _has_stale_price(history: PortfolioHistory, period: Period) -> bool:
@@ -144,14 +195,14 @@ def figures_of_all(histories: Sequence[PortfolioHistory], currency: str, period:
     currencies = [history.portfolio.currency for history in histories]
     rates, stale = rates_into(currency, currencies, period)
     parts: list[Daily] = []
-    missing: set[str] = set()
+    reasons: list[dict[str, str]] = []
     for history in histories:
         rate = rates[history.portfolio.currency]
         figures = figures_of(history, period, known=~np.isnan(rate))
         parts.append(figures.daily.converted(rate))
-        missing.update(figures.missing)
+        reasons.append(figures.missing_why)
         stale = stale or figures.stale
-    return Figures(period, currency, combined(parts, period.columns), sorted(missing), stale)
+    return Figures(period, currency, combined(parts, period.columns), gravest(*reasons), stale)
 
 
 def rates_into(

@@ -8,6 +8,7 @@ from uuid import UUID
 from marketdata.calc.rates import Pair
 from marketdata.models import AssetType
 from marketdata.selectors import PriceNow
+from portfolios.calc.trade_prices import TradePrices
 from portfolios.models import Holding, Portfolio
 from portfolios.reports.vectors import TradeVector, trades_of
 from portfolios.valuation import doubtful_from
@@ -25,21 +26,25 @@ class Instrument:
     is_coin: bool
     is_held: bool
     has_history: bool
+    has_known_closes: bool
     version: int
     doubtful_from: date | None
+    is_described_otherwise: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PortfolioHistory:
     """A portfolio with its transactions and the latest prices of its instruments.
 
-    `instruments` are in the order of `vector.holding_ids`; `prices` are by instrument.
+    `instruments` are in the order of `vector.holding_ids`; `prices` are by instrument, as are
+    `trades`, the user's own prices of those that lack closes.
     """
 
     portfolio: Portfolio
     vector: TradeVector
     instruments: Sequence[Instrument]
     prices: Mapping[UUID, PriceNow]
+    trades: Mapping[UUID, TradePrices]
 
     @property
     def stock_ids(self) -> list[UUID]:
@@ -112,8 +117,10 @@ def read_histories(portfolios: Sequence[Portfolio]) -> Histories:
     for portfolio in portfolios:
         vector = vectors[portfolio.pk]
         holdings = {holding.pk: holding for holding in stored.holdings.get(portfolio.pk, ())}
-        instruments = [_instrument(holdings[pk], stored.prices) for pk in vector.holding_ids]
-        histories.append(PortfolioHistory(portfolio, vector, instruments, stored.prices))
+        prices = stored.prices_for(portfolio.user_id)
+        instruments = [_instrument(holdings[pk], prices) for pk in vector.holding_ids]
+        trades = stored.trades_for(portfolio.user_id)
+        histories.append(PortfolioHistory(portfolio, vector, instruments, prices, trades))
     return Histories(histories, stamp=repr((stored.stamp, stale)))
 
 
@@ -136,7 +143,9 @@ def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument
         currency=stock.currency,
         is_coin=stock.asset_type == AssetType.CRYPTO,
         is_held=bool(holding.current_quantity),
-        has_history=stock.history_fetched_at is not None or stock.is_manual,
+        has_history=stock.has_history,
+        has_known_closes=stock.has_known_closes,
         version=stock.version,
         doubtful_from=doubtful_from(holding, prices.get(holding.stock_id)),
+        is_described_otherwise=bool(stock.described_currency),
     )

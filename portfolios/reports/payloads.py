@@ -29,7 +29,7 @@ from portfolios.reports.figures import (
     cut_to_history,
     figures_of,
     market_of,
-    missing_tickers,
+    why_missing,
 )
 from portfolios.reports.periods import Period
 from portfolios.reports.report import Report
@@ -86,6 +86,7 @@ class TimelinePayload(Struct):
     benchmarks: list[BenchmarkReturnPayload]
     stale: bool
     missing: list[str]
+    missing_why: dict[str, str]
     portfolios: Annotated[
         list[PortfolioValuesPayload] | UnsetType, Meta(description="With by=portfolio.")
     ] = UNSET
@@ -130,6 +131,7 @@ class PerformancePayload(Struct):
     reasons: dict[str, str]
     max_drawdown: DrawdownPayload
     missing: list[str]
+    missing_why: dict[str, str]
     benchmark: Annotated[
         BenchmarkPayload | UnsetType, Meta(description="The first of the benchmarks.")
     ] = UNSET
@@ -160,6 +162,7 @@ class BridgePayload(BridgePartsPayload, kw_only=True):
     end: date
     holdings: list[HoldingBridgePayload]
     missing: list[str]
+    missing_why: dict[str, str]
 
 
 def timeline(report: Report) -> TimelinePayload:
@@ -192,6 +195,7 @@ def timeline(report: Report) -> TimelinePayload:
         benchmarks=[_benchmark_return(one) for one in indices],
         stale=figures.stale,
         missing=figures.missing,
+        missing_why=figures.missing_why,
     )
     if query.by == "portfolio" and report.covers_all:
         payload.portfolios = _values_of_each(report, chosen)
@@ -291,6 +295,7 @@ def performance_of(figures: Figures, *, weekends: bool) -> PerformancePayload:
         reasons=rates.reasons,
         max_drawdown=_drawdown(figures, index),
         missing=figures.missing,
+        missing_why=figures.missing_why,
     )
 
 
@@ -405,11 +410,13 @@ def bridge_of(report: Report) -> BridgePayload:
                 )
             )
     total = {name: tidy_amount(amount, scale) for name, amount in parts.total().items()}
+    missing_why = why_missing(history, parts.missing, market, period)
     return BridgePayload(
         currency=history.portfolio.currency,
         start=period.start,
         end=period.end,
         **total,
         holdings=holdings,
-        missing=missing_tickers(history, parts.missing, period),
+        missing=sorted(missing_why),
+        missing_why=missing_why,
     )

@@ -99,6 +99,7 @@ def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[
         },
         "numbers": numbers,
         "missing": figures.missing,
+        "missing_why": figures.missing_why,
     }
     return Explanation(body, page.next_after)
 

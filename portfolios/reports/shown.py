@@ -1,7 +1,7 @@
 """How the explanations show rates, prices, transactions and positions, each with its source."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from financeproj.core.money import ONE, round_for_display, strip_zeros
 from marketdata.calc.rates import can_value
-from marketdata.selectors import RateNow, closes_on, prices_now, rates_on
+from marketdata.selectors import RateNow, closes_on, rates_on
 from portfolios.calc.ledger import Position, replay
 from portfolios.models import Transaction
 from portfolios.reports.histories import Instrument, PortfolioHistory
+from portfolios.valuation import TRADE
 
 READ_AT_ONCE = 2000
 
@@ -106,15 +107,31 @@ class PriceOn:
     as_of: datetime | None = None
 
 
-def prices_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, PriceOn]:
-    """Return the prices that count on `day`: for today the latest, else the last close by then."""
-    prices = {}
+PricesOn = dict[UUID, PriceOn]
+
+
+def prices_on(history: PortfolioHistory, stock_ids: Collection[UUID], day: date) -> PricesOn:
+    """Return the prices that count on `day`, by instrument.
+
+    They are the latest for today, else the last closes by then, or what the user paid or got where
+    those are unknown.
+    """
+    prices: PricesOn = {}
     if day >= timezone.localdate():
-        for pk, now in prices_now(stock_ids).items():
-            prices[pk] = PriceOn(now.price, now.day, now.source, now.as_of)
-    else:
-        for pk, close in closes_on(stock_ids, day).items():
-            prices[pk] = PriceOn(close.price, close.date, close.source)
+        for pk in stock_ids:
+            now = history.prices.get(pk)
+            if now is not None:
+                prices[pk] = PriceOn(now.price, now.day, now.source, now.as_of)
+        return prices
+    for pk, close in closes_on(stock_ids, day).items():
+        prices[pk] = PriceOn(close.price, close.date, close.source)
+    for instrument in history.instruments:
+        if not instrument.has_known_closes:
+            prices.pop(instrument.stock_id, None)
+    for pk, own in history.trades.items():
+        traded = own.on(day)
+        if traded is not None and pk in stock_ids:
+            prices[pk] = PriceOn(traded[1], traded[0], TRADE)
     return prices
 
 
@@ -131,7 +148,7 @@ class Quotes:
     def __init__(self, history: PortfolioHistory, day: date, stock_ids: Iterable[UUID]) -> None:
         self._day = day
         self._currency = history.portfolio.currency
-        self._prices = prices_on(set(stock_ids), day)
+        self._prices = prices_on(history, set(stock_ids), day)
         self._rates = rates_on(history.pairs, day)
 
     def price(self, instrument: Instrument) -> PriceOn | None:

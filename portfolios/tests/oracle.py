@@ -6,7 +6,7 @@ test.
 """
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from enum import IntEnum
 
@@ -283,3 +283,22 @@ def grow(days: list[Day]) -> None:
         if base > 0 and not idle:
             day.daily_return = (day.value + day.outflow - netted) / base - 1
         day.index = before.index * (1 + day.daily_return)
+
+
+def with_trade_prices(history: History) -> History:
+    """Return the history with what was paid or got as closes, before the first known close."""
+    closes = []
+    for instrument, known in enumerate(history.closes):
+        filled, price, is_traded = dict(known), None, False
+        for day in sorted(filled):
+            for trade in history.of_day(instrument, day):
+                if trade.kind is Kind.SPLIT and price is not None:
+                    price = price / trade.quantity
+                elif trade.kind is Kind.SELL or (trade.kind is Kind.BUY and trade.price):
+                    price, is_traded = trade.price, True
+                elif trade.kind is Kind.TRANSFER_IN and trade.price and not is_traded:
+                    price = trade.price
+            if filled[day] is None:
+                filled[day] = price
+        closes.append(filled)
+    return replace(history, closes=closes)

@@ -177,7 +177,7 @@ def test_every_number_of_a_performance_follows_from_its_explanation(api, eventfu
             same(one["cost_basis"], position.cost_p)
             if one["value"] is not None:
                 assert one["price"]["date"] <= when
-                assert one["price"]["source"] == "simulated"
+                assert one["price"]["source"] in ("simulated", "trade")
                 same(one["value"], one["quantity"] * one["price"]["price"] * one["rate"]["rate"])
         same(numbers[f"{name}_value"], sum(one["value"] or 0 for one in positions))
 
@@ -243,7 +243,8 @@ def test_every_number_of_a_performance_follows_from_its_explanation(api, eventfu
 
 
 def test_a_holding_without_a_price_is_explained_as_unknown(api, portfolio, make_stock):
-    trade(portfolio, make_stock("NEW.DEMO", currency="USD"), "buy", "1", "10", exchange_rate="10")
+    new = make_stock("NEW.DEMO", currency="USD")
+    trade(portfolio, new, "buy", "1", "0", commission="10", exchange_rate="10")
     body = explained(api, url(portfolio, "performance/explain"))
     (position,) = body["inputs"]["end_positions"]
     assert (position["price"], position["value"], position["rate"]["rate"]) == (None, None, None)

@@ -1,6 +1,6 @@
 """Test that cached holdings and prices are never shown after a change."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -142,6 +142,8 @@ def test_a_kept_price_grows_stale(held, show):
 
 
 def test_cached_data_is_not_read_again(held, show):
+    first = [(date(2024, 5, 2), D(100))]
+    market.record_prices(stock=held, closes=first, source="simulated")
     show()
     show()
     with CaptureQueriesContext(connection) as queried:

@@ -177,7 +177,7 @@ def test_an_empty_portfolio_has_one_day_without_flows(api, portfolio):
 
 
 def test_a_portfolio_without_prices_has_no_returns_and_says_why(api, portfolio, make_stock):
-    trade(portfolio, make_stock(), "buy", "10", "100", on=MONDAY)
+    trade(portfolio, make_stock(), "buy", "10", "0", commission="100", on=MONDAY)
     body = api.get(url(portfolio, "performance")).json()
     assert (body["twr"], body["mwr"], body["mwr_period"], body["volatility"]) == (
         None,
@@ -192,11 +192,13 @@ def test_a_portfolio_without_prices_has_no_returns_and_says_why(api, portfolio, 
 def test_a_holding_without_a_price_is_left_out_with_its_flows_and_named(
     api, portfolio, held, make_stock
 ):
-    trade(portfolio, make_stock("NEW.DEMO"), "buy", "5", "7", on=MONDAY + timedelta(2))
+    free = make_stock("NEW.DEMO")
+    trade(portfolio, free, "buy", "5", "0", commission="35", on=MONDAY + timedelta(2))
     body = api.get(url(portfolio, "timeline")).json()
     assert [point["net_flow"] for point in body["points"]] == [1020, 0, 0, 0, 0, 0, 0, 0, 0]
-    assert body["missing"] == ["NEW.DEMO"]
-    assert api.get(url(portfolio, "bridge")).json()["missing"] == ["NEW.DEMO"]
+    assert (body["missing"], body["missing_why"]) == (["NEW.DEMO"], {"NEW.DEMO": "no_price"})
+    bridge = api.get(url(portfolio, "bridge")).json()
+    assert (bridge["missing"], bridge["missing_why"]) == (body["missing"], body["missing_why"])
 
 
 def test_a_total_loss_has_no_internal_rate(api, portfolio, make_stock):

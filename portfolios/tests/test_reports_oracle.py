@@ -119,7 +119,7 @@ def test_timeline_performance_and_bridge_of_a_portfolio_equal_the_oracle(history
 
     start, end = (FIRST_DAY + offset for offset in period)
     history.known_from = FIRST_DAY - 1
-    expected = oracle.answer(history, start, end)
+    expected = oracle.answer(oracle.with_trade_prices(history), start, end)
     scale = scale_of(history, expected)
     query = f"start={day_of(start)}&end={day_of(end)}"
     with (
@@ -182,7 +182,7 @@ def test_all_portfolios_together_are_the_sum_of_each_converted_day_by_day(histor
     start, end = FIRST_DAY + offset, FIRST_DAY + DAYS - 1
     known = [day for day, rate in history.rates[1].items() if rate is not None]
     history.known_from = min(known, default=10**9)
-    expected = oracle.answer(history, start, end)
+    expected = oracle.answer(oracle.with_trade_prices(history), start, end)
     into_usd = {day: D(0) if rate is None else 1 / rate for day, rate in history.rates[1].items()}
     for number, day in zip(range(start - 1, end + 1), expected.days, strict=True):
         for name in ("value", "cost_basis", "inflow", "outflow", "bought", "released", "income"):

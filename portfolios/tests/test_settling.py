@@ -164,7 +164,8 @@ def test_the_summary_states_why_something_is_missing(user, portfolio, api, marke
     instrument("ACME")
     mine = own(user, currency="NOK")
     trade(portfolio, mine, "buy", "2", "90")
-    trade(portfolio, instrument("CABIN", owner=user, currency="NOK"), "buy", "1", "5")
+    cabin = instrument("CABIN", owner=user, currency="NOK")
+    trade(portfolio, cabin, "buy", "1", "0", commission="5")
     settle_instruments()
     mine.refresh_from_db()
     marketdata.enter_price(stock=mine, day=date(2026, 3, 2), close=D(95))
@@ -179,5 +180,5 @@ def test_the_users_page_settles_what_it_has_no_price_of(user, portfolio, market,
     trade(portfolio, mine, "buy", "2", "90")
     shared = with_closes(instrument("ACME"), {date(2026, 3, 2): 100})
     body = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
-    assert [(row["ticker"], D(str(row["price"]))) for row in body] == [("ACME", D(100))]
+    assert [(row["ticker"], D(str(row["price"]))) for row in body] == [("ACME", D(101))]
     assert Holding.objects.get().stock == shared

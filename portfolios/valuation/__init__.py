@@ -4,6 +4,7 @@ No source is asked here (`portfolios.queries` does), and every query count is co
 """
 
 from portfolios.valuation.net_value import NetValue, net_value_of
+from portfolios.valuation.traded import TRADE
 from portfolios.valuation.valued import (
     ValuationData,
     ValuedHolding,
@@ -15,6 +16,7 @@ from portfolios.valuation.valued import (
 )
 
 __all__ = [
+    "TRADE",
     "NetValue",
     "ValuationData",
     "ValuedHolding",

@@ -14,8 +14,11 @@ from django.utils import timezone
 
 from financeproj.core.money import strip_zeros
 from financeproj.core.shared.versioned_cache import VersionedCache
+from marketdata.models import StockMetadata
 from marketdata.selectors import PriceNow, prices_now, with_staleness_of_now
+from portfolios.calc.trade_prices import TradePrices
 from portfolios.models import Holding, Portfolio
+from portfolios.valuation.traded import UserTrades, lacks_closes, read_trades, with_trades
 
 MAX_HOLDINGS_CACHED = 10_000
 EXACT_COLUMNS = ("current_quantity", "cost_basis", "realised_gain", "income", "charges")
@@ -27,16 +30,37 @@ class HoldingsAndPrices:
 
     Requests share it: do not change it. `holdings`, each with its `stock`, `currencies` (of all
     instruments), `open_stock_ids` and `open_currencies` (of what is still held) are by portfolio;
-    `prices` are by instrument. `stamp` changes whenever a holding, its instrument, a close, a split
-    or a quote does.
+    `prices`, the latest stored, are by instrument. `lacking` are the instruments that trades of
+    their user may price, `trades` those trades, both by user. `rows_stamp` changes whenever a
+    holding, its instrument, a close, a split or a quote does, `stamp` also with such a trade in
+    another portfolio.
     """
 
-    stamp: str
+    rows_stamp: str
+    stamp: str = ""
     holdings: dict[UUID, list[Holding]] = field(default_factory=lambda: defaultdict(list))
     currencies: dict[UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
     open_stock_ids: dict[UUID, set[UUID]] = field(default_factory=lambda: defaultdict(set))
     open_currencies: dict[UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
     prices: Mapping[UUID, PriceNow] = field(default_factory=dict)
+    lacking: dict[UUID, dict[UUID, StockMetadata]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    trades: Mapping[UUID, UserTrades] = field(default_factory=dict)
+
+    def prices_for(self, user_id: UUID) -> Mapping[UUID, PriceNow]:
+        """Return the latest price of each instrument for the user, who may have traded it."""
+        trades = self.trades.get(user_id)
+        if trades is None:
+            return self.prices
+        return with_trades(self.prices, trades.of_stock)
+
+    def trades_for(self, user_id: UUID) -> Mapping[UUID, TradePrices]:
+        """Return the user's trade prices of the instruments that lack closes."""
+        trades = self.trades.get(user_id)
+        if trades is None:
+            return {}
+        return trades.of_stock
 
     def add(self, holding: Holding) -> None:
         """Add a holding that was just read."""
@@ -58,19 +82,28 @@ def read_holdings_and_prices(
     """Read what valuing `portfolios` needs.
 
     One query if this process has the rows already or `known` is still true, two if it has the
-    prices, else six.
+    prices, else six. One to three more for a user who has an instrument that lacks closes.
     """
     key = tuple(portfolio.pk for portfolio in portfolios)
     market, stamp = _stamps_of(portfolios)
-    found = holdings_cache.get(key, stamp)
+    found: HoldingsAndPrices | None = holdings_cache.get(key, stamp)
     if found is None:
-        if known is not None and known.stamp == stamp:
+        if known is not None and known.rows_stamp == stamp:
             found = known
         else:
             found = _read(portfolios, market, stamp)
         size = sum(map(len, found.holdings.values()))
         holdings_cache.put(key, stamp, found, max(1, size))
-    return replace(found, prices=with_staleness_of_now(found.prices))
+    trades = {}
+    for user_id, stocks in found.lacking.items():
+        trades[user_id] = read_trades(user_id, stocks.values(), found.prices)
+    own = [one.stamp for one in trades.values()]
+    return replace(
+        found,
+        stamp=repr((stamp, own)) if own else stamp,
+        prices=with_staleness_of_now(found.prices),
+        trades=trades,
+    )
 
 
 # Written by hand because every valuation runs it, and Django takes four times as long to build the
@@ -108,14 +141,23 @@ def _stamps_of(portfolios: Sequence[Portfolio]) -> tuple[str, str]:
 
 def _read(portfolios: Sequence[Portfolio], market: str, stamp: str) -> HoldingsAndPrices:
     found = HoldingsAndPrices(stamp)
+    user_of = {portfolio.pk: portfolio.user_id for portfolio in portfolios}
     stock_ids = []
+    unknown = set()
     rows = Holding.objects.filter(portfolio__in=portfolios).select_related("stock")
     for holding in rows.defer("created_at", "updated_at", "stock__created_at", "stock__updated_at"):
         for name in EXACT_COLUMNS:  # as they are shown
             setattr(holding, name, strip_zeros(getattr(holding, name)))
         found.add(holding)
         stock_ids.append(holding.stock_id)
-    found.prices = _prices_of(sorted(stock_ids), market)
+        if not holding.stock.has_known_closes:
+            unknown.add(holding.stock_id)
+    stored = _prices_of(sorted(stock_ids), market)
+    found.prices = {pk: price for pk, price in stored.items() if pk not in unknown}
+    for portfolio_id, holdings in found.holdings.items():
+        for holding in holdings:
+            if lacks_closes(holding, found.prices.get(holding.stock_id)):
+                found.lacking[user_of[portfolio_id]][holding.stock_id] = holding.stock
     return found
 
 

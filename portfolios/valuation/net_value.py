@@ -1,9 +1,10 @@
 """What several portfolios are worth together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from financeproj.core.missing import gravest, without_rate
 from financeproj.core.money import ZERO, strip_zeros
 from marketdata.selectors import Conversion
 from portfolios.valuation.valued import ValuedPortfolio
@@ -13,28 +14,28 @@ from portfolios.valuation.valued import ValuedPortfolio
 class NetValue:
     """Portfolios in one currency.
 
-    All amounts are None where a rate is unknown; `missing` then names its pair. It also names the
-    instruments without a price.
+    All amounts are None where a rate is unknown; `missing_why` then names its pair. It also names
+    the instruments whose price is unknown or in doubt.
     """
 
     market_value: Decimal | None
     cash: Decimal | None
     used_credit: Decimal | None
     net_value: Decimal | None
-    missing: Sequence[str]
+    missing_why: Mapping[str, str]
     stale: bool
 
 
 def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetValue:
     """Return what `portfolios` are worth together, in `currency`. One query."""
     rates = Conversion((valued.portfolio.currency for valued in portfolios), currency)
-    missing: set[str] = set()
-    stale = rates.stale
-    for valued in portfolios:
-        missing.update(valued.summary.missing)
-        stale = stale or valued.summary.stale
+    summaries = [valued.summary for valued in portfolios]
+    missing_why = gravest(
+        *(summary.missing_why for summary in summaries), without_rate(rates.missing)
+    )
+    stale = rates.stale or any(summary.stale for summary in summaries)
     if rates.missing:
-        return NetValue(None, None, None, None, [*sorted(missing), *rates.missing], stale)
+        return NetValue(None, None, None, None, missing_why, stale)
     market_value = cash = used_credit = net_value = ZERO
     for valued in portfolios:
         rate = rates.rate(valued.portfolio.currency)
@@ -47,6 +48,6 @@ def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetVal
         cash=strip_zeros(cash),
         used_credit=strip_zeros(used_credit),
         net_value=strip_zeros(net_value),
-        missing=sorted(missing),
+        missing_why=missing_why,
         stale=stale,
     )

@@ -1,6 +1,6 @@
 """Holdings and portfolios with what they are worth at stored prices and rates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, localcontext
@@ -10,6 +10,14 @@ from django.utils import timezone
 from msgspec import Struct
 
 from financeproj.core.json_types import ReadOnlyDecimal
+from financeproj.core.missing import (
+    CURRENCY_DIFFERS,
+    HISTORY_PENDING,
+    NO_PRICE,
+    NO_RATE,
+    SPLIT_UNBOOKED,
+    STALE_RATE,
+)
 from financeproj.core.money import EXACT, ONE, ZERO
 from marketdata.calc.rates import Pair, can_value
 from marketdata.selectors import PriceNow, RateNow, rates_now
@@ -24,6 +32,7 @@ from portfolios.calc.valuation import (
 )
 from portfolios.models import Holding, Portfolio
 from portfolios.valuation.holdings_and_prices import HoldingsAndPrices, read_holdings_and_prices
+from portfolios.valuation.traded import TRADE
 
 
 class ValuedHolding(Struct):
@@ -78,12 +87,14 @@ class ValuationData:
     stored: HoldingsAndPrices
     rates: dict[Pair, RateNow]
 
-    def unpriced_stock_ids(self) -> set[UUID]:
-        """Return the instruments of open holdings that have no price at all."""
-        held: set[UUID] = set()
+    def pending_stock_ids(self) -> set[UUID]:
+        """Return the instruments of open holdings whose history is not known yet."""
+        pending: set[UUID] = set()
         for portfolio in self.portfolios:
-            held.update(self.stored.open_stock_ids.get(portfolio.pk, ()))
-        return held - self.stored.prices.keys()
+            for holding in self.stored.holdings.get(portfolio.pk, ()):
+                if not holding.is_closed and not holding.stock.has_history:
+                    pending.add(holding.stock_id)
+        return pending
 
     def unrated_pairs(self) -> set[Pair]:
         """Return the pairs of open holdings without a rate of the last week."""
@@ -131,10 +142,12 @@ def doubtful_from(holding: Holding, price: PriceNow | None) -> date | None:
     """Return the day from which a split makes the holding's value doubtful, None if none does.
 
     A price entered by hand is in the shares of its day: one of the split's day or later takes the
-    split into account.
+    split into account, as that of a trade always does.
     """
     split_on = holding.unbooked_split_on
-    if split_on and holding.stock.is_manual and price and price.day >= split_on:
+    if not split_on or price is None or not holding.stock.is_manual:
+        return split_on
+    if price.source == TRADE or price.day >= split_on:
         return None
     return split_on
 
@@ -154,12 +167,15 @@ class _Quote:
     source: str | None = None
     rate: Decimal | None = None
     is_stale: bool = False
+    is_rate_stale: bool = False
     is_doubtful: bool = False
 
 
-def _quote_of(holding: Holding, target: str, data: ValuationData) -> _Quote:
+def _quote_of(
+    holding: Holding, target: str, prices: Mapping[UUID, PriceNow], rates: Mapping[Pair, RateNow]
+) -> _Quote:
     """Return the latest price and the rate into the currency `target`."""
-    price = data.stored.prices.get(holding.stock_id)
+    price = prices.get(holding.stock_id)
     quote = _Quote(is_doubtful=doubtful_from(holding, price) is not None)
     if price is not None:
         quote.price = price.price
@@ -172,16 +188,18 @@ def _quote_of(holding: Holding, target: str, data: ValuationData) -> _Quote:
     currency = holding.stock.currency
     if currency == target:
         quote.rate = ONE
-    elif (rate := data.rates.get((currency, target))) is not None:
+    elif (rate := rates.get((currency, target))) is not None:
         quote.rate = rate.rate
+        quote.is_rate_stale = rate.stale
         quote.is_stale = quote.is_stale or rate.stale
     return quote
 
 
 def _value_portfolio(portfolio: Portfolio, data: ValuationData) -> ValuedPortfolio:
     holdings, lines = [], []
+    prices = data.stored.prices_for(portfolio.user_id)
     for holding in data.stored.holdings.get(portfolio.pk, ()):
-        quote = _quote_of(holding, portfolio.currency, data)
+        quote = _quote_of(holding, portfolio.currency, prices, data.rates)
         valuation = value_holding(
             quantity=holding.current_quantity,
             average_cost=holding.average_cost_per_share,
@@ -229,11 +247,17 @@ def _summary_line(holding: Holding, quote: _Quote, valuation: Valuation) -> Summ
 def _why_missing(holding: Holding, quote: _Quote, valuation: Valuation) -> str | None:
     """Return why the holding is in no priced sum, or in doubt; None if it is neither."""
     if valuation.market_value is None:
-        return "no_price" if quote.price is None else "no_rate"
+        return NO_PRICE if quote.price is None else NO_RATE
+    if holding.is_closed:
+        return SPLIT_UNBOOKED if quote.is_doubtful else None
+    if not holding.stock.has_history:
+        return HISTORY_PENDING
     if quote.is_doubtful:
-        return "split_unbooked"
-    if holding.stock.described_currency and not holding.is_closed:
-        return "currency_differs"
+        return SPLIT_UNBOOKED
+    if holding.stock.described_currency:
+        return CURRENCY_DIFFERS
+    if quote.is_rate_stale:
+        return STALE_RATE
     return None
 
 

@@ -250,11 +250,11 @@ def test_the_dashboard_is_the_first_screen_in_one_answer(
 
 def test_the_dashboard_names_what_is_stale_and_what_is_missing(api, kroner, share, make_stock):
     trade(kroner, share, "buy", "10", "100", on=MONDAY)
-    trade(kroner, make_stock("NEW.OL"), "buy", "1", "100", on=MONDAY)
+    trade(kroner, make_stock("NEW.OL"), "buy", "1", "0", commission="100", on=MONDAY)
     with time_machine.travel("2024-05-03T23:00:00Z", tick=False):
         body = api.get("/api/v1/dashboard").json()
     assert body["freshness"]["stale"] == ["FJORD.DEMO"]
-    assert body["missing"] == ["NEW.OL"]
+    assert (body["missing"], body["missing_why"]) == (["NEW.OL"], {"NEW.OL": "no_price"})
     assert body["portfolios_value"] == 1300
 
 
@@ -282,6 +282,7 @@ def test_the_dashboard_takes_a_fixed_number_of_queries(
     api, user, kroner, share, make_stock, django_assert_num_queries
 ):
     trade(kroner, share, "buy", "10", "100", on=MONDAY)
+    trade(kroner, make_stock("A.DEMO", price="3"), "buy", "1", "1", on=MONDAY)
     pension(user, "SEK", d0="1")
     api.get("/api/v1/dashboard")
     with CaptureQueriesContext(connection) as few:

@@ -1,0 +1,157 @@
+"""What a user paid or got for an instrument, where no other price is known.
+
+docs/definitions.md, "Prices and rates".
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from financeproj.core.money import EXACT, ONE, round_for_storage
+from portfolios.calc.kinds import RULES
+
+# Splits of several holdings are the same one within these bounds.
+SAME_SPLIT_DAYS = timedelta(days=7)
+SAME_SPLIT_RATIO = Decimal("0.001")
+
+DayPrice = tuple[date, Decimal]
+Splits = Sequence[tuple[date, Decimal]]
+
+
+class Traded(Protocol):
+    """The columns of a transaction that are read here; `holding_id` tells holdings apart."""
+
+    @property
+    def holding_id(self) -> Hashable: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def effective_date(self) -> date: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def quantity(self) -> Decimal: ...
+    @property
+    def price(self) -> Decimal | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TradePrices:
+    """The prices at which a user traded one instrument, each in the shares of its day.
+
+    `prices` and the user's `splits` are oldest first. `stored_on` are the days with a stored close,
+    oldest first. With `by_hand` the later of close and trade stands, else every close comes before
+    the trades, and the first of `stored_on` is enough.
+    """
+
+    prices: Sequence[DayPrice] = ()
+    splits: Splits = ()
+    stored_on: Sequence[date] = ()
+    by_hand: bool = False
+
+    def on(self, day: date) -> DayPrice | None:
+        """Return the trade price that stands on `day`, in its shares, with the day of the trade.
+
+        None where no trade was before, or a stored close stands.
+        """
+        position = bisect_right(self.prices, day, key=_day_of)
+        if not position:
+            return None
+        traded_on, price = self.prices[position - 1]
+        closes = bisect_right(self.stored_on, day)
+        if closes and (not self.by_hand or self.stored_on[closes - 1] >= traded_on):
+            return None
+        return traded_on, self._in_shares_of(day, price, traded_on)
+
+    def before(self, day: date) -> DayPrice | None:
+        """Return the trade price that stood on the day before `day`, in the shares of `day`."""
+        evening = day - timedelta(days=1)
+        found = self.on(evening)
+        if found is None:
+            return None
+        return found[0], self._in_shares_of(day, found[1], evening)
+
+    def _in_shares_of(self, day: date, price: Decimal, priced_on: date) -> Decimal:
+        factor = ONE
+        for split_on, ratio in self.splits:
+            if priced_on < split_on <= day:
+                factor = EXACT.multiply(factor, ratio)
+        if factor == ONE:
+            return price
+        return round_for_storage(EXACT.divide(price, factor))
+
+    def fill(self, row: NDArray[np.float64], first_day: date) -> None:
+        """Write the prices that stand into `row` [day], which begins on `first_day`."""
+        last_day = first_day + timedelta(days=len(row) - 1)
+        turns = {first_day, *self.stored_on}
+        turns.update(map(_day_of, self.prices))
+        turns.update(map(_day_of, self.splits))
+        begins = sorted(day for day in turns if first_day <= day <= last_day)
+        ends = [(day - first_day).days for day in begins[1:]]
+        for day, end in zip(begins, [*ends, len(row)], strict=True):
+            found = self.on(day)
+            if found is not None:
+                row[(day - first_day).days : end] = float(found[1])
+
+
+def _day_of(dated: tuple[date, Decimal]) -> date:
+    return dated[0]
+
+
+def trade_prices(
+    rows: Iterable[Traded], *, stored_on: Sequence[date] = (), by_hand: bool = False
+) -> TradePrices:
+    """Return the prices in a user's transactions of one instrument, in whatever portfolio.
+
+    Purchases above 0 and sales count, of one day the last in the order of effect; before the first
+    of them transfers in do.
+    """
+    traded: dict[date, Decimal] = {}
+    transferred: dict[date, Decimal] = {}
+    splits_of: dict[Hashable, list[tuple[date, Decimal]]] = defaultdict(list)
+    for row in sorted(rows, key=_effect):
+        rules = RULES[row.type]
+        if rules.is_ratio:
+            splits_of[row.holding_id].append((row.effective_date, row.quantity))
+        elif row.price is None or not (row.price or rules.is_sale):
+            continue
+        elif rules.is_purchase or rules.is_sale:
+            traded[row.effective_date] = row.price
+        elif rules.is_transfer and rules.shares > 0:
+            transferred[row.effective_date] = row.price
+    first_trade = min(traded, default=date.max)
+    before = [(day, price) for day, price in transferred.items() if day < first_trade]
+    prices = sorted([*before, *traded.items()])
+    return TradePrices(prices, _each_once(splits_of.values()), stored_on, by_hand)
+
+
+def _effect(row: Traded) -> tuple[date, int, int]:
+    return row.effective_date, RULES[row.type].rank, row.sequence
+
+
+def _each_once(splits_of_holdings: Iterable[Splits]) -> Splits:
+    """Return the splits of several holdings of one instrument, each once, oldest first."""
+    known: list[tuple[date, Decimal]] = []
+    for splits in splits_of_holdings:
+        others = list(known)
+        for split in splits:
+            same = next((other for other in others if _are_same(split, other)), None)
+            if same is None:
+                known.append(split)
+            else:
+                others.remove(same)
+    return sorted(known)
+
+
+def _are_same(split: tuple[date, Decimal], other: tuple[date, Decimal]) -> bool:
+    (day, ratio), (other_day, other_ratio) = split, other
+    if abs(day - other_day) > SAME_SPLIT_DAYS:
+        return False
+    return abs(ratio - other_ratio) <= SAME_SPLIT_RATIO * max(ratio, other_ratio)
