@@ -7,7 +7,6 @@ from financeproj.core.money import EXACT
 
 MAX_TICKER_LENGTH = 40
 TICKER_PATTERN = r"[A-Z0-9.^=_&+-]+"
-TICKER_CHARACTERS = "letters, digits and . - = ^ _ & +, with at least one letter or digit"
 
 # Pence, cents and agorot by the codes that exchanges and brokers quote them with.
 MAJOR_CURRENCIES = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAX": "ZAR", "ILA": "ILS"}

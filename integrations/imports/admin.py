@@ -12,11 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext
 
 from financeproj.core.admin import ActingAdmin, ServiceAdmin
 from financeproj.core.errors import DomainError
 from integrations.imports.options import ImportOptions
+from integrations.imports.payloads import row_error_payload
 from integrations.imports.queue import progress_of
 from integrations.imports.tasks import submit_import
 from integrations.statements.registry import AUTO, formats
@@ -110,7 +110,9 @@ class ImportingPortfolioAdmin(PortfolioAdmin):
             self.message_user(
                 request, f"{outcome.import_batch.created} transactions imported.", messages.SUCCESS
             )
-        errors = [problem.as_entry(gettext) for problem in outcome.problems[:ERRORS_SHOWN]]
+        errors = [
+            row_error_payload(problem.as_entry()) for problem in outcome.problems[:ERRORS_SHOWN]
+        ]
         return {"outcome": outcome, "errors": errors, "dry_run": fields["preview"]}
 
 

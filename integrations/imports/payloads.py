@@ -1,7 +1,8 @@
 """The answers about imports."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -89,6 +90,14 @@ class ImportPayload(Struct):
     created_at: datetime | None
 
 
+def row_error_payload(entry: Mapping[str, Any]) -> RowErrorPayload:
+    """Show an entry of `ImportBatch.errors` in the language of the request."""
+    detail = gettext(entry["detail"])
+    if entry.get("params"):
+        detail = gettext(entry["message"]) % entry["params"]
+    return RowErrorPayload(entry["row"], entry["column"], entry["value"], entry["code"], detail)
+
+
 def import_payload(import_batch: ImportBatch) -> ImportPayload:
     """Show a saved import, without a preview."""
     return ImportPayload(
@@ -109,7 +118,7 @@ def import_payload(import_batch: ImportBatch) -> ImportPayload:
         ignored_sums=msgspec.convert(import_batch.ignored_sums, list[IgnoredSumPayload]),
         reconciled=import_batch.reconciled,
         first_divergence=msgspec.convert(import_batch.first_divergence, DivergencePayload | None),
-        errors=msgspec.convert(import_batch.errors, list[RowErrorPayload]),
+        errors=[row_error_payload(entry) for entry in import_batch.errors],
         warnings=import_batch.warnings,
         instruments=msgspec.convert(import_batch.instruments, list[ImportedInstrumentPayload]),
         preview=[],
@@ -122,8 +131,7 @@ def outcome_payload(outcome: Outcome, *, dry_run: bool) -> ImportPayload:
     no id.
     """
     payload = import_payload(outcome.import_batch)
-    entries = [problem.as_entry(gettext) for problem in outcome.problems]
-    payload.errors = msgspec.convert(entries, list[RowErrorPayload])
+    payload.errors = [row_error_payload(problem.as_entry()) for problem in outcome.problems]
     payload.dry_run = dry_run
     payload.preview = [transaction_payload(row) for row in outcome.preview]
     if not outcome.is_saved:

@@ -7,7 +7,6 @@ from typing import Any
 
 from financeproj.core.identifiers import (
     MAX_TICKER_LENGTH,
-    TICKER_CHARACTERS,
     has_ticker_characters,
 )
 from integrations.statements.base import StatementRow
@@ -39,7 +38,11 @@ ROUNDED_ID = RowProblem(
     "invalid", _("A spreadsheet rounded this number. Import the file as it was downloaded.")
 )
 BAD_TICKER = RowProblem(
-    "invalid", _("A ticker is made of %(characters)s"), {"characters": TICKER_CHARACTERS}
+    "invalid",
+    _(
+        "A ticker is made of letters, digits and . - = ^ _ & +, with at least one letter or digit, "
+        "and has up to 40 characters."
+    ),
 )
 _FIELDS = ("date", "type", "ticker", "quantity", "price", "commission", "exchange_rate", "currency")
 

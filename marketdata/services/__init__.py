@@ -3,14 +3,16 @@
 from marketdata.services.answers import accept_held_back, dismiss_held_back
 from marketdata.services.confirming import leave_to_user
 from marketdata.services.instruments import (
-    delete_instrument,
-    describe_instrument,
     instrument_for_trade,
-    instrument_to_describe,
-    instrument_to_price,
     instruments_for_import,
     keep_instruments,
     note_isin,
+)
+from marketdata.services.instruments_by_hand import (
+    delete_instrument,
+    describe_instrument,
+    instrument_to_describe,
+    instrument_to_price,
     save_instrument,
 )
 from marketdata.services.price_refresh import (

@@ -1,28 +1,23 @@
-"""Find, make and describe instruments."""
+"""Find and make instruments, for trades and as a source describes them."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
 from uuid import UUID
 
 from babel import Locale
-from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import F, ProtectedError
+from django.db.models import F
+from django.utils.translation import gettext_noop
 
-from financeproj.core.errors import Conflict, DomainError, NotFound
+from financeproj.core.errors import Conflict, DomainError
 from financeproj.core.identifiers import (
-    MAX_TICKER_LENGTH,
-    TICKER_CHARACTERS,
     is_isin,
     is_ticker,
 )
-from financeproj.history.services import record
 from financeproj.users.models import User
-from marketdata.history import instrument_fields, instrument_object
 from marketdata.models import StockMetadata
-from marketdata.selectors import instrument_for, instruments_visible_to
+from marketdata.selectors import instruments_visible_to
 from marketdata.services.asking import time_limit
 from marketdata.services.confirming import description_of
 from marketdata.services.histories import (
@@ -46,6 +41,12 @@ from marketdata.sources import (
 # --- For trades and imports -----------------------------------------------------------------------
 
 
+INVALID_TICKER = gettext_noop(
+    "A ticker is made of letters, digits and . - = ^ _ & +, with at least one letter or digit, "
+    "and has up to 40 characters."
+)
+
+
 @dataclass(slots=True)
 class _Wanted:
     """What a user says of one ticker; `currency` and `company_name` may be unknown."""
@@ -60,9 +61,14 @@ class _Wanted:
     def mismatch(self, currency: str) -> DomainError:
         """Return the error for an instrument that is in `currency`."""
         return DomainError(
-            f"{self.ticker} is in {currency}, not in {self.currency}.",
+            gettext_noop("%(ticker)s is in %(currency)s, not in %(given)s."),
             attr="currency",
             code="currency_mismatch",
+            params={
+                "ticker": self.ticker,
+                "currency": currency,
+                "given": self.currency or "",
+            },
         )
 
     def checked(self, stock: StockMetadata) -> StockMetadata | DomainError:
@@ -131,8 +137,7 @@ def _merged(
         key = keys[given]
         one = merged.setdefault(key, _Wanted(key))
         if not is_ticker(key):
-            detail = f"A ticker has up to {MAX_TICKER_LENGTH} {TICKER_CHARACTERS}"
-            errors[key] = DomainError(detail, attr="ticker", code="invalid")
+            errors[key] = DomainError(INVALID_TICKER, attr="ticker", code="invalid")
         elif currency and not one.fits(currency):
             errors[key] = _Wanted(key, currency).mismatch(one.currency or "")
         one.currency = one.currency or currency
@@ -213,10 +218,13 @@ def _made(
 def _priced_by_hand(user: User, wanted: _Wanted) -> StockMetadata | DomainError:
     if not wanted.currency:
         return DomainError(
-            f"The market data source does not know {wanted.ticker}. "
-            "Give a currency to price it by hand.",
+            gettext_noop(
+                "The market data source does not know %(ticker)s. Give a currency to price it by "
+                "hand."
+            ),
             attr="ticker",
             code="unknown_ticker",
+            params={"ticker": wanted.ticker},
         )
     return StockMetadata(
         ticker=wanted.ticker,
@@ -231,11 +239,18 @@ def _undescribed(
     user: User, wanted: _Wanted, source: str, *, is_idle: bool
 ) -> StockMetadata | DomainError:
     if not wanted.currency:
-        reason = f"The market data source cannot be asked about {wanted.ticker} now."
+        message = gettext_noop(
+            "The market data source cannot be asked about %(ticker)s now. Give its currency."
+        )
         if is_idle:
-            reason = f"The market data source has no prices of {wanted.ticker}."
+            message = gettext_noop(
+                "The market data source has no prices of %(ticker)s. Give its currency."
+            )
         return DomainError(
-            f"{reason} Give its currency.", attr="currency", code="currency_required"
+            message,
+            attr="currency",
+            code="currency_required",
+            params={"ticker": wanted.ticker},
         )
     # Until the source describes it, nothing that this user says is a fact for others.
     return StockMetadata(ticker=wanted.ticker, currency=wanted.currency, source=source, owner=user)
@@ -363,132 +378,3 @@ def keep_isin(*, stock_id: UUID, isin: str) -> None:
     if country:
         without = stock.filter(isin=isin, country="")
         without.update(country=country, version=F("version") + 1)
-
-
-# --- By hand --------------------------------------------------------------------------------------
-
-
-RIGHT_TO_PRICE = "marketdata.change_historicalstockprice"
-
-
-def instrument_to_price(*, user: User, ticker: str) -> StockMetadata:
-    """Return the instrument to be priced by hand that `ticker` (in any case) means to `user`.
-
-    It is one that no source prices, or that its source has not described yet. Staff with the right
-    to change closes get another user's if they have none of their own. Raises NotFound, and
-    Conflict: `not_manual`, or `ambiguous_ticker` where several users have one.
-    """
-    ticker = ticker.strip().upper()
-    found = None
-    if is_ticker(ticker):
-        found = instrument_for(user=user, ticker=ticker)
-        is_theirs = found is not None and found.owner_id is not None
-        if not is_theirs and user.is_staff and user.has_perm(RIGHT_TO_PRICE):
-            found = _instrument_of_another_user(ticker) or found
-    if found is None:
-        raise NotFound(f"Instrument {ticker} not found.", code="unknown_ticker")
-    if found.owner_id is None:
-        raise Conflict(
-            f"{found.ticker} is priced by {found.source}.", attr="ticker", code="not_manual"
-        )
-    return found
-
-
-def _instrument_of_another_user(ticker: str) -> StockMetadata | None:
-    found = list(StockMetadata.objects.filter(ticker=ticker, owner__isnull=False)[:2])
-    if len(found) > 1:
-        raise Conflict(
-            f"Several users price a {ticker} by hand. Enter the price in the admin.",
-            attr="ticker",
-            code="ambiguous_ticker",
-        )
-    return next(iter(found), None)
-
-
-RIGHT_TO_DESCRIBE = "marketdata.change_stockmetadata"
-
-
-def instrument_to_describe(*, user: User, ticker: str) -> StockMetadata:
-    """Return the stored instrument that `ticker` (in any case) means to `user`, to be changed.
-
-    Staff with the right to change instruments get any, the user's own and the shared one first.
-    Raises NotFound, PermissionDenied for an instrument that all users share, and Conflict
-    (`ambiguous_ticker`) where several other users have one.
-    """
-    ticker = ticker.strip().upper()
-    changes_any = user.is_staff and user.has_perm(RIGHT_TO_DESCRIBE)
-    found = None
-    if is_ticker(ticker):
-        found = instrument_for(user=user, ticker=ticker)
-        if found is None and changes_any:
-            found = _instrument_of_another_user(ticker)
-    if found is None:
-        raise NotFound(f"Instrument {ticker} not found.", code="unknown_ticker")
-    if found.owner_id is None and not changes_any:
-        raise PermissionDenied
-    return found
-
-
-class Description(TypedDict, total=False):
-    """What a person may change of an instrument."""
-
-    company_name: str
-    sector: str
-    country: str
-    asset_type: str
-
-
-@transaction.atomic
-def describe_instrument(*, stock: StockMetadata, **changes: Unpack[Description]) -> StockMetadata:
-    """Change what is said of an instrument. Raises ValidationError."""
-    stock = StockMetadata.objects.select_for_update(no_key=True).get(pk=stock.pk)
-    before = instrument_fields(stock)
-    for name, value in changes.items():
-        setattr(stock, name, value)
-    if instrument_fields(stock) != before:
-        save_instrument(stock)
-    return stock
-
-
-def delete_instrument(*, stock: StockMetadata) -> None:
-    """Delete an instrument. Raises Conflict while a portfolio holds or held it."""
-    try:
-        with transaction.atomic():
-            deleted = instrument_object(stock)
-            stock.delete()
-            record("deleted", deleted, before=instrument_fields(stock))
-    except ProtectedError as error:
-        raise Conflict(
-            f"{stock.ticker} is in a portfolio.", attr="ticker", code="in_use"
-        ) from error
-
-
-@transaction.atomic
-def save_instrument(row: StockMetadata) -> None:
-    """Store an instrument as a person described it.
-
-    Raises ValidationError, and DomainError (`currency_fixed`) for another currency once it was
-    traded.
-    """
-    row.full_clean()
-    before = StockMetadata.objects.select_for_update().filter(pk=row.pk).first()
-    row.version = 0
-    if before is not None:
-        if before.currency != row.currency and _was_traded(row):
-            raise DomainError(
-                f"The currency of {row.ticker} is fixed, because it was traded.",
-                attr="currency",
-                code="currency_fixed",
-            )
-        row.version = before.version + 1
-    row.save()
-    record(
-        "created" if before is None else "changed",
-        instrument_object(row),
-        before=instrument_fields(before) if before else None,
-        after=instrument_fields(row),
-    )
-
-
-def _was_traded(stock: StockMetadata) -> bool:
-    return stock.holdings.filter(transactions__isnull=False).exists()

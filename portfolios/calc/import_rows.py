@@ -3,7 +3,7 @@
 All are frozen: a step of an import makes new rows and never changes one that it was given.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -57,20 +57,21 @@ class RowProblem(Struct, frozen=True):
         shown = None if value is None else str(value)
         return RowProblem(self.code, self.message, self.params, row, column, shown)
 
-    def as_entry(self, translate: Callable[[str], str] = str) -> dict[str, object]:
-        """Return an entry of `ImportBatch.errors`, with the detail in English or as `translate`
-        says the message.
+    def as_entry(self) -> dict[str, object]:
+        """Return an entry of `ImportBatch.errors`: the detail in English and, if it has values, the
+        message and the values, from which it is made in other languages.
         """
-        detail = translate(self.message)
-        if self.params:
-            detail = detail % self.params
-        return {
+        entry: dict[str, object] = {
             "row": self.row,
             "column": self.column,
             "value": None if self.value is None else _storable(self.value[:VALUE_SHOWN]),
             "code": self.code,
-            "detail": _storable(detail),
+            "detail": _storable(self.detail),
         }
+        if self.params:
+            entry["message"] = self.message
+            entry["params"] = {name: _storable(value) for name, value in self.params.items()}
+        return entry
 
 
 class Checkpoint(Struct, frozen=True):

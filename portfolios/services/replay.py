@@ -38,6 +38,7 @@ ASKED_BY_ANOTHER = gettext_noop(
     "%(ticker)s: the %(type)s of %(quantity)s on %(date)s would exceed what is held (%(quantity)s "
     "requested, %(held)s held on %(day)s; transaction %(id)s)."
 )
+OUT_OF_RANGE = gettext_noop("%(ticker)s would have a quantity or cost above 10^60 or below 10^-60.")
 FARTHEST = 60  # power of ten; quantity, price and rate of one row make 45
 
 
@@ -126,10 +127,10 @@ def store_position(holding: Holding, position: Position, rows: Iterable[LedgerRo
     )
     if any(figure and abs(figure.adjusted()) > FARTHEST for figure in figures):
         raise DomainError(
-            f"{holding.stock.ticker} would have a quantity or cost above 10^{FARTHEST} or below "
-            f"10^-{FARTHEST}.",
+            OUT_OF_RANGE,
             attr="quantity",
             code="out_of_range",
+            params={"ticker": holding.stock.ticker},
         )
     days = [row.date for row in rows]
     holding.version += 1

@@ -107,11 +107,9 @@ export function importFile(portfolioId, changed, file) {
   async function run(chosen, skip) {
     working(gettext("Importing"));
     let done;
-    let stored = false;
     try {
       done = await send(chosen, skip ? { on_error: "skip" } : {});
-      stored = done.state === "running";
-      if (stored) done = await follow(done);
+      if (done.state === "running") done = await follow(done);
     } catch (problem) {
       return settle(chosen, problem);
     }
@@ -121,7 +119,7 @@ export function importFile(portfolioId, changed, file) {
     body.replaceChildren(
       ok ? h("p", { role: "status" }, h("b", {}, interpolate(ngettext("%s transaction imported.", "%s transactions imported.", done.created), [done.created]))) : h("p", { class: "alert", role: "alert" }, gettext("Nothing was imported.")),
       counts(done),
-      done.errors.length ? errorTable(done.errors, { stored }) : "",
+      done.errors.length ? errorTable(done.errors) : "",
       h("div", { class: "actions" },
         ok && h("button", { class: "button danger", type: "button", onclick: () => undo(done, () => { box.close(); changed(); }) }, gettext("Undo")),
         h("button", { class: "button primary", type: "button", onclick: () => box.close() }, gettext("Done"))));

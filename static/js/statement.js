@@ -2,19 +2,19 @@
 import { field, form, h } from "./dom.js";
 import { date, num } from "./format.js";
 import { tickerInput } from "./transactions.js";
-import { TYPES, rowError, warning } from "./words.js";
+import { TYPES, warning } from "./words.js";
 
 export function counts(found) {
   const said = [[gettext("rows"), found.rows], [gettext("new"), found.created], [gettext("already imported"), found.duplicates], [gettext("ignored"), found.ignored], [gettext("with errors"), found.failed]];
   return h("dl", { class: "facts" }, ...said.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", { class: label === gettext("with errors") && value ? "loss" : null }, num("count", value)))));
 }
 
-/** The errors of rows. The API writes those of a stored import in English, others in the reader's language. */
-export function errorTable(errors, { stored = false } = {}) {
+/** The errors of rows, in the reader's language. */
+export function errorTable(errors) {
   const head = (label) => h("th", { scope: "col", class: "text" }, label);
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Errors") }, h("table", {},
     h("thead", {}, h("tr", {}, head(gettext("Line")), head(gettext("Column")), head(gettext("Value")), head(gettext("Problem")))),
-    h("tbody", {}, ...errors.slice(0, 100).map((one) => h("tr", { class: "bad" }, h("td", {}, num("count", one.row)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""), h("td", { class: "text" }, stored ? rowError(one) : one.detail))))));
+    h("tbody", {}, ...errors.slice(0, 100).map((one) => h("tr", { class: "bad" }, h("td", {}, num("count", one.row)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""), h("td", { class: "text" }, one.detail))))));
 }
 
 export function previewTable(rows) {

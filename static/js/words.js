@@ -107,30 +107,6 @@ const ERRORS = () => ({
   read_only: gettext("The server's disk is read-only. Nothing was saved."),
 });
 
-// Codes of imported rows. Elsewhere, the API gives the texts of these codes in the reader's language.
-const ROW_ERRORS = () => ({
-  required: gettext("This value is required."),
-  invalid: gettext("The value could not be read."),
-  max_length: gettext("The text is too long."),
-  null_characters_not_allowed: gettext("The text has invalid characters."),
-  too_small: gettext("The number is too small."),
-  not_above: gettext("The number is too small."),
-  out_of_range: gettext("The number is too large or too small."),
-  too_precise: gettext("The number has too many digits to be stored exactly."),
-  future_date: gettext("The date is in the future."),
-  unknown_type: gettext("Unknown transaction type."),
-  duplicate_external_id: gettext("Another row has the same reference but different content."),
-  amount_mismatch: gettext("The amount does not match quantity and price."),
-  mixed_currencies: gettext("The row mixes several currencies."),
-  not_settled: gettext("The trade is not settled yet. Export it again in a few days."),
-  unpaired_action: gettext("The other rows of this corporate action are missing. Skip this row and enter it yourself."),
-  unpaired_reversal: gettext("This row reverses an earlier one that is not in this file. Delete or correct that transaction, and skip this row."),
-  unpaired_split: gettext("The other row of this split is missing."),
-  unknown_split_ratio: gettext("The split ratio is unknown. Skip this row; a known split is booked automatically."),
-  unsupported: gettext("This kind of transaction is not supported. Skip this row and enter it yourself."),
-  unsupported_instrument: gettext("This kind of instrument is not supported. Skip this row."),
-});
-
 // Messages with values that the code alone does not give.
 const MESSAGES = [
   [/(\S+) requested, (\S+) held on ([\d-]+)/, () => gettext("%s requested, %s held on %s.")],
@@ -153,12 +129,6 @@ function translated(detail) {
 export function refusal({ code, detail }) {
   if (language === "en") return detail;
   return translated(detail) ?? ERRORS()[code] ?? detail;
-}
-
-/** Returns the text of an error of a stored import, which the API gives in English. */
-export function rowError({ code, detail }) {
-  if (language === "en") return detail;
-  return translated(detail) ?? ROW_ERRORS()[code] ?? ERRORS()[code] ?? detail;
 }
 
 /** Returns the text of a warning of an import. */

@@ -85,6 +85,18 @@ def test_a_big_file_waits_for_the_worker_and_is_done_once(queued, api, woken):
 
 
 @pytest.mark.untraced
+def test_row_errors_of_a_worker_are_in_the_language_of_the_reader(queued, api):
+    body = queued(BAD, on_error="skip")
+    run_import(body["id"])
+    path = f"/api/v1/imports/{body['id']}"
+    [english] = api.get(path).json()["errors"]
+    [norwegian] = api.get(path, headers={"accept-language": "nb"}).json()["errors"]
+    assert english["detail"] == "FJORD.DEMO: 999999 requested, 5001 held on 2024-01-03."
+    assert norwegian["detail"] == "FJORD.DEMO: 999999 kreves, men bare 5001 eies 2024-01-03."
+    assert {**norwegian, "detail": ""} == {**english, "detail": ""}
+
+
+@pytest.mark.untraced
 def test_options_of_the_request_are_stored_with_the_file(queued):
     data = MANY.replace(b"2024-01-02", b"01/02/2024")
     body = queued(data, date_format="mdy", on_error="skip")
