@@ -35,7 +35,7 @@ def test_every_task_survives_kill_9_at_any_point(installation, yahoo):
     end.
     """
     yahoo.list("ACME", [100.0 + number for number in range(300)], splits={})
-    yahoo.list_rate("USD", "NOK", [10.0 + number / 100 for number in range(300)])
+    yahoo.list_rate("USD", "NOK", [10.0 + number / 1000 for number in range(300)])
     app.loader.import_default_modules()
     tasks = sorted(name for name in app.tasks if not name.startswith("celery."))
     with ynab_server() as ynab:

@@ -23,6 +23,11 @@ def round_for_storage(value: Decimal) -> Decimal:
     return _STORED.plus(value)
 
 
+def is_storable(value: Decimal) -> bool:
+    """Return whether a number, once rounded, fits into a column: finite and not too close to 0."""
+    return value.is_finite() and -MAX_DECIMAL_PLACES <= value.adjusted() < MAX_MAGNITUDE
+
+
 def strip_zeros(value: Decimal) -> Decimal:
     """Drop trailing zeros and the exponent, exactly: 0.10 → 0.1, 1E+2 → 100."""
     return _written_out(value.normalize(EXACT))

@@ -12,11 +12,13 @@ from marketdata.models import HeldBack, StockMetadata, StockQuote
 from marketdata.services.prices import (
     forget_close,
     forget_dividend,
+    hold_later_closes,
     locked,
     record_dividends,
     record_prices,
     record_quote,
 )
+from marketdata.services.rate_answers import hold_later_rates
 from marketdata.services.rates import forget_rate, record_rates
 from marketdata.sources import Quote
 
@@ -64,14 +66,19 @@ def dismiss_held_back(*, row: HeldBack) -> HeldBack:
     row = _locked(row)
     if row.state == State.DISMISSED:
         return row
+    was_believed = row.state in (State.BELIEVED, State.ACCEPTED)
     _decide(row, State.DISMISSED)
     stock, pair = row.stock, row.pair
     if pair is not None:
         forget_rate(pair=pair, day=row.date, rate=row.value, source=row.source)
+        if was_believed:
+            hold_later_rates(pair=pair, after=row.date, source=row.source)
     elif stock is not None and row.kind == Kind.DIVIDEND:
         forget_dividend(stock=stock, day=row.date, amount=row.value, source=row.source)
     elif stock is not None:
         forget_close(stock=stock, day=row.date, close=row.value, source=row.source)
+        if was_believed:
+            hold_later_closes(stock=stock, after=row.date, source=row.source)
     return row
 
 

@@ -1,6 +1,7 @@
 """Judge the prices of an answer by what is stored (docs/definitions.md, "Prices")."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from financeproj.core.db.fields import latest_day
-from financeproj.core.money import MAX_DECIMAL_PLACES, MAX_MAGNITUDE, round_for_storage
+from financeproj.core.money import is_storable, round_for_storage
 from marketdata.calc.names import is_other_name
 from marketdata.calc.price_belief import (
     OTHER_NAME,
@@ -48,8 +49,7 @@ def closes_of(answer: History) -> list[Close]:
     found = {}
     last = latest_day()
     for day, close in usable(answer.closes):
-        is_storable = -MAX_DECIMAL_PLACES <= close.adjusted() < MAX_MAGNITUDE
-        if is_storable and day <= last:
+        if is_storable(close) and day <= last:
             found[day] = round_for_storage(close)
     return sorted(found.items())
 
@@ -103,6 +103,22 @@ def known_closes(stock: StockMetadata, first: date, latest: date, splits: Sequen
     )
 
 
+def doubts_about_later(stock: StockMetadata, after: date, later: Sequence[Close]) -> list[Doubt]:
+    """Return what is doubtful of the stored closes `later` than a dismissed one of `after`.
+
+    Those up to the first that is believed without it.
+    """
+    if not later:
+        return []
+    splits = list(stock.splits.order_by("date").values_list("date", "ratio"))
+    known = known_closes(stock, after, later[-1][0], splits)
+    said = set(later)
+    stays = [close for close in known.closes.items() if close not in said]
+    verdict = sift(later, replace(known, closes=dict(stays)))
+    first_believed = min(verdict.believed, default=date.max)
+    return [doubt for day, doubt in verdict.held.items() if day < first_believed]
+
+
 def _has_other_side(stock: StockMetadata) -> bool:
     return _other_side(stock).exists()
 
@@ -125,7 +141,7 @@ def judge_quote(
 
     It is if it lies near the last close or the stored quote. Only closes confirm a move.
     """
-    if not quote.price.is_finite() or quote.price.adjusted() >= MAX_MAGNITUDE:
+    if quote.price and not is_storable(quote.price):
         return Doubt(quote.day, Decimal(0), NOT_POSITIVE)
     if quote.price <= 0:
         return Doubt(quote.day, quote.price, NOT_POSITIVE)

@@ -14,7 +14,7 @@ from django.db.models import F, Model
 from django.utils import timezone
 
 from financeproj.core.errors import NotFound
-from financeproj.core.money import ONE, round_for_storage
+from financeproj.core.money import ONE, is_storable, round_for_storage
 from financeproj.history.services import record
 from marketdata.calc.price_belief import OTHER_NAME
 from marketdata.calc.sanity import Doubt
@@ -28,7 +28,12 @@ from marketdata.models import (
     StockSplit,
     StockVector,
 )
-from marketdata.services.believing import closes_of, judge_closes, judge_quote
+from marketdata.services.believing import (
+    closes_of,
+    doubts_about_later,
+    judge_closes,
+    judge_quote,
+)
 from marketdata.services.confirming import confirmed
 from marketdata.services.days import DailyRow, check_entered, put_days
 from marketdata.services.dividends import sync_dividends
@@ -225,9 +230,9 @@ def _sync_events(stock: StockMetadata, answer: History, source: str, since: date
     closes = closes_of(answer)
     shown = list(closes)
     quote = answer.quote
-    if quote is not None and quote.price.is_finite() and quote.price > 0:
-        if not closes or closes[-1][0] < quote.day:
-            shown.append((quote.day, quote.price))
+    is_price = quote is not None and quote.price.is_finite() and quote.price > 0
+    if quote is not None and is_price and (not closes or closes[-1][0] < quote.day):
+        shown.append((quote.day, quote.price))
     change = sync_splits(
         stock=stock,
         said=answer.splits,
@@ -269,8 +274,9 @@ def _judge_prices(stock: StockMetadata, answer: History, source: str) -> None:
     verdict = judge_closes(stock, answer, splits)
     doubts = dict(verdict.held)
     said = list(verdict.believed.items())
-    if not record_prices(stock=stock, closes=said, source=source):
-        believe(thing=stock, kind=Kind.PRICE, values=said)
+    changed = record_prices(stock=stock, closes=said, source=source)
+    if not changed and believe(thing=stock, kind=Kind.PRICE, values=said):
+        _bump(stock, vector_holds=True)
     if verdict.taken_back:
         take_out(stock=stock, days=verdict.taken_back)
     name = answer.info.company_name
@@ -295,13 +301,29 @@ def _hold_prices(stock: StockMetadata, doubts: Sequence[Doubt], source: str) -> 
 def _refuse_currency(stock: StockMetadata, answer: History, source: str) -> None:
     """Hold back the latest price of an answer in another currency, which is believed in nothing."""
     latest = closes_of(answer)[-1:]
-    if answer.quote is not None and answer.quote.price > 0:
-        latest = [(answer.quote.day, answer.quote.price)]
+    quote = answer.quote
+    if quote is not None and is_storable(quote.price):
+        latest = [(quote.day, quote.price)]
     doubts = [Doubt(day, price, HeldBack.Reason.OTHER_CURRENCY) for day, price in latest]
     _hold_prices(stock, doubts, source)
     log.warning(
         "another_currency", ticker=stock.ticker, currency=answer.info.currency, source=source
     )
+
+
+@transaction.atomic
+def hold_later_closes(*, stock: StockMetadata, after: date, source: str) -> None:
+    """Hold back the stored closes of a source that follow one which a person has dismissed.
+
+    Those up to the first that is believed without it.
+    """
+    stock = locked(stock)
+    rows = HistoricalStockPrice.objects.filter(stock=stock, source=source)
+    later = list(rows.filter(date__gt=after).order_by("date").values_list("date", "close"))
+    doubts = doubts_about_later(stock, after, later)
+    if doubts:
+        take_out(stock=stock, days={doubt.date for doubt in doubts})
+        _hold_prices(stock, doubts, source)
 
 
 @transaction.atomic

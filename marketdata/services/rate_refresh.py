@@ -19,6 +19,7 @@ from marketdata.services.asking import (
     note_failure,
     time_limit,
 )
+from marketdata.services.rate_answers import record_rate_answer
 from marketdata.services.rates import locked_pair, record_rates
 from marketdata.sources import ExchangeRateSource, SourceError, registry
 
@@ -122,7 +123,7 @@ def _rate_call(pair: Pair, source: ExchangeRateSource, young: float) -> gateway.
         start = last - OVERLAP
 
     def keep(rates: list[tuple[date, Decimal]]) -> None:
-        record_rates(base=base, target=target, rates=rates, source=source.name)
+        record_rate_answer(base=base, target=target, rates=rates, source=source.name)
 
     return gateway.Call(
         key=f"{source.name}:{base}/{target}",

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from financeproj.core.money import round_for_storage
 from financeproj.history.services import record
+from marketdata.calc.rate_belief import usable_rates
 from marketdata.history import rate_object
 from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
 from marketdata.services.days import check_entered, put_days
@@ -38,7 +39,8 @@ def _locked(pair_id: int) -> CurrencyPair:
     return CurrencyPair.objects.select_for_update(no_key=True).get(pk=pair_id)
 
 
-def _bump(pair: CurrencyPair) -> None:
+def bump_pair(pair: CurrencyPair) -> None:
+    """Move the version of a pair."""
     CurrencyPair.objects.filter(pk=pair.pk).update(version=F("version") + 1)
 
 
@@ -51,7 +53,7 @@ def record_rates(
     Rates of an offline source fill days without one, those of a source over the network replace
     an offline source's, and nothing replaces one entered by hand. Safe to repeat.
     """
-    wanted = {day: round_for_storage(rate) for day, rate in rates if rate > 0}
+    wanted = {day: round_for_storage(rate) for day, rate in usable_rates(rates)}
     pair = locked_pair(base, target)
     known = _known_rates(pair, wanted)
     changed = {
@@ -61,7 +63,7 @@ def record_rates(
     }
     put_days(HistoricalExchangeRate, "pair", pair.pk, "rate", changed, known=known, source=source)
     if changed:
-        _bump(pair)
+        bump_pair(pair)
     if _rank(source) == NETWORK:
         CurrencyPair.objects.filter(pk=pair.pk).update(fetched_at=timezone.now())
     return len(changed)
@@ -95,7 +97,7 @@ def save_rate(row: HistoricalExchangeRate) -> None:
         pair_ids.add(stored.pair_id)
         before = _rate_fields(stored)
     for pair_id in sorted(pair_ids):
-        _bump(_locked(pair_id))
+        bump_pair(_locked(pair_id))
     row.save()
     of = rate_object(row.pair.base, row.pair.target)
     record("rate_entered", of, before=before, after=_rate_fields(row))
@@ -118,14 +120,26 @@ def forget_rate(*, pair: CurrencyPair, day: date, rate: Decimal, source: str) ->
     """Take a rate of a source that a person dismissed out of the series."""
     pair = _locked(pair.pk)
     rows = HistoricalExchangeRate.objects.filter(pair=pair, date=day, rate=rate, source=source)
-    rows.as_service().delete()
-    _bump(pair)
+    deleted, _ = rows.as_service().delete()
+    if deleted:
+        _fill_day(pair, day)
+    bump_pair(pair)
+
+
+def _fill_day(pair: CurrencyPair, day: date) -> None:
+    """Store the rate of an offline source on a day that has none any more."""
+    for source in registry().rates:
+        if source.offline:
+            rates = dict(source.rates(pair.base, pair.target, day))
+            if day in rates:
+                said = [(day, rates[day])]
+                record_rates(base=pair.base, target=pair.target, rates=said, source=source.name)
 
 
 @transaction.atomic
 def delete_rate(row: HistoricalExchangeRate) -> None:
     pair = _locked(row.pair_id)
-    _bump(pair)
+    bump_pair(pair)
     before = _rate_fields(row)
     row.delete()
     record("rate_deleted", rate_object(pair.base, pair.target), before=before)

@@ -104,7 +104,7 @@ def test_instruments_with_manual_prices_are_not_refreshed(market, user):
 
 
 def test_a_pair_is_refreshed_and_its_years_are_stored(market):
-    market.list_rate("USD", "NOK", [10.0 + n / 100 for n in range(400)])
+    market.list_rate("USD", "NOK", [10.0 + n / 1000 for n in range(400)])
     tasks.refresh_pair("USD", "NOK")
     pair = CurrencyPair.objects.get(base="USD", target="NOK")
     assert pair.rates.filter(source="yahoo").count() == 400
