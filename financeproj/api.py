@@ -11,7 +11,7 @@ from integrations.imports import api as imports
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
-from portfolios.api import instruments, reports
+from portfolios.api import held_back, instruments, reports
 from portfolios.api import views as portfolios
 
 OBJECT_ACTIONS = {
@@ -38,6 +38,8 @@ urlpatterns = [
     path("currencies", market.CurrenciesView.as_view()),
     path("stocks/search", market.SearchView.as_view()),
     path("stocks/<str:ticker>", instruments.InstrumentView.as_view()),
+    path("held-back", held_back.HeldBackListView.as_view()),
+    path("held-back/<uuid:pk>", held_back.HeldBackView.as_view()),
     path("stocks/<str:ticker>/price", market.PriceView.as_view()),
     path("stocks/<str:ticker>/prices", market.PricesByHandView.as_view()),
     path("stocks/<str:ticker>/prices/<str:date>", market.PriceByHandView.as_view()),

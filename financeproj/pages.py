@@ -78,5 +78,12 @@ def pension(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @login_required
+def held_back(request: HttpRequest) -> HttpResponse:
+    return render(request, "portfolios/held_back.html")
+
+
+@require_safe
+@never_cache
+@login_required
 def settings(request: HttpRequest) -> HttpResponse:
     return render(request, "users/settings.html")

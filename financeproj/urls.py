@@ -63,6 +63,7 @@ urlpatterns = [
     path("portfolios", pages.portfolios, name="portfolios"),
     path("portfolios/<uuid:pk>", pages.portfolio, name="portfolio"),
     path("pension", pages.pension, name="pension"),
+    path("held-back", pages.held_back, name="held_back"),
     path("settings", pages.settings, name="settings"),
     path("i18n/language", set_language, name="set_language"),
     path("i18n/texts.js", cache_control(private=True, max_age=3600)(texts), name="texts"),

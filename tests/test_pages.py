@@ -14,7 +14,7 @@ from conftest import PASSWORD
 from portfolios.services import create_portfolio
 
 pytestmark = pytest.mark.django_db
-PAGES = ("/dashboard", "/portfolios", "/pension", "/settings")
+PAGES = ("/dashboard", "/portfolios", "/pension", "/held-back", "/settings")
 
 
 @pytest.fixture

@@ -125,6 +125,11 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get", "performance"): Call(200, 200, query=PERIOD),
     ("get", "allocation"): Call(200, 200),
     ("get", "history"): Call(200, 200),
+    ("get", "held-back"): Call(200, 200),
+    ("post", "held-back"): Call(
+        200, 404, lambda w: {"ticker": w.ticker, "kind": "split", "accept": True}
+    ),
+    ("post", "held-back/<uuid:pk>"): Call(200, 404, fixed(accept=True)),
     ("get", "holdings/<uuid:pk>"): Call(200, 404),
     ("patch", "holdings/<uuid:pk>"): Call(200, 404, fixed(company_name="Renamed")),
     ("delete", "holdings/<uuid:pk>"): Call(204, 404),
@@ -202,6 +207,7 @@ def path_of(route: str, w: World) -> str:
         "transactions": w.transaction,
         "imports": w.import_batch,
         "pension": w.account,
+        "held-back": w.held_back,
     }
     values = {
         "pk": pk.get(first, w.portfolio).pk,

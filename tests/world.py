@@ -16,6 +16,7 @@ from financeproj.users.models import SignIn, User
 from financeproj.users.services import set_retirement_goal
 from integrations.imports.pipeline import import_statement
 from integrations.ynab.services import choose_budget
+from marketdata.models import HeldBack
 from marketdata.services import enter_price, instrument_for_trade
 from pensions import services as pensions
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -45,6 +46,7 @@ class World:
     plan: ContributionPlan
     budget_id: str
     ynab_account: str
+    held_back: HeldBack
 
     ticker = "SOLBAKKEN-HYTTE"  # priced by hand: their own
     shared_ticker = "FJORD.DEMO"
@@ -72,6 +74,7 @@ class World:
             "account": self.account,
             "value": self.value,
             "plan": self.plan,
+            "held_back": self.held_back,
         }
         found = {name: str(one.pk) for name, one in objects.items()}
         return found | {"budget": self.budget_id, "ynab_account": self.ynab_account}
@@ -114,6 +117,14 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
     last = trade(World.shared_ticker, "dividend", date(2024, 7, 10), "6", "2.5")
     house = trade(World.ticker, "buy", date(2024, 5, 2), "1", "900000")
     enter_price(stock=house.holding.stock, day=date(2024, 6, 3), close=D(905_000))
+    held_back = HeldBack.objects.create(
+        kind=HeldBack.Kind.SPLIT,
+        stock=house.holding.stock,
+        date=date(2024, 5, 20),
+        value=D("1.281"),
+        reason=HeldBack.Reason.PRICE_FACTOR,
+        source="yahoo",
+    )
     outcome = import_statement(
         portfolio=portfolio,
         data=STATEMENT,
@@ -147,6 +158,7 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
         plan,
         budget_id,
         ynab_account,
+        held_back,
     )
 
 

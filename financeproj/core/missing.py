@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 NO_PRICE = "no_price"
 NO_RATE = "no_rate"
 HISTORY_PENDING = "history_pending"
+SPLIT_HELD_BACK = "split_held_back"
 SPLIT_UNBOOKED = "split_unbooked"
 CURRENCY_DIFFERS = "currency_differs"
 STALE_RATE = "stale_rate"
@@ -14,7 +15,7 @@ CODES = (
     NO_PRICE,
     NO_RATE,
     HISTORY_PENDING,
-    "split_held_back",
+    SPLIT_HELD_BACK,
     "price_held_back",
     "rate_held_back",
     SPLIT_UNBOOKED,

@@ -15,6 +15,7 @@ from financeproj.core.missing import (
     HISTORY_PENDING,
     NO_PRICE,
     NO_RATE,
+    SPLIT_HELD_BACK,
     SPLIT_UNBOOKED,
     STALE_RATE,
 )
@@ -252,6 +253,8 @@ def _why_missing(holding: Holding, quote: _Quote, valuation: Valuation) -> str |
         return SPLIT_UNBOOKED if quote.is_doubtful else None
     if not holding.stock.has_history:
         return HISTORY_PENDING
+    if holding.waiting_splits:
+        return SPLIT_HELD_BACK
     if quote.is_doubtful:
         return SPLIT_UNBOOKED
     if holding.stock.described_currency:

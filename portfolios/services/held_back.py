@@ -1,0 +1,62 @@
+"""Answer what is held back: accept it, or dismiss it."""
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+
+from financeproj.core.errors import Conflict
+from financeproj.history.services import HistoryObject, record
+from financeproj.users.models import User
+from marketdata import services as marketdata
+from marketdata.models import HeldBack, HeldBackAnswer
+from portfolios.models import DismissedSplit, Holding, Portfolio
+from portfolios.services.ledger_rows import lock_portfolio
+from portfolios.services.replay import InsufficientQuantity, replay_holding
+
+RIGHT_TO_ANSWER = "marketdata.change_heldback"
+
+
+def answer_held_back(*, user: User, row: HeldBack, accept: bool) -> None:
+    """Accept or dismiss `row`: a split for the user's own holdings, anything else for all users.
+
+    Raises PermissionDenied where only staff may answer, and Conflict where the source withdrew the
+    value, or a later sale would exceed what is held.
+    """
+    if row.kind == HeldBack.Kind.SPLIT:
+        _answer_split(user=user, row=row, accept=accept)
+        return
+    if not (user.is_staff and user.has_perm(RIGHT_TO_ANSWER)):
+        raise PermissionDenied
+    if accept:
+        marketdata.accept_held_back(row=row)
+    else:
+        marketdata.dismiss_held_back(row=row)
+
+
+@transaction.atomic
+def _answer_split(*, user: User, row: HeldBack, accept: bool) -> None:
+    """Keep the user's word about a split and replay the user's holdings of the instrument."""
+    for portfolio in Portfolio.objects.filter(user=user).order_by("pk"):
+        lock_portfolio(portfolio)
+    of_user = Holding.objects.filter(portfolio__user=user, stock=row.stock_id)
+    holdings = list(of_user.select_related("portfolio", "stock"))
+    answer = HeldBackAnswer.objects.filter(held_back=row, user=user).first()
+    before = None if answer is None else answer.accepted
+    HeldBackAnswer.objects.update_or_create(held_back=row, user=user, defaults={"accepted": accept})
+    if accept:
+        deleted = DismissedSplit.objects.filter(holding__in=holdings)
+        deleted.filter(date=row.date, ratio=row.value).delete()
+    booked = 0
+    for holding in holdings:
+        try:
+            booked += replay_holding(holding)
+        except InsufficientQuantity as error:
+            raise Conflict(error.detail, code=error.code) from error
+    if before is accept:
+        return
+    assert row.stock is not None  # nosec B101  # a split has an instrument
+    of = HistoryObject(type="instrument", id=row.stock.pk, label=row.stock.ticker, owner_id=user.pk)
+    action = "held_back_dismissed"
+    if accept:
+        action = "held_back_accepted"
+    fields = {"date": row.date, "value": row.value, "reason": row.reason}
+    record(action, of, before=fields, counts={"transactions": booked})
