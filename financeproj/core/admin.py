@@ -151,7 +151,9 @@ class CascadingDeleteAdmin(RefusingAdmin):
             model = relation.related_model
             if relation.on_delete is not CASCADE or not self.admin_site.is_registered(model):
                 continue
-            if not self.admin_site.get_model_admin(model).has_delete_permission(request):
+            # Not `has_delete_permission`: what no one deletes alone goes with what it belongs to.
+            right = get_permission_codename("delete", model._meta)
+            if not request.user.has_perm(f"{model._meta.app_label}.{right}"):
                 forbidden.add(str(model._meta.verbose_name))
         kind = self.opts.verbose_name
         descriptions = [f"{kind} {row}, with everything that belongs to it" for row in rows]
