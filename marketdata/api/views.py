@@ -62,7 +62,10 @@ class SearchView(ApiView):
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "q", str, required=True, description="Part of a ticker or name, or an ISIN."
+                "q",
+                {"type": "string", "pattern": r"^[^\x00]*$"},
+                required=True,
+                description="Part of a ticker or name, or an ISIN.",
             ),
             OpenApiParameter("limit", int, default=10),
         ],

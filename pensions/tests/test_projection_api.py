@@ -400,6 +400,7 @@ def test_the_probability_is_the_share_of_paths_that_reach_it(api, user, saved):
         ({"years": "1.5"}, 400, "invalid", "years"),
         ({"years": "0"}, 422, "out_of_range", "years"),
         ({"years": "101"}, 422, "out_of_range", "years"),
+        ({"years": "-" + "9" * 40}, 422, "out_of_range", "years"),
         ({"years": "10", "until_year": "2030"}, 422, "ambiguous", "until_year"),
         ({"until_year": "2023"}, 422, "past_year", "until_year"),
         ({"until_year": "2125"}, 422, "out_of_range", "until_year"),

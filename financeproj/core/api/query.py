@@ -27,7 +27,8 @@ Choice = TypeVar("Choice", bound=str)
 TRUE = ("true", "1")
 FALSE = ("false", "0", "")
 MAX_NUMBER_LENGTH = 100
-WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+MAX_DIGITS = 30
 
 
 def text_parameter(request: Request, name: str) -> str:
@@ -122,7 +123,7 @@ def integer_parameter(request: Request, name: str, *, minimum: int, maximum: int
         return None
     if not WHOLE_NUMBER.fullmatch(text):
         raise BadQuery(f"`{name}` must be an integer.", attr=name)
-    if not minimum <= int(text) <= maximum:
+    if len(text) > MAX_DIGITS or not minimum <= int(text) <= maximum:
         raise DomainError(
             f"`{name}` must be from {minimum} to {maximum}.", attr=name, code="out_of_range"
         )
