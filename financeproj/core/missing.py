@@ -8,6 +8,8 @@ NO_PRICE = "no_price"
 NO_RATE = "no_rate"
 HISTORY_PENDING = "history_pending"
 SPLIT_HELD_BACK = "split_held_back"
+PRICE_HELD_BACK = "price_held_back"
+RATE_HELD_BACK = "rate_held_back"
 SPLIT_UNBOOKED = "split_unbooked"
 CURRENCY_DIFFERS = "currency_differs"
 STALE_RATE = "stale_rate"
@@ -16,8 +18,8 @@ CODES = (
     NO_RATE,
     HISTORY_PENDING,
     SPLIT_HELD_BACK,
-    "price_held_back",
-    "rate_held_back",
+    PRICE_HELD_BACK,
+    RATE_HELD_BACK,
     SPLIT_UNBOOKED,
     CURRENCY_DIFFERS,
     STALE_RATE,

@@ -1,7 +1,7 @@
 """Find the rate of a pair of currencies on a day (docs/definitions.md, "Prices and rates")."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -15,23 +15,34 @@ VIA = ("EUR", "USD")
 Pair = tuple[str, str]
 
 
+Day = date  # the classes below have a field of that name
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """The last rate of one stored pair on or before the day asked for."""
+    """The last rate of one stored pair on or before the day asked for.
+
+    `held_back_on` is the day of the last rate by then that is held back.
+    """
 
     date: date
     rate: Decimal
     source: str
+    held_back_on: "Day | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRate:
-    """A rate with the date of its oldest leg; `source` is `mixed` if the legs have several."""
+    """A rate with the date of its oldest leg; `source` is `mixed` if the legs have several.
+
+    `is_behind` says that a later rate of a leg is held back.
+    """
 
     rate: Decimal
     date: date
     source: str
     stale: bool
+    is_behind: bool = False
 
 
 def can_value(rate: FoundRate, day: date) -> bool:
@@ -95,19 +106,21 @@ def _leg(base: str, target: str, day: date, known: Mapping[Pair, Leg]) -> Leg | 
 
 
 def _inverted(leg: Leg | None) -> Leg | None:
-    return leg and Leg(leg.date, EXACT.divide(ONE, leg.rate), leg.source)
+    return leg and replace(leg, rate=EXACT.divide(ONE, leg.rate))
 
 
 def _joined(day: date, *legs: Leg | None) -> FoundRate | None:
     rate, oldest, sources = ONE, day, set()
+    is_behind = False
     for leg in legs:
         if leg is None:
             return None
         rate = EXACT.multiply(rate, leg.rate)
         oldest = min(oldest, leg.date)
         sources.add(leg.source)
+        is_behind |= leg.held_back_on is not None and leg.held_back_on > leg.date
     source = "mixed"
     if len(sources) == 1:
         source = sources.pop()
     stale = (day - oldest).days > FRESH_DAYS
-    return FoundRate(round_for_storage(rate), oldest, source, stale=stale)
+    return FoundRate(round_for_storage(rate), oldest, source, stale, is_behind)

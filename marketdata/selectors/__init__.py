@@ -24,6 +24,7 @@ from marketdata.selectors.prices import (
     PriceHistory,
     PriceNow,
     closes_on,
+    days_in_doubt,
     instrument_details,
     is_fresh,
     price_history,

@@ -1,5 +1,6 @@
 """The latest prices, closes of a day, and price histories."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,13 +9,13 @@ from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from financeproj.core.db.fields import latest_day
 from financeproj.core.money import EXACT, ONE, round_for_storage
 from marketdata.calc.sanity import split_factor
-from marketdata.models import HistoricalStockPrice, StockMetadata, StockQuote
+from marketdata.models import HeldBack, HistoricalStockPrice, StockMetadata, StockQuote
 from marketdata.selectors.instruments import splits_of
 
 # A price this old is stale although its source was asked just now: it had nothing newer.
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
         last_day: date | None
         day_before: date | None
+        held_back_on: date | None
 
     _DatedStock = WithAnnotations[StockMetadata, _LastDays]
 
@@ -52,7 +54,8 @@ class PriceNow:
     were one of ours before a split. `day` is the trading day of `price`. `previous_close` is the
     last close before it, in the same shares, None when there is none, and `previous_day` its day,
     None where only the source knows it. `fetched_at` is None for a price entered by hand.
-    `first_close_on` is the day of the first stored close.
+    `first_close_on` is the day of the first stored close, `held_back_on` that of the last price
+    that is held back.
     """
 
     price: Decimal
@@ -65,6 +68,7 @@ class PriceNow:
     ahead: Decimal = ONE
     previous_day: date | None = None
     first_close_on: date | None = None
+    held_back_on: date | None = None
 
     def has_day_change(self, today: date) -> bool:
         """Return whether the price is recent enough, and comparable, for a change of the day."""
@@ -112,11 +116,15 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
     """
     begun = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=latest_day())
     closes = begun.order_by("-date").values("date")
+    held_back = HeldBack.objects.filter(
+        stock=OuterRef("pk"), kind=HeldBack.Kind.PRICE, state=HeldBack.State.HELD_BACK
+    )
     stocks = list(
         StockMetadata.objects.filter(pk__in=list(stock_ids))
         .select_related("quote")
         .annotate(first_day=Subquery(begun.order_by("date").values("date")[:1]))
         .annotate(last_day=Subquery(closes[:1]))
+        .annotate(held_back_on=Subquery(held_back.order_by("-date").values("date")[:1]))
         .annotate(day_before=Subquery(closes.filter(date__lt=OuterRef("last_day"))[:1]))
     )
     days = _days_read(stocks)
@@ -232,6 +240,7 @@ def _price_now(stock: "_DatedStock", row: _LatestRow, splits: Splits) -> PriceNo
         ahead=split_factor(splits, timezone.localdate(), until),
         previous_day=row.previous_day,
         first_close_on=stock.first_day,
+        held_back_on=stock.held_back_on,
     )
 
 
@@ -372,3 +381,28 @@ def instrument_details(stock: StockMetadata) -> InstrumentDetails:
 def prices_by_hand(stock: StockMetadata) -> QuerySet[HistoricalStockPrice]:
     """Return the closes of `stock` that a person entered, newest first."""
     return stock.prices.filter(source=StockMetadata.MANUAL).order_by("-date")
+
+
+# --- What is held back ----------------------------------------------------------------------------
+
+
+def days_in_doubt(stock_ids: Iterable[UUID]) -> dict[UUID, list[tuple[date, date]]]:
+    """Return the stretches of days on which a price later than the standing one is held back.
+
+    First and last day, by instrument: each ends the day before the next close. One query.
+    """
+    closes = HistoricalStockPrice.objects.filter(stock=OuterRef("stock"))
+    following = closes.filter(date__gt=OuterRef("date")).order_by("date").values("date")
+    rows = (
+        HeldBack.objects.filter(
+            stock__in=set(stock_ids), kind=HeldBack.Kind.PRICE, state=HeldBack.State.HELD_BACK
+        )
+        .exclude(Exists(closes.filter(date=OuterRef("date"))))
+        .annotate(next_close=Subquery(following[:1]))
+    )
+    found: dict[UUID, list[tuple[date, date]]] = defaultdict(list)
+    for stock_id, day, next_close in rows.values_list("stock_id", "date", "next_close"):
+        if stock_id is not None:
+            last = date.max if next_close is None else next_close - timedelta(days=1)
+            found[stock_id].append((day, last))
+    return dict(found)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from financeproj.core.money import EXACT, ONE
 from marketdata.calc.rates import FoundRate as RateNow
 from marketdata.calc.rates import Leg, Pair, all_pairs_needed, find_rate, pairs_needed
-from marketdata.models import CurrencyPair, HistoricalExchangeRate
+from marketdata.models import CurrencyPair, HeldBack, HistoricalExchangeRate
 
 # --- Rates of one day -----------------------------------------------------------------------------
 
@@ -98,16 +98,20 @@ def _last_legs(
     """Return by id: the pair, its version, and its last rate by `day`."""
     known = HistoricalExchangeRate.objects.filter(pair=OuterRef("pk"), date__lte=day)
     latest = known.order_by("-date")
+    held_back = HeldBack.objects.filter(
+        pair=OuterRef("pk"), state=HeldBack.State.HELD_BACK, date__lte=day
+    )
     rows = stored.annotate(
         day=Subquery(latest.values("date")[:1]),
         rate=Subquery(latest.values("rate")[:1]),
         source=Subquery(latest.values("source")[:1]),
-    ).values_list("pk", "base", "target", "version", "day", "rate", "source")
+        held_back_on=Subquery(held_back.order_by("-date").values("date")[:1]),
+    ).values_list("pk", "base", "target", "version", "day", "rate", "source", "held_back_on")
     found = {}
-    for pk, base, target, version, rate_day, rate, source in rows:
+    for pk, base, target, version, rate_day, rate, source, held_back_on in rows:
         leg = None
         if rate_day is not None:
-            leg = Leg(rate_day, rate, source)
+            leg = Leg(rate_day, rate, source, held_back_on)
         found[pk] = ((base, target), version, leg)
     return found
 

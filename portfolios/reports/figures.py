@@ -12,6 +12,7 @@ from financeproj.core.missing import (
     HISTORY_PENDING,
     NO_PRICE,
     NO_RATE,
+    PRICE_HELD_BACK,
     SPLIT_UNBOOKED,
     gravest,
 )
@@ -157,6 +158,7 @@ def why_missing(
         doubtful_from = instrument.doubtful_from or date.max
         if doubtful_from <= period.end:
             reasons.append({instrument.ticker: SPLIT_UNBOOKED})
+    reasons.append(dict.fromkeys(_held_back(history, period), PRICE_HELD_BACK))
     for index in unpriced.tolist():
         without_price = np.isnan(market.close[index]).sum()
         without_rate = np.isnan(market.rates[market.currency[index]]).sum()
@@ -165,6 +167,17 @@ def why_missing(
             code = NO_RATE
         reasons.append({history.instruments[index].ticker: code})
     return gravest(*reasons)
+
+
+def _held_back(history: PortfolioHistory, period: Period) -> list[str]:
+    """Return the tickers held on a day on which a later price than the standing one waits."""
+    found = []
+    for index, instrument in enumerate(history.instruments):
+        for first, last in history.held_back.get(instrument.stock_id, ()):
+            first, last = max(first, period.start), min(last, period.end)
+            if first <= last and index in history.vector.held_between(first, last):
+                found.append(instrument.ticker)
+    return found
 
 
 def _has_stale_price(history: PortfolioHistory, period: Period) -> bool:

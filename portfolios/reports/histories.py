@@ -7,7 +7,7 @@ from uuid import UUID
 
 from marketdata.calc.rates import Pair
 from marketdata.models import AssetType
-from marketdata.selectors import PriceNow
+from marketdata.selectors import PriceNow, days_in_doubt
 from portfolios.calc.trade_prices import TradePrices
 from portfolios.models import Holding, Portfolio
 from portfolios.reports.vectors import TradeVector, trades_of
@@ -37,7 +37,8 @@ class PortfolioHistory:
     """A portfolio with its transactions and the latest prices of its instruments.
 
     `instruments` are in the order of `vector.holding_ids`; `prices` are by instrument, as are
-    `trades`, the user's own prices of those that lack closes.
+    `trades`, the user's own prices of those that lack closes, and `held_back`, the first and last
+    days of stretches on which a price later than the standing one is held back.
     """
 
     portfolio: Portfolio
@@ -45,6 +46,7 @@ class PortfolioHistory:
     instruments: Sequence[Instrument]
     prices: Mapping[UUID, PriceNow]
     trades: Mapping[UUID, TradePrices]
+    held_back: Mapping[UUID, Sequence[tuple[date, date]]]
 
     @property
     def stock_ids(self) -> list[UUID]:
@@ -113,6 +115,8 @@ def read_histories(portfolios: Sequence[Portfolio]) -> Histories:
     portfolios = _still_there(portfolios, stored)
     vectors = trades_of(portfolios, stored.holdings)
     stale = [price.stale for price in stored.prices.values()]
+    in_doubt = [pk for pk, price in stored.prices.items() if price.held_back_on is not None]
+    held_back = days_in_doubt(in_doubt) if in_doubt else {}
     histories = []
     for portfolio in portfolios:
         vector = vectors[portfolio.pk]
@@ -120,7 +124,9 @@ def read_histories(portfolios: Sequence[Portfolio]) -> Histories:
         prices = stored.prices_for(portfolio.user_id)
         instruments = [_instrument(holdings[pk], prices) for pk in vector.holding_ids]
         trades = stored.trades_for(portfolio.user_id)
-        histories.append(PortfolioHistory(portfolio, vector, instruments, prices, trades))
+        histories.append(
+            PortfolioHistory(portfolio, vector, instruments, prices, trades, held_back)
+        )
     return Histories(histories, stamp=repr((stored.stamp, stale)))
 
 

@@ -15,6 +15,8 @@ from financeproj.core.missing import (
     HISTORY_PENDING,
     NO_PRICE,
     NO_RATE,
+    PRICE_HELD_BACK,
+    RATE_HELD_BACK,
     SPLIT_HELD_BACK,
     SPLIT_UNBOOKED,
     STALE_RATE,
@@ -170,6 +172,8 @@ class _Quote:
     is_stale: bool = False
     is_rate_stale: bool = False
     is_doubtful: bool = False
+    is_price_held_back: bool = False
+    is_rate_held_back: bool = False
 
 
 def _quote_of(
@@ -186,12 +190,14 @@ def _quote_of(
         quote.as_of = price.as_of
         quote.source = price.source
         quote.is_stale = price.stale
+        quote.is_price_held_back = price.held_back_on is not None and price.held_back_on > price.day
     currency = holding.stock.currency
     if currency == target:
         quote.rate = ONE
     elif (rate := rates.get((currency, target))) is not None:
         quote.rate = rate.rate
         quote.is_rate_stale = rate.stale
+        quote.is_rate_held_back = rate.is_behind
         quote.is_stale = quote.is_stale or rate.stale
     return quote
 
@@ -255,6 +261,10 @@ def _why_missing(holding: Holding, quote: _Quote, valuation: Valuation) -> str |
         return HISTORY_PENDING
     if holding.waiting_splits:
         return SPLIT_HELD_BACK
+    if quote.is_price_held_back:
+        return PRICE_HELD_BACK
+    if quote.is_rate_held_back:
+        return RATE_HELD_BACK
     if quote.is_doubtful:
         return SPLIT_UNBOOKED
     if holding.stock.described_currency:
