@@ -125,6 +125,10 @@ class PortfolioBalanceAdmin(ServiceAdmin):
         services.delete_balance(balance=row)
 
 
+# What a transaction of money alone derives from its amount.
+FIELDS_OF_SHARES = ("quantity", "price", "commission", "exchange_rate")
+
+
 class TransactionForm(ServiceForm):
     class Meta:
         model = Transaction
@@ -135,13 +139,19 @@ class TransactionForm(ServiceForm):
             "quantity",
             "price",
             "commission",
+            "tax",
             "exchange_rate",
+            "settlement_currency",
+            "settlement_amount",
+            "booked_on",
             "note",
             "external_id",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "holding" in self.fields:
+            self.fields["holding"].required = True
         if "exchange_rate" in self.fields:
             self.fields["exchange_rate"].help_text = "Leave empty to look it up for the date."
 
@@ -152,14 +162,18 @@ class TransactionForm(ServiceForm):
             row = services.record_transaction(
                 portfolio=holding.portfolio, stock=holding.stock, **fields
             )
-            if row.holding.stock.history_fetched_at is None:
-                enqueue_on_commit(fetch_history, str(row.holding.stock_id))
+            if holding.stock.history_fetched_at is None:
+                enqueue_on_commit(fetch_history, str(holding.stock_id))
             return row
         fields.pop("holding", None)
         row = Transaction.objects.select_related("holding__stock", "portfolio").get(
             pk=self.instance.pk
         )
-        return services.update_transaction(row=row, **fields)
+        if not row.is_money_alone:
+            return services.update_transaction(row=row, **fields)
+        for name in FIELDS_OF_SHARES:
+            fields.pop(name)
+        return services.update_money(row=row, **fields)
 
 
 @admin.register(Transaction)
@@ -173,7 +187,9 @@ class TransactionAdmin(ServiceAdmin):
         number_column("quantity"),
         number_column("price"),
         number_column("commission"),
-        number_column("exchange_rate"),
+        number_column("tax"),
+        number_column("settlement_amount"),
+        "settlement_currency",
         number_column("realised_gain"),
         "source",
     )
@@ -198,13 +214,16 @@ class TransactionAdmin(ServiceAdmin):
 
     @admin.display(ordering="holding__stock__ticker")
     def instrument(self, row: Transaction) -> str:
-        return row.holding.stock.ticker
+        return row.holding.stock.ticker if row.holding else ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "holding") if obj else tuple(self.readonly_fields)
 
     def delete_row(self, row: Transaction) -> None:
-        services.delete_transaction(row=row)
+        if row.is_money_alone:
+            services.delete_money(row=row)
+        else:
+            services.delete_transaction(row=row)
 
 
 class HoldingForm(ServiceForm):

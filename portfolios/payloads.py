@@ -9,13 +9,21 @@ from msgspec import Meta, Struct
 
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import strip_zeros
-from portfolios.calc.ledger import cash_effect
+from portfolios.calc.money import amount_in_portfolio_currency
 from portfolios.calc.valuation import Summary
-from portfolios.models import Transaction, TransactionSource, TransactionType
+from portfolios.models import (
+    Transaction,
+    TransactionGroup,
+    TransactionSource,
+    TransactionType,
+)
 from portfolios.valuation import ValuedPortfolio
 
 # None in the preview of an import that was not saved, which the schema says there in words.
 RecordedId = Annotated[UUID | None, Meta(extra_json_schema={"type": "string"})]
+
+
+Day = date  # within a class that has a field `date`
 
 
 class PortfolioPayload(Struct):
@@ -35,22 +43,28 @@ class TransactionPayload(Struct):
     id: RecordedId
     holding_id: RecordedId
     portfolio_id: UUID
-    ticker: str
+    ticker: str | None
     company_name: str
     type: TransactionType
     date: date
     quantity: ReadOnlyDecimal
     price: ReadOnlyDecimal | None
     commission: ReadOnlyDecimal
+    tax: ReadOnlyDecimal
     currency: str
     exchange_rate: ReadOnlyDecimal | None
-    amount: ReadOnlyDecimal
+    amount: ReadOnlyDecimal | None
+    settlement_currency: str
+    settlement_amount: ReadOnlyDecimal | None
+    booked_on: Day | None
     average_cost_per_share_at_transaction: ReadOnlyDecimal | None
     realised_gain: ReadOnlyDecimal | None
     note: str
     external_id: str | None
     source: TransactionSource
     import_id: UUID | None
+    group_id: UUID | None
+    group_kind: TransactionGroup.Kind | None
     created_at: datetime
     updated_at: datetime
 
@@ -72,27 +86,37 @@ def portfolio_payload(valued: ValuedPortfolio) -> PortfolioPayload:
 
 
 def transaction_payload(row: Transaction) -> TransactionPayload:
-    stock = row.holding.stock
+    """Show a transaction; `row` has its portfolio, its holding and its group at hand."""
+    holding, target = row.holding, row.portfolio.currency
+    settled_in = row.settlement_currency or target
     return TransactionPayload(
         id=row.pk,
         holding_id=row.holding_id,
         portfolio_id=row.portfolio_id,
-        ticker=stock.ticker,
-        company_name=row.holding.name,
+        ticker=holding.stock.ticker if holding else None,
+        company_name=holding.name if holding else "",
         type=TransactionType(row.type),
         date=row.date,
         quantity=strip_zeros(row.quantity),
         price=_stripped(row.price),
         commission=strip_zeros(row.commission),
-        currency=stock.currency,
+        tax=strip_zeros(row.tax),
+        currency=holding.stock.currency if holding else settled_in,
         exchange_rate=_stripped(row.exchange_rate),
-        amount=strip_zeros(cash_effect(row)),
+        amount=_stripped(
+            amount_in_portfolio_currency(row, target, is_money_alone=row.is_money_alone)
+        ),
+        settlement_currency=settled_in,
+        settlement_amount=_stripped(row.settlement_amount),
+        booked_on=row.booked_on,
         average_cost_per_share_at_transaction=_stripped(row.average_cost_per_share_at_transaction),
         realised_gain=_stripped(row.realised_gain),
         note=row.note,
         external_id=row.external_id,
         source=TransactionSource(row.source),
         import_id=row.import_batch_id,
+        group_id=row.group_id,
+        group_kind=TransactionGroup.Kind(row.group.kind) if row.group else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -30,13 +30,15 @@ from portfolios.models import (
     Holding,
     ImportBatch,
     InstrumentAlias,
+    OpeningBalance,
     Portfolio,
     PortfolioBalance,
     Transaction,
+    TransactionGroup,
 )
 
 KIND = "financeproj-export"
-VERSION = 2
+VERSION = 3
 # Objects of the history that have the id of their user.
 OBJECTS_OF_THE_USER = ("user", "ynab_settings")
 
@@ -246,7 +248,11 @@ FILES = (
     File(
         "portfolios.csv",
         Portfolio,
-        columns("id name brokerage_firm currency used_credit cash position") + TIMES,
+        (
+            *columns("id name brokerage_firm currency used_credit cash position"),
+            *columns("cash_from cash_from_by", since=3),
+            *TIMES,
+        ),
         lambda user: Portfolio.objects.filter(user=user).order_by("position", "created_at", "pk"),
     ),
     File(
@@ -255,6 +261,14 @@ FILES = (
         columns("portfolio_id kind date amount updated_at"),
         _of_portfolios(PortfolioBalance, "kind", "date"),
         shown=(PORTFOLIO,),
+    ),
+    File(
+        "openings.csv",
+        OpeningBalance,
+        columns("portfolio_id currency amount", since=3),
+        _of_portfolios(OpeningBalance, "currency"),
+        shown=(PORTFOLIO,),
+        since=3,
     ),
     File(
         "imports.csv",
@@ -288,12 +302,28 @@ FILES = (
         shown=(Column("ticker", "holding__stock__ticker"),),
     ),
     File(
+        "groups.csv",
+        TransactionGroup,
+        (
+            *columns("id portfolio_id kind label note external_id is_linked", since=3),
+            Column("statement_id", "import_batch_id", since=3),
+            *columns("created_at updated_at", since=3),
+        ),
+        _of_portfolios(TransactionGroup, "created_at", "pk"),
+        shown=(PORTFOLIO,),
+        since=3,
+    ),
+    File(
         "transactions.csv",
         Transaction,
         (
             *columns(
                 "id portfolio_id holding_id type date effective_date sequence quantity price "
                 "commission exchange_rate note external_id source"
+            ),
+            *columns(
+                "tax settlement_currency settlement_amount booked_on group_id",
+                since=3,
             ),
             Column("statement_id", "import_batch_id"),
             *columns("imported_as average_cost_per_share_at_transaction realised_gain"),

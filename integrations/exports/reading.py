@@ -34,9 +34,11 @@ from portfolios.models import (
     Holding,
     ImportBatch,
     InstrumentAlias,
+    OpeningBalance,
     Portfolio,
     PortfolioBalance,
     Transaction,
+    TransactionGroup,
 )
 from portfolios.services import restore_portfolios
 
@@ -136,6 +138,7 @@ class _ExportImport:
         self.portfolios: set[UUID] = set()
         self.imports: set[UUID] = set()
         self.accounts: set[UUID] = set()
+        self.groups: set[UUID] = set()
         self.portfolio_of: dict[UUID, UUID] = {}  # by holding
 
     def run(self) -> None:
@@ -148,8 +151,10 @@ class _ExportImport:
             user=self.user,
             portfolios=self._portfolios(),
             balances=self._balances(),
+            openings=self._openings(),
             imports=self._imports(),
             holdings=self._holdings(),
+            groups=self._groups(),
             transactions=self._transactions(),
             dismissed_splits=self._dismissed_splits(),
             aliases=self._aliases(),
@@ -295,6 +300,10 @@ class _ExportImport:
         for row in self.rows.of("balances.csv"):
             yield PortfolioBalance(**self._in_portfolio(row))
 
+    def _openings(self) -> Iterator[OpeningBalance]:
+        for row in self.rows.of("openings.csv"):
+            yield OpeningBalance(**self._in_portfolio(row))
+
     def _imports(self) -> Iterator[ImportBatch]:
         for row in self.rows.of("imports.csv"):
             self.imports.add(row["id"])
@@ -321,15 +330,29 @@ class _ExportImport:
             row["holding_id"] = self._known(row["holding_id"], self.portfolio_of, "holding")
             yield DismissedSplit(**row)
 
+    def _groups(self) -> Iterator[TransactionGroup]:
+        for row in self.rows.of("groups.csv"):
+            self.groups.add(row["id"])
+            self._take_import(row)
+            row["id"] = self._own(row["id"])
+            yield TransactionGroup(**self._in_portfolio(row))
+
     def _transactions(self) -> Iterator[Transaction]:
         for row in self.rows.of("transactions.csv"):
-            holding_id = self._known(row["holding_id"], self.portfolio_of, "holding")
-            if self.portfolio_of[row["holding_id"]] != row["portfolio_id"]:
-                raise BadArchive(f"{self.rows.where}: its holding is in another portfolio.")
-            if row["import_batch_id"]:
-                row["import_batch_id"] = self._known(row["import_batch_id"], self.imports, "import")
+            if row["holding_id"]:
+                holding_id = self._known(row["holding_id"], self.portfolio_of, "holding")
+                if self.portfolio_of[row["holding_id"]] != row["portfolio_id"]:
+                    raise BadArchive(f"{self.rows.where}: its holding is in another portfolio.")
+                row["holding_id"] = holding_id
+            if row.get("group_id"):
+                row["group_id"] = self._known(row["group_id"], self.groups, "group")
+            self._take_import(row)
             row["id"] = self._own(row["id"])
-            yield Transaction(**self._in_portfolio(row | {"holding_id": holding_id}))
+            yield Transaction(**self._in_portfolio(row))
+
+    def _take_import(self, row: Row) -> None:
+        if row["import_batch_id"]:
+            row["import_batch_id"] = self._known(row["import_batch_id"], self.imports, "import")
 
     # --- Pensions ---------------------------------------------------------------------------------
 

@@ -31,18 +31,22 @@ def exported_lines(rows: QuerySet[Transaction]) -> Iterator[str]:
 
 
 def _statement_row(row: Transaction) -> StatementRow:
-    stock = row.holding.stock
+    holding = row.holding
     return StatementRow(
         row=0,
         type=row.type,
         date=row.date,
-        ticker=stock.ticker,
+        ticker=holding.stock.ticker if holding else "",
         quantity=row.quantity,
         price=row.price,
         commission=row.commission,
         exchange_rate=row.exchange_rate,
-        currency=stock.currency,
-        company_name=row.holding.name,
+        currency=holding.stock.currency if holding else row.settlement_currency,
+        company_name=holding.name if holding else "",
         note=row.note,
         external_id=row.external_id,
+        tax=row.tax,
+        settlement_currency=row.settlement_currency,
+        settlement_amount=row.settlement_amount,
+        booked_on=row.booked_on,
     )

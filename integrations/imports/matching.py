@@ -23,9 +23,7 @@ def keep_former_ids(rows: Sequence[StatementRow], portfolio: Portfolio) -> list[
     recorded = _recorded_ids(portfolio, former)
     kept: list[StatementRow] = []
     for row in rows:
-        print_ = fingerprint(
-            row.ticker, row.date, row.type, row.quantity, row.price, row.commission
-        )
+        print_ = fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.charge)
         ids = recorded.get((row.former_id, *_content(print_)))
         if ids:
             kept.append(replace(row, external_id=ids.pop(0)))

@@ -3,6 +3,7 @@ from typing import Any
 from django_filters import rest_framework as filters
 
 from financeproj.core.api.query import check_period
+from portfolios.calc.kinds import TYPES_WITHOUT_HOLDING
 from portfolios.models import TRANSACTION_TYPES, Transaction
 
 
@@ -14,6 +15,12 @@ class TransactionFilter(filters.FilterSet):
     start = filters.DateFilter(field_name="date", lookup_expr="gte", input_formats=["%Y-%m-%d"])
     end = filters.DateFilter(field_name="date", lookup_expr="lte", input_formats=["%Y-%m-%d"])
     import_id = filters.UUIDFilter(field_name="import_batch_id")
+    kind = filters.ChoiceFilter(
+        choices=[("trade", "Trade"), ("money", "Money"), ("all", "All")],
+        method="by_kind",
+        help_text="Rows with an instrument (trade), of money alone (money), or all. The default is "
+        "trade; with import_id, or a type that has no instrument, it is all.",
+    )
 
     class Meta:
         model = Transaction
@@ -22,6 +29,13 @@ class TransactionFilter(filters.FilterSet):
     def by_ticker(self, queryset: Any, name: str, value: str) -> Any:
         return queryset.filter(holding__stock__ticker=value.upper())
 
+    def by_kind(self, queryset: Any, name: str, value: str) -> Any:
+        return queryset if value == "all" else queryset.filter(holding__isnull=value == "money")
+
     def filter_queryset(self, queryset: Any) -> Any:
         check_period(self.form.cleaned_data.get("start"), self.form.cleaned_data.get("end"))
+        asked = self.form.cleaned_data
+        shows_money = asked.get("import_id") or asked.get("type") in TYPES_WITHOUT_HOLDING
+        if not asked.get("kind") and not shows_money:
+            queryset = queryset.filter(holding__isnull=False)
         return super().filter_queryset(queryset)

@@ -7,10 +7,12 @@ from rest_framework import serializers
 from financeproj.core.api.serializers import (
     ApiSerializer,
     CurrencyCodeField,
+    DayField,
     ExactDecimalField,
     PastDateField,
     PatternField,
     TextField,
+    required_error,
 )
 from portfolios.models import TRANSACTION_TYPES
 from portfolios.payloads import PortfolioPayload, TransactionPayload
@@ -51,11 +53,29 @@ class HoldingInputSerializer(ApiSerializer):
     answer_fields = ValuedHolding.__struct_fields__
 
 
-class TransactionChangeSerializer(ApiSerializer):
-    """The fields of a transaction that can be given, and given again in an edit."""
+class BookedSerializer(ApiSerializer):
+    """The fields that every transaction has."""
 
     type = serializers.ChoiceField(TRANSACTION_TYPES)
     date = PastDateField()
+    tax = ExactDecimalField(
+        required=False, minimum=0, help_text="Withheld tax, stamp duty, transaction tax."
+    )
+    settlement_currency = CurrencyCodeField(
+        required=False, help_text="What the money went through; the portfolio's by default."
+    )
+    booked_on = DayField(
+        required=False, allow_null=True, help_text="The broker's booking day, if not `date`."
+    )
+    note = TextField(max_length=500, required=False, allow_blank=True)
+    external_id = TextField(max_length=200, required=False, allow_blank=True, allow_null=True)
+
+    answer_fields = TransactionPayload.__struct_fields__
+
+
+class TransactionChangeSerializer(BookedSerializer):
+    """The fields of a transaction that can be given, and given again in an edit."""
+
     quantity = ExactDecimalField(minimum=0, above_minimum=True)
     price = ExactDecimalField(
         required=False, minimum=0, help_text="Not needed for split and transfer_out."
@@ -67,10 +87,53 @@ class TransactionChangeSerializer(ApiSerializer):
         above_minimum=True,
         help_text="Looked up on the date when left out.",
     )
-    note = TextField(max_length=500, required=False, allow_blank=True)
-    external_id = TextField(max_length=200, required=False, allow_blank=True, allow_null=True)
+    settlement_amount = ExactDecimalField(
+        required=False,
+        allow_null=True,
+        help_text="The broker's own signed amount; without it, the formula stands.",
+    )
 
-    answer_fields = TransactionPayload.__struct_fields__
+
+class MoneyChangeSerializer(BookedSerializer):
+    """The fields of a transaction of money alone.
+
+    `amount` is signed as it moves the balance. A body with `settlement_amount` is read by that.
+    """
+
+    amount = ExactDecimalField(required=False)
+    settlement_amount = ExactDecimalField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        amount = attrs.pop("amount", None)
+        if amount is not None:
+            attrs.setdefault("settlement_amount", amount)
+        if "settlement_amount" not in attrs and not self.partial:
+            raise required_error("amount")
+        return attrs
+
+
+class MoneyInputSerializer(MoneyChangeSerializer):
+    """A transaction of money alone."""
+
+    portfolio_id = serializers.UUIDField()
+    currency = CurrencyCodeField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        currency = attrs.pop("currency", None)
+        settled_in = attrs.setdefault("settlement_currency", currency)
+        if currency is not None and currency != settled_in:
+            raise serializers.ValidationError(
+                {
+                    "currency": [
+                        serializers.ErrorDetail(
+                            "currency and settlement_currency differ. Give one of them.",
+                            code="currency_mismatch",
+                        )
+                    ]
+                }
+            )
+        return attrs
 
 
 class TransactionInputSerializer(TransactionChangeSerializer):

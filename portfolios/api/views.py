@@ -5,7 +5,7 @@ import structlog
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,6 +30,7 @@ from marketdata.tasks import fetch_history
 from portfolios import queries, selectors, services
 from portfolios.api import serializers
 from portfolios.api.filters import TransactionFilter
+from portfolios.calc.kinds import MONEY_TYPES, TYPES_WITHOUT_HOLDING
 from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 from portfolios.payloads import (
     PortfolioPayload,
@@ -43,6 +44,16 @@ from portfolios.valuation import ValuedHolding
 PORTFOLIOS = list[PortfolioPayload]
 HOLDINGS = list[ValuedHolding]
 TRANSACTIONS = list[TransactionPayload]
+TRANSACTION_INPUT = PolymorphicProxySerializer(
+    component_name="TransactionOrMoneyInput",
+    serializers=[serializers.TransactionInputSerializer, serializers.MoneyInputSerializer],
+    resource_type_field_name=None,
+)
+TRANSACTION_CHANGE = PolymorphicProxySerializer(
+    component_name="TransactionOrMoneyChange",
+    serializers=[serializers.TransactionChangeSerializer, serializers.MoneyChangeSerializer],
+    resource_type_field_name=None,
+)
 
 
 def validated(
@@ -225,16 +236,31 @@ class TransactionViewSet(ApiView, GenericViewSet):
         return self.get_paginated_response([transaction_payload(row) for row in page or ()])
 
     @extend_schema(
-        request=serializers.TransactionInputSerializer,
+        request=TRANSACTION_INPUT,
         responses={201: TransactionPayload, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
-        body = validated(serializers.TransactionInputSerializer, request)
-        portfolio, stock = self._target_of(request, body)
-        row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
-        if row.holding.stock.history_fetched_at is None and not row.holding.stock.is_manual:
-            enqueue_on_commit(fetch_history, str(row.holding.stock_id))
+        if _is_money_alone(request.data):
+            body = validated(serializers.MoneyInputSerializer, request)
+            portfolio = self._portfolio_of(request, body.pop("portfolio_id"))
+            row = services.record_money(portfolio=portfolio, **body)
+        else:
+            body = validated(serializers.TransactionInputSerializer, request)
+            portfolio, stock = self._target_of(request, body)
+            row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
+            stock = row.own_holding.stock
+            if stock.history_fetched_at is None and not stock.is_manual:
+                enqueue_on_commit(fetch_history, str(stock.pk))
         return Response(transaction_payload(row), status=status.HTTP_201_CREATED)
+
+    def _portfolio_of(self, request: Request, portfolio_id: UUID) -> Portfolio:
+        portfolio = selectors.portfolios_of(user_of(request)).filter(pk=portfolio_id).first()
+        if portfolio is None:
+            raise DomainError(
+                "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
+            )
+        log_portfolio(portfolio.pk)
+        return portfolio
 
     def _target_of(self, request: Request, body: dict[str, Any]) -> tuple[Portfolio, StockMetadata]:
         """Return where the transaction belongs, and remove the fields that say that from `body`.
@@ -253,12 +279,7 @@ class TransactionViewSet(ApiView, GenericViewSet):
             log_portfolio(holding.portfolio_id)
             _refuse_contradictions(holding, portfolio_id, ticker, currency)
             return holding.portfolio, holding.stock
-        portfolio = selectors.portfolios_of(user).filter(pk=portfolio_id).first()
-        if portfolio is None:
-            raise DomainError(
-                "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
-            )
-        log_portfolio(portfolio.pk)
+        portfolio = self._portfolio_of(request, portfolio_id)
         stock = marketdata.instrument_for_trade(
             user=user,
             ticker=ticker,
@@ -272,12 +293,15 @@ class TransactionViewSet(ApiView, GenericViewSet):
         return Response(transaction_payload(get_own_or_404(self.get_queryset(), pk)))
 
     @extend_schema(
-        request=serializers.TransactionChangeSerializer,
+        request=TRANSACTION_CHANGE,
         responses={200: TransactionPayload, **refusals(409)},
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         row = get_own_or_404(self.get_queryset(), pk)
         self._refuse_move(request, row)
+        if row.is_money_alone:
+            changes = validated(serializers.MoneyChangeSerializer, request, partial=partial)
+            return Response(transaction_payload(services.update_money(row=row, **changes)))
         changes = validated(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
             changes["external_id"] = changes["external_id"] or None
@@ -287,7 +311,7 @@ class TransactionViewSet(ApiView, GenericViewSet):
         return Response(transaction_payload(services.update_transaction(row=row, **changes)))
 
     @extend_schema(
-        request=serializers.TransactionChangeSerializer,
+        request=TRANSACTION_CHANGE,
         responses={200: TransactionPayload, **refusals(409)},
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
@@ -296,12 +320,13 @@ class TransactionViewSet(ApiView, GenericViewSet):
     def _refuse_move(self, request: Request, row: Transaction) -> None:
         """Raise DomainError when the body names another holding than the transaction's own."""
         body = request.data if isinstance(request.data, dict) else {}
-        places = {
-            "holding_id": str(row.holding_id),
-            "portfolio_id": str(row.portfolio_id),
-            "ticker": row.holding.stock.ticker,
-            "currency": row.holding.stock.currency,
-        }
+        places = {"portfolio_id": str(row.portfolio_id)}
+        if row.holding is None:
+            places |= {"holding_id": "", "ticker": "", "currency": row.settlement_currency or ""}
+        else:
+            stock = row.holding.stock
+            places["holding_id"] = str(row.holding_id)
+            places |= {"ticker": stock.ticker, "currency": stock.currency}
         for name, place in places.items():
             given = body.get(name)
             if given is not None and str(given).casefold() != place.casefold():
@@ -313,8 +338,22 @@ class TransactionViewSet(ApiView, GenericViewSet):
 
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
-        services.delete_transaction(row=get_own_or_404(self.get_queryset(), pk))
+        row = get_own_or_404(self.get_queryset(), pk)
+        if row.is_money_alone:
+            services.delete_money(row=row)
+        else:
+            services.delete_transaction(row=row)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _is_money_alone(body: Any) -> bool:
+    """Whether the body is of a transaction without an instrument."""
+    if not isinstance(body, dict):
+        return False
+    kind = body.get("type")
+    if not isinstance(kind, str) or kind not in MONEY_TYPES:
+        return False
+    return kind in TYPES_WITHOUT_HOLDING or not (body.get("holding_id") or body.get("ticker"))
 
 
 def _refuse_contradictions(

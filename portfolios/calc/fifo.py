@@ -9,7 +9,7 @@ from typing import Generic
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
 from portfolios.calc.kinds import RULES, takes_all
-from portfolios.calc.ledger import AnyEntry, E, Entry, cash_effect, order
+from portfolios.calc.ledger import AnyEntry, E, Entry, cash_effect, charge_of, order
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Sale(Generic[AnyEntry]):
 def sales(entries: Iterable[E]) -> list[Sale[E]]:
     """Return every sale of a holding, in the order of effect. `entries` come in any order.
 
-    A lot costs (quantity x price + commission) x rate of its purchase. A split scales all lots, a
+    A lot costs (quantity x price + charge) x rate of its purchase. A split scales all lots, a
     transfer in makes a lot, and a transfer out takes the oldest ones.
     """
     lots: deque[Lot] = deque()
@@ -75,7 +75,7 @@ def _cost(entry: Entry) -> Decimal:
     """Return what the shares that came in cost, in the portfolio's currency."""
     gross = entry.quantity * (entry.price or ZERO)
     rate = ONE if entry.exchange_rate is None else entry.exchange_rate
-    return (gross + entry.commission) * rate
+    return (gross + charge_of(entry)) * rate
 
 
 def _take(lots: deque[Lot], quantity: Decimal, *, was_split: bool) -> list[Lot]:

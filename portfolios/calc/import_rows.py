@@ -9,7 +9,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from financeproj.core.money import ZERO
+
 VALUE_SHOWN = 100
+
+Day = date  # within a class that has a field `date`
 
 
 class ImportRow(Struct, frozen=True):
@@ -30,6 +34,15 @@ class ImportRow(Struct, frozen=True):
     company_name: str = ""
     note: str = ""
     external_id: str | None = None
+    tax: Decimal | None = None
+    settlement_currency: str | None = None
+    settlement_amount: Decimal | None = None
+    booked_on: Day | None = None
+
+    @property
+    def charge(self) -> Decimal:
+        """Commission and tax together, by which a row is known again."""
+        return (self.commission or ZERO) + (self.tax or ZERO)
 
 
 class RowProblem(Struct, frozen=True):

@@ -20,7 +20,9 @@ class Rules:
     `money` are signs: +1 where shares or money come in, -1 where they leave, 0 where neither
     happens. `is_ratio`: the quantity is new shares for each old one. `is_priced`: the transaction
     needs a price and an exchange rate. `is_paid_in_any_currency`: brokers may book the payment in
-    another currency than the one in which the instrument trades.
+    another currency than the one in which the instrument trades. `has_holding`: it can be a row of
+    a holding. `stands_alone`: it can be a row of money alone; `cash` is then the sign that its
+    amount must have, 0 where it can have either.
     """
 
     code: int
@@ -30,6 +32,9 @@ class Rules:
     is_ratio: bool = False
     is_priced: bool = True
     is_paid_in_any_currency: bool = False
+    has_holding: bool = True
+    stands_alone: bool = False
+    cash: int = 0
 
     @property
     def is_purchase(self) -> bool:
@@ -75,12 +80,20 @@ class TransactionType(StrEnum):
     BUY = "buy", Rules(code=2, rank=2, shares=+1, money=-1)
     SELL = "sell", Rules(code=7, rank=4, shares=-1, money=+1)
     DIVIDEND = "dividend", Rules(code=3, rank=3, money=+1, is_paid_in_any_currency=True)
-    INTEREST = "interest", Rules(code=4, rank=3, money=+1)
-    FEE = "fee", Rules(code=5, rank=3, money=-1)
-    TAX = "tax", Rules(code=6, rank=3, money=-1, is_paid_in_any_currency=True)
+    INTEREST = "interest", Rules(code=4, rank=3, money=+1, stands_alone=True)
+    FEE = "fee", Rules(code=5, rank=3, money=-1, stands_alone=True)
+    TAX = (
+        "tax",
+        Rules(code=6, rank=3, money=-1, is_paid_in_any_currency=True, stands_alone=True),
+    )
     SPLIT = "split", Rules(code=0, rank=0, is_ratio=True, is_priced=False)
     TRANSFER_IN = "transfer_in", Rules(code=1, rank=1, shares=+1)
     TRANSFER_OUT = "transfer_out", Rules(code=8, rank=5, shares=-1, is_priced=False)
+    DEPOSIT = "deposit", Rules(code=9, rank=3, has_holding=False, stands_alone=True, cash=+1)
+    WITHDRAWAL = "withdrawal", Rules(code=10, rank=3, has_holding=False, stands_alone=True, cash=-1)
+    CONVERSION = "conversion", Rules(code=11, rank=3, has_holding=False, stands_alone=True)
+    OPENING = "opening", Rules(code=12, rank=0, has_holding=False, stands_alone=True)
+    ADJUSTMENT = "adjustment", Rules(code=13, rank=3, has_holding=False, stands_alone=True)
 
     rules: Rules
 
@@ -112,6 +125,9 @@ def codes_where(holds: Callable[[Rules], bool]) -> tuple[int, ...]:
 
 
 UNPRICED_TYPES = types_where(lambda rules: not rules.is_priced)
+TYPES_OF_HOLDINGS = types_where(lambda rules: rules.has_holding)
+MONEY_TYPES = types_where(lambda rules: rules.stands_alone)
+TYPES_WITHOUT_HOLDING = types_where(lambda rules: not rules.has_holding)
 
 
 # After a split, shares can have more digits than a number that is shown, entered or stored.

@@ -30,6 +30,8 @@ class Entry(Protocol):
     @property
     def commission(self) -> Decimal: ...
     @property
+    def tax(self) -> Decimal: ...
+    @property
     def exchange_rate(self) -> Decimal | None: ...
 
 
@@ -56,7 +58,7 @@ class Position:
 
     @property
     def average_c(self) -> Decimal | None:
-        """Cost of a share, commission included; None for a closed position."""
+        """Cost of a share, charges included; None for a closed position."""
         return EXACT.divide(self.cost_c, self.quantity) if self.quantity else None
 
 
@@ -131,14 +133,14 @@ def _apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | 
         return _take_out(position, entry)
     gross_c = entry.quantity * _price(entry)
     if rules.shares > 0:
-        cost_c = gross_c + entry.commission
+        cost_c = gross_c + charge_of(entry)
         position.quantity += entry.quantity
         position.cost_c += cost_c
         position.cost_p += cost_c * _rate(entry)
     elif rules.money > 0:
-        position.income_p += (gross_c - entry.commission) * _rate(entry)
+        position.income_p += (gross_c - charge_of(entry)) * _rate(entry)
     else:
-        position.charges_p += (gross_c + entry.commission) * _rate(entry)
+        position.charges_p += (gross_c + charge_of(entry)) * _rate(entry)
     return _average(position), None
 
 
@@ -155,7 +157,7 @@ def _take_out(position: Position, entry: Entry) -> tuple[Decimal, Decimal | None
         cost_p = quantity * (position.cost_p / held)
     realised_p = None
     if RULES[entry.type].money > 0:
-        proceeds_c = quantity * _price(entry) - entry.commission
+        proceeds_c = quantity * _price(entry) - charge_of(entry)
         realised_p = proceeds_c * _rate(entry) - cost_p
         position.realised_c += proceeds_c - cost_c
         position.realised_p += realised_p
@@ -170,6 +172,11 @@ def _take_out(position: Position, entry: Entry) -> tuple[Decimal, Decimal | None
 
 def _average(position: Position) -> Decimal | None:
     return position.cost_c / position.quantity if position.quantity else None
+
+
+def charge_of(entry: Entry) -> Decimal:
+    """Return what the trade cost besides its price: commission and tax, in `_c`."""
+    return entry.commission + entry.tax
 
 
 def _price(entry: Entry) -> Decimal:
@@ -190,7 +197,7 @@ def cash_effect(entry: Entry) -> Decimal:
         return ZERO
     with localcontext(EXACT):
         gross_c = entry.quantity * _price(entry)
-        return (sign * gross_c - entry.commission) * _rate(entry)
+        return (sign * gross_c - charge_of(entry)) * _rate(entry)
 
 
 def quantities(entries: Iterable[Entry]) -> list[tuple[date, Decimal]]:

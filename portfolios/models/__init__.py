@@ -7,10 +7,18 @@ from portfolios.models.imports import (
     InstrumentAlias,
     PendingImport,
 )
-from portfolios.models.portfolios import DismissedSplit, Holding, Portfolio, PortfolioBalance
+from portfolios.models.portfolios import (
+    CashFromBy,
+    DismissedSplit,
+    Holding,
+    OpeningBalance,
+    Portfolio,
+    PortfolioBalance,
+)
 from portfolios.models.transactions import (
     TRANSACTION_TYPES,
     Transaction,
+    TransactionGroup,
     TransactionSource,
     TransactionVector,
 )
@@ -18,14 +26,17 @@ from portfolios.models.transactions import (
 __all__ = [
     "MAX_ALIAS_LENGTH",
     "TRANSACTION_TYPES",
+    "CashFromBy",
     "DismissedSplit",
     "Holding",
     "ImportBatch",
     "InstrumentAlias",
+    "OpeningBalance",
     "PendingImport",
     "Portfolio",
     "PortfolioBalance",
     "Transaction",
+    "TransactionGroup",
     "TransactionSource",
     "TransactionType",
     "TransactionVector",

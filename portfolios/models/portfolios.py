@@ -16,11 +16,18 @@ from financeproj.core.db.names import FOLDED, Named
 from marketdata.models import StockMetadata
 
 
+class CashFromBy(models.TextChoices):
+    MANUAL = "manual"
+    IMPORT = "import"
+
+
 class Portfolio(ErrorsAtFields, Named):
     """Holdings at one broker, reported in one currency.
 
-    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. `version`
-    increases with every change of the portfolio's transactions.
+    `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. From the day
+    `cash_from` on, both follow from the transactions instead. `cash_from_by` is who set or cleared
+    that day last; empty if nothing ever did. `version` increases with every change of the
+    portfolio's transactions.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,6 +40,10 @@ class Portfolio(ErrorsAtFields, Named):
     currency = CurrencyField()
     used_credit = ExactDecimalField(default=0)
     cash = ExactDecimalField(default=0)
+    cash_from = models.DateField(null=True, blank=True, editable=False)
+    cash_from_by = models.CharField(
+        max_length=8, choices=CashFromBy, blank=True, default="", editable=False
+    )
     position = models.PositiveIntegerField(default=0)
     version = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -54,6 +65,10 @@ class Portfolio(ErrorsAtFields, Named):
                 violation_error_message="Used credit must be 0 or more.",
             ),
             currency_constraint("currency", "portfolio_currency_is_a_code"),
+            models.CheckConstraint(
+                condition=Q(cash_from__isnull=True) | Q(cash_from_by__in=CashFromBy.values),
+                name="portfolio_cash_from_is_set_by",
+            ),
         ]
 
 
@@ -86,6 +101,29 @@ class PortfolioBalance(ErrorsAtFields):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.date} {self.amount}"
+
+
+class OpeningBalance(ErrorsAtFields):
+    """What a person said stood in a currency on the evening before the portfolio's `cash_from`.
+
+    The transaction of type `opening` in that currency follows from it.
+    """
+
+    portfolio = models.ForeignKey(Portfolio, on_delete=models.CASCADE, related_name="openings")
+    currency = CurrencyField()
+    amount = ExactDecimalField()
+
+    class Meta:
+        ordering = ["currency"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["portfolio", "currency"], name="opening_balance_once_a_currency"
+            ),
+            currency_constraint("currency", "opening_balance_currency_is_a_code"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
 
 
 class Holding(models.Model):

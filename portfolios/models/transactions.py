@@ -4,9 +4,15 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Abs
 
-from financeproj.core.db.fields import ErrorsAtFields, ExactDecimalField
-from portfolios.calc.kinds import UNPRICED_TYPES, TransactionType
+from financeproj.core.db.fields import CurrencyField, ErrorsAtFields, ExactDecimalField
+from portfolios.calc.kinds import (
+    MONEY_TYPES,
+    TYPES_OF_HOLDINGS,
+    UNPRICED_TYPES,
+    TransactionType,
+)
 from portfolios.models.imports import ImportBatch
 from portfolios.models.portfolios import Holding, Portfolio
 
@@ -17,24 +23,63 @@ class TransactionSource(models.TextChoices):
     MANUAL = "manual"
     IMPORT = "import"
     MARKET_DATA = "market_data"
+    DERIVED = "derived"
+
+
+class TransactionGroup(ErrorsAtFields):
+    """Transactions that are entered, changed and undone together, its legs."""
+
+    class Kind(models.TextChoices):
+        CONVERSION = "conversion"
+        TRANSFER = "transfer"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    portfolio = models.ForeignKey(Portfolio, on_delete=models.CASCADE, related_name="groups")
+    kind = models.CharField(max_length=12, choices=Kind)
+    label = models.CharField(max_length=100, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    external_id = models.CharField(max_length=200, null=True, blank=True)
+    # Its legs stood before as rows of their own, and stay when the group is deleted.
+    is_linked = models.BooleanField(default=False, editable=False)
+    import_batch = models.ForeignKey(
+        ImportBatch,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="groups",
+        editable=False,
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.label}".strip()
 
 
 class Transaction(ErrorsAtFields):
-    """One entry of a holding's ledger; docs/definitions.md says what each type does.
+    """One entry of a portfolio's ledger; docs/definitions.md says what each type does.
 
-    `price` and `commission` are in the instrument's currency, `exchange_rate` turns it into the
-    portfolio's. `sequence` is the order of entry in the portfolio. `imported_as` is the
-    fingerprint of the row in its file, by which duplicates are found even after an edit.
+    `price`, `commission` and `tax` are in the instrument's currency, `exchange_rate` turns it into
+    the portfolio's. `settlement_amount` is the broker's own signed amount in `settlement_currency`;
+    empty, the formula stands, in the portfolio's currency. A row of money alone has no holding; its
+    `settlement_amount` is what it moves, and `price` is that without its sign. `sequence` is the
+    order of entry in the portfolio. `imported_as` is the fingerprint of the row in its file, by
+    which duplicates are found even after an edit.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    holding = models.ForeignKey(Holding, on_delete=models.CASCADE, related_name="transactions")
+    holding = models.ForeignKey(
+        Holding, on_delete=models.CASCADE, null=True, blank=True, related_name="transactions"
+    )
     # Repeats holding.portfolio, so that the database can keep external ids and the order of entry
     # unique.
     portfolio = models.ForeignKey(
         Portfolio, on_delete=models.CASCADE, related_name="transactions", editable=False
     )
-    type = models.CharField(max_length=12, choices=TRANSACTION_TYPES)
+    type = models.CharField(max_length=20, choices=TRANSACTION_TYPES)
     date = models.DateField()
     # The day on which it counts: `date`, or the source's day of a split that the user entered a few
     # days earlier or later.
@@ -43,7 +88,20 @@ class Transaction(ErrorsAtFields):
     quantity = ExactDecimalField()
     price = ExactDecimalField(null=True, blank=True)
     commission = ExactDecimalField(default=0)
+    tax = ExactDecimalField(default=0)
     exchange_rate = ExactDecimalField(null=True, blank=True)
+    settlement_currency = CurrencyField(null=True, blank=True)
+    settlement_amount = ExactDecimalField(null=True, blank=True)
+    # The broker's booking day, if it is another than `date`.
+    booked_on = models.DateField(null=True, blank=True)
+    group = models.ForeignKey(
+        TransactionGroup,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="transactions",
+        editable=False,
+    )
     note = models.CharField(max_length=500, blank=True)
     external_id = models.CharField(max_length=200, null=True, blank=True)
     source = models.CharField(
@@ -97,13 +155,61 @@ class Transaction(ErrorsAtFields):
                 violation_error_message="The commission must be 0 or more.",
             ),
             models.CheckConstraint(
+                condition=Q(tax__gte=0),
+                name="transaction_tax_not_negative",
+                violation_error_message="The tax must be 0 or more.",
+            ),
+            models.CheckConstraint(
+                condition=Q(settlement_currency__isnull=True)
+                | Q(settlement_currency__regex=r"^[A-Z]{3}$"),
+                name="transaction_settlement_currency_is_a_code",
+                violation_error_message="A currency code is three capital letters.",
+            ),
+            models.CheckConstraint(
+                condition=Q(holding__isnull=False)
+                | Q(
+                    type__in=list(MONEY_TYPES),
+                    quantity=1,
+                    commission=0,
+                    settlement_currency__isnull=False,
+                    price=Abs("settlement_amount"),
+                ),
+                name="transaction_of_money_alone",
+            ),
+            models.CheckConstraint(
+                condition=Q(holding__isnull=False)
+                | Q(settlement_amount__gt=0)
+                | Q(settlement_amount__lt=0),
+                name="transaction_of_money_not_zero",
+            ),
+            models.CheckConstraint(
+                condition=Q(holding__isnull=True) | Q(type__in=list(TYPES_OF_HOLDINGS)),
+                name="transaction_type_of_a_holding",
+            ),
+            models.CheckConstraint(
+                condition=~Q(type="deposit") | Q(settlement_amount__gt=0),
+                name="transaction_deposit_is_positive",
+            ),
+            models.CheckConstraint(
+                condition=~Q(type="withdrawal") | Q(settlement_amount__lt=0),
+                name="transaction_withdrawal_is_negative",
+            ),
+            models.UniqueConstraint(
+                fields=["portfolio", "settlement_currency"],
+                condition=Q(type="opening"),
+                name="transaction_opening_once_a_currency",
+                violation_error_message="The portfolio has an opening in this currency already.",
+                violation_error_code="duplicate_opening",
+            ),
+            models.CheckConstraint(
                 condition=Q(exchange_rate__isnull=True) | Q(exchange_rate__gt=0),
                 name="transaction_rate_positive",
                 violation_error_message="The exchange rate must be above 0.",
             ),
             models.CheckConstraint(
                 condition=Q(type__in=list(UNPRICED_TYPES))
-                | Q(price__isnull=False, exchange_rate__isnull=False),
+                | Q(price__isnull=False, exchange_rate__isnull=False)
+                | Q(holding__isnull=True),
                 name="transaction_has_price_and_rate",
             ),
             models.CheckConstraint(
@@ -127,6 +233,22 @@ class Transaction(ErrorsAtFields):
 
     def __str__(self) -> str:
         return f"{self.date} {self.type} {self.quantity}"
+
+    @property
+    def is_money_alone(self) -> bool:
+        return self.holding_id is None
+
+    @property
+    def own_holding(self) -> Holding:
+        """The holding of a row with shares. Raises TypeError for a row of money alone."""
+        if self.holding is None:
+            raise TypeError(f"The {self.type} of {self.date} has no holding.")
+        return self.holding
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it follows from other rows, and cannot be edited."""
+        return self.source == TransactionSource.DERIVED
 
 
 class TransactionVector(models.Model):

@@ -58,9 +58,10 @@ def realised_gains(
     at average cost there are none.
     """
     ledgers: dict[UUID, list[Transaction]] = defaultdict(list)
-    rows = Transaction.objects.filter(portfolio=portfolio).select_related("holding__stock")
+    rows = Transaction.objects.filter(portfolio=portfolio, holding__isnull=False)
+    rows = rows.select_related("holding__stock")
     for row in rows:
-        ledgers[row.holding_id].append(row)
+        ledgers[row.own_holding.pk].append(row)
     sales: list[_Sale] = []
     for ledger in ledgers.values():
         if method == "fifo":
@@ -88,7 +89,7 @@ def _payload(sale: _Sale) -> RealisedGainPayload:
     row = sale.row
     return RealisedGainPayload(
         transaction_id=row.pk,
-        ticker=row.holding.stock.ticker,
+        ticker=row.own_holding.stock.ticker,
         date=row.date,
         quantity=strip_zeros(row.quantity),
         proceeds=round_for_display(sale.proceeds),

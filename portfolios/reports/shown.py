@@ -34,6 +34,7 @@ class LedgerEntry(Struct, eq=False, gc=False):
     quantity: Decimal
     price: Decimal | None
     commission: Decimal
+    tax: Decimal
     exchange_rate: Decimal | None
     realised_gain: Decimal | None
 
@@ -93,6 +94,7 @@ def transaction_shown(row: LedgerEntry) -> dict[str, object]:
         "quantity": strip_zeros(row.quantity),
         "price": stripped(row.price),
         "commission": strip_zeros(row.commission),
+        "tax": strip_zeros(row.tax),
         "exchange_rate": stripped(row.exchange_rate),
     }
 
@@ -171,7 +173,9 @@ class Quotes:
 def ledgers_until(history: PortfolioHistory, day: date) -> dict[UUID, list[LedgerEntry]]:
     """Return the transactions that count by `day`, by holding. One query."""
     ledgers: dict[UUID, list[LedgerEntry]] = defaultdict(list)
-    rows = Transaction.objects.filter(portfolio=history.portfolio, effective_date__lte=day)
+    rows = Transaction.objects.filter(
+        portfolio=history.portfolio, holding__isnull=False, effective_date__lte=day
+    )
     for row in ledger_entries(rows):
         ledgers[row.holding_id].append(row)
     return ledgers

@@ -263,7 +263,7 @@ class _Row(NamedTuple):
     sequence: int
     quantity: Decimal
     price: float | None
-    commission: float
+    commission: float  # with tax
     rate: float | None
 
 
@@ -293,12 +293,12 @@ def _stored_rows(
 ) -> Iterable[_Row]:
     rows = Transaction.objects.all()
     if covers_all:
-        rows = rows.filter(portfolio=holdings[0].portfolio_id)
+        rows = rows.filter(portfolio=holdings[0].portfolio_id, holding__isnull=False)
     else:
         rows = rows.filter(holding__in=pks)
     rows = rows.annotate(
         price_float=Cast("price", FloatField()),
-        commission_float=Cast("commission", FloatField()),
+        commission_float=Cast(F("commission") + F("tax"), FloatField()),
         rate_float=Cast("exchange_rate", FloatField()),
     )
     columns = rows.values_list(

@@ -5,6 +5,7 @@ from portfolios.services.holdings import delete_holding, rename_holding
 from portfolios.services.import_rows import import_rows
 from portfolios.services.ledger_check import contradicted_holdings, repair_holding
 from portfolios.services.ledger_rows import lock_portfolio
+from portfolios.services.money import delete_money, record_money, update_money
 from portfolios.services.portfolios import (
     create_portfolio,
     delete_balance,
@@ -35,12 +36,14 @@ __all__ = [
     "delete_dismissed_split",
     "delete_holding",
     "delete_import",
+    "delete_money",
     "delete_portfolio",
     "delete_transaction",
     "delete_users",
     "import_rows",
     "lock_portfolio",
     "order_portfolios",
+    "record_money",
     "record_transaction",
     "remember_aliases",
     "rename_holding",
@@ -51,6 +54,7 @@ __all__ = [
     "set_balance",
     "settle_instruments",
     "undo_import",
+    "update_money",
     "update_portfolio",
     "update_transaction",
 ]

@@ -1,6 +1,6 @@
 """How portfolios, holdings, transactions and imports appear in the history."""
 
-from financeproj.core.money import strip_zeros
+from financeproj.core.money import ZERO, strip_zeros
 from financeproj.history.services import HistoryObject
 from portfolios.models import (
     DismissedSplit,
@@ -18,7 +18,11 @@ TRANSACTION_FIELDS = (
     "quantity",
     "price",
     "commission",
+    "tax",
     "exchange_rate",
+    "settlement_currency",
+    "settlement_amount",
+    "booked_on",
     "note",
     "external_id",
     "source",
@@ -63,14 +67,17 @@ def dismissed_split_object(row: DismissedSplit) -> HistoryObject:
 
 
 def transaction_object(row: Transaction) -> HistoryObject:
-    """`row` must have its holding with portfolio and instrument at hand."""
-    holding = row.holding
-    quantity = strip_zeros(row.quantity)
+    """`row` must have its portfolio at hand, and its holding with the instrument."""
+    if row.holding is None:
+        amount = strip_zeros(row.settlement_amount or ZERO)
+        moved = f"{amount:f} {row.settlement_currency}"
+    else:
+        moved = f"{strip_zeros(row.quantity):f} {row.holding.stock.ticker}"
     return HistoryObject(
         type="transaction",
         id=row.pk,
-        label=f"{row.type} {quantity:f} {holding.stock.ticker} {row.date}",
-        owner_id=holding.portfolio.user_id,
+        label=f"{row.type} {moved} {row.date}",
+        owner_id=row.portfolio.user_id,
         portfolio_id=row.portfolio_id,
         within_id=row.holding_id,
     )

@@ -7,6 +7,7 @@ from marketdata.models import StockMetadata
 from portfolios.models import Holding, Portfolio
 from portfolios.services.history import holding_object
 from portfolios.services.ledger_rows import lock_portfolio, touch
+from portfolios.services.openings import keep_openings
 from portfolios.services.splits import catch_up
 
 
@@ -47,4 +48,5 @@ def delete_holding(*, holding: Holding) -> None:
     transactions = holding.transactions.count()
     holding.delete()
     touch(portfolio)
+    keep_openings(portfolio)
     record("deleted", deleted, counts={"transactions": transactions})

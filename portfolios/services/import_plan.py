@@ -181,7 +181,7 @@ def _usable_rows(
 
 
 def _key_of(row: ImportRow) -> Key:
-    print_ = fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.commission)
+    print_ = fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.charge)
     return print_, row.external_id
 
 
@@ -270,6 +270,7 @@ def _ledger_row(row: ImportRow, holding: Holding, rate: Decimal | None, sequence
         quantity=row.quantity,
         price=row.price,
         commission=row.commission or ZERO,
+        tax=row.tax or ZERO,
         exchange_rate=rate,
         source=TransactionSource.IMPORT,
         is_new=True,
@@ -417,11 +418,12 @@ def _stored_keys(
         "quantity",
         "price",
         "commission",
+        "tax",
     )
-    for pk, external_id, ticker, day, kind, quantity, price, commission in by_hand.iterator(
-        READ_AT_ONCE
-    ):
-        yield pk, fingerprint(ticker, day, kind, quantity, price, commission), external_id
+    for row in by_hand.iterator(READ_AT_ONCE):
+        pk, external_id, ticker, day, kind, quantity, price, commission, tax = row
+        print_ = fingerprint(ticker, day, kind, quantity, price, commission + tax)
+        yield pk, print_, external_id
 
 
 # --- What the broker says is held -----------------------------------------------------------------

@@ -345,7 +345,7 @@ def _preview(
     preview: list[Transaction] = []
     for one in heapq.nsmallest(PREVIEW, added, key=lambda one: one.entry.sequence):
         made = _transaction(one, portfolio, import_batch)
-        made.holding = one.holding
+        made.holding, made.portfolio = one.holding, portfolio
         preview.append(made)
     return preview
 

@@ -30,6 +30,7 @@ class LedgerRow(Struct, eq=False, gc=False):
     quantity: Decimal
     price: Decimal | None
     commission: Decimal
+    tax: Decimal
     exchange_rate: Decimal | None
     source: str
     average_cost_per_share_at_transaction: Decimal | None = None
@@ -90,6 +91,7 @@ def to_transaction(row: LedgerRow, *, portfolio: Portfolio, **fields: object) ->
         quantity=row.quantity,
         price=row.price,
         commission=row.commission,
+        tax=row.tax,
         exchange_rate=row.exchange_rate,
         source=row.source,
         average_cost_per_share_at_transaction=row.average_cost_per_share_at_transaction,

@@ -13,9 +13,11 @@ from portfolios.models import (
     Holding,
     ImportBatch,
     InstrumentAlias,
+    OpeningBalance,
     Portfolio,
     PortfolioBalance,
     Transaction,
+    TransactionGroup,
 )
 from portfolios.services.ledger_check import ledger_faults
 from portfolios.services.ledger_rows import lock_portfolio
@@ -28,8 +30,10 @@ def restore_portfolios(
     user: User,
     portfolios: Iterable[Portfolio],
     balances: Iterable[PortfolioBalance],
+    openings: Iterable[OpeningBalance],
     imports: Iterable[ImportBatch],
     holdings: Iterable[Holding],
+    groups: Iterable[TransactionGroup],
     transactions: Iterable[Transaction],
     dismissed_splits: Iterable[DismissedSplit],
     aliases: Iterable[InstrumentAlias],
@@ -46,9 +50,11 @@ def restore_portfolios(
     for portfolio in Portfolio.objects.filter(user=user).order_by("pk"):
         lock_portfolio(portfolio)
     insert_as_they_are(PortfolioBalance, balances)
+    insert_as_they_are(OpeningBalance, openings)
     insert_as_they_are(ImportBatch, imports)
     insert_as_they_are(Holding, holdings)
     insert_as_they_are(DismissedSplit, dismissed_splits)
+    insert_as_they_are(TransactionGroup, groups)
     insert_as_they_are(Transaction, transactions)
     insert_as_they_are(InstrumentAlias, aliases)
     restored = Holding.objects.filter(portfolio__user=user)

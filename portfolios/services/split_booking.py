@@ -192,6 +192,7 @@ def _split_row(split: KnownSplit) -> LedgerRow:
         quantity=split.ratio,
         price=None,
         commission=ZERO,
+        tax=ZERO,
         exchange_rate=None,
         source=TransactionSource.MARKET_DATA,
         is_new=True,

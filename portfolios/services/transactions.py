@@ -15,13 +15,17 @@ from financeproj.history.services import record
 from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
-from portfolios.calc.kinds import RULES
+from portfolios.calc.kinds import RULES, TYPES_OF_HOLDINGS
 from portfolios.models import Portfolio, Transaction, TransactionSource
 from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.holdings import holding_for
 from portfolios.services.ledger_rows import lock_portfolio, next_sequence
+from portfolios.services.openings import keep_openings
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 from portfolios.services.split_booking import dismiss
+
+# What the formula for the money of a transaction reads.
+FIELDS_OF_THE_FORMULA = ("type", "quantity", "price", "commission", "tax", "exchange_rate")
 
 
 def record_transaction(
@@ -33,7 +37,11 @@ def record_transaction(
     quantity: Decimal,
     price: Decimal | None = None,
     commission: Decimal = ZERO,
+    tax: Decimal = ZERO,
     exchange_rate: Decimal | None = None,
+    settlement_currency: str | None = None,
+    settlement_amount: Decimal | None = None,
+    booked_on: date | None = None,
     note: str = "",
     external_id: str | None = None,
     company_name: str = "",
@@ -41,11 +49,12 @@ def record_transaction(
     """Add one transaction to the portfolio's holding of `stock` and replay the holding.
 
     The holding is created if needed. `quantity` is in shares (for a split: new shares for each old
-    one), `price` and `commission` in the instrument's currency. `exchange_rate` converts these into
-    the portfolio's currency; without it the rate of the day is looked up, outside of the database
-    transaction. Raises InsufficientQuantity, naming the transaction and the date, if any sale would
-    exceed what is held, Conflict on a repeated external id, else DomainError or ValidationError.
-    Nothing is written then.
+    one), `price`, `commission` and `tax` in the instrument's currency. `exchange_rate` converts
+    these into the portfolio's currency; without it the rate of the day is looked up, outside of the
+    database transaction. `settlement_amount` is the broker's own signed amount in
+    `settlement_currency`, by default the portfolio's. Raises InsufficientQuantity, naming the
+    transaction and the date, if any sale would exceed what is held, Conflict on a repeated external
+    id, else DomainError or ValidationError. Nothing is written then.
     """
     row = Transaction(
         type=type,
@@ -53,7 +62,11 @@ def record_transaction(
         quantity=quantity,
         price=price,
         commission=commission,
+        tax=tax,
         exchange_rate=exchange_rate,
+        settlement_currency=settlement_currency,
+        settlement_amount=settlement_amount,
+        booked_on=booked_on,
         note=note,
         external_id=external_id or None,
         source=TransactionSource.MANUAL,
@@ -62,16 +75,18 @@ def record_transaction(
 
     @transaction.atomic
     def write() -> Transaction:
-        locked = _locked_as_read(portfolio)
+        locked = locked_as_read(portfolio)
         marketdata.keep_instruments(stocks=[stock])
         row.portfolio = locked
-        row.holding = holding_for(portfolio=locked, stock=stock, company_name=company_name)
+        holding = holding_for(portfolio=locked, stock=stock, company_name=company_name)
+        row.holding = holding
         row.sequence = next_sequence(locked)
-        _validate(row)
+        validate(row)
         row.save(force_insert=True)
-        replay_holding(row.holding, cause=row)
+        replay_holding(holding, cause=row)
+        keep_openings(locked)
         record("created", transaction_object(row), after=transaction_fields(row))
-        return _fresh(row)
+        return fresh(row)
 
     return _with_source_splits(write, stock)
 
@@ -79,19 +94,21 @@ def record_transaction(
 def update_transaction(*, row: Transaction, **changes: object) -> Transaction:
     """Change fields of one transaction and replay its holding.
 
-    An `exchange_rate` of None is looked up again. Raises as record_transaction does; nothing is
+    An `exchange_rate` of None is looked up again. A change of what the formula reads clears the
+    broker's amount, unless another one comes with it. Raises as record_transaction does; nothing is
     written then.
     """
-    stock = row.holding.stock
+    stock = row.own_holding.stock
     _change(row, changes)
     complete(row, portfolio=row.portfolio, stock=stock)
 
     @transaction.atomic
     def write() -> Transaction:
-        portfolio = _locked_as_read(row.portfolio)
+        portfolio = locked_as_read(row.portfolio)
         # Read again under the lock: another request can have changed other fields.
         current = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
-        current.portfolio = current.holding.portfolio = portfolio
+        holding = current.own_holding
+        current.portfolio = holding.portfolio = portfolio
         before = transaction_fields(current)
         if current.source == TransactionSource.MARKET_DATA:
             # An edited split of the source becomes the user's own, and the source's must not be
@@ -103,26 +120,41 @@ def update_transaction(*, row: Transaction, **changes: object) -> Transaction:
         complete(current, portfolio=portfolio, stock=stock)
         if not RULES[current.type].is_sale:
             current.realised_gain = None  # it was of a sale
-        _validate(current)
+        validate(current)
         current.save(force_update=True)
-        replay_holding(current.holding, cause=current)
+        replay_holding(holding, cause=current)
+        keep_openings(portfolio)
         record(
             "changed",
             transaction_object(current),
             before=before,
             after=transaction_fields(current),
         )
-        return _fresh(current)
+        return fresh(current)
 
     return _with_source_splits(write, stock)
 
 
 def _change(row: Transaction, changes: dict[str, object]) -> None:
+    """Set fields; what the formula reads differently clears the broker's amount."""
+    before = {field: getattr(row, field) for field in FIELDS_OF_THE_FORMULA}
+    amount = row.settlement_amount
     for field, value in changes.items():
         setattr(row, field, value)
+    if amount is None or _brings_another(amount, changes.get("settlement_amount")):
+        return
+    for field, value in before.items():
+        given = changes.get(field)
+        if given is not None and given != value:
+            row.settlement_amount = None
 
 
-def _locked_as_read(portfolio: Portfolio) -> Portfolio:
+def _brings_another(amount: Decimal, given: object) -> bool:
+    """Whether `given` is an amount of its own: clients send back what they read as a float."""
+    return isinstance(given, Decimal) and float(given) != float(amount)
+
+
+def locked_as_read(portfolio: Portfolio) -> Portfolio:
     """Lock the portfolio. Raises Conflict if its currency changed after rates were looked up."""
     locked = lock_portfolio(portfolio)
     if locked.currency != portfolio.currency:
@@ -142,8 +174,8 @@ def delete_transaction(*, row: Transaction) -> None:
     """
     portfolio = lock_portfolio(row.portfolio)
     row = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
-    holding = row.holding
-    holding.portfolio = portfolio
+    holding = row.own_holding
+    row.portfolio = holding.portfolio = portfolio
     if row.source == TransactionSource.MARKET_DATA:
         dismiss(row)
     deleted = transaction_object(row)
@@ -152,6 +184,7 @@ def delete_transaction(*, row: Transaction) -> None:
         replay_holding(holding)
     except InsufficientQuantity as error:
         raise Conflict(error.detail, code=error.code) from error
+    keep_openings(portfolio)
     record("deleted", deleted, before=transaction_fields(row))
 
 
@@ -160,12 +193,11 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
 
     Raises DomainError.
     """
-    if row.date > timezone.localdate():
-        raise DomainError(f"The date {row.date} is in the future.", attr="date", code="future_date")
+    refuse_future(row.date)
     row.effective_date = row.date
-    if row.type not in RULES:
+    if row.type not in TYPES_OF_HOLDINGS:
         raise DomainError(
-            f'"{row.type}" is not a type. Use one of {", ".join(RULES)}.',
+            f'"{row.type}" is not a type of a holding. Use one of {", ".join(TYPES_OF_HOLDINGS)}.',
             attr="type",
             code="invalid_choice",
         )
@@ -176,12 +208,47 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
             attr="quantity",
             code="invalid",
         )
+    _check_settlement(row, portfolio=portfolio, stock=stock)
     if not rules.is_priced:
         return
     if row.price is None:
         raise DomainError("A price is required.", attr="price", code="required")
     if row.exchange_rate is None:
         row.exchange_rate = _rate_of_the_day(stock.currency, portfolio.currency, row.date)
+
+
+def refuse_future(day: date) -> None:
+    if day > timezone.localdate():
+        raise DomainError(f"The date {day} is in the future.", attr="date", code="future_date")
+
+
+def _check_settlement(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) -> None:
+    """Check what went through the account. Raises DomainError."""
+    if row.settlement_currency == portfolio.currency:
+        row.settlement_currency = None  # which means the portfolio's
+    amount = row.settlement_amount
+    if amount is None:
+        if row.settlement_currency not in (None, stock.currency):
+            raise DomainError(
+                f"The amount in {row.settlement_currency} does not follow from the price. "
+                "Enter settlement_amount.",
+                attr="settlement_amount",
+                code="settlement_amount_required",
+            )
+        return
+    money = RULES[row.type].money
+    if amount and not money:
+        raise DomainError(
+            f"A {row.type} moves no money. Leave out settlement_amount.",
+            attr="settlement_amount",
+            code="invalid",
+        )
+    if amount > 0 and money < 0:
+        raise DomainError(
+            f"A {row.type} is paid: settlement_amount must be below 0.",
+            attr="settlement_amount",
+            code="wrong_sign",
+        )
 
 
 def _rate_of_the_day(base: str, target: str, day: date) -> Decimal:
@@ -198,14 +265,29 @@ def _rate_of_the_day(base: str, target: str, day: date) -> Decimal:
     return rate
 
 
-def _validate(row: Transaction) -> None:
+def validate(row: Transaction) -> None:
+    """Check the columns and constraints of a row.
+
+    Raises Conflict for a repeated external id or a second opening, else ValidationError.
+    """
     try:
-        row.full_clean(exclude=["holding", "import_batch"])
+        row.full_clean(exclude=["holding", "import_batch", "group"])
     except ValidationError as error:
         problems = chain.from_iterable(error.error_dict.values())
-        if any(problem.code == "duplicate_external_id" for problem in problems):
+        codes = {problem.code for problem in problems}
+        if "duplicate_external_id" in codes:
             raise _repeated_external_id(row) from error
+        if "duplicate_opening" in codes:
+            raise duplicate_opening(row.settlement_currency or "") from error
         raise
+
+
+def duplicate_opening(currency: str) -> Conflict:
+    return Conflict(
+        f"The portfolio already has an opening in {currency}. Change or delete that one.",
+        attr="currency",
+        code="duplicate_opening",
+    )
 
 
 def _repeated_external_id(row: Transaction) -> Conflict:
@@ -216,9 +298,10 @@ def _repeated_external_id(row: Transaction) -> Conflict:
     )
 
 
-def _fresh(row: Transaction) -> Transaction:
+def fresh(row: Transaction) -> Transaction:
     """Read the row with its derived columns: the replay changed other instances of it."""
-    return Transaction.objects.select_related("holding__stock", "portfolio").get(pk=row.pk)
+    rows = Transaction.objects.select_related("holding__stock", "portfolio", "group")
+    return rows.get(pk=row.pk)
 
 
 def _with_source_splits(write: Callable[[], Transaction], stock: StockMetadata) -> Transaction:

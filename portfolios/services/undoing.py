@@ -8,6 +8,7 @@ from financeproj.history.services import record
 from portfolios.models import Holding, ImportBatch, Transaction
 from portfolios.services.history import import_counts, import_object
 from portfolios.services.ledger_rows import lock_portfolio, touch
+from portfolios.services.openings import keep_openings
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 
 
@@ -28,7 +29,7 @@ def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
         )
     rows = Transaction.objects.filter(import_batch=import_batch)
     holdings = list(
-        Holding.objects.filter(pk__in=rows.values("holding").distinct())
+        Holding.objects.filter(pk__in=rows.exclude(holding=None).values("holding").distinct())
         .select_related("stock")
         .order_by("pk")
     )
@@ -47,6 +48,7 @@ def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
     import_batch.state = ImportBatch.State.UNDONE
     import_batch.save(update_fields=["state", "updated_at"])
     touch(portfolio)
+    keep_openings(portfolio)
     import_batch.portfolio = portfolio
     record(
         "undone",

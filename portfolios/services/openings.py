@@ -1,0 +1,75 @@
+"""The openings that follow from what a person said stood in each currency before `cash_from`."""
+
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+
+from financeproj.core.money import EXACT, ONE, ZERO
+from portfolios.calc.kinds import TransactionType
+from portfolios.models import OpeningBalance, Portfolio, Transaction, TransactionSource
+from portfolios.selectors import money_moved
+from portfolios.services.ledger_rows import next_sequence, touch
+
+ONE_DAY = timedelta(days=1)
+
+
+def keep_openings(portfolio: Portfolio) -> None:
+    """Work out the openings of the locked `portfolio` again from what its person said.
+
+    Call it after every change of its transactions. No query without `cash_from`.
+    """
+    if portfolio.cash_from is None:
+        return
+    openings = OpeningBalance.objects.filter(portfolio=portfolio)
+    said = dict(openings.values_list("currency", "amount"))
+    if not said:
+        return
+    moved: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    rows = Transaction.objects.filter(portfolio=portfolio).exclude(
+        type=TransactionType.OPENING, source=TransactionSource.DERIVED
+    )
+    before = rows.filter(date__lt=portfolio.cash_from)
+    for _, currency, amount in money_moved(before, portfolio.currency):
+        moved[currency] = EXACT.add(moved[currency], amount)
+    day = min(first_row_on(portfolio) or portfolio.cash_from, portfolio.cash_from) - ONE_DAY
+    for currency, amount in said.items():
+        set_opening(portfolio, currency, EXACT.subtract(amount, moved[currency]), day)
+
+
+def first_row_on(portfolio: Portfolio) -> date | None:
+    """Return the day of the first row; an opening is not a first row."""
+    rows = Transaction.objects.filter(portfolio=portfolio).exclude(type=TransactionType.OPENING)
+    return rows.order_by("date").values_list("date", flat=True).first()
+
+
+def set_opening(portfolio: Portfolio, currency: str, amount: Decimal, day: date) -> None:
+    """Give the locked `portfolio` the derived opening of a currency; 0 takes it away."""
+    stored = Transaction.objects.filter(
+        portfolio=portfolio,
+        type=TransactionType.OPENING,
+        settlement_currency=currency,
+        source=TransactionSource.DERIVED,
+    )
+    row = stored.first()
+    if not amount:
+        if row is not None:
+            row.delete()
+            touch(portfolio)
+        return
+    if row is not None and (row.settlement_amount, row.date) == (amount, day):
+        return
+    if row is None:
+        row = Transaction(
+            portfolio=portfolio,
+            type=TransactionType.OPENING,
+            source=TransactionSource.DERIVED,
+            settlement_currency=currency,
+            quantity=ONE,
+            sequence=next_sequence(portfolio),
+        )
+    row.settlement_amount = amount
+    row.price = abs(amount)
+    row.date = row.effective_date = day
+    row.exchange_rate = ONE if currency == portfolio.currency else None
+    row.save()
+    touch(portfolio)
