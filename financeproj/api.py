@@ -11,7 +11,7 @@ from integrations.imports import api as imports
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
-from portfolios.api import held_back, instruments, reports
+from portfolios.api import cash, held_back, instruments, reports
 from portfolios.api import views as portfolios
 
 OBJECT_ACTIONS = {
@@ -49,8 +49,11 @@ urlpatterns = [
     path("portfolios", PORTFOLIO.as_view({"get": "list", "post": "create"})),
     path("portfolios/order", PORTFOLIO.as_view({"put": "order"})),
     path("portfolios/<uuid:pk>", PORTFOLIO.as_view({**OBJECT_ACTIONS})),
-    path("portfolios/<uuid:pk>/used-credit", PORTFOLIO.as_view({"put": "used_credit"})),
-    path("portfolios/<uuid:pk>/cash", PORTFOLIO.as_view({"put": "cash"})),
+    path("portfolios/<uuid:pk>/used-credit", cash.CashViewSet.as_view({"put": "used_credit"})),
+    path(
+        "portfolios/<uuid:pk>/cash", cash.CashViewSet.as_view({"get": "retrieve", "put": "update"})
+    ),
+    path("portfolios/<uuid:pk>/cash-from", cash.CashViewSet.as_view({"put": "cash_from"})),
     path("portfolios/<uuid:pk>/holdings", PORTFOLIO.as_view({"get": "holdings"})),
     path("portfolios/<uuid:pk>/timeline", reports.TimelineView.as_view()),
     path("portfolios/<uuid:pk>/performance", reports.PerformanceView.as_view()),

@@ -34,6 +34,7 @@ class PortfolioPayload(Struct):
     used_credit: ReadOnlyDecimal
     cash: ReadOnlyDecimal
     position: int
+    cash_from: date | None
     created_at: datetime
     updated_at: datetime
     summary: Summary
@@ -76,9 +77,10 @@ def portfolio_payload(valued: ValuedPortfolio) -> PortfolioPayload:
         name=portfolio.name,
         brokerage_firm=portfolio.brokerage_firm,
         currency=portfolio.currency,
-        used_credit=strip_zeros(portfolio.used_credit),
-        cash=strip_zeros(portfolio.cash),
+        used_credit=strip_zeros(valued.used_credit),
+        cash=strip_zeros(valued.cash),
         position=portfolio.position,
+        cash_from=portfolio.cash_from,
         created_at=portfolio.created_at,
         updated_at=portfolio.updated_at,
         summary=valued.summary,

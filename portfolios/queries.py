@@ -3,12 +3,19 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.utils import timezone
+
 from marketdata import services as marketdata
+from marketdata.selectors import rates_now
 from portfolios.models import Portfolio
 from portfolios.services import settle_instruments
 from portfolios.valuation import (
+    CashOn,
     ValuationData,
     ValuedPortfolio,
+    cash_on,
+    cash_pairs,
+    money_in,
     read_valuation_data,
     value_portfolios,
 )
@@ -28,6 +35,21 @@ def valued_now(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
     if _fetch_missing(data):
         data = read_valuation_data(data.portfolios, data.stored)
     return value_portfolios(data)
+
+
+def cash_now(portfolio: Portfolio) -> CashOn:
+    """Fetch missing rates, then return what the money of the portfolio's transactions adds up to.
+
+    That is without regard to `cash_from`.
+    """
+    money = money_in([portfolio])[portfolio.pk]
+    pairs = cash_pairs(portfolio, money)
+    rates = rates_now(pairs)
+    missing = {pair for pair in pairs if pair not in rates or rates[pair].stale}
+    if missing:
+        marketdata.ensure_rates(pairs=missing)
+        rates = rates_now(pairs)
+    return cash_on(portfolio, money, timezone.localdate(), rates)
 
 
 def _fetch_missing(data: ValuationData) -> bool:

@@ -1,38 +1,15 @@
 """Read portfolios, holdings, transactions and imports. Every query count is constant."""
 
-from collections.abc import Iterable, Iterator
-from datetime import date
-from decimal import Decimal
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
-from msgspec import Struct
 
 from financeproj.core.identifiers import is_isin
 from financeproj.users.models import User
 from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
-from portfolios.calc.money import money_of
 from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
-
-READ_AT_ONCE = 2000
-Day = date  # within a class that has a field `date`
-
-
-class MoneyRow(Struct, frozen=True, gc=False):
-    """The columns of a transaction that say what it moves in money."""
-
-    type: str
-    date: date
-    effective_date: Day
-    sequence: int
-    quantity: Decimal
-    price: Decimal | None
-    commission: Decimal
-    tax: Decimal
-    exchange_rate: Decimal | None
-    settlement_currency: str | None
-    settlement_amount: Decimal | None
 
 
 def portfolios_of(user: User) -> QuerySet[Portfolio]:
@@ -48,19 +25,6 @@ def transactions_visible_to(user: User) -> QuerySet[Transaction]:
     return Transaction.objects.filter(portfolio__user=user).select_related(
         "holding__stock", "portfolio", "group"
     )
-
-
-def money_moved(rows: QuerySet[Transaction], currency: str) -> Iterator[tuple[date, str, Decimal]]:
-    """Yield the day, the currency and the signed amount of each of `rows` that moves money.
-
-    `rows` are of one portfolio in `currency`; they come by day, then by order of entry. One query.
-    """
-    columns = rows.order_by("date", "sequence").values_list(*MoneyRow.__struct_fields__)
-    for values in columns.iterator(READ_AT_ONCE):
-        row = MoneyRow(*values)
-        moved, amount = money_of(row, currency)
-        if amount:
-            yield row.date, moved, amount
 
 
 _NOT_SHOWN = {"effective_date", "imported_as"}

@@ -113,7 +113,11 @@ CALLS: dict[tuple[str, str], Call] = {
     ("patch", "portfolios/<uuid:pk>"): Call(200, 404, PORTFOLIO),
     ("delete", "portfolios/<uuid:pk>"): Call(204, 404),
     ("put", "portfolios/<uuid:pk>/used-credit"): Call(200, 404, fixed(used_credit=5)),
+    ("get", "portfolios/<uuid:pk>/cash"): Call(200, 404),
     ("put", "portfolios/<uuid:pk>/cash"): Call(200, 404, fixed(cash=5)),
+    ("put", "portfolios/<uuid:pk>/cash-from"): Call(
+        200, 404, fixed(cash_from="2024-01-02", opening=[{"currency": "NOK", "amount": 100}])
+    ),
     ("get", "portfolios/<uuid:pk>/holdings"): Call(200, 404),
     ("get", "portfolios/<uuid:pk>/timeline"): Call(200, 404, query=PERIOD),
     ("get", "portfolios/<uuid:pk>/performance"): Call(200, 404, query=PERIOD),

@@ -171,11 +171,10 @@ def _sums_of(portfolios: Sequence[ValuedPortfolio], rates: Conversion) -> _Sums:
     sums = _Sums()
     with localcontext(EXACT):
         for valued in portfolios:
-            portfolio, summary = valued.portfolio, valued.summary
-            currency = portfolio.currency
+            summary, currency = valued.summary, valued.portfolio.currency
             sums.market_value += rates.convert(summary.market_value, currency)
-            sums.cash += rates.convert(portfolio.cash, currency)
-            sums.used_credit += rates.convert(portfolio.used_credit, currency)
+            sums.cash += rates.convert(valued.cash, currency)
+            sums.used_credit += rates.convert(valued.used_credit, currency)
             sums.total_gain += rates.convert(summary.total_gain, currency)
             sums.add_day_change(valued, rates)
     return sums

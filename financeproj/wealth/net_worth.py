@@ -16,20 +16,25 @@ from financeproj.users.models import User
 from pensions.selectors import ValuedAccount, accounts_with_values
 from portfolios.calc.layout import Floats
 from portfolios.calc.timeline import Interval, sample, tidy
-from portfolios.reports.balances import Balances, balances_of, on_days
+from portfolios.reports.balances import Balances, balances_of, cash_over_time, on_days
 from portfolios.reports.figures import rates_into
 from portfolios.reports.histories import PortfolioHistory
 from portfolios.reports.periods import Period
 from portfolios.reports.report import Report, ReportQuery, Scope, prepare_report
 from portfolios.selectors import portfolios_of
+from portfolios.valuation import Money, cash_pairs, money_in
 
 
 @dataclass(frozen=True, slots=True)
 class Wealth:
-    """What net worth is made of. `report` covers all portfolios in the base currency."""
+    """What net worth is made of. `report` covers all portfolios in the base currency.
+
+    `money` has the balances of the portfolios whose cash follows from the transactions.
+    """
 
     report: Report
     balances: dict[UUID, Balances]
+    money: dict[UUID, Money]
     pensions: Sequence[ValuedAccount]
 
     @property
@@ -85,8 +90,12 @@ def read_wealth(user: User, query: ReportQuery) -> Wealth:
     pensions = accounts_with_values(user)
     portfolios = list(portfolios_of(user))
     balances = balances_of(portfolios)
+    money = money_in(portfolio for portfolio in portfolios if portfolio.cash_from)
     first_days = [_first_balance_on(one) for one in balances.values()]
+    first_days += [portfolio.cash_from for portfolio in portfolios]
     pairs, pension_versions = set(), []
+    for portfolio in portfolios:
+        pairs |= cash_pairs(portfolio, money.get(portfolio.pk, {}))
     for pension in pensions:
         account, entries = pension.account, pension.entries
         pairs.add((account.currency, user.base_currency))
@@ -99,7 +108,7 @@ def read_wealth(user: User, query: ReportQuery) -> Wealth:
         extra_pairs=pairs,
         extra_versions=pension_versions,
     )
-    return Wealth(report, balances, pensions)
+    return Wealth(report, balances, money, pensions)
 
 
 def _first_balance_on(balances: Balances) -> date | None:
@@ -135,8 +144,16 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayloa
         code = history.portfolio.currency
         balances = wealth.balances[history.portfolio.pk]
         begins = wealth.counts_from(history)
-        cash += converted(on_days(balances.cash, period, begins=begins), code)
-        credit += converted(on_days(balances.credit, period, begins=begins), code)
+        own = cash_over_time(
+            history.portfolio,
+            balances,
+            wealth.money.get(history.portfolio.pk, {}),
+            period,
+            begins=begins,
+        )
+        unknown_pairs |= own.missing
+        cash += converted(own.cash, code)
+        credit += converted(own.credit, code)
     for pension in wealth.pensions:
         pensions += converted(on_days(pension.entries, period), pension.account.currency)
 

@@ -10,6 +10,7 @@ from pensions.selectors import ValuedAccount
 from portfolios.reports.balances import entry_on
 from portfolios.reports.histories import PortfolioHistory
 from portfolios.reports.shown import RateShown, ledgers_until, positions_shown, rate_shown
+from portfolios.valuation import cash_on, cash_pairs
 
 FORMULAS = {
     "portfolios": "the sum over portfolios of the values of their positions"
@@ -68,15 +69,38 @@ def _portfolio_shown(
     counts_back = begins is not None and day >= begins
     positions = positions_shown(history, ledgers_until(history, day), day)
     values = [position.value for position in positions if position.value is not None]
+    cash = _balance_shown(entry_on(balances.cash, day, counts_back=counts_back))
+    credit = _balance_shown(entry_on(balances.credit, day, counts_back=counts_back))
+    if history.portfolio.cash_from is not None and day >= history.portfolio.cash_from:
+        cash, credit = _derived_shown(wealth, history)
     return {
         "portfolio_id": history.portfolio.pk,
         "name": history.portfolio.name,
         "positions": positions,
         "value": strip_zeros(round_for_storage(sum(values, ZERO))),
-        "cash": _balance_shown(entry_on(balances.cash, day, counts_back=counts_back)),
-        "used_credit": _balance_shown(entry_on(balances.credit, day, counts_back=counts_back)),
+        "cash": cash,
+        "used_credit": credit,
         "rate": rate,
     }
+
+
+def _derived_shown(
+    wealth: Wealth, history: PortfolioHistory
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Show cash and used credit that follow from the transactions, with each currency's balance."""
+    day, portfolio = wealth.period.end, history.portfolio
+    money = wealth.money[portfolio.pk]
+    rates = rates_on(cash_pairs(portfolio, money), day)
+    derived = cash_on(portfolio, money, day, rates)
+    currencies: list[dict[str, object]] = []
+    for one in derived.currencies:
+        rate = rates.get((one.currency, portfolio.currency))
+        shown = rate_shown(one.currency, portfolio.currency, rate, day)
+        currencies.append({"balance": one.balance, "value": one.value, "rate": shown})
+    return (
+        {"amount": derived.cash, "entered_for": None, "currencies": currencies},
+        {"amount": derived.used_credit, "entered_for": None, "currencies": currencies},
+    )
 
 
 def _balance_shown(entry: tuple[date, Decimal] | None) -> dict[str, object]:

@@ -43,6 +43,22 @@ class CashSerializer(ApiSerializer):
     date = PastDateField(required=False)
 
 
+class OpeningSerializer(ApiSerializer):
+    currency = CurrencyCodeField()
+    amount = ExactDecimalField()
+
+
+class CashFromSerializer(ApiSerializer):
+    cash_from = PastDateField(allow_null=True)
+    opening = OpeningSerializer(many=True, required=False)
+
+    def validate_opening(self, openings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        currencies = {one["currency"] for one in openings}
+        if len(currencies) != len(openings):
+            raise serializers.ValidationError("Name each currency once.", code="duplicate_opening")
+        return openings
+
+
 class OrderSerializer(ApiSerializer):
     ids = serializers.ListField(child=serializers.UUIDField(), max_length=10_000)
 

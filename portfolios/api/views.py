@@ -118,6 +118,8 @@ class PortfolioViewSet(ApiView, ViewSet):
         changes = validated(
             serializers.PortfolioInputSerializer, request, partial=partial, instance=portfolio
         )
+        if portfolio.cash_from is not None and not partial:
+            changes.pop("used_credit", None)  # a field of the answer, sent back
         return Response(self.payloads(services.update_portfolio(portfolio=portfolio, **changes))[0])
 
     @extend_schema(
@@ -131,26 +133,6 @@ class PortfolioViewSet(ApiView, ViewSet):
     def destroy(self, request: Request, pk: UUID) -> Response:
         services.delete_portfolio(portfolio=get_portfolio_or_404(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-    @extend_schema(request=serializers.UsedCreditSerializer, responses=PortfolioPayload)
-    def used_credit(self, request: Request, pk: UUID) -> Response:
-        return self._set_balance(
-            request, pk, serializers.UsedCreditSerializer, "credit", "used_credit"
-        )
-
-    @extend_schema(request=serializers.CashSerializer, responses=PortfolioPayload)
-    def cash(self, request: Request, pk: UUID) -> Response:
-        return self._set_balance(request, pk, serializers.CashSerializer, "cash", "cash")
-
-    def _set_balance(
-        self, request: Request, pk: UUID, serializer: Any, kind: str, field: str
-    ) -> Response:
-        portfolio = get_portfolio_or_404(request, pk)
-        body = validated(serializer, request)
-        portfolio = services.set_balance(
-            portfolio=portfolio, kind=kind, amount=body[field], on=body.get("date")
-        )
-        return Response(self.payloads(portfolio)[0])
 
     @extend_schema(request=serializers.OrderSerializer, responses=PORTFOLIOS)
     def order(self, request: Request) -> Response:

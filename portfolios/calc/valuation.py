@@ -202,8 +202,14 @@ class _Totals:
             self.day_change_on = day
 
 
-def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decimal) -> Summary:
-    """Add up holdings.
+def summarise(
+    lines: Sequence[SummaryLine],
+    *,
+    cash: Decimal,
+    used_credit: Decimal,
+    unrated: Sequence[str] = (),
+) -> Summary:
+    """Add up holdings. `unrated` are currencies of cash without a rate, which `cash` leaves out.
 
     Cost, realised gain, income and charges cover all holdings; figures that need a price cover
     those with one. `missing` names the others, and holdings whose quantity or price is in doubt,
@@ -229,6 +235,7 @@ def summarise(lines: Sequence[SummaryLine], *, cash: Decimal, used_credit: Decim
                 is_stale = is_stale or line.is_stale
                 if line.price_as_of is not None:
                     price_times.append(line.price_as_of)
+        missing_why.update(dict.fromkeys(unrated, "no_rate"))
         unrealised_gain = round_for_display(totals.unrealised_gain)
         realised_gain = round_for_display(totals.realised_gain)
         income = round_for_display(totals.income)

@@ -1,4 +1,4 @@
-"""Cash and used credit over time, as the user entered them."""
+"""Cash and used credit over time: as the user entered them, or from the transactions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ import numpy as np
 
 from portfolios.calc.layout import Floats
 from portfolios.models import Portfolio, PortfolioBalance
+from portfolios.reports.figures import rates_into
 from portfolios.reports.periods import Period
+from portfolios.valuation import Money
 
 Entry = tuple[date, Decimal]
 Entries = Sequence[Entry]
@@ -64,3 +66,46 @@ def on_days(entries: Entries, period: Period, *, begins: date | None = None) -> 
         column = (begins - period.day_before).days
         amounts[max(column, 0) : max((first - period.day_before).days, 0)] = float(amount)
     return amounts
+
+
+@dataclass(frozen=True, slots=True)
+class CashDaily:
+    """Cash and used credit, [column], in the portfolio's currency.
+
+    `missing` are the pairs without a rate on a day on which one was needed.
+    """
+
+    cash: Floats
+    credit: Floats
+    missing: set[str]
+
+
+def cash_over_time(
+    portfolio: Portfolio,
+    balances: Balances,
+    money: Money,
+    period: Period,
+    *,
+    begins: date | None,
+) -> CashDaily:
+    """Return cash and used credit of every day: from `cash_from` on they follow from `money`."""
+    cash = on_days(balances.cash, period, begins=begins)
+    credit = on_days(balances.credit, period, begins=begins)
+    missing: set[str] = set()
+    if portfolio.cash_from is None:
+        return CashDaily(cash, credit, missing)
+    first = max((portfolio.cash_from - period.day_before).days, 0)
+    cash[first:] = credit[first:] = 0.0
+    others = [code for code in money if code != portfolio.currency]
+    rates, _ = rates_into(portfolio.currency, others, period)
+    for code, history in money.items():
+        entries = list(zip(history.days, history.balances, strict=True))
+        amounts = on_days(entries, period)[first:]
+        if code != portfolio.currency:
+            amounts = np.where(amounts == 0, 0.0, amounts * rates[code][first:])
+            if np.isnan(amounts).any():
+                missing.add(f"{code}/{portfolio.currency}")
+            amounts = np.nan_to_num(amounts)
+        cash[first:] += np.maximum(amounts, 0.0)
+        credit[first:] += np.maximum(-amounts, 0.0)
+    return CashDaily(cash, credit, missing)

@@ -1,6 +1,7 @@
 """Every write about portfolios. A service locks its portfolio first: one writer at a time."""
 
 from portfolios.services.aliases import delete_alias, remember_aliases, save_alias
+from portfolios.services.cash import set_cash_from
 from portfolios.services.holdings import delete_holding, rename_holding
 from portfolios.services.import_rows import import_rows
 from portfolios.services.ledger_check import contradicted_holdings, repair_holding
@@ -52,6 +53,7 @@ __all__ = [
     "restore_portfolios",
     "save_alias",
     "set_balance",
+    "set_cash_from",
     "settle_instruments",
     "undo_import",
     "update_money",

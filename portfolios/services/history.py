@@ -11,7 +11,15 @@ from portfolios.models import (
     Transaction,
 )
 
-PORTFOLIO_FIELDS = ("name", "brokerage_firm", "currency", "used_credit", "cash", "position")
+PORTFOLIO_FIELDS = (
+    "name",
+    "brokerage_firm",
+    "currency",
+    "used_credit",
+    "cash",
+    "position",
+    "cash_from",
+)
 TRANSACTION_FIELDS = (
     "type",
     "date",

@@ -7,8 +7,8 @@ from decimal import Decimal
 from financeproj.core.money import EXACT, ONE, ZERO
 from portfolios.calc.kinds import TransactionType
 from portfolios.models import OpeningBalance, Portfolio, Transaction, TransactionSource
-from portfolios.selectors import money_moved
 from portfolios.services.ledger_rows import next_sequence, touch
+from portfolios.valuation.cash import money_moved
 
 ONE_DAY = timedelta(days=1)
 
@@ -24,16 +24,21 @@ def keep_openings(portfolio: Portfolio) -> None:
     said = dict(openings.values_list("currency", "amount"))
     if not said:
         return
-    moved: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    rows = Transaction.objects.filter(portfolio=portfolio).exclude(
-        type=TransactionType.OPENING, source=TransactionSource.DERIVED
-    )
-    before = rows.filter(date__lt=portfolio.cash_from)
-    for _, currency, amount in money_moved(before, portfolio.currency):
-        moved[currency] = EXACT.add(moved[currency], amount)
+    moved = moved_before(portfolio, portfolio.cash_from)
     day = min(first_row_on(portfolio) or portfolio.cash_from, portfolio.cash_from) - ONE_DAY
     for currency, amount in said.items():
-        set_opening(portfolio, currency, EXACT.subtract(amount, moved[currency]), day)
+        set_opening(portfolio, currency, EXACT.subtract(amount, moved.get(currency, ZERO)), day)
+
+
+def moved_before(portfolio: Portfolio, day: date) -> dict[str, Decimal]:
+    """Add up by currency what the rows before `day` moved, derived openings left out."""
+    moved: dict[str, Decimal] = defaultdict(Decimal)
+    rows = Transaction.objects.filter(portfolio=portfolio, date__lt=day).exclude(
+        type=TransactionType.OPENING, source=TransactionSource.DERIVED
+    )
+    for *_, currency, amount in money_moved(rows, {portfolio.pk: portfolio.currency}):
+        moved[currency] = EXACT.add(moved[currency], amount)
+    return moved
 
 
 def first_row_on(portfolio: Portfolio) -> date | None:

@@ -16,6 +16,7 @@ from financeproj.history.services import record, without_owner
 from financeproj.users.history import user_fields, user_object
 from financeproj.users.models import User
 from portfolios.models import ImportBatch, Portfolio, PortfolioBalance, Transaction
+from portfolios.services.cash import is_derived_balance
 from portfolios.services.history import portfolio_fields, portfolio_object
 from portfolios.services.ledger_rows import lock_portfolio
 
@@ -89,6 +90,13 @@ def update_portfolio(*, portfolio: Portfolio, **changes: object) -> Portfolio:
     portfolio = lock_portfolio(portfolio)
     changes = {field: value for field, value in changes.items() if value is not None}
     before = portfolio_fields(portfolio)
+    today = timezone.localdate()
+    for column in BALANCE_COLUMNS.values():
+        amount = changes.get(column)
+        if not isinstance(amount, Decimal):
+            continue
+        if is_derived_balance(portfolio, column, amount, today):
+            changes.pop(column)
     currency = changes.get("currency", portfolio.currency)
     if currency != portfolio.currency and Transaction.objects.filter(portfolio=portfolio).exists():
         raise Conflict(
@@ -120,6 +128,8 @@ def set_balance(
     if on > timezone.localdate():
         raise DomainError(f"The date {on} is in the future.", attr="date", code="future_date")
     column = BALANCE_COLUMNS[BalanceKind(kind)]
+    if is_derived_balance(portfolio, column, amount, on):
+        return portfolio
     stored = PortfolioBalance.objects.filter(portfolio=portfolio, kind=kind, date=on)
     before = stored.values_list("amount", flat=True).first()
     portfolio = _set_balance(portfolio, kind, amount, on)

@@ -20,6 +20,7 @@ class Entry:
     commission: D = D(0)
     exchange_rate: D | None = D(1)
     sequence: int = 0
+    tax: D = D(0)
 
 
 def entry(kind, day, quantity, price="0", commission="0", rate="1"):

@@ -33,6 +33,7 @@ class Entry:
     exchange_rate: D | None = D(1)
     effective_date: date = DAY
     sequence: int = 0
+    tax: D = D(0)
 
 
 def entry(kind, quantity, price=None, *, fee="0", rate="1", day=0):

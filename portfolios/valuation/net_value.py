@@ -40,8 +40,8 @@ def net_value_of(portfolios: Sequence[ValuedPortfolio], currency: str) -> NetVal
     for valued in portfolios:
         rate = rates.rate(valued.portfolio.currency)
         market_value += valued.summary.market_value * rate
-        cash += valued.portfolio.cash * rate
-        used_credit += valued.portfolio.used_credit * rate
+        cash += valued.cash * rate
+        used_credit += valued.used_credit * rate
         net_value += valued.summary.net_value * rate
     return NetValue(
         market_value=strip_zeros(market_value),

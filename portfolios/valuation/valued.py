@@ -34,6 +34,7 @@ from portfolios.calc.valuation import (
     value_holding,
 )
 from portfolios.models import Holding, Portfolio
+from portfolios.valuation.cash import CashOn, Money, cash_on, cash_pairs, money_in
 from portfolios.valuation.holdings_and_prices import HoldingsAndPrices, read_holdings_and_prices
 from portfolios.valuation.traded import TRADE
 
@@ -75,20 +76,29 @@ class ValuedHolding(Struct):
 
 @dataclass(slots=True)
 class ValuedPortfolio:
-    """A portfolio with its sums and its holdings, largest first."""
+    """A portfolio with its sums and its holdings, largest first.
+
+    `cash` and `used_credit` are what was entered, or what follows from the transactions.
+    """
 
     portfolio: Portfolio
+    cash: Decimal
+    used_credit: Decimal
     summary: Summary
     holdings: list[ValuedHolding]
 
 
 @dataclass(frozen=True, slots=True)
 class ValuationData:
-    """What portfolios are valued with: their holdings, the latest prices and the latest rates."""
+    """What portfolios are valued with: their holdings, the latest prices and the latest rates.
+
+    `money` has the balances of the portfolios whose cash follows from the transactions.
+    """
 
     portfolios: Sequence[Portfolio]
     stored: HoldingsAndPrices
     rates: dict[Pair, RateNow]
+    money: dict[UUID, Money]
 
     def pending_stock_ids(self) -> set[UUID]:
         """Return the instruments of open holdings whose history is not known yet."""
@@ -108,7 +118,16 @@ class ValuationData:
                 rate = self.rates.get(pair)
                 if currency != portfolio.currency and (rate is None or rate.stale):
                     unrated.add(pair)
+            for pair in cash_pairs(portfolio, self.money.get(portfolio.pk, {})):
+                if pair not in self.rates or self.rates[pair].stale:
+                    unrated.add(pair)
         return unrated
+
+    def cash_of(self, portfolio: Portfolio) -> CashOn | None:
+        """Return the cash of today that follows from the transactions, None if it is entered."""
+        if portfolio.pk not in self.money:
+            return None
+        return cash_on(portfolio, self.money[portfolio.pk], timezone.localdate(), self.rates)
 
 
 def read_valuation_data(
@@ -125,9 +144,12 @@ def read_valuation_data(
         for currency in stored.currencies.get(portfolio.pk, ()):
             if currency != portfolio.currency:
                 pairs.add((currency, portfolio.currency))
+    money = money_in(portfolio for portfolio in portfolios if portfolio.cash_from)
+    for portfolio in portfolios:
+        pairs |= cash_pairs(portfolio, money.get(portfolio.pk, {}))
     today = timezone.localdate()
     rates = {pair: rate for pair, rate in rates_now(pairs).items() if can_value(rate, today)}
-    return ValuationData(portfolios, stored, rates)
+    return ValuationData(portfolios, stored, rates, money)
 
 
 def valued(portfolios: Iterable[Portfolio]) -> list[ValuedPortfolio]:
@@ -221,12 +243,23 @@ def _value_portfolio(portfolio: Portfolio, data: ValuationData) -> ValuedPortfol
         line = _summary_line(holding, quote, valuation)
         lines.append(line)
         holdings.append(_valued_holding(holding, quote, line))
-    summary = summarise(lines, cash=portfolio.cash, used_credit=portfolio.used_credit)
+    cash, used_credit = portfolio.cash, portfolio.used_credit
+    unrated: Sequence[str] = ()
+    derived = data.cash_of(portfolio)
+    if derived is not None:
+        cash, used_credit, unrated = derived.cash, derived.used_credit, derived.missing
+    summary = summarise(lines, cash=cash, used_credit=used_credit, unrated=unrated)
     for valued_holding in holdings:
         share = fraction(valued_holding.market_value, summary.market_value)
         valued_holding.weight = rounded(share)
     holdings.sort(key=_largest_first)
-    return ValuedPortfolio(portfolio=portfolio, summary=summary, holdings=holdings)
+    return ValuedPortfolio(
+        portfolio=portfolio,
+        cash=cash,
+        used_credit=used_credit,
+        summary=summary,
+        holdings=holdings,
+    )
 
 
 def _largest_first(holding: ValuedHolding) -> tuple[Decimal, bool, str]:

@@ -3,7 +3,6 @@
 import django.db.models.deletion
 import django.db.models.functions.math
 import financeproj.core.db.fields
-import portfolios.calc.kinds
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -12,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portfolios', '0010_names_that_look_the_same'),
+        ('portfolios', '0011_splits_that_wait'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -163,7 +162,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(('type__in', [portfolios.calc.kinds.TransactionType['BUY'], portfolios.calc.kinds.TransactionType['SELL'], portfolios.calc.kinds.TransactionType['DIVIDEND'], portfolios.calc.kinds.TransactionType['INTEREST'], portfolios.calc.kinds.TransactionType['FEE'], portfolios.calc.kinds.TransactionType['TAX'], portfolios.calc.kinds.TransactionType['SPLIT'], portfolios.calc.kinds.TransactionType['TRANSFER_IN'], portfolios.calc.kinds.TransactionType['TRANSFER_OUT'], portfolios.calc.kinds.TransactionType['DEPOSIT'], portfolios.calc.kinds.TransactionType['WITHDRAWAL'], portfolios.calc.kinds.TransactionType['CONVERSION'], portfolios.calc.kinds.TransactionType['OPENING'], portfolios.calc.kinds.TransactionType['ADJUSTMENT']])), name='transaction_type_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('type__in', ['buy', 'sell', 'dividend', 'interest', 'fee', 'tax', 'split', 'transfer_in', 'transfer_out', 'deposit', 'withdrawal', 'conversion', 'opening', 'adjustment'])), name='transaction_type_known'),
         ),
         migrations.AddConstraint(
             model_name='transaction',
