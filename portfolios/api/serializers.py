@@ -49,6 +49,8 @@ class OpeningSerializer(ApiSerializer):
 
 
 class CashFromSerializer(ApiSerializer):
+    answer_fields = ("cash_from", "cash", "used_credit", "currencies", "missing", "missing_why")
+
     cash_from = PastDateField(allow_null=True)
     opening = OpeningSerializer(many=True, required=False)
 
@@ -136,6 +138,10 @@ class MoneyInputSerializer(MoneyChangeSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
+        for name in ("holding_id", "ticker"):
+            if self.initial_data.get(name) is not None:
+                detail = f"A {attrs['type']} has no instrument. Leave out {name}."
+                raise serializers.ValidationError({name: [detail]})
         currency = attrs.pop("currency", None)
         settled_in = attrs.setdefault("settlement_currency", currency)
         if currency is not None and currency != settled_in:

@@ -115,6 +115,8 @@ class PortfolioViewSet(ApiView, ViewSet):
     )
     def update(self, request: Request, pk: UUID, partial: bool = False) -> Response:
         portfolio = get_portfolio_or_404(request, pk)
+        if portfolio.cash_from is not None:
+            portfolio.cash = queries.cash_now(portfolio).cash  # what stands, as it was answered
         changes = validated(
             serializers.PortfolioInputSerializer, request, partial=partial, instance=portfolio
         )

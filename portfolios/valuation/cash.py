@@ -13,7 +13,7 @@ from msgspec import Struct
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import EXACT, ONE, ZERO, round_for_display, strip_zeros
 from financeproj.core.shared.versioned_cache import VersionedCache
-from marketdata.calc.rates import Pair
+from marketdata.calc.rates import Pair, can_value
 from marketdata.selectors import RateNow
 from portfolios.calc.money import money_of
 from portfolios.models import Portfolio, Transaction
@@ -146,7 +146,7 @@ def cash_on(portfolio: Portfolio, money: Money, day: date, rates: Mapping[Pair, 
     missing: list[str] = []
     for code, history in money.items():
         balance = history.on(day)
-        rate = _rate(code, portfolio.currency, rates)
+        rate = _rate(code, portfolio.currency, day, rates)
         value = None if rate is None else EXACT.multiply(balance, rate)
         if value is None and balance:
             missing.append(code)
@@ -159,8 +159,10 @@ def cash_on(portfolio: Portfolio, money: Money, day: date, rates: Mapping[Pair, 
     return CashOn(round_for_display(cash), round_for_display(used_credit), currencies, missing)
 
 
-def _rate(code: str, target: str, rates: Mapping[Pair, RateNow]) -> Decimal | None:
+def _rate(code: str, target: str, day: date, rates: Mapping[Pair, RateNow]) -> Decimal | None:
     if code == target:
         return ONE
     found = rates.get((code, target))
-    return None if found is None else found.rate
+    if found is None or not can_value(found, day):
+        return None
+    return found.rate

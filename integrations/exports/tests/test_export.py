@@ -491,7 +491,7 @@ def _double(name):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_later_version, "Its version is 9; this program reads version 2"),
+        (_later_version, "Its version is 9; this program reads version 3"),
         (_unhashed, "transactions.csv was changed after it was written: its SHA-256"),
         (_wrong_count, "transactions.csv has 13 rows, its manifest says 99"),
         (_no_count, "Its manifest is not complete"),
@@ -514,9 +514,9 @@ def _double(name):
         (_edit("transactions.csv", "2024-05-02", "2024-13-02"), "transactions.csv row 1, date"),
         (
             _edit("transactions.csv", "note", "nota"),
-            "The columns of transactions.csv are not those of version 2",
+            "The columns of transactions.csv are not those of version 3",
         ),
-        (_edit("portfolios.csv", "NOK", "NOK,more"), "portfolios.csv row 1 has 10 cells, not 9"),
+        (_edit("portfolios.csv", "NOK", "NOK,more"), "portfolios.csv row 1 has 12 cells, not 11"),
         (_edit("portfolios.csv", "NOK", "nok"), "contradict each other"),
         (_edit("portfolios.csv", "Nordic", "N" * 101), "portfolios.csv row 1, name: .*at most 100"),
         (

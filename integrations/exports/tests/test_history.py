@@ -1,5 +1,7 @@
 """The history of a user's data goes out with an export, and comes in once."""
 
+import csv
+import io
 from datetime import UTC, datetime
 from decimal import Decimal as D
 
@@ -11,7 +13,8 @@ from financeproj.history.context import acting
 from financeproj.history.models import Door, HistoryEntry
 from financeproj.users.models import User
 from integrations.backups.tests.archives import entry_of, everything, put, rewritten
-from integrations.exports.files import FILES
+from integrations.exports.cells import BOM
+from integrations.exports.files import FILES, VERSION
 from integrations.exports.tests.test_export import forget, tables
 from integrations.exports.writing import write_export
 from marketdata.tests.factories import instrument
@@ -159,9 +162,20 @@ def test_a_damaged_entry_is_refused_and_nothing_is_written(export, user, change,
 
 
 def as_version_1(archive, manifest):
+    """Take out every file and column that version 1 did not have."""
     manifest["version"] = 1
-    del archive["history.csv"]
-    manifest["files"].remove(entry_of(manifest, "history.csv"))
+    for file in FILES:
+        if file.since > 1:
+            del archive[file.name]
+            manifest["files"].remove(entry_of(manifest, file.name))
+        elif file.header(1) != file.header(VERSION):
+            stored = archive[file.name].removeprefix(BOM)
+            rows = list(csv.DictReader(io.StringIO(stored, newline="")))
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, file.header(1), extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+            put(archive, manifest, file.name, text.getvalue())
 
 
 def test_an_export_of_version_1_has_no_history(export, user):
