@@ -49,6 +49,8 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "TransactionTypeEnum": "portfolios.models.TRANSACTION_TYPES",
+        "TradeTypeEnum": "portfolios.models.TRADE_TYPE_CHOICES",
+        "MoneyTypeEnum": "portfolios.models.MONEY_TYPE_CHOICES",
         "TransactionSourceEnum": "portfolios.models.TransactionSource",
         "ErrorTypeEnum": "financeproj.core.api.schema.ERROR_TYPES",
     },

@@ -14,7 +14,7 @@ from financeproj.core.api.serializers import (
     TextField,
     required_error,
 )
-from portfolios.models import TRANSACTION_TYPES
+from portfolios.models import MONEY_TYPE_CHOICES, TRADE_TYPE_CHOICES
 from portfolios.payloads import PortfolioPayload, TransactionPayload
 from portfolios.valuation import ValuedHolding
 
@@ -74,7 +74,6 @@ class HoldingInputSerializer(ApiSerializer):
 class BookedSerializer(ApiSerializer):
     """The fields that every transaction has."""
 
-    type = serializers.ChoiceField(TRANSACTION_TYPES)
     date = PastDateField()
     tax = ExactDecimalField(
         required=False, minimum=0, help_text="Withheld tax, stamp duty, transaction tax."
@@ -94,6 +93,7 @@ class BookedSerializer(ApiSerializer):
 class TransactionChangeSerializer(BookedSerializer):
     """The fields of a transaction that can be given, and given again in an edit."""
 
+    type = serializers.ChoiceField(TRADE_TYPE_CHOICES)
     quantity = ExactDecimalField(minimum=0, above_minimum=True)
     price = ExactDecimalField(
         required=False, minimum=0, help_text="Not needed for split and transfer_out."
@@ -118,6 +118,7 @@ class MoneyChangeSerializer(BookedSerializer):
     `amount` is signed as it moves the balance. A body with `settlement_amount` is read by that.
     """
 
+    type = serializers.ChoiceField(MONEY_TYPE_CHOICES)
     amount = ExactDecimalField(required=False)
     settlement_amount = ExactDecimalField(required=False)
 

@@ -16,6 +16,8 @@ from portfolios.models.portfolios import (
     PortfolioBalance,
 )
 from portfolios.models.transactions import (
+    MONEY_TYPE_CHOICES,
+    TRADE_TYPE_CHOICES,
     TRANSACTION_TYPES,
     Transaction,
     TransactionGroup,
@@ -25,6 +27,8 @@ from portfolios.models.transactions import (
 
 __all__ = [
     "MAX_ALIAS_LENGTH",
+    "MONEY_TYPE_CHOICES",
+    "TRADE_TYPE_CHOICES",
     "TRANSACTION_TYPES",
     "CashFromBy",
     "DismissedSplit",

@@ -17,6 +17,8 @@ from portfolios.models.imports import ImportBatch
 from portfolios.models.portfolios import Holding, Portfolio
 
 TRANSACTION_TYPES = [(kind.value, kind.label) for kind in TransactionType]
+TRADE_TYPE_CHOICES = [choice for choice in TRANSACTION_TYPES if choice[0] in TYPES_OF_HOLDINGS]
+MONEY_TYPE_CHOICES = [choice for choice in TRANSACTION_TYPES if choice[0] in MONEY_TYPES]
 
 
 class TransactionSource(models.TextChoices):
