@@ -175,7 +175,7 @@ def test_the_endpoint_answers_a_zip_with_counts_and_hashes(full, api):
         manifest = json.loads(archive.read("manifest.json"))
         assert (manifest["format"], manifest["version"], manifest["username"]) == (
             "financeproj-export",
-            2,
+            3,
             "kari",
         )
         assert [entry["name"] for entry in manifest["files"]] == [file.name for file in FILES]
