@@ -20,6 +20,8 @@ LARGEST_BOOKED_TERM = 25
 # From 3:2 on, either way, a split must show in the closes, within 5 %.
 VISIBLE_RATIO = Decimal("1.5")
 SHOWN_WITHIN = Decimal("0.05")
+# Brokers write a third as 0.333 or 0.3333333.
+SAME_RATIO = Decimal("0.001")
 # How far a source moves a split, and a dividend.
 SPLIT_DAYS = timedelta(days=7)
 DIVIDEND_DAYS = timedelta(days=3)
@@ -71,6 +73,15 @@ def shows_split(before: Decimal, close: Decimal, ratio: Decimal) -> bool:
     plain = close / before
     through = plain * ratio
     return abs(through.ln()) < abs(plain.ln())
+
+
+def is_known_by_hand(split: Event, by_hand: Sequence[Event]) -> bool:
+    """Return whether a split is on the day of one by hand, or the same within a week."""
+    for day, ratio in by_hand:
+        is_same = abs(ratio - split[1]) <= SAME_RATIO * ratio
+        if day == split[0] or (is_same and abs(day - split[0]) <= SPLIT_DAYS):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

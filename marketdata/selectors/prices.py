@@ -355,7 +355,8 @@ DayClose = tuple[date, Decimal]
 class InstrumentDetails:
     """What is stored of an instrument, oldest first; closes as traded.
 
-    `held_back` is the number of its prices, splits and dividends that are held back.
+    `held_back` is the number of its prices and dividends that are held back. Splits wait for each
+    user (`Holding.waiting_splits`).
     """
 
     first_close: DayClose | None
@@ -374,7 +375,7 @@ def instrument_details(stock: StockMetadata) -> InstrumentDetails:
         last_close=closes.order_by("-date").first(),
         splits=splits_of([stock.pk]).get(stock.pk, []),
         dividends=list(dividends),
-        held_back=stock.held_back.filter(state="held_back").count(),
+        held_back=stock.held_back.filter(state="held_back").exclude(kind="split").count(),
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
-from marketdata.calc.events import is_booked_by_itself
+from marketdata.calc.events import Event, is_booked_by_itself, is_known_by_hand
 from marketdata.models import HeldBack, HeldBackAnswer, StockMetadata, StockSplit
 
 State = HeldBack.State
@@ -36,14 +36,15 @@ def known_splits(stock_ids: Collection[UUID], *, user_id: UUID) -> dict[UUID, li
     answer = HeldBackAnswer.objects.filter(held_back=OuterRef("pk"), user=user_id)
     rows = HeldBack.objects.filter(kind=HeldBack.Kind.SPLIT, stock__in=stock_ids)
     rows = rows.annotate(answer=Subquery(answer.values("accepted")[:1]))
-    by_hand: set[tuple[UUID | None, date]] = set()
+    by_hand: dict[UUID | None, list[Event]] = defaultdict(list)
     splits = list(StockSplit.objects.filter(stock__in=stock_ids))
     for split in splits:
         if split.source == StockMetadata.MANUAL:
-            by_hand.add((split.stock_id, split.date))
+            by_hand[split.stock_id].append((split.date, split.ratio))
             known[split.stock_id].append(KnownSplit(split.date, split.ratio))
     for row in rows:
-        if row.stock_id is None or (row.stock_id, row.date) in by_hand:
+        known_by_hand = is_known_by_hand((row.date, row.value), by_hand[row.stock_id])
+        if row.stock_id is None or known_by_hand:
             continue
         if row.state != State.WITHDRAWN:
             with_row.add((row.stock_id, row.date))

@@ -18,6 +18,7 @@ from marketdata.calc.events import (
     SPLIT_DAYS,
     Event,
     is_booked_by_itself,
+    is_known_by_hand,
     is_visible,
     lacks_split,
     pair_events,
@@ -31,7 +32,6 @@ from marketdata.services.held_back import hold_back, rows_about
 from marketdata.signals import splits_recorded
 
 MANUAL = StockMetadata.MANUAL
-SAME_RATIO = Decimal("0.001")
 # A replaced close may be this far from what the changed splits make of the stored one.
 EXPLAINED_WITHIN = Decimal("0.05")
 
@@ -119,7 +119,7 @@ def sync_splits(
         if row.value != event[1]:
             row.before = row.value
         row.date, row.value = event
-        if row.reason != Reason.NOT_SHOWN:
+        if row.reason != Reason.NOT_SHOWN and row.state != State.DISMISSED:
             _judge(row, is_shown=True)
     for other in pairing.new:
         change.is_changed = True
@@ -276,8 +276,9 @@ def _project(stock: StockMetadata, rows: Sequence[HeldBack], source: str) -> boo
     counted: dict[date, Decimal] = {}
     # Of two on one day the one that the source still says wins.
     for row in sorted(rows, key=lambda row: row.absent_since is None):
-        is_counted = row.state != State.WITHDRAWN and row.reason != Reason.NOT_SHOWN
-        if is_counted and not _is_known_by_hand(row, by_hand):
+        is_gone = row.state in (State.WITHDRAWN, State.DISMISSED)
+        is_counted = not is_gone and row.reason != Reason.NOT_SHOWN
+        if is_counted and not is_known_by_hand((row.date, row.value), by_hand):
             counted[row.date] = row.value
     theirs = StockSplit.objects.filter(stock=stock).exclude(source=MANUAL)
     stored = dict(theirs.values_list("date", "ratio"))
@@ -288,11 +289,3 @@ def _project(stock: StockMetadata, rows: Sequence[HeldBack], source: str) -> boo
     changed = {day: ratio for day, ratio in counted.items() if stored.get(day) != ratio}
     put_days(StockSplit, "stock", stock.pk, "ratio", changed, known=stored, source=source)
     return is_changed or bool(changed)
-
-
-def _is_known_by_hand(row: HeldBack, by_hand: Sequence[Event]) -> bool:
-    for day, ratio in by_hand:
-        is_same = abs(ratio - row.value) <= SAME_RATIO * ratio
-        if day == row.date or (is_same and abs(day - row.date) <= SPLIT_DAYS):
-            return True
-    return False

@@ -38,7 +38,7 @@ from marketdata.services.confirming import confirmed
 from marketdata.services.days import DailyRow, check_entered, put_days
 from marketdata.services.dividends import sync_dividends
 from marketdata.services.events import sync_splits
-from marketdata.services.held_back import Kind, believe, hold_back
+from marketdata.services.held_back import Kind, believe, hold_back, rows_about
 from marketdata.signals import splits_recorded
 from marketdata.sources import History, Quote
 
@@ -453,6 +453,9 @@ def save_split(row: StockSplit) -> None:
 
 @transaction.atomic
 def delete_split(row: StockSplit) -> None:
+    """Delete a split; one of a source is dismissed for all users, or it would come back."""
+    rows = rows_about(row.stock, Kind.SPLIT).filter(date=row.date, source=row.source)
+    rows.update(state=HeldBack.State.DISMISSED)
     _delete(row)
     splits_recorded.send(sender=StockSplit, stock=row.stock, by_hand=True)
 

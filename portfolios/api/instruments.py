@@ -40,7 +40,8 @@ class HeldInPayload(Struct):
 class InstrumentPayload(Struct):
     """An instrument with its first and last stored close, as traded.
 
-    `held_back` is the number of its prices, splits and dividends that are held back.
+    `held_back` is the number of its prices and dividends that are held back, and of the splits that
+    wait for the user.
     """
 
     ticker: str
@@ -91,7 +92,11 @@ class InstrumentView(ApiView):
 
 def _payload(user: User, stock: StockMetadata) -> InstrumentPayload:
     known = instrument_details(stock)
-    holdings = holdings_visible_to(user).filter(stock=stock).select_related("portfolio")
+    found = holdings_visible_to(user).filter(stock=stock).select_related("portfolio")
+    holdings = list(found.order_by("portfolio__name", "pk"))
+    waiting: set[str] = set()
+    for holding in holdings:
+        waiting.update(holding.waiting_splits)
     return InstrumentPayload(
         ticker=stock.ticker,
         company_name=stock.company_name,
@@ -113,9 +118,9 @@ def _payload(user: User, stock: StockMetadata) -> InstrumentPayload:
                 portfolio_name=holding.portfolio.name,
                 current_quantity=strip_zeros(holding.current_quantity),
             )
-            for holding in holdings.order_by("portfolio__name", "pk")
+            for holding in holdings
         ],
-        held_back=known.held_back,
+        held_back=known.held_back + len(waiting),
     )
 
 

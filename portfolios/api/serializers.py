@@ -110,6 +110,9 @@ class TransactionChangeSerializer(BookedSerializer):
         allow_null=True,
         help_text="The broker's own signed amount; without it, the formula stands.",
     )
+    force = serializers.BooleanField(
+        required=False, help_text="Record a split that the holding has already."
+    )
 
 
 class MoneyChangeSerializer(BookedSerializer):

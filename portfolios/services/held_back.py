@@ -42,9 +42,13 @@ def _answer_split(*, user: User, row: HeldBack, accept: bool) -> None:
     answer = HeldBackAnswer.objects.filter(held_back=row, user=user).first()
     before = None if answer is None else answer.accepted
     HeldBackAnswer.objects.update_or_create(held_back=row, user=user, defaults={"accepted": accept})
-    if accept:
-        deleted = DismissedSplit.objects.filter(holding__in=holdings)
-        deleted.filter(date=row.date, ratio=row.value).delete()
+    for holding in holdings:
+        # Next to the answer, since an export has the splits that were dismissed from a holding.
+        dismissed = DismissedSplit.objects.filter(holding=holding, date=row.date)
+        if accept:
+            dismissed.filter(ratio=row.value).delete()
+        elif not dismissed.exists():
+            DismissedSplit.objects.create(holding=holding, date=row.date, ratio=row.value)
     booked = 0
     for holding in holdings:
         try:

@@ -26,6 +26,7 @@ from portfolios.calc.kinds import RULES
 from portfolios.calc.ledger import Oversold, Position, Step, order, quantities, replay
 from portfolios.models import DismissedSplit, Holding, Portfolio, Transaction, TransactionSource
 from portfolios.services.ledger_rows import LedgerRow, next_sequence, stored_rows
+from portfolios.services.repeated_splits import repeated_splits
 from portfolios.services.replay import InsufficientQuantity, derive, store_position
 from portfolios.services.split_booking import Dismissed, settle_splits
 
@@ -144,10 +145,14 @@ def _replay_all(
     dismissed = _dismissed_splits(touched)
     for done, holding in enumerate(touched):
         on_progress(done / len(touched))
+        old, added = stored[holding.pk], by_holding[holding.pk]
+        entries = [one.entry for one in added]
+        repeated = repeated_splits([*old, *entries], entries)
+        plan.duplicates += len(repeated)
         fitted = _fit(
             holding,
-            stored[holding.pk],
-            by_holding[holding.pk],
+            old,
+            [one for one in added if one.entry.pk not in repeated],
             splits[holding.stock_id],
             dismissed[holding.pk],
         )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from financeproj.core.money import EXACT, ZERO
-from marketdata.calc.events import pair_events
+from marketdata.calc.events import SAME_RATIO, pair_events
 from marketdata.models import HeldBack
 from marketdata.selectors import KnownSplit
 from portfolios.calc.kinds import RULES, TransactionType, shares_after
@@ -22,8 +22,6 @@ from portfolios.services.ledger_rows import LedgerRow
 
 # Brokers book a split up to a week from the day on which it took effect.
 SAME_SPLIT = timedelta(days=7)
-# And write a third as 0.333 or 0.3333333.
-SAME_RATIO = Decimal("0.001")
 # Or only the whole shares that it leaves: 105 shares at 1:10 are 10 and a payment.
 WHOLE_WITHIN = Decimal("1e-9")
 
@@ -120,7 +118,7 @@ def _match(
             apart = abs(split.date - row.date)
             if apart > SAME_SPLIT:
                 continue
-            held = _held_on(others, min(split.date, row.date))
+            held = held_on(others, min(split.date, row.date))
             if same_split(split.ratio, row.quantity, held=held):
                 candidates.append((apart, row.date, row.sequence, number, row.pk))
     matches: dict[UUID, KnownSplit] = {}
@@ -175,7 +173,7 @@ def _wanted(
             reason = Reason.USER_DIFFERS
         is_answered = any(abs(split.date - day) <= SAME_SPLIT for day in spin_offs)
         rows = [*own, *(_split_row(other) for other in wanted)]
-        if not is_answered and _held_on(rows, split.date):
+        if not is_answered and held_on(rows, split.date):
             waiting[str(split.pk or split.date)] = reason
     holding.waiting_splits = waiting
     return wanted
@@ -271,7 +269,7 @@ def _bookings(
     bookings: list[LedgerRow] = []
     for split in splits:
         rows = [*own, *bookings]
-        if not _held_on(rows, split.date):
+        if not held_on(rows, split.date):
             continue
         old = booked.get(split.date)
         if old and old.quantity == split.ratio:
@@ -300,7 +298,7 @@ def _new_split(holding: Holding, split: KnownSplit) -> LedgerRow:
     return row
 
 
-def _held_on(rows: list[LedgerRow], day: date) -> Decimal:
+def held_on(rows: list[LedgerRow], day: date) -> Decimal:
     """Return what is held when `day` begins; an impossible history counts up to where it breaks."""
     held, was_split = ZERO, False
     for row in sorted(rows, key=order):

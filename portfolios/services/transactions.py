@@ -21,6 +21,7 @@ from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.holdings import holding_for
 from portfolios.services.ledger_rows import lock_portfolio, next_sequence
 from portfolios.services.openings import keep_openings
+from portfolios.services.repeated_splits import refuse_repeated_split
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 from portfolios.services.split_booking import dismiss
 
@@ -45,6 +46,7 @@ def record_transaction(
     note: str = "",
     external_id: str | None = None,
     company_name: str = "",
+    force: bool = False,
 ) -> Transaction:
     """Add one transaction to the portfolio's holding of `stock` and replay the holding.
 
@@ -52,9 +54,10 @@ def record_transaction(
     one), `price`, `commission` and `tax` in the instrument's currency. `exchange_rate` converts
     these into the portfolio's currency; without it the rate of the day is looked up, outside of the
     database transaction. `settlement_amount` is the broker's own signed amount in
-    `settlement_currency`, by default the portfolio's. Raises InsufficientQuantity, naming the
-    transaction and the date, if any sale would exceed what is held, Conflict on a repeated external
-    id, else DomainError or ValidationError. Nothing is written then.
+    `settlement_currency`, by default the portfolio's. `force` records a split
+    that the user has already. Raises InsufficientQuantity, naming the transaction and the date, if
+    any sale would exceed what is held, Conflict on a repeated external id or split, else
+    DomainError or ValidationError. Nothing is written then.
     """
     row = Transaction(
         type=type,
@@ -83,6 +86,8 @@ def record_transaction(
         row.sequence = next_sequence(locked)
         validate(row)
         row.save(force_insert=True)
+        if not force:
+            refuse_repeated_split(row)
         replay_holding(holding, cause=row)
         keep_openings(locked)
         record("created", transaction_object(row), after=transaction_fields(row))
@@ -91,12 +96,12 @@ def record_transaction(
     return _with_source_splits(write, stock)
 
 
-def update_transaction(*, row: Transaction, **changes: object) -> Transaction:
+def update_transaction(*, row: Transaction, force: bool = False, **changes: object) -> Transaction:
     """Change fields of one transaction and replay its holding.
 
     An `exchange_rate` of None is looked up again. A change of what the formula reads clears the
-    broker's amount, unless another one comes with it. Raises as record_transaction does; nothing is
-    written then.
+    broker's amount, unless another one comes with it. `force` is as in
+    record_transaction. Raises as record_transaction does; nothing is written then.
     """
     stock = row.own_holding.stock
     _change(row, changes)
@@ -122,6 +127,9 @@ def update_transaction(*, row: Transaction, **changes: object) -> Transaction:
             current.realised_gain = None  # it was of a sale
         validate(current)
         current.save(force_update=True)
+        is_other = any(name in changes for name in ("type", "date", "quantity"))
+        if is_other and not force:
+            refuse_repeated_split(current)
         replay_holding(holding, cause=current)
         keep_openings(portfolio)
         record(

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from financeproj.core.money import round_for_storage
 from financeproj.history.models import HistoryEntry
+from integrations.imports.pipeline import import_statement
 from marketdata.models import HeldBack, StockDividend, StockSplit
 from marketdata.services import record_history
 from marketdata.sources import History, InstrumentInfo
@@ -193,6 +194,31 @@ def test_a_split_that_no_close_shows_waits_for_one(portfolio, stock):
     stored = stock.prices.order_by("date").values_list("close", flat=True)
     assert list(stored) == [400, 404, 101]
     assert HeldBack.objects.get(kind="price").value == 400
+
+
+def test_a_users_second_split_of_the_same_ratio_is_refused_unless_forced(api, portfolio, stock):
+    trade(portfolio, stock, "buy", "3", "100", on=day("2024-05-02"))
+    first = trade(portfolio, stock, "split", "4", on=day("2024-06-10"))
+    body = {"holding_id": str(first.holding_id), "type": "split", "date": "2024-06-11"}
+    refused = api.post("/api/v1/transactions", {**body, "quantity": 4})
+    assert refused.status_code == 409
+    assert refused.json()["errors"][0]["code"] == "duplicate_split"
+    assert str(first.pk) in refused.json()["errors"][0]["detail"]
+    assert shares(portfolio) == 12
+    assert (
+        api.post("/api/v1/transactions", {**body, "quantity": 4, "force": True}).status_code == 201
+    )
+    assert shares(portfolio) == 48
+
+
+def test_the_same_split_of_another_file_is_a_duplicate(portfolio, stock):
+    head = b"date,type,ticker,quantity,price,currency\n"
+    rows = b"2024-05-02,buy,FJORD.DEMO,3,100,NOK\n2024-06-10,split,FJORD.DEMO,4,,NOK\n"
+    import_statement(portfolio=portfolio, data=head + rows, file_name="one.csv")
+    again = head + b"2024-06-11,split,FJORD.DEMO,4,,NOK\n"
+    second = import_statement(portfolio=portfolio, data=again, file_name="two.csv").import_batch
+    assert (second.created, second.duplicates, second.failed) == (0, 1, 0)
+    assert shares(portfolio) == 12
 
 
 def test_a_dividend_that_moves_by_a_day_is_one_dividend(stock):

@@ -222,9 +222,9 @@ def test_a_corrected_ratio_does_not_replace_the_one_that_a_sale_needs(portfolio,
 
 
 def test_a_holding_that_cannot_take_a_split_does_not_block_others(portfolio, stock, other_user):
-    trade(portfolio, stock, "buy", "10", "100")
-    for day in range(1, 5):
-        trade(portfolio, stock, "split", "100000000000000", on=date(2024, 5, 10 + day))
+    trade(portfolio, stock, "buy", "10", "100", on=date(2023, 1, 2))
+    for month in range(1, 5):
+        trade(portfolio, stock, "split", "100000000000000", on=date(2024, month, 10))
     theirs = services.create_portfolio(user=other_user, name="Theirs", currency="NOK")
     trade(theirs, stock, "buy", "10", "100")
     learn(stock, (SPLIT_DAY, D(10000)))
