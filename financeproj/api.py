@@ -6,6 +6,7 @@ from financeproj.core.api.errors import ApiNotFoundView
 from financeproj.history.api import views as history
 from financeproj.users.api import views as users
 from financeproj.wealth.api import views as wealth
+from integrations import api as status
 from integrations.exports import api as exports
 from integrations.imports import api as imports
 from integrations.ynab import api as ynab
@@ -35,6 +36,7 @@ urlpatterns = [
     path("users/me/retirement-goal", users.RetirementGoalView.as_view()),
     path("users/me/password", users.PasswordView.as_view()),
     path("history", history.HistoryViewSet.as_view({"get": "list"})),
+    path("status", status.StatusView.as_view()),
     path("currencies", market.CurrenciesView.as_view()),
     path("stocks/search", market.SearchView.as_view()),
     path("stocks/<str:ticker>", instruments.InstrumentView.as_view()),

@@ -162,7 +162,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "financeproj.core.ops.uploads.bounded_bodies",
     "financeproj.history.middleware.history_context",
-    "marketdata.middleware.third_party_time_limit",
+    "marketdata.middleware.third_parties",
 ]
 
 TEMPLATES = [

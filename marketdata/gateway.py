@@ -29,6 +29,7 @@ from marketdata.limits import (
     CircuitOpen,
     InLine,
     Party,
+    PartyStatus,
     TooBusy,
     admit,
     circuit_state,
@@ -39,11 +40,13 @@ from marketdata.limits import (
     note_success,
     parties,
     party_of,
+    status_of,
     take_token,
 )
 from marketdata.sources import (
     BadAnswer,
     KeyRefused,
+    RateLimited,
     Refusal,
     SourceError,
     SourceTimeout,
@@ -78,6 +81,17 @@ def ask_all(
     Returns by key the error that prevented it, else None. A call for the same that another request
     has under way is waited for at most `patience` seconds (default: to the end).
     """
+    outcomes = _answers(calls, seconds, patience)
+    for call in calls:
+        error = outcomes[call.key]
+        if error is not None and not isinstance(error, Refusal | KeyRefused):
+            note_unasked(call.party, error)
+    return outcomes
+
+
+def _answers(
+    calls: Sequence[Call], seconds: float, patience: float | None
+) -> dict[str, SourceError | None]:
     if not calls:
         return {}
     budget = _budget.get()
@@ -125,6 +139,31 @@ def at_most(seconds: float) -> Iterator[None]:
         yield
     finally:
         _budget.reset(token)
+
+
+# --- What could not be asked ----------------------------------------------------------------------
+
+_unasked: ContextVar[dict[str, str] | None] = ContextVar("unasked", default=None)
+
+
+@contextmanager
+def noting_unasked() -> Iterator[dict[str, str]]:
+    """Collect by third party why it could not be asked inside: `limited` or `unavailable`."""
+    noted: dict[str, str] = {}
+    token = _unasked.set(noted)
+    try:
+        yield noted
+    finally:
+        _unasked.reset(token)
+
+
+def note_unasked(party: Party, error: SourceError | None = None) -> None:
+    """Note that an answer lacks what `party` did not say, because of `error` or one just before."""
+    noted = _unasked.get()
+    if noted is None:
+        return
+    is_limited = isinstance(error, RateLimited | TooBusy) or status_of(party).state == "limited"
+    noted[party.name] = "limited" if is_limited else "unavailable"
 
 
 class _Asker:
@@ -324,7 +363,21 @@ class _Asker:
             self.outcomes[call.key] = SourceTimeout("There was no time left to ask.")
 
 
-# --- For /readyz and the admin --------------------------------------------------------------------
+# --- For /readyz, /status and the admin -----------------------------------------------------------
+
+
+def status() -> list[PartyStatus]:
+    """Return whether each third party that is in use answers, by name."""
+    _name_configured()
+    return [status_of(party) for _, party in sorted(parties.items())]
+
+
+def _name_configured() -> None:
+    """Make the parties behind the sources of the settings that need the network."""
+    configured: list[Any] = [*sources.registry().prices, *sources.registry().rates]
+    for source in configured:
+        if not source.offline:
+            party_of(source)
 
 
 def state() -> dict[str, dict[str, Any]]:
@@ -333,8 +386,5 @@ def state() -> dict[str, dict[str, Any]]:
     `state` is closed, open or half_open; then come the failures in a row, the seconds to wait and
     the reason.
     """
-    configured: list[Any] = [*sources.registry().prices, *sources.registry().rates]
-    for source in configured:
-        if not source.offline:
-            party_of(source)
+    _name_configured()
     return {party.name: circuit_state(party) for party in list(parties.values())}

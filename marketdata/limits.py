@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import structlog
 
@@ -67,9 +67,10 @@ def party_of(source: Any) -> Party:
 # The shared state of a circuit; it is absent while all is well. `open_until` and `probe_until` are
 # times, 0 for none; `period` is how long it was last open for a rate limit, `probe` the one call
 # that is let through when that time is over. `things` are keys of calls that failed in a row, only
-# as many as are needed to open it.
+# as many as are needed to open it; `since` is when the first of them failed.
 class Circuit(TypedDict):
     failures: int
+    since: float
     things: list[str]
     open_until: float
     period: float
@@ -80,6 +81,7 @@ class Circuit(TypedDict):
 
 _NO_FAILURES: Circuit = {
     "failures": 0,
+    "since": 0,
     "things": [],
     "open_until": 0,
     "period": 0,
@@ -97,6 +99,36 @@ def _change_circuit(
 
 def _is_open(circuit: Circuit | None) -> bool:
     return bool(circuit and circuit["open_until"])
+
+
+@dataclass(frozen=True, slots=True)
+class PartyStatus:
+    """Whether a third party answers: `state` is `ok`, `limited` (it asks for fewer calls) or
+    `unavailable`.
+
+    `since` is when the first of its failures in a row was, `next_try` when it is asked again,
+    None for the next question. Both are times of day in seconds.
+    """
+
+    name: str
+    state: Literal["ok", "limited", "unavailable"] = "ok"
+    since: float | None = None
+    next_try: float | None = None
+    reason: str | None = None
+
+
+def status_of(party: Party) -> PartyStatus:
+    """Return whether the party answered when it was last asked."""
+    circuit = _change_circuit(party, lambda held: held)
+    if circuit is None or not circuit["failures"]:
+        return PartyStatus(party.name)
+    return PartyStatus(
+        name=party.name,
+        state="limited" if circuit["period"] else "unavailable",
+        since=circuit.get("since") or None,
+        next_try=max(circuit["open_until"], circuit["probe_until"]) or None,
+        reason=circuit["reason"],
+    )
 
 
 def circuit_state(party: Party) -> dict[str, Any]:
@@ -189,6 +221,7 @@ def note_failure(party: Party, probe: str, thing: str, error: SourceError) -> No
         changed: Circuit = {
             **_NO_FAILURES,
             "failures": failures,
+            "since": circuit.get("since") or now,
             "things": things,
             "reason": str(error),
         }

@@ -2,10 +2,16 @@
 
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import OperationalError
 
 from marketdata import series, services
+from marketdata.sources import KeyRefused, Refusal, SourceError
+
+# The pauses before a history is asked for again: about a day in all.
+FIRST_PAUSE_SECONDS = 30
+LONGEST_PAUSE_SECONDS = 2 * 3600
+MOST_RETRIES = 20
 
 # Past its time a message is dropped: beat sends the next one anyway.
 options: dict[str, Any] = {
@@ -20,11 +26,26 @@ options: dict[str, Any] = {
 }
 
 
-@shared_task(**options)
-def fetch_history(stock_id: str) -> None:
-    """Fetch what the stored history of one instrument lacks, all of it if there is none."""
-    services.refresh_history(stock_id)
+@shared_task(bind=True, **options)
+def fetch_history(self: Task, stock_id: str) -> None:
+    """Fetch what the stored history of one instrument lacks, all of it if there is none.
+
+    If the source cannot be asked, try again after half a minute, then after ever longer pauses.
+    """
+    error = services.refresh_history(stock_id)
     series.prepare([stock_id])
+    if error is not None and not isinstance(error, Refusal | KeyRefused):
+        _try_again(self, error)
+
+
+def _try_again(task: Task, error: SourceError) -> None:
+    """Send the task again after a pause, at least as long as the source asks for."""
+    tried = task.request.retries
+    if task.request.is_eager or tried >= MOST_RETRIES:
+        return
+    pause = min(FIRST_PAUSE_SECONDS * 2**tried, LONGEST_PAUSE_SECONDS)
+    pause = max(pause, error.retry_after_seconds or 0)
+    raise task.retry(countdown=pause, expires=pause + 3600, max_retries=MOST_RETRIES)
 
 
 @shared_task(**options)

@@ -86,6 +86,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "auth/refresh"): Call(200, 200, refresh),
     ("post", "auth/logout"): Call(204, 401, refresh),
     ("get", "sign-ins"): Call(200, 200),
+    ("get", "status"): Call(200, 200),
     ("get", "users/me"): Call(200, 200),
     ("patch", "users/me"): Call(200, 200, fixed(email="new@example.org")),
     ("put", "users/me/retirement-goal"): Call(

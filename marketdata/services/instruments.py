@@ -18,7 +18,7 @@ from financeproj.core.identifiers import (
 from financeproj.users.models import User
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_visible_to
-from marketdata.services.asking import time_limit
+from marketdata.services.asking import EARLIEST_DAY, time_limit
 from marketdata.services.confirming import description_of
 from marketdata.services.histories import (
     Question,
@@ -146,10 +146,13 @@ def _merged(
 
 
 def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
-    """Ask the sources about unknown tickers, within the time limit in all."""
+    """Ask the sources about unknown tickers, within the time limit in all.
+
+    They are asked for the whole history at once: what is traded needs its splits.
+    """
     answers: dict[str, History | SourceError] = {}
     questions = {}
-    start = first_day_for_quote()
+    start = EARLIEST_DAY
 
     def question_about(ticker: str, source: MarketDataSource) -> Question:
         return Question(
@@ -264,8 +267,8 @@ def described(info: InstrumentInfo, ticker: str, source: str) -> StockMetadata:
 def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
     """Store instruments that only the user describes, in the transaction of their first trade.
 
-    Nothing stays of a refused trade. Three queries. Raises Conflict when another request of the
-    user stores one at this moment, unless that says the same.
+    Nothing stays of a refused trade. Three queries. What another request of the user stored at this
+    moment is taken instead. Raises Conflict if that is in another currency.
     """
     new = [stock for stock in stocks if stock._state.adding]
     if not new:
@@ -279,8 +282,7 @@ def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
         theirs = stored[stock.ticker, stock.owner_id]
         if theirs.pk == stock.pk:
             continue
-        is_same = (theirs.source, theirs.currency) == (stock.source, stock.currency)
-        if stock.is_manual or not is_same:
+        if theirs.currency != stock.currency:
             stock._state.adding = True
             raise Conflict(
                 f"{stock.ticker} is being added by another request. Try again.", attr="ticker"

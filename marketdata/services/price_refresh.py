@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
@@ -46,6 +47,7 @@ from marketdata.sources import (
 
 # Five trading days are read again, since the latest bars change.
 OVERLAP = timedelta(days=7)
+SECTOR_ASKED_SECONDS = 30 * 24 * 3600
 
 
 def refresh_stocks(
@@ -208,23 +210,28 @@ def refresh_history(stock_id: UUID | str, *, since: date | None = None) -> Sourc
     stock = StockMetadata.objects.filter(pk=stock_id).first()
     if stock is None or stock.is_manual:
         return None
-    if stock.history_fetched_at is None and not stock.sector:
+    if stock.has_history and not stock.sector:
         _learn_sector(stock)
     outcomes = refresh_stocks([stock], full=True, seconds=TASK_SECONDS, young=0.5, since=since)
     return outcomes[stock.pk]
 
 
 def _learn_sector(stock: StockMetadata) -> None:
-    """Ask for the sector, which only a source's search names; a failure is ignored."""
+    """Ask for the sector, which only a source's search names, once a month at most.
+
+    A failure is ignored. The first history comes before it.
+    """
     source = registry().source_for(stock.ticker)
+    asked = f"sector:{stock.pk}"
 
     def keep(found: list[InstrumentInfo]) -> None:
+        cache.set(asked, True, SECTOR_ASKED_SECONDS)
         for info in found:
             if info.ticker == stock.ticker and info.sector:
                 StockMetadata.objects.filter(pk=stock.pk, sector="").update(sector=info.sector)
 
-    if source.offline:
-        return  # what it knows came with the instrument
+    if source.offline or cache.get(asked):
+        return  # what an offline source knows came with the instrument
     call = gateway.Call(
         key=f"sector:{source.name}:{stock.ticker}",
         party=gateway.party_of(source),
@@ -260,8 +267,12 @@ def _fetch(
     refresh: Callable[[Sequence[StockMetadata]], dict[UUID, SourceError | None]],
 ) -> None:
     """Refresh those of `stocks` for which this has not failed just now."""
-    ordered = stocks.order_by("ticker")
-    lacking = [stock for stock in ordered if not failed_just_now(f"{kind}:{stock.pk}")]
+    lacking = []
+    for stock in stocks.order_by("ticker"):
+        if failed_just_now(f"{kind}:{stock.pk}"):
+            gateway.note_unasked(gateway.party_of(registry().source_for(stock.ticker)))
+        else:
+            lacking.append(stock)
     for stock_id, error in refresh(lacking).items():
         if error is not None:
             note_failure(f"{kind}:{stock_id}")

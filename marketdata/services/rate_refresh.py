@@ -143,6 +143,10 @@ def _is_pair_fresh(pair: Pair, young: float = 1) -> bool:
 def _ask_unless_failed(pairs: set[Pair]) -> None:
     """Ask for `pairs` within the time limit, except for those that have just failed."""
     wanted = sorted(pair for pair in pairs if not failed_just_now(_failure_key(pair)))
+    if len(wanted) < len(pairs):
+        for source in registry().rates:
+            if not source.offline:
+                gateway.note_unasked(gateway.party_of(source))
     for pair, error in _ask(wanted, seconds=time_limit()).items():
         if error is not None:
             note_failure(_failure_key(pair))
