@@ -198,3 +198,54 @@ def test_a_split_stored_while_a_new_holding_is_not_committed_yet_is_booked_in_it
             pool.submit(learn).result()
     assert Holding.objects.get().current_quantity == 40
     assert list(contradicted_holdings()) == []
+
+
+# --- Places to wait -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow_market(yahoo, settings):
+    settings.MARKET_DATA_TIMEOUT_SECONDS = 10
+    yahoo.list("ACME", [100.0, 101.0])
+    yahoo.delay = 0.3
+    return yahoo
+
+
+def test_ten_requests_for_one_price_never_seen_are_answered_for_one_call(
+    live_server, headers, slow_market
+):
+    url = f"{live_server}/api/v1/stocks/ACME/price"
+
+    def ask(_):
+        answer = requests.get(url, headers=headers, timeout=60)
+        return answer.status_code, answer.json().get("price")
+
+    answers = at_once(ask)[:10]
+    assert answers == [(200, 101)] * 10
+    assert slow_market.asked("chart", "ACME") == 1
+
+
+@pytest.mark.parametrize("ticker", ["ACME", "CABIN"])
+def test_requests_that_buy_a_new_instrument_at_once_are_all_recorded(
+    live_server, headers, user, slow_market, ticker
+):
+    portfolio = services.create_portfolio(user=user, name="US", currency="USD")
+    body = {
+        "portfolio_id": str(portfolio.pk),
+        "ticker": ticker,
+        "currency": "USD",
+        "type": "buy",
+        "date": "2024-05-02",
+        "quantity": 1,
+        "price": 10,
+    }
+
+    def buy(_):
+        answer = requests.post(
+            f"{live_server}/api/v1/transactions", json=body, headers=headers, timeout=60
+        )
+        return answer.status_code
+
+    assert at_once(buy) == [201] * THREADS
+    assert Holding.objects.get().current_quantity == THREADS
+    assert StockMetadata.objects.filter(ticker=ticker).count() == 1
