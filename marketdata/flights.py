@@ -7,7 +7,7 @@ time-out it is given. The number of such threads is bounded.
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,6 +104,12 @@ def join_or_open(call: Call) -> tuple[Flight, bool]:
     with _lock:
         flight = _flights.setdefault(call.key, opened)
     return flight, flight is opened
+
+
+def are_under_way(calls: Iterable[Call]) -> bool:
+    """Return whether this process waits for all `calls` already."""
+    with _lock:
+        return all(call.key in _flights for call in calls)
 
 
 def close(flight: Flight, error: SourceError | None, *, abandoned: bool = False) -> None:

@@ -61,6 +61,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 ASKED_AT_ONCE = 4
 
 POLL_SECONDS = 0.1
+# The pauses after which a request that may not wait looks whether another one asks for the same.
+LOOKS_FOR_CALL = (0.02, 0.05, 0.1)
 # The worker and commands, as askers of a third party.
 NO_USER = "worker"
 STILL_RUNNING = "Another request for the same data is still running."
@@ -100,7 +102,7 @@ def _answers(
             spent = SourceTimeout("This request has waited long enough.")
             return {call.key: spent for call in calls}
         seconds = min(seconds, budget.left)
-    with waiting_slot(current_actor_id()) as may_wait:
+    with _slot_for(calls) as may_wait:
         if not may_wait:
             detail = "Too many requests are waiting for third parties."
             busy = TooBusy(detail, retry_after_seconds=1)
@@ -113,6 +115,24 @@ def _answers(
             _log_wait(seconds)
             if budget is not None:
                 budget.left -= seconds
+
+
+@contextmanager
+def _slot_for(calls: Sequence[Call]) -> Iterator[bool]:
+    """Let this thread wait for `calls` inside, and yield whether it may.
+
+    Those who wait for what is under way already take nothing from their user's share, because they
+    all end with that one call.
+    """
+    for pause in (*LOOKS_FOR_CALL, None):
+        owner = current_actor_id()
+        if flights.are_under_way(calls):
+            owner = None
+        with waiting_slot(owner) as may_wait:
+            if may_wait or pause is None:
+                yield may_wait
+                return
+        time.sleep(pause)  # the request that has just taken a slot may be about to ask
 
 
 def _log_wait(seconds: float) -> None:
