@@ -3,15 +3,14 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from django.db.models import Q
 from msgspec import Struct
 
 from financeproj.users.models import User
 from integrations.heartbeat import worker_is_alive
 from marketdata import gateway
 from marketdata.limits import PartyStatus
-from marketdata.models import HeldBack
 from portfolios.models import ImportBatch
+from portfolios.reports.held_back import held_back_for
 from portfolios.selectors import imports_visible_to
 
 
@@ -38,26 +37,14 @@ class StatusPayload(Struct):
 
 
 def status_for(user: User) -> StatusPayload:
-    """Return the state of the installation, and what waits for the user. Two queries."""
+    """Return the state of the installation, and what waits for the user."""
     running = imports_visible_to(user).filter(state=ImportBatch.State.RUNNING)
     return StatusPayload(
         worker=worker_is_alive(),
         sources=list(map(_source_status, gateway.status())),
         imports_running=running.count(),
-        held_back=_count_held_back(user),
+        held_back=len(held_back_for(user)),
     )
-
-
-def _count_held_back(user: User) -> int:
-    """Count what waits for an answer: splits and dividends of what the user holds, and for staff
-    prices and rates.
-    """
-    events = Q(kind__in=[HeldBack.Kind.SPLIT, HeldBack.Kind.DIVIDEND])
-    waiting = events & Q(stock__holdings__portfolio__user=user)
-    if user.is_staff:
-        waiting |= ~events
-    found = HeldBack.objects.filter(waiting, state=HeldBack.State.HELD_BACK)
-    return found.exclude(answers__user=user).distinct().count()
 
 
 def _source_status(party: PartyStatus) -> SourceStatusPayload:
