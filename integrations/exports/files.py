@@ -206,7 +206,8 @@ FILES = (
             "id ticker company_name currency asset_type exchange exchange_timezone sector country "
             "isin source history_fetched_at"
         )
-        + TIMES,
+        + TIMES
+        + columns("described_currency", since=3),
         lambda user: instruments_of(user).order_by("ticker", "pk"),
     ),
     File(

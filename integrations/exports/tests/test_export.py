@@ -350,6 +350,16 @@ def test_an_instrument_in_another_currency_is_the_users_own_priced_by_hand(empti
     assert not Holding.objects.filter(stock=shared).exists()
 
 
+def test_an_instrument_that_its_source_describes_otherwise_stays_so(export, full, user):
+    own = instrument("OWN", currency="NOK", source="manual", owner=user, described_currency="SEK")
+    with export.open("wb") as file:
+        write_export(user=user, file=file)
+    call_command("import_data", str(export), "--user", "ola")
+    theirs = StockMetadata.objects.get(ticker="OWN", owner__username="ola")
+    assert theirs.pk != own.pk
+    assert (theirs.source, theirs.described_currency) == ("manual", "SEK")
+
+
 def test_a_time_in_the_future_counts_as_now(emptied, tmp_path):
     def in_2099(files, manifest):
         name = "instruments.csv"
