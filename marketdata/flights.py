@@ -54,8 +54,8 @@ class Call:
 class Flight:
     """A call of this process under way; `error` is valid once `done` is set.
 
-    `started` is a time of day that other processes share; `ends` is when the call is abandoned, by
-    the monotonic clock.
+    `started` is a time of day that other processes share; `begins` and `ends` are when the party is
+    asked and when the call is abandoned, by the monotonic clock.
     """
 
     call: Call
@@ -65,6 +65,7 @@ class Flight:
     lease: str | None = None
     probe: str = field(default_factory=lambda: secrets.token_hex(6))
     future: "Future[Any] | None" = None
+    begins: float = 0.0
     ends: float = 0.0
 
     @property

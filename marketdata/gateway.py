@@ -97,6 +97,7 @@ def _answers(
     if not calls:
         return {}
     budget = _budget.get()
+    fair_seconds = min(seconds, settings.MARKET_DATA_TIMEOUT_SECONDS)
     if budget is not None:
         if budget.left <= 0:
             spent = SourceTimeout("This request has waited long enough.")
@@ -109,7 +110,7 @@ def _answers(
             return {call.key: busy for call in calls}
         begun = time.monotonic()
         try:
-            return _Asker(seconds, patience).answers(calls)
+            return _Asker(seconds, patience, fair_seconds).answers(calls)
         finally:
             seconds = time.monotonic() - begun
             _log_wait(seconds)
@@ -153,12 +154,20 @@ _budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Bound the time of all that is asked inside to `seconds` together."""
-    token = _budget.set(_Budget(seconds))
+    """Bound the time of all that is asked inside to `seconds` together, and to what is left of such
+    a block around it.
+    """
+    outer = _budget.get()
+    if outer is not None:
+        seconds = min(seconds, outer.left)
+    inner = _Budget(seconds)
+    token = _budget.set(inner)
     try:
         yield
     finally:
         _budget.reset(token)
+        if outer is not None:
+            outer.left -= seconds - inner.left
 
 
 # --- What could not be asked ----------------------------------------------------------------------
@@ -187,10 +196,14 @@ def note_unasked(party: Party, error: SourceError | None = None) -> None:
 
 
 class _Asker:
-    """One `ask_all`: leads its own calls, follows those that others lead."""
+    """One `ask_all`: leads its own calls, follows those that others lead.
 
-    def __init__(self, seconds: float, patience: float | None) -> None:
+    `fair_seconds` is the time that a call has when the request has not used its own up before.
+    """
+
+    def __init__(self, seconds: float, patience: float | None, fair_seconds: float) -> None:
         now = time.monotonic()
+        self.fair_seconds = fair_seconds
         self.name = str(current_actor_id() or NO_USER)
         self.deadline = now + seconds
         self.follow_until = self.deadline
@@ -268,8 +281,9 @@ class _Asker:
             count_in_hour(party, self.name)
             if delay:
                 flight.extend_lease(longest + delay + ABANDONED_SECONDS)
-            timeout = delay + settings.MARKET_DATA_TIMEOUT_SECONDS
-            flight.ends = min(self.deadline, time.monotonic() + timeout)
+            flight.begins = time.monotonic() + delay
+            ends = flight.begins + settings.MARKET_DATA_TIMEOUT_SECONDS
+            flight.ends = min(self.deadline, ends)
             flight.future = flights.start(flight.call.run, delay)
         except SourceError:
             forget_probe(party, flight.probe)
@@ -370,8 +384,13 @@ class _Asker:
         flights.close(flight, error, abandoned=abandoned)
 
     def _abandon(self, flight: Flight) -> None:
-        error = SourceTimeout(flight.call.too_late())
-        note_failure(flight.call.party, flight.probe, flight.call.key, error)
+        call = flight.call
+        error = SourceTimeout(call.too_late())
+        if time.monotonic() - flight.begins >= self.fair_seconds / 2:
+            note_failure(call.party, flight.probe, call.key, error)
+        else:
+            # Cut short by our own deadline: that the party is slow is not certain.
+            forget_probe(call.party, flight.probe)
         self._finish(flight, error, abandoned=True)
 
     def _give_up(self, queue: "deque[Call]") -> None:
