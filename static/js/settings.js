@@ -41,6 +41,20 @@ fill($("#goal"), async () => {
   });
 });
 
+/** A list of the plans that the user may choose; a field for the id where YNAB does not list them. */
+async function planField(now) {
+  const plans = now.api_key_configured ? await api("/settings/ynab/plans").catch(() => null) : null;
+  if (!plans) {
+    return field("budget_id", gettext("Plan (budget) id"), h("input", { value: now.budget_id ?? "", maxlength: 64, autocomplete: "off", spellcheck: "false" }), { wide: true, hint: gettext("From the address of the plan in YNAB") });
+  }
+  const choices = plans.map(({ id, name, currency }) => [id, [name || id, currency].filter(Boolean).join(" · ")]);
+  if (now.budget_id && !plans.some(({ id }) => id === now.budget_id)) choices.unshift([now.budget_id, now.budget_name ?? now.budget_id]);
+  const hint = plans.length ? "" : gettext("No plan is assigned to you. Ask an administrator.");
+  const box = h("select", {}, h("option", { value: "" }, "–"), ...choices.map(([id, label]) => h("option", { value: id }, label)));
+  box.value = now.budget_id ?? "";
+  return field("budget_id", gettext("Plan (budget)"), box, { wide: true, hint });
+}
+
 function showYnab() {
   return fill($("#ynab"), async () => {
     const now = await api("/settings/ynab");
@@ -53,7 +67,7 @@ function showYnab() {
       now.budget_id ? lastSync(now) : "",
       now.budget_id ? h("p", { class: "small" }, h("a", { href: "/pension" }, gettext("Accounts are linked and synced on the pension page."))) : "",
       form({
-        fields: [field("budget_id", gettext("Plan (budget) id"), h("input", { value: now.budget_id ?? "", maxlength: 64, autocomplete: "off", spellcheck: "false" }), { wide: true, hint: gettext("From the address of the plan in YNAB") })],
+        fields: [await planField(now)],
         label: gettext("Save"),
         read: ({ elements }) => ({ budget_id: elements.budget_id.value.trim() }),
         send: async (body) => { await api("/settings/ynab", { method: "POST", body }); saved(); showYnab(); },

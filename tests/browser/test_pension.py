@@ -108,11 +108,12 @@ def test_a_budget_is_chosen_an_account_linked_synced_and_unlinked(visit, user, a
     visitor.is_signed_in_as(user)
     visitor.open("/settings")
     assert "No plan chosen" in page.locator("#ynab").inner_text()
-    page.get_by_label("Plan (budget) id").fill("unknown-plan")
+    plans = page.get_by_label("Plan (budget)")
+    assert plans.locator("option").all_inner_texts() == ["–", "Household · NOK"]
     page.locator("#ynab").get_by_role("button", name="Save").click()
     page.locator("#ynab .alert, #ynab .field-error").first.wait_for()
     visitor.problems = [one for one in visitor.problems if "422" not in one]
-    page.get_by_label("Plan (budget) id").fill(plan.id)
+    plans.select_option(plan.id)
     page.locator("#ynab").get_by_role("button", name="Save").click()
     page.locator("#ynab").get_by_text("Linked", exact=True).wait_for()
     assert "Household" in page.locator("#ynab").inner_text()
@@ -156,3 +157,12 @@ def test_a_budget_is_chosen_an_account_linked_synced_and_unlinked(visit, user, a
     assert PensionAccount.objects.get().ynab_account_id == ""
     assert page.get_by_role("button", name="Sync: Employer").count() == 0
     visitor.problems = [one for one in visitor.problems if "409" not in one and "502" not in one]
+
+
+def test_a_plan_is_named_by_its_id_while_ynab_lists_none(visit, user, ynab, plan):
+    ynab.mode = 500
+    visitor = visit()
+    visitor.is_signed_in_as(user)
+    visitor.open("/settings")
+    assert visitor.page.get_by_label("Plan (budget) id").input_value() == ""
+    visitor.problems = [one for one in visitor.problems if "503" not in one]
