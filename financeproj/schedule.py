@@ -30,6 +30,14 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour=2, minute=23),
     },
     "learn ISINs": {"task": "portfolios.tasks.learn_isins", "schedule": crontab(minute=31)},
+    "look up instruments": {
+        "task": "marketdata.tasks.look_up_instruments",
+        "schedule": crontab(),
+    },
+    "forget old look-ups": {
+        "task": "marketdata.tasks.forget_old_look_ups",
+        "schedule": crontab(hour=3, minute=21),
+    },
     # Late in the day, so that the value of a month's last day gets that date.
     "sync pensions": {
         "task": "integrations.ynab.tasks.sync_pensions",

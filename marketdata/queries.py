@@ -30,7 +30,7 @@ from marketdata.selectors import (
     rates_on_days,
 )
 from marketdata.services.asking import PATIENCE_SECONDS, time_limit
-from marketdata.services.instruments import learn_instrument
+from marketdata.services.learning import learn_instrument
 from marketdata.services.price_refresh import refresh_stocks
 from marketdata.services.rate_refresh import fresh_rate, obtain_rates
 from marketdata.services.searching import found_by

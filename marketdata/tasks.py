@@ -6,12 +6,14 @@ from celery import Task, shared_task
 from django.db import OperationalError
 
 from marketdata import series, services
+from marketdata.services import look_ups
 from marketdata.sources import KeyRefused, Refusal, SourceError
 
 # The pauses before a history is asked for again: about a day in all.
 FIRST_PAUSE_SECONDS = 30
 LONGEST_PAUSE_SECONDS = 2 * 3600
 MOST_RETRIES = 20
+LOOK_UP_SECONDS = 90.0
 
 # Past its time a message is dropped: beat sends the next one anyway.
 options: dict[str, Any] = {
@@ -65,3 +67,16 @@ def refresh_pair(base: str, target: str) -> None:
 def learn_isin(stock_id: str, isin: str) -> None:
     """Store the ISIN of a shared instrument, if its source finds the instrument by it."""
     services.learn_isin(stock_id=stock_id, isin=isin)
+
+
+@shared_task(**options)
+def look_up_instruments() -> None:
+    """Ask the sources about the instruments of files that wait. Safe to run twice, and to kill."""
+    if look_ups.answer_waiting(seconds=LOOK_UP_SECONDS):
+        look_up_instruments.delay()
+
+
+@shared_task(ignore_result=True)
+def forget_old_look_ups() -> None:
+    """Delete old answers, and look-ups that no worker did."""
+    look_ups.forget_old_look_ups()

@@ -27,6 +27,7 @@ from marketdata.models import (
     HeldBack,
     HistoricalExchangeRate,
     HistoricalStockPrice,
+    LookUpAnswer,
     StockDividend,
     StockMetadata,
     StockQuote,
@@ -51,6 +52,7 @@ SHARED = {
     HistoricalExchangeRate: {},
     YnabBudget: {},
     AssignedBudget: {},
+    LookUpAnswer: {},
 }
 
 

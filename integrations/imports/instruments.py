@@ -2,23 +2,22 @@
 tickers.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from django.conf import settings
 from msgspec.structs import replace
 
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
-from financeproj.core.identifiers import is_ticker
+from financeproj.core.identifiers import is_ticker, looks_like_isin
 from financeproj.users.models import User
 from integrations.statements.base import StatementRow
-from marketdata import queries
-from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_visible_to
+from marketdata.selectors.look_ups import Key, waiting_keys
+from marketdata.services import look_ups
+from marketdata.services.look_ups import Wanted
 from portfolios import selectors
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
@@ -27,7 +26,7 @@ from portfolios.calc.kinds import types_where
 PAYMENTS = frozenset(types_where(lambda rules: rules.is_paid_in_any_currency))
 TRADES = frozenset(types_where(lambda rules: rules.moves_shares))
 CANDIDATES = 10
-LOOKED_UP = 5
+LISTED_IN_ERRORS = 5
 
 
 @dataclass(slots=True)
@@ -36,7 +35,7 @@ class Identified:
 
     `listed` is for ImportBatch.instruments. `tickers` (by what the broker calls the instrument) and
     `isins` (by ticker) are to be remembered for the next file. `found_by_isin` are the tickers that
-    the search for the ISIN found.
+    the search for the ISIN found. About those `still_open` the sources have not answered yet.
     """
 
     rows: list[StatementRow] = field(default_factory=list)
@@ -45,11 +44,15 @@ class Identified:
     tickers: dict[str, str] = field(default_factory=dict)
     isins: dict[str, str] = field(default_factory=dict)
     found_by_isin: set[str] = field(default_factory=set)
+    still_open: list[Wanted] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Instrument:
-    """An instrument as the file names it, and what is found out about it."""
+    """An instrument as the file names it, and what is found out about it.
+
+    `is_open` if the sources have not answered all that is to be asked about it.
+    """
 
     isin: str | None
     symbol: str | None
@@ -59,6 +62,16 @@ class _Instrument:
     resolved_by: str | None = None
     is_traded: bool = False
     candidates: list[dict[str, Any]] = field(default_factory=list)
+    is_open: bool = False
+
+    def wanted(self) -> Wanted:
+        """Return what the sources are to identify."""
+        isin, symbol = "", (self.symbol or "").upper()
+        if self.isin and looks_like_isin(self.isin):
+            isin = self.isin
+        if not is_ticker(symbol):
+            symbol = ""
+        return Wanted(isin, symbol, self.currency or "")
 
 
 def key_of(row: StatementRow) -> str:
@@ -67,24 +80,28 @@ def key_of(row: StatementRow) -> str:
 
 
 def identify_instruments(
-    rows: Sequence[StatementRow], *, user: User, choices: Mapping[str, str]
+    rows: Sequence[StatementRow],
+    *,
+    user: User,
+    choices: Mapping[str, str],
+    seconds: float,
+    is_worker_alive: bool = False,
 ) -> Identified:
     """Give every row that has none a ticker.
 
     In this order: what the request says (`choices`: ISIN or name → ticker), what the user chose
     before, the known instrument of that ISIN, what the sources find for the ISIN (the listing in
     the row's currency), what they know under the broker's symbol. Rows whose instrument stays
-    unknown fail with `unresolved`.
+    unknown fail with `unresolved`. The sources are asked for `seconds` in all; with a worker not
+    about what waits for it.
     """
     unnamed = _unnamed_instruments(rows)
     _apply_choices(user, unnamed, choices)
     _apply_known_isins(user, unnamed)
-    end = time.monotonic() + settings.MARKET_DATA_TIMEOUT_SECONDS
-    for one in unnamed.values():
-        if one.ticker is None and time.monotonic() < end:
-            _ask_sources(user, one)
-    _fill_currencies(user, unnamed.values())
     identified = Identified()
+    open_ones = [one for one in unnamed.values() if one.ticker is None]
+    identified.still_open = _ask_sources(user, open_ones, seconds, is_worker_alive)
+    _fill_currencies(user, unnamed.values())
     for row in rows:
         if row.ticker:
             identified.rows.append(row)
@@ -203,69 +220,40 @@ def _fill_currencies(user: User, instruments: Iterable[_Instrument]) -> None:
             one.currency = known[one.ticker]
 
 
-def _ask_sources(user: User, one: _Instrument) -> None:
-    """Search the sources for the ISIN, then look up the broker's symbol."""
-    if one.isin and _search_isin(user, one, one.isin):
-        return
-    symbol = (one.symbol or "").upper()
-    if is_ticker(symbol):
-        [stock] = _looked_up(user, [{"ticker": symbol, "currency": one.currency}])
-        if stock and not stock.is_manual:
-            one.ticker = stock.ticker
-            one.resolved_by = "symbol"
-
-
-def _search_isin(user: User, one: _Instrument, isin: str) -> bool:
-    """Search the sources for an ISIN; return whether one listing of it fits."""
-    hits = queries.search(user=user, query=isin, limit=CANDIDATES)
-    one.candidates = [
-        {
-            "ticker": hit.ticker,
-            "name": hit.company_name,
-            "exchange": hit.exchange,
-            "currency": hit.currency,
-        }
-        for hit in hits
-    ]
-    first = one.candidates[:LOOKED_UP]
-    unpriced = [candidate for candidate in first if candidate["currency"] is None]
-    if unpriced:
-        for candidate, stock in zip(unpriced, _looked_up(user, unpriced), strict=True):
-            candidate["currency"] = stock.currency if stock else None
-    if one.currency is None:
-        fitting = one.candidates if len(hits) == 1 else []
-    else:
-        fitting = [found for found in one.candidates if found["currency"] == one.currency]
-    if not fitting:
-        return False
-    one.ticker = fitting[0]["ticker"]
-    one.resolved_by = "isin search"
-    return True
-
-
-def _looked_up(user: User, wanted: list[dict[str, Any]]) -> list[StockMetadata | None]:
-    """Look up tickers in the database and the sources; None where only the user's own word is
-    known.
-    """
-    found = marketdata.instruments_for_import(
-        user=user, wanted=[(one["ticker"], one["currency"], "") for one in wanted], dry_run=True
-    )
-    stocks: list[StockMetadata | None] = []
-    for one in wanted:
-        stock = found[one["ticker"]]
-        if isinstance(stock, DomainError) or (stock._state.adding and not stock.exchange_timezone):
-            stocks.append(None)
-        else:
-            stocks.append(stock)
-    return stocks
+def _ask_sources(
+    user: User, instruments: Sequence[_Instrument], seconds: float, is_worker_alive: bool
+) -> list[Wanted]:
+    """Let the sources identify instruments; return those about which questions are open."""
+    if not instruments:
+        return []
+    wanted = [one.wanted() for one in instruments]
+    waiting: set[Key] = set()
+    if is_worker_alive:
+        waiting = waiting_keys(user)
+    look_ups.identify(wanted, user=user, seconds=seconds, without=waiting)
+    still_open: list[Wanted] = []
+    for one, found in zip(instruments, wanted, strict=True):
+        for listing in found.listings[:CANDIDATES]:
+            one.candidates.append(asdict(listing) | {"currency": listing.currency or None})
+        one.ticker = found.ticker or None
+        one.resolved_by = found.found_by or None
+        one.is_open = bool(found.questions)
+        if one.is_open:
+            still_open.append(found)
+    return still_open
 
 
 def _unresolved(row: StatementRow, one: _Instrument) -> RowProblem:
     what = one.isin or one.symbol or one.name
     column = "isin" if one.isin else "symbol"
     params = {"name": one.name or what, "what": what}
-    if one.candidates:
-        listed = [candidate["ticker"] for candidate in one.candidates[:LOOKED_UP]]
+    if one.is_open:
+        message = _(
+            "Could not identify %(name)s (%(what)s) yet. Choose its ticker. Or try again in a "
+            "minute."
+        )
+    elif one.candidates:
+        listed = [candidate["ticker"] for candidate in one.candidates[:LISTED_IN_ERRORS]]
         params["candidates"] = ", ".join(listed)
         message = _(
             "Could not identify %(name)s (%(what)s). Choose its ticker. Candidates: %(candidates)s."

@@ -9,7 +9,7 @@ import msgspec
 from django.utils.translation import gettext
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from integrations.imports.queue import progress_of
+from integrations.imports.queue import looking_up_of, progress_of
 from portfolios.models import ImportBatch
 from portfolios.payloads import TransactionPayload, transaction_payload
 from portfolios.services.import_rows import Outcome
@@ -60,6 +60,11 @@ class DivergencePayload(Struct):
     got: str
 
 
+class LookingUpPayload(Struct):
+    done: Annotated[int, Meta(description="Instruments of the file that are identified.")]
+    of: Annotated[int, Meta(description="Instruments of the file.")]
+
+
 class ImportPayload(Struct):
     id: UUID | None
     portfolio_id: UUID
@@ -83,6 +88,13 @@ class ImportPayload(Struct):
     errors: Annotated[list[RowErrorPayload], Meta(description="At most 1,000.")]
     warnings: list[str]
     instruments: list[ImportedInstrumentPayload]
+    looking_up: Annotated[
+        LookingUpPayload | None,
+        Meta(
+            description="Set while instruments are being identified. A worker goes on, and the "
+            "same file sent again knows more."
+        ),
+    ]
     preview: Annotated[
         list[TransactionPayload],
         Meta(description="The first 50 transactions, without ids in a dry run; empty in a list."),
@@ -121,6 +133,7 @@ def import_payload(import_batch: ImportBatch) -> ImportPayload:
         errors=[row_error_payload(entry) for entry in import_batch.errors],
         warnings=import_batch.warnings,
         instruments=msgspec.convert(import_batch.instruments, list[ImportedInstrumentPayload]),
+        looking_up=_looking_up_payload(looking_up_of(import_batch)),
         preview=[],
         created_at=import_batch.created_at,
     )
@@ -133,9 +146,16 @@ def outcome_payload(outcome: Outcome, *, dry_run: bool) -> ImportPayload:
     payload = import_payload(outcome.import_batch)
     payload.errors = [row_error_payload(problem.as_entry()) for problem in outcome.problems]
     payload.dry_run = dry_run
+    payload.looking_up = _looking_up_payload(outcome.looking_up)
     payload.preview = [transaction_payload(row) for row in outcome.preview]
     if not outcome.is_saved:
         payload.id = None
         for shown in payload.preview:
             shown.id = shown.holding_id = shown.import_id = None
     return payload
+
+
+def _looking_up_payload(counts: tuple[int, int] | None) -> LookingUpPayload | None:
+    if counts is None:
+        return None
+    return LookingUpPayload(*counts)

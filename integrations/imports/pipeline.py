@@ -3,15 +3,16 @@
 Each step takes rows and returns new ones, and the problems of those that cannot go on.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from msgspec.structs import replace
 
 from financeproj.core.errors import DomainError, TooLarge
 from financeproj.core.money import strip_zeros
+from financeproj.users.models import User
 from integrations.imports.currencies import convert_to_own_currency, without_foreign_rates
 from integrations.imports.instruments import Identified, identify_instruments
 from integrations.imports.matching import keep_former_ids
@@ -20,6 +21,8 @@ from integrations.imports.warnings import warnings_of
 from integrations.statements.base import FileProblem, FileTooLarge, Statement, StatementRow
 from integrations.statements.registry import read_statement
 from marketdata.services import learn_isin, note_isin
+from marketdata.services.asking import time_limit
+from marketdata.services.look_ups import Wanted, leave_to_worker
 from portfolios.calc.import_rows import Checkpoint
 from portfolios.models import ImportBatch, Portfolio
 from portfolios.services import import_rows, remember_aliases
@@ -29,6 +32,8 @@ SAMPLE_ROWS = 3
 SAMPLE_CELL = 80
 
 OnProgress = Callable[[float], None]
+# Called with how many of the file's instruments are identified, and of how many.
+OnLookingUp = Callable[[int, int], None]
 
 
 def import_statement(
@@ -38,11 +43,12 @@ def import_statement(
     file_name: str,
     dry_run: bool = False,
     on_progress: OnProgress = lambda done: None,
+    on_looking_up: OnLookingUp = lambda done, of: None,
     **fields: Any,
 ) -> Outcome:
     """Read a file and record its transactions in `portfolio`; `fields` are those of ImportOptions.
 
-    Raises as `read_file`.
+    The instruments are looked up to the end, as long as the sources answer. Raises as `read_file`.
     """
     options = ImportOptions(**fields)
     read = read_file(data, options)
@@ -53,6 +59,7 @@ def import_statement(
         options=options,
         dry_run=dry_run,
         on_progress=on_progress,
+        on_looking_up=on_looking_up,
     )
 
 
@@ -121,10 +128,16 @@ def record_statement(
     options: ImportOptions,
     dry_run: bool = False,
     on_progress: OnProgress = lambda done: None,
+    on_looking_up: OnLookingUp | None = None,
+    is_worker_alive: bool = False,
 ) -> Outcome:
-    """Record what was read of the file of `import_batch`. May ask the sources of market data."""
+    """Record what was read of the file of `import_batch`. May ask the sources of market data.
+
+    In a request they are asked within its time limit, and the rest is left to the worker. With
+    `on_looking_up` they are asked for as long as they answer.
+    """
     portfolio = import_batch.portfolio
-    identified = identify_instruments(read.rows, user=portfolio.user, choices=options.instruments)
+    identified = _identify(read, portfolio.user, options, on_looking_up, is_worker_alive)
     converted, unconverted = convert_to_own_currency(identified.rows)
     rated = without_foreign_rates(converted, portfolio.currency)
     rows = keep_former_ids(rated, portfolio)
@@ -138,10 +151,58 @@ def record_statement(
         dry_run=dry_run,
         checkpoints=_with_tickers(read.checkpoints, identified.rows),
         on_progress=on_progress,
+        identified=identified.found_by_isin,
     )
     if outcome.is_saved and not outcome.is_refused:
         _remember(portfolio, identified)
-    return outcome
+    return _with_open_look_ups(outcome, read, identified)
+
+
+def _identify(
+    read: Statement,
+    user: User,
+    options: ImportOptions,
+    on_looking_up: OnLookingUp | None,
+    is_worker_alive: bool,
+) -> Identified:
+    """Identify the instruments of the file; with `on_looking_up` again and again, while the sources
+    answer.
+    """
+    open_before: int | None = None
+    while True:
+        identified = identify_instruments(
+            read.rows,
+            user=user,
+            choices=options.instruments,
+            seconds=time_limit(),
+            is_worker_alive=is_worker_alive,
+        )
+        still_open = len(identified.still_open)
+        if on_looking_up is None or still_open in (0, open_before):
+            return identified
+        of = _instruments_in(read, identified)
+        on_looking_up(of - still_open, of)
+        open_before = still_open
+
+
+def _instruments_in(read: Statement, identified: Identified) -> int:
+    named = {row.ticker for row in read.rows if row.ticker}
+    return len(named) + len(identified.listed)
+
+
+def _with_open_look_ups(outcome: Outcome, read: Statement, identified: Identified) -> Outcome:
+    """Leave to the worker what the sources have not answered, and count it in the outcome."""
+    still_open = list(identified.still_open)
+    by_isin_or_name = set(identified.tickers.values())
+    for ticker, currency in outcome.unanswered.items():
+        # What the sources found by an ISIN is identified, if they also said its currency.
+        if not currency or ticker not in by_isin_or_name:
+            still_open.append(Wanted("", ticker, currency))
+    if not still_open:
+        return outcome
+    leave_to_worker(still_open, user=outcome.import_batch.portfolio.user)
+    of = _instruments_in(read, identified)
+    return dataclasses.replace(outcome, looking_up=(of - len(still_open), of))
 
 
 def _describe(import_batch: ImportBatch, read: Statement, identified: Identified) -> None:
@@ -155,7 +216,7 @@ def _describe(import_batch: ImportBatch, read: Statement, identified: Identified
     import_batch.instruments = identified.listed
     import_batch.reconciled = True if read.reconciles else None
     divergence = read.cash_divergence
-    import_batch.first_divergence = asdict(divergence) if divergence else None
+    import_batch.first_divergence = dataclasses.asdict(divergence) if divergence else None
 
 
 def _with_tickers(

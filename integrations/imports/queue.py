@@ -85,6 +85,19 @@ def progress_of(import_batch: ImportBatch) -> float:
     return cache.get(_progress_key(import_batch.pk)) or 0
 
 
+def looking_up_of(import_batch: ImportBatch) -> tuple[int, int] | None:
+    """Return how many instruments of a running import are identified, and of how many.
+
+    None once it does something else.
+    """
+    if import_batch.state != ImportBatch.State.RUNNING or progress_of(import_batch):
+        return None
+    noted = cache.get(_looking_up_key(import_batch.pk))
+    if noted is None or noted[0] == noted[1]:
+        return None
+    return noted[0], noted[1]
+
+
 def run_import(pk: UUID) -> Outcome | None:
     """Do a waiting import; return None if it is done already, another worker is doing it, or it was
     given up.
@@ -120,6 +133,7 @@ def _attempt(pk: UUID, token: str) -> Outcome | None:
                 read=read,
                 options=options,
                 on_progress=lambda done: _note_progress(pk, token, done),
+                on_looking_up=lambda done, of: _note_looking_up(pk, token, done, of),
             )
     except DomainError as error:
         _give_up(pending, RowProblem(error.code, error.message, error.params))
@@ -151,6 +165,11 @@ def _note_progress(pk: UUID, token: str, done: float) -> None:
     _hold(pk, token)
 
 
+def _note_looking_up(pk: UUID, token: str, done: int, of: int) -> None:
+    cache.set(_looking_up_key(pk), [done, of], LEASE_SECONDS)
+    _hold(pk, token)
+
+
 @transaction.atomic
 def _give_up(pending: PendingImport, problem: RowProblem) -> None:
     import_batch = pending.import_batch
@@ -168,3 +187,7 @@ def _lease_key(pk: UUID) -> str:
 
 def _progress_key(pk: UUID) -> str:
     return f"import-progress:{pk}"
+
+
+def _looking_up_key(pk: UUID) -> str:
+    return f"import-looking-up:{pk}"

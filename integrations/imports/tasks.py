@@ -13,7 +13,7 @@ from integrations.imports import queue
 from integrations.imports.options import ImportOptions
 from integrations.imports.pipeline import new_import_batch, read_file, record_statement
 from integrations.statements.base import Statement
-from marketdata.tasks import fetch_history
+from marketdata.tasks import fetch_history, look_up_instruments
 from portfolios.models import ImportBatch, Portfolio
 from portfolios.services.import_rows import Outcome
 
@@ -31,12 +31,15 @@ def submit_import(
 
     Raises as `read_file`, and TooManyAtOnce.
     """
-    may_queue = not dry_run and heartbeat.worker_is_alive()
+    is_worker_alive = heartbeat.worker_is_alive()
+    may_queue = not dry_run and is_worker_alive
     try:
         with heavy_request(portfolio.user_id):
             # Read under the lease: those that wait for it keep no file in memory.
             data = file.read()
-            return _import_or_queue(portfolio, data, file.name or "", options, dry_run, may_queue)
+            return _import_or_queue(
+                portfolio, data, file.name or "", options, dry_run, is_worker_alive
+            )
     except TooManyAtOnce:
         if not may_queue:
             raise
@@ -49,20 +52,31 @@ def _import_or_queue(
     file_name: str,
     options: ImportOptions,
     dry_run: bool,
-    may_queue: bool,
+    is_worker_alive: bool,
 ) -> ImportBatch | Outcome:
     read = read_file(data, options)
     is_big = len(read.rows) + read.failed + read.ignored > queue.ROWS_IN_A_REQUEST
-    if is_big and may_queue:
+    if is_big and is_worker_alive and not dry_run:
         return _queue(portfolio, data, file_name, read, options)
     import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
     outcome = record_statement(
-        import_batch=import_batch, read=read, options=options, dry_run=dry_run
+        import_batch=import_batch,
+        read=read,
+        options=options,
+        dry_run=dry_run,
+        is_worker_alive=is_worker_alive,
     )
+    enqueue_what_follows(outcome)
+    return outcome
+
+
+def enqueue_what_follows(outcome: Outcome) -> None:
+    """Let the worker fetch histories, and look up the instruments that are not identified yet."""
     if outcome.is_saved:
         for stock_id in outcome.without_history:
             enqueue_on_commit(fetch_history, str(stock_id))
-    return outcome
+    if outcome.looking_up is not None:
+        enqueue_on_commit(look_up_instruments)
 
 
 def _queue(
@@ -83,10 +97,8 @@ def _queue(
 def run_import(import_id: str) -> None:
     """Do one waiting import. Safe to run twice, and to kill: `resume_imports` starts it again."""
     outcome = queue.run_import(UUID(import_id))
-    if outcome is None:
-        return
-    for stock_id in outcome.without_history:
-        fetch_history.delay(str(stock_id))
+    if outcome is not None:
+        enqueue_what_follows(outcome)
 
 
 @shared_task(ignore_result=True)

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from financeproj.core.currencies import is_currency
-from financeproj.core.identifiers import MAJOR_CURRENCIES, MINOR_UNITS, major_currency
+from financeproj.core.identifiers import MAJOR_CURRENCIES, MINOR_UNITS, is_ticker, major_currency
+from integrations.yahoo.exchanges import currency_of_listing
 from integrations.yahoo.session import NO_DATA, NO_DATA_AT_YAHOO, UNKNOWN
 from marketdata.calc.sanity import split_factor
 from marketdata.sources import BadAnswer, History, InstrumentInfo, NoData, Quote, UnknownTicker
@@ -171,15 +172,34 @@ def _info_of_meta(meta: dict[str, Any], name: str) -> InstrumentInfo:
     )
 
 
+def has_ticker(quote: dict[str, Any]) -> bool:
+    """Return whether what a search found has a symbol that can be a ticker."""
+    symbol = quote.get("symbol")
+    return isinstance(symbol, str) and is_ticker(symbol.upper())
+
+
 def info_of_search(quote: dict[str, Any]) -> InstrumentInfo:
-    """Return an instrument that a search found; Yahoo's search names no currency."""
+    """Return an instrument that a search found.
+
+    Yahoo's search names no currency: it follows from the exchange, where that trades in one.
+    """
+    ticker = quote["symbol"].upper()
+    asset_type = ASSET_TYPES.get(str(quote.get("quoteType")), "other")
     return InstrumentInfo(
-        ticker=quote["symbol"].upper()[:40],
+        ticker=ticker,
         company_name=_text(quote, "longname", "shortname", length=200),
-        asset_type=ASSET_TYPES.get(str(quote.get("quoteType")), "other"),
+        currency=_currency_of_listing(ticker, quote, asset_type),
+        asset_type=asset_type,
         exchange=_text(quote, "exchDisp", "exchange", length=60),
         sector=_text(quote, "sectorDisp", "sector", length=100),
     )
+
+
+def _currency_of_listing(ticker: str, quote: dict[str, Any], asset_type: str) -> str:
+    if asset_type not in ("stock", "etf", "fund"):
+        return ""
+    exchange = str(quote.get("exchange"))
+    return currency_of_listing(ticker, exchange, is_fund=asset_type != "stock")
 
 
 def _text(values: dict[str, Any], *names: str, length: int) -> str:

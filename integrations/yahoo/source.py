@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from financeproj.core.identifiers import looks_like_isin
-from integrations.yahoo.reading import info_of_search, read_history
+from integrations.yahoo.reading import has_ticker, info_of_search, read_history
 from integrations.yahoo.session import asking
 from marketdata.sources import History, InstrumentInfo, NoData, UnknownTicker
 
@@ -41,14 +41,14 @@ class YahooSource:
         return sorted((day, rate) for day, rate in by_day.items() if rate > 0)
 
     def search(self, query: str, limit: int) -> list[InstrumentInfo]:
-        """Return at most `limit` instruments, best first, without their currencies."""
+        """Return at most `limit` instruments, best first; some without their currencies."""
         with asking() as yfinance:
             search = _fresh_search(yfinance)
             quotes = search(
                 query, max_results=limit, news_count=0, lists_count=0, recommended=0
             ).quotes
-            found = [quote for quote in quotes if isinstance(quote.get("symbol"), str)]
-            return [info_of_search(quote) for quote in found[:limit]]
+            found = [info_of_search(quote) for quote in quotes if has_ticker(quote)]
+            return found[:limit]
 
 
 def _ticker(yfinance: Any, name: str) -> Any:

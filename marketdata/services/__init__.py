@@ -7,6 +7,7 @@ from marketdata.services.instruments import (
     instruments_for_import,
     keep_instruments,
     note_isin,
+    unanswered,
 )
 from marketdata.services.instruments_by_hand import (
     delete_instrument,

@@ -1,12 +1,10 @@
 """Find and make instruments, for trades and as a source describes them."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from babel import Locale
-from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext_noop
 
@@ -18,25 +16,10 @@ from financeproj.core.identifiers import (
 from financeproj.users.models import User
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_visible_to
+from marketdata.selectors.look_ups import answers_to
 from marketdata.services.asking import EARLIEST_DAY, time_limit
-from marketdata.services.confirming import description_of
-from marketdata.services.histories import (
-    Question,
-    ask_histories,
-    first_day_for_quote,
-    history_from,
-)
-from marketdata.services.prices import record_history
-from marketdata.sources import (
-    History,
-    InstrumentInfo,
-    MarketDataSource,
-    NoData,
-    SourceError,
-    SourceTimeout,
-    UnknownTicker,
-    registry,
-)
+from marketdata.services.learning import ASKED_AT_ONCE, learn_instruments
+from marketdata.sources import NoData, UnknownTicker, registry
 
 # --- For trades and imports -----------------------------------------------------------------------
 
@@ -87,37 +70,67 @@ def instrument_for_trade(
     and none is given, `currency_mismatch` when the given one is not the instrument's. Must not be
     called inside a transaction.
     """
-    found = instruments_for_import(user=user, wanted=[(ticker, currency, company_name)])[ticker]
+    wanted = [(ticker, currency, company_name)]
+    found = instruments_for_import(user=user, wanted=wanted, is_remembered=False)[ticker]
     if isinstance(found, DomainError):
         raise found
     return found
 
 
 def instruments_for_import(
-    *, user: User, wanted: Sequence[tuple[str, str | None, str]], dry_run: bool = False
+    *,
+    user: User,
+    wanted: Sequence[tuple[str, str | None, str]],
+    dry_run: bool = False,
+    is_remembered: bool = True,
+    unasked: Container[str] = (),
 ) -> dict[str, StockMetadata | DomainError]:
     """Return the instrument, or what is wrong, of each (ticker, currency, company name).
 
-    Keyed by the ticker as given. The sources are asked within one time limit in all. In a dry run
-    new instruments are not stored. Instruments that no source describes are only stored with their
-    first trade, by `keep_instruments`.
+    Keyed by the ticker as given. The sources are asked within one time limit in all, and what they
+    describe is stored, also in a dry run. Instruments that no source describes are only stored with
+    their first trade, by `keep_instruments`. A dry run only makes as many of these as are asked
+    about at once; the code of the others is `looking_up`. With `is_remembered` the sources are not
+    asked again about what they lately did not know. Tickers in `unasked` are not asked about if
+    their currency is given.
     """
     keys = {given: _key(given) for given, _, _ in wanted}
     merged, results = _merged(wanted, keys)
-    visible = instruments_visible_to(user).order_by(F("owner").desc(nulls_first=True))
-    # The user's own instruments come last and win.
-    known = {stock.ticker: stock for stock in visible.filter(ticker__in=merged)}
-    for key, stock in known.items():
+    for key, stock in _visible(user, merged).items():
         if key not in results:
             results[key] = merged[key].checked(stock)
-    answers = _look_up([key for key in merged if key not in results])
-    unsure = [key for key, answer in answers.items() if _describes_nothing(answer)]
-    stored_meanwhile: dict[str, StockMetadata] = {}
-    if unsure:
-        stored_meanwhile = {stock.ticker: stock for stock in visible.filter(ticker__in=unsure)}
-    for key, answer in answers.items():
-        results[key] = _made(user, merged[key], answer, stored_meanwhile.get(key), dry_run)
+    unknown = [key for key in merged if key not in results]
+    to_ask = [key for key in unknown if key not in unasked or not merged[key].currency]
+    errors = learn_instruments(
+        tickers=to_ask,
+        start=EARLIEST_DAY,  # what is traded needs its splits
+        seconds=time_limit(),
+        is_remembered=is_remembered,
+    )
+    learned = _visible(user, unknown)
+    undescribed = 0
+    for key in unknown:
+        one = merged[key]
+        if key in learned:
+            results[key] = one.checked(learned[key])
+        elif isinstance(errors.get(key), UnknownTicker):
+            results[key] = _priced_by_hand(user, one)
+        elif dry_run and undescribed >= ASKED_AT_ONCE:
+            results[key] = _looking_up(one)
+        else:
+            undescribed += 1
+            is_idle = isinstance(errors.get(key), NoData)
+            results[key] = _undescribed(user, one, is_idle=is_idle)
     return {given: results[key] for given, key in keys.items()}
+
+
+def _visible(user: User, tickers: Collection[str]) -> dict[str, StockMetadata]:
+    """Return the stored instruments that the user sees, by ticker."""
+    if not tickers:
+        return {}
+    # The user's own instruments come last and win.
+    visible = instruments_visible_to(user).order_by(F("owner").desc(nulls_first=True))
+    return {stock.ticker: stock for stock in visible.filter(ticker__in=tickers)}
 
 
 def _key(ticker: str) -> str:
@@ -145,79 +158,6 @@ def _merged(
     return merged, errors
 
 
-def _look_up(tickers: Sequence[str]) -> dict[str, History | SourceError]:
-    """Ask the sources about unknown tickers, within the time limit in all.
-
-    They are asked for the whole history at once: what is traded needs its splits.
-    """
-    answers: dict[str, History | SourceError] = {}
-    questions = {}
-    start = EARLIEST_DAY
-
-    def question_about(ticker: str, source: MarketDataSource) -> Question:
-        return Question(
-            source=source,
-            ticker=ticker,
-            start=start,
-            keep=lambda answer: answers.update({ticker: answer}),
-            is_kept=lambda: shared_instrument(ticker) is not None,
-        )
-
-    for ticker in tickers:
-        try:
-            source = registry().source_for(ticker)
-            if source.offline:
-                answers[ticker] = history_from(source, ticker, start)
-            else:
-                questions[ticker] = question_about(ticker, source)
-        except SourceError as error:
-            answers[ticker] = error
-    until = time.monotonic() + time_limit()
-    # Twice: another request that was asking for the same may not store what it learned.
-    for _ in range(2):
-        open_questions = [one for ticker, one in questions.items() if ticker not in answers]
-        left = max(0.0, until - time.monotonic())
-        outcomes = ask_histories(open_questions, seconds=left)
-        for ticker, question in questions.items():
-            fault = outcomes.get(question.key)
-            if fault is not None:
-                answers[ticker] = fault
-    return {ticker: answers.get(ticker, History(InstrumentInfo(ticker))) for ticker in tickers}
-
-
-def _describes_nothing(answer: History | SourceError) -> bool:
-    """Return whether the source neither described the instrument nor said that it is unknown."""
-    if isinstance(answer, SourceError):
-        return not isinstance(answer, UnknownTicker)
-    return not answer.info.currency
-
-
-def _made(
-    user: User,
-    wanted: _Wanted,
-    answer: History | SourceError,
-    stored: StockMetadata | None,
-    dry_run: bool,
-) -> StockMetadata | DomainError:
-    """Return the instrument after the source's `answer`.
-
-    `stored` is what another request stored meanwhile, if the source described nothing.
-    """
-    if isinstance(answer, UnknownTicker):
-        return _priced_by_hand(user, wanted)
-    source = registry().source_for(wanted.ticker).name
-    if isinstance(answer, SourceError) or not answer.info.currency:
-        if stored is not None:
-            return wanted.checked(stored)
-        return _undescribed(user, wanted, source, is_idle=isinstance(answer, NoData))
-    if not wanted.fits(answer.info.currency):
-        return wanted.mismatch(answer.info.currency)
-    stock = described(answer.info, wanted.ticker, source)
-    if dry_run:
-        return stock
-    return store_new(stock, answer)
-
-
 def _priced_by_hand(user: User, wanted: _Wanted) -> StockMetadata | DomainError:
     if not wanted.currency:
         return DomainError(
@@ -238,9 +178,7 @@ def _priced_by_hand(user: User, wanted: _Wanted) -> StockMetadata | DomainError:
     )
 
 
-def _undescribed(
-    user: User, wanted: _Wanted, source: str, *, is_idle: bool
-) -> StockMetadata | DomainError:
+def _undescribed(user: User, wanted: _Wanted, *, is_idle: bool) -> StockMetadata | DomainError:
     if not wanted.currency:
         message = gettext_noop(
             "The market data source cannot be asked about %(ticker)s now. Give its currency."
@@ -255,13 +193,36 @@ def _undescribed(
             code="currency_required",
             params={"ticker": wanted.ticker},
         )
+    source = registry().source_for(wanted.ticker).name
     # Until the source describes it, nothing that this user says is a fact for others.
     return StockMetadata(ticker=wanted.ticker, currency=wanted.currency, source=source, owner=user)
 
 
-def described(info: InstrumentInfo, ticker: str, source: str) -> StockMetadata:
-    """Return a shared instrument, not stored yet, as the source describes it."""
-    return StockMetadata(ticker=ticker, source=source, **description_of(info))
+def _looking_up(wanted: _Wanted) -> DomainError:
+    return DomainError(
+        gettext_noop("%(ticker)s has not been looked up yet. Try again in a minute."),
+        attr="ticker",
+        code="looking_up",
+        params={"ticker": wanted.ticker},
+    )
+
+
+def unanswered(found: Mapping[str, StockMetadata | DomainError]) -> dict[str, str]:
+    """Return (ticker, currency) of what `instruments_for_import` found and no source answered yet.
+
+    The currency is empty where the instrument cannot be used before a source answers. Instruments
+    that are stored by now are left out.
+    """
+    currencies: dict[str, str] = {}
+    for ticker, one in found.items():
+        if isinstance(one, DomainError):
+            if one.code in ("looking_up", "currency_required"):
+                currencies[ticker] = ""
+        elif one._state.adding and not one.is_manual:
+            currencies[ticker] = one.currency
+    for ticker in answers_to(currencies):
+        del currencies[ticker]
+    return currencies
 
 
 def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
@@ -291,70 +252,7 @@ def keep_instruments(*, stocks: Sequence[StockMetadata]) -> None:
         stock.refresh_from_db()
 
 
-# --- Learned from a source ------------------------------------------------------------------------
-
-
-def shared_instrument(ticker: str) -> StockMetadata | None:
-    """Return the instrument of `ticker` that a source prices for all users."""
-    return StockMetadata.objects.filter(ticker=ticker, owner__isnull=True).first()
-
-
-def learn_instrument(*, ticker: str, seconds: float) -> StockMetadata:
-    """Ask for `ticker` within `seconds`, and store it with its latest prices.
-
-    Raises SourceError.
-    """
-    source = registry().source_for(ticker)
-    start = first_day_for_quote()
-
-    def keep(answer: History) -> None:
-        store_new(described(answer.info, ticker, source.name), answer)
-
-    if source.offline:
-        keep(history_from(source, ticker, start))
-    else:
-        question = Question(
-            source=source,
-            ticker=ticker,
-            start=start,
-            keep=keep,
-            is_kept=lambda: shared_instrument(ticker) is not None,
-        )
-        until = time.monotonic() + seconds
-        _ask_one(question, seconds)
-        if shared_instrument(ticker) is None:
-            # Another request was asking for the same, and did not store it.
-            _ask_one(question, max(0.0, until - time.monotonic()))
-    found = shared_instrument(ticker)
-    if found is None:
-        raise SourceTimeout(f"{source.name} did not answer in time.")
-    return found
-
-
-def _ask_one(question: Question, seconds: float) -> None:
-    """Have the question answered and kept. Raises the SourceError that prevented it."""
-    error = ask_histories([question], seconds=seconds)[question.key]
-    if error is not None:
-        raise error
-
-
-def store_new(stock: StockMetadata, answer: History) -> StockMetadata:
-    """Store a new instrument with the prices that came along."""
-    stock = _stored(stock)
-    if not stock.is_manual and stock.currency == answer.info.currency:
-        record_history(stock=stock, answer=answer, source=stock.source, full=answer.is_whole)
-    return stock
-
-
-def _stored(stock: StockMetadata) -> StockMetadata:
-    """Return the instrument stored, or the one that another request stored first."""
-    try:
-        stock.clean_fields(exclude=["owner"])
-        with transaction.atomic():
-            stock.save(force_insert=True)
-        return stock
-    except IntegrityError:
-        return StockMetadata.objects.get(ticker=stock.ticker, owner=stock.owner)
+# --- ISINs ----------------------------------------------------------------------------------------
 
 
 def note_isin(*, stock_id: UUID, isin: str) -> None:

@@ -31,10 +31,12 @@ def market(yahoo, settings):
 
 
 def refused(user, ticker="ACME", currency=None):
-    before = StockMetadata.objects.count()
+    """Return why a trade is refused; of its instrument stays at most what the source says."""
+    own = StockMetadata.objects.filter(owner__isnull=False)
+    before = own.count()
     with pytest.raises(DomainError) as raised:
         instrument_for_trade(user=user, ticker=ticker, currency=currency)
-    assert StockMetadata.objects.count() == before
+    assert own.count() == before
     return raised.value.code, raised.value.attr
 
 
@@ -166,12 +168,15 @@ def test_a_file_that_contradicts_itself_is_reported(user, market):
     assert found["ACME"].code == "currency_mismatch"
 
 
-def test_a_dry_run_stores_no_instrument(user, market):
-    found = instruments_for_import(
-        user=user, wanted=[("ACME", None, ""), ("CABIN", "NOK", "")], dry_run=True
-    )
+def test_a_dry_run_stores_what_a_source_describes_and_nothing_else(user, market):
+    wanted = [("ACME", None, ""), ("CABIN", "NOK", "")]
+    found = instruments_for_import(user=user, wanted=wanted, dry_run=True)
     assert (found["ACME"].currency, found["CABIN"].source) == ("USD", "manual")
-    assert not StockMetadata.objects.exists()
+    assert StockMetadata.objects.get().ticker == "ACME"
+    market.forget_requests()
+    again = instruments_for_import(user=user, wanted=wanted, dry_run=True)
+    assert (again["ACME"].currency, again["CABIN"].source) == ("USD", "manual")
+    assert market.requests == []
 
 
 def test_known_instruments_cost_one_query_however_many(user, market, django_assert_num_queries):
@@ -226,7 +231,7 @@ def test_an_isin_by_which_the_source_finds_the_instrument_is_written(market):
 def test_concurrent_requests_for_a_new_instrument_get_the_same_one(user, market):
     made = instrument_for_trade(user=user, ticker="ACME", currency=None)
     duplicate = StockMetadata(ticker="ACME", currency="USD", source="yahoo")
-    from marketdata.services.instruments import _stored
+    from marketdata.services.learning import _stored
 
     assert _stored(duplicate) == made
     assert StockMetadata.objects.count() == 1

@@ -1,9 +1,9 @@
 """The rows of a file recorded in a portfolio at once."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -49,7 +49,10 @@ class Outcome:
 
     `import_batch` is saved only if transactions were created. `preview` has the first of these, and
     `problems` are those in `import_batch.errors`.
-    `without_history` are the instruments whose past prices were never asked for.
+    `without_history` are the instruments whose past prices were never asked for. `unanswered` are
+    the tickers about which the sources have not answered yet, with their currencies where the file
+    gives them. `looking_up` are how many of the file's instruments are identified, and of how many;
+    None if nothing more is being looked up.
     """
 
     import_batch: ImportBatch
@@ -58,6 +61,8 @@ class Outcome:
     problems: list[RowProblem]
     preview: list[Transaction]
     without_history: list[UUID]
+    unanswered: Mapping[str, str] = field(default_factory=dict)
+    looking_up: tuple[int, int] | None = None
 
 
 class AlreadyDone(Exception):
@@ -73,6 +78,7 @@ def import_rows(
     dry_run: bool = False,
     checkpoints: Sequence[Checkpoint] = (),
     on_progress: OnProgress = lambda done: None,
+    identified: Container[str] = (),
 ) -> Outcome:
     """Record the new ones among `rows` in the batch's portfolio, in one database transaction.
 
@@ -85,10 +91,10 @@ def import_rows(
     splits are asked for before the database transaction begins. `on_progress` is called with the
     fraction of the work that is done. `checkpoints` are compared with what is held after all; the
     first that differs becomes `first_divergence` unless there is an earlier one. A dry run locks
-    nothing.
+    nothing, and asks no source about `identified` tickers.
     """
     portfolio = import_batch.portfolio
-    instruments = _instruments(portfolio.user, rows, dry_run=dry_run)
+    instruments = _instruments(portfolio.user, rows, identified, dry_run=dry_run)
     rates = _rates(portfolio, rows, instruments)
     asked_for_splits = False
     while True:
@@ -104,9 +110,10 @@ def import_rows(
                 _describe(import_batch, plan, instruments, listed, checkpoints)
                 is_refused = on_error == "abort" and import_batch.failed > 0
                 is_written = not dry_run and not is_refused
-                return _record(
+                outcome = _record(
                     current, import_batch, plan, listed, is_refused, is_written, on_progress
                 )
+                return replace(outcome, unanswered=marketdata.unanswered(instruments))
         # Before a sale is refused for want of shares the sources are asked for splits; outside the
         # transaction.
         asked_for_splits = True
@@ -140,9 +147,11 @@ def _has_source(stock: StockMetadata) -> bool:
 # --- What has to be known before the database transaction begins ----------------------------------
 
 
-def _instruments(user: User, rows: Iterable[ImportRow], *, dry_run: bool) -> Instruments:
-    """Find the instrument of each ticker, or why there is none. May ask the sources; new ones are
-    stored but in a dry run.
+def _instruments(
+    user: User, rows: Iterable[ImportRow], identified: Container[str], *, dry_run: bool
+) -> Instruments:
+    """Find the instrument of each ticker, or why there is none. May ask the sources, in a dry run
+    not about those `identified`.
     """
     currencies: dict[str, str | None] = {}
     names: dict[str, str] = {}
@@ -152,7 +161,9 @@ def _instruments(user: User, rows: Iterable[ImportRow], *, dry_run: bool) -> Ins
 
     def look_up(tickers: Mapping[str, str | None]) -> Instruments:
         wanted = [(ticker, currency, names[ticker]) for ticker, currency in tickers.items()]
-        return marketdata.instruments_for_import(user=user, wanted=wanted, dry_run=dry_run)
+        return marketdata.instruments_for_import(
+            user=user, wanted=wanted, dry_run=dry_run, unasked=identified if dry_run else ()
+        )
 
     found = look_up(currencies)
     # The first currency in the file is wrong: the instrument is what it is without it, and each row

@@ -2,7 +2,10 @@
 import { api } from "./api.js";
 import { confirm, dialog, empty, failure, h, notice, select } from "./dom.js";
 import { num, text, time } from "./format.js";
-import { counts, errorTable, instrumentForm, mappingForm, previewTable, remarks } from "./statement.js";
+import { counts, errorTable, instrumentForm, lookUpProgress, mappingForm, previewTable, remarks } from "./statement.js";
+
+const LOOK_UP_PAUSE = 2000; // milliseconds between two looks at what is being identified
+const LONGEST_PAUSE = 30000;
 
 const isImport = (status, body) => "rows" in body; // 422 with errors of rows is a normal answer
 
@@ -85,17 +88,20 @@ export function importFile(portfolioId, changed, file) {
       throw problem;
     }
   }
-  function show(chosen, found) {
+  function show(chosen, found, pause = LOOK_UP_PAUSE) {
     const skip = h("input", { type: "checkbox", id: "import-skip" });
     const go = h("button", { class: "button primary", type: "button", onclick: () => run(chosen, skip.checked) }, interpolate(ngettext("Import %s transaction", "Import %s transactions", found.created), [found.created]));
     go.disabled = !found.created || found.failed > 0;
     skip.addEventListener("change", () => { go.disabled = !found.created || !skip.checked; });
     // Rows of an unidentified instrument are shown once, where its ticker can be chosen.
     const errors = found.errors.filter((one) => one.code !== "unresolved");
+    const lookingUp = found.looking_up && lookUpProgress(found.looking_up);
+    if (lookingUp) lookFurther(chosen, found, lookingUp, pause);
     body.replaceChildren(...[
       h("p", { class: "muted small" }, `${found.file_name} · ${found.format} · ${found.encoding}`),
       counts(found),
       ...remarks(found),
+      lookingUp,
       instrumentForm(found, (said) => name(chosen, said)),
       errors.length && errorTable(errors),
       found.preview.length ? previewTable(found.preview) : empty(found.failed ? gettext("No row can be imported.") : gettext("The file has no new transactions.")),
@@ -103,6 +109,20 @@ export function importFile(portfolioId, changed, file) {
         found.failed ? h("label", { for: "import-skip" }, skip, " ", gettext("Skip rows with errors")) : "",
         h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file")), go),
     ].filter(Boolean));
+  }
+  /** Reads the file again until its instruments are identified. What a person has typed meanwhile stays. */
+  async function lookFurther(chosen, before, shown, pause) {
+    await new Promise((next) => setTimeout(next, pause));
+    if (!box.open || !shown.isConnected) return;
+    const found = await send(chosen, { dry_run: "true" }).catch(() => null);
+    if (!box.open || !shown.isConnected) return;
+    const isFurther = found && (!found.looking_up || found.looking_up.done > before.looking_up.done);
+    const next = isFurther ? LOOK_UP_PAUSE : Math.min(2 * pause, LONGEST_PAUSE);
+    const inputs = [...body.querySelectorAll(".instruments input")];
+    const isTyping = inputs.some((input) => input === document.activeElement || input.value !== input.defaultValue);
+    if (isFurther && !isTyping) { show(chosen, found, next); return; }
+    if (found?.looking_up) shown.replaceChildren(...lookUpProgress(found.looking_up).children);
+    lookFurther(chosen, found?.looking_up ? found : before, shown, next);
   }
   async function run(chosen, skip) {
     working(gettext("Importing"));

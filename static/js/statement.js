@@ -81,6 +81,12 @@ export function mappingForm({ header, sample }, mapping, taken) {
     box);
 }
 
+/** Shows how many instruments are identified while others are still being looked up. */
+export function lookUpProgress({ done, of }) {
+  const message = interpolate(gettext("%(done)s of %(of)s instruments identified. The others are being looked up."), { done, of }, true);
+  return h("div", { class: "note", role: "status" }, h("p", {}, message), h("progress", { max: of, value: done, "aria-label": message }));
+}
+
 const keyOf = (one) => one.isin || one.symbol || one.name;
 
 /** Asks for the tickers of unidentified instruments; identified ones are folded away and can be changed.
@@ -91,18 +97,21 @@ export function instrumentForm(found, taken) {
   const inputs = new Map();
   const row = (one) => {
     const [input, options] = tickerInput(() => {});
-    input.value = one.ticker ?? "";
-    inputs.set(keyOf(one), [input, input.value]);
+    const before = one.ticker ?? "";
+    const candidates = one.candidates ?? [];
+    // A single candidate is offered; it is only taken once the form is sent.
+    input.value = input.defaultValue = before || (candidates.length === 1 ? candidates[0].ticker : "");
+    inputs.set(keyOf(one), [input, before]);
     const label = [one.name || one.symbol, one.isin, one.currency].filter(Boolean).join(" · ");
     const box = field(`instrument-${inputs.size}`, label, input, { wide: true });
-    box.append(options, h("div", { class: "chips" }, ...(one.candidates ?? []).map((two) =>
+    box.append(options, h("div", { class: "chips" }, ...candidates.map((two) =>
       h("button", { class: "button slim", type: "button", onclick: () => { input.value = two.ticker; input.focus(); } }, h("b", {}, two.ticker), ` ${[two.exchange, two.currency].filter(Boolean).join(" · ")}`))));
     return box;
   };
   const unknown = named.filter((one) => !one.ticker);
   const known = named.filter((one) => one.ticker);
   return h("section", { class: "instruments", "aria-label": gettext("Instruments") },
-    unknown.length ? h("h3", {}, interpolate(ngettext("%s instrument could not be identified. Choose its ticker.", "%s instruments could not be identified. Choose their tickers.", unknown.length), [unknown.length])) : "",
+    unknown.length && !found.looking_up ? h("h3", {}, interpolate(ngettext("%s instrument could not be identified. Choose its ticker.", "%s instruments could not be identified. Choose their tickers.", unknown.length), [unknown.length])) : "",
     form({
       fields: [
         ...unknown.map(row),

@@ -77,6 +77,7 @@ const ERRORS = () => ({
   locked_out: gettext("Too many failed sign-ins. Try again later."),
   throttled: gettext("Too many requests. Try again in a moment."),
   permission_denied: gettext("You do not have permission to do this."),
+  looking_up: gettext("The instrument has not been looked up yet. Try again in a minute."),
   unresolved: gettext("Could not identify the instrument. Choose its ticker."),
   ambiguous_dates: gettext("The order of day and month is unclear. Choose it."),
   ambiguous_numbers: gettext("The decimal separator is unclear. Choose it."),

@@ -121,6 +121,27 @@ def test_an_instrument_that_nothing_fits_is_named_once_and_remembered(visitor, y
     assert page.get_by_role("button", name="Import 1 transaction", exact=True).is_enabled()
 
 
+def test_instruments_are_looked_up_until_all_are_identified(visitor, yahoo):
+    yahoo.search_fault = "500"
+    page = visitor.page
+    choose(page, "first.csv", bought("NOK", symbol=""))
+    page.get_by_text("0 of 1 instruments identified. The others are being looked up.").wait_for()
+    found(yahoo, "ATL.OL")
+    yahoo.search_fault = None
+    page.get_by_text("1 instrument identified").wait_for(timeout=60_000)
+    assert page.get_by_text("being looked up").count() == 0
+    page.get_by_role("button", name="Import 1 transaction", exact=True).click()
+    page.get_by_text("1 transaction imported.").wait_for()
+
+
+def test_a_single_candidate_is_offered(visitor, yahoo):
+    found(yahoo, "ATL.DE")
+    page = visitor.page
+    choose(page, "first.csv", bought(symbol=""))
+    page.get_by_text("1 instrument could not be identified").wait_for()
+    assert page.get_by_role("combobox", name=ISIN).input_value() == "ATL.DE"
+
+
 def test_a_big_file_is_followed_until_a_worker_has_done_it(visit, installation):
     installation.start_web()
     session = installation.sign_in()

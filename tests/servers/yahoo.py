@@ -80,6 +80,8 @@ class FakeYahoo:
         self.faults: dict[str, str] = {}
         self.cookie_fault: str | None = None
         self.search_fault: str | None = None
+        self.search_faults: dict[str, str] = {}  # by what is searched for
+        self.found_for: dict[str, list[dict[str, Any]]] = {}  # by ISIN
         self.retry_after: str | None = None
         self.delay = 0.0
         self.found: list[dict[str, Any]] = []
@@ -275,7 +277,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.yahoo._lock:
             self.yahoo.requests.append((kind, symbol, query))
         if kind == "search":
-            fault = self.yahoo.search_fault or self.yahoo.fault
+            fault = self.yahoo.search_faults.get(symbol, self.yahoo.search_fault)
+            fault = fault or self.yahoo.fault
         else:
             fault = self.yahoo.fault_of(symbol) if kind == "chart" else self.yahoo.cookie_fault
         if self.yahoo.delay and kind in ("chart", "search"):
@@ -304,6 +307,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"", "text/html", {"Set-Cookie": "A3=abc; Path=/"})
 
     def _matches(self, text: str) -> list[dict[str, Any]]:
+        if text in self.yahoo.found_for:
+            return self.yahoo.found_for[text]
         wanted = text.casefold()
         listed = [
             {

@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from financeproj.core.api.renderers import to_json
 from financeproj.core.errors import DomainError
-from financeproj.core.shared.enqueue import enqueue_on_commit
 from integrations.imports.payloads import (
     DivergencePayload,
     ImportPayload,
@@ -17,10 +16,10 @@ from integrations.imports.payloads import (
     outcome_payload,
 )
 from integrations.imports.pipeline import import_statement
+from integrations.imports.tasks import enqueue_what_follows
 from integrations.management.options import as_options
 from integrations.management.sources import content_of, one_named, user_named
 from integrations.statements.registry import AUTO, formats
-from marketdata.tasks import fetch_history
 from portfolios import selectors
 
 ERRORS_SHOWN = 50
@@ -85,12 +84,11 @@ class Command(BaseCommand):
                 dry_run=options["dry_run"],
                 instruments=instruments,
                 on_progress=self._progress_bar(),
+                on_looking_up=self._looking_up,
             )
         except DomainError as error:
             raise CommandError(as_options(str(error.detail))) from error
-        if outcome.is_saved:
-            for stock_id in outcome.without_history:
-                enqueue_on_commit(fetch_history, str(stock_id))
+        enqueue_what_follows(outcome)
         answer = outcome_payload(outcome, dry_run=options["dry_run"])
         if options["as_json"]:
             self.stdout.write(to_json(answer).decode())
@@ -114,6 +112,11 @@ class Command(BaseCommand):
 
         return show
 
+    def _looking_up(self, done: int, of: int) -> None:
+        """Show how many instruments are identified, if a person is watching."""
+        if sys.stderr.isatty():
+            self.stderr.write(f"{done} of {of} instruments identified.", style_func=str)
+
     def _report(self, answer: ImportPayload) -> None:
         lines = [
             self._result(answer),
@@ -124,6 +127,12 @@ class Command(BaseCommand):
         if answer.reconciled is not None:
             agreement = self._agreement(answer.first_divergence)
             lines.append(f"Agrees with the broker's own figures: {agreement}")
+        if answer.looking_up is not None:
+            done, of = answer.looking_up.done, answer.looking_up.of
+            lines.append(
+                f"{done} of {of} instruments identified. Run the command again in a minute: "
+                "what was found is kept."
+            )
         errors = answer.errors
         lines += [self._error_line(error) for error in errors[:ERRORS_SHOWN]]
         if len(errors) > ERRORS_SHOWN:
