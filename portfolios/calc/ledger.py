@@ -72,12 +72,13 @@ class Step(Generic[AnyEntry]):
 
 
 class Oversold(Exception):
-    """`entry` takes out more than is `held` on its day."""
+    """`entry` takes out more than is `held` on its day, in a holding that `was_split` or not."""
 
-    def __init__(self, entry: Entry, held: Decimal) -> None:
+    def __init__(self, entry: Entry, held: Decimal, *, was_split: bool) -> None:
         super().__init__(f"{entry.quantity} requested, {held} held on {entry.effective_date}")
         self.entry = entry
         self.held = held
+        self.was_split = was_split
 
 
 def order(entry: Entry) -> tuple[date, int, int]:
@@ -149,7 +150,7 @@ def _take_out(position: Position, entry: Entry) -> tuple[Decimal, Decimal | None
     quantity, held = entry.quantity, position.quantity
     closes = takes_all(held, quantity, was_split=position.was_split)
     if quantity > held and not closes:
-        raise Oversold(entry, held)
+        raise Oversold(entry, held, was_split=position.was_split)
     average_c = position.cost_c / held
     cost_c, cost_p = position.cost_c, position.cost_p
     if not closes:

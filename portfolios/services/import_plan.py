@@ -5,7 +5,7 @@ problems of the others: usable → new → rated → replayed.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,7 @@ from django.db.models import Q
 from msgspec import Struct
 
 from financeproj.core.errors import DomainError
-from financeproj.core.money import ONE, ZERO, strip_zeros
+from financeproj.core.money import ONE, ZERO, round_for_storage, strip_zeros
 from marketdata.models import StockMetadata
 from marketdata.selectors import KnownSplit, known_splits
 from portfolios.calc.duplicates import Matches, fingerprint, match
@@ -31,6 +31,8 @@ from portfolios.services.replay import InsufficientQuantity, derive, store_posit
 from portfolios.services.split_booking import Dismissed, settle_splits
 
 READ_AT_ONCE = 2000
+# Brokers round shares to so many decimals or more; fewer are whole shares, or a mistake.
+LEAST_DECIMALS = 2
 
 # An instrument, or why there is none.
 Instruments = Mapping[str, StockMetadata | DomainError]
@@ -124,17 +126,33 @@ def make_plan(
         entry = _ledger_row(row, holding, rate, sequence)
         by_holding[holding.pk].append(NewRow(row, print_, entry, holding))
         sequence += 1
-    _replay_all(plan, portfolio, by_holding, on_progress)
+    _replay_all(plan, portfolio, by_holding, _half_unit(rows), on_progress)
     for split in plan.splits:
         split.sequence = sequence
         sequence += 1
     return plan
 
 
+def _half_unit(rows: Iterable[ImportRow]) -> Decimal:
+    """Return half a unit of the last decimal that the file writes of shares; 0 below two decimals.
+
+    After a split, shares are rounded so when they are sold. Ratios of splits are no shares.
+    """
+    decimals = 0
+    for row in rows:
+        exponent = row.quantity.as_tuple().exponent
+        if not RULES[row.type].is_ratio and isinstance(exponent, int):
+            decimals = max(decimals, -exponent)
+    if decimals < LEAST_DECIMALS:
+        return ZERO
+    return Decimal(5).scaleb(-decimals - 1)
+
+
 def _replay_all(
     plan: ImportPlan,
     portfolio: Portfolio,
     by_holding: Mapping[UUID, list[NewRow]],
+    half_unit: Decimal,
     on_progress: Callable[[float], None],
 ) -> None:
     """Add to `plan` what the new rows change in their holdings."""
@@ -155,6 +173,7 @@ def _replay_all(
             [one for one in added if one.entry.pk not in repeated],
             splits[holding.stock_id],
             dismissed[holding.pk],
+            half_unit,
         )
         plan.problems += fitted.problems
         if fitted.is_short:
@@ -310,15 +329,19 @@ def _fit(
     added: list[NewRow],
     known: list[KnownSplit],
     dismissed: list[Dismissed],
+    half_unit: Decimal,
 ) -> _Fitted:
-    """Replay `holding` with the rows `added`; as long as shares lack, without some of them."""
+    """Replay `holding` with the rows `added`; as long as shares lack, without some of them.
+
+    After a split, a row may take `half_unit` more than is held: it then takes all.
+    """
     problems: Problems = []
     taken_back = 1
     while added:
         entries = [one.entry for one in added]
         rows, gone = settle_splits(holding, [*old, *entries], known=known, dismissed=dismissed)
         try:
-            position, steps, refused = _replay_leaving_out(holding, rows)
+            position, steps, refused = _replay_leaving_out(holding, rows, half_unit)
         except InsufficientQuantity as problem:
             # A sale that was there before lacks shares now: the last of the new rows that took
             # some have to go. Twice as many each time, so that no history takes more than some
@@ -350,18 +373,24 @@ def _taking_before(sale: LedgerRow, entries: list[LedgerRow]) -> Iterator[UUID]:
 
 
 def _replay_leaving_out(
-    holding: Holding, rows: list[LedgerRow]
+    holding: Holding, rows: list[LedgerRow], half_unit: Decimal
 ) -> tuple[Position, list[Step[LedgerRow]], dict[UUID, InsufficientQuantity]]:
     """Replay `rows`, leaving out new ones that take more than is held: these are the last of what
     is returned. Raises InsufficientQuantity for a stored one.
     """
     ticker = holding.stock.ticker
     refused: dict[UUID, InsufficientQuantity] = {}
+    has_rounded = False
 
     def leave_out(error: Oversold) -> bool:
+        nonlocal has_rounded
         entry = error.entry
         assert isinstance(entry, LedgerRow)  # nosec B101  # for mypy
-        if entry.is_new:
+        excess = entry.quantity - error.held
+        if entry.is_new and error.was_split and error.held > 0 and excess <= half_unit:
+            entry.quantity = round_for_storage(error.held)  # within the dust of what is held
+            has_rounded = True
+        elif entry.is_new:
             refused[entry.pk] = InsufficientQuantity(error, ticker=ticker, cause=entry)
         return entry.is_new
 
@@ -369,6 +398,8 @@ def _replay_leaving_out(
         position, steps = replay(rows, leave_out=leave_out)
     except Oversold as error:
         raise InsufficientQuantity(error, ticker=ticker) from error
+    if has_rounded:
+        return _replay_leaving_out(holding, rows, half_unit)
     return position, steps, refused
 
 
