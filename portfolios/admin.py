@@ -219,6 +219,12 @@ class TransactionAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "holding") if obj else tuple(self.readonly_fields)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Show what looks like a mistake in the transaction, which the form has written."""
+        super().save_model(request, obj, form, change)
+        for warning in services.warnings_of([obj]).get(obj.pk, ()):
+            messages.warning(request, warning.detail())
+
     def delete_row(self, row: Transaction) -> None:
         if row.is_money_alone:
             services.delete_money(row=row)

@@ -1,15 +1,18 @@
 """Answers about portfolios and transactions. `valuation.ValuedHolding` is that of a holding."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
+from django.utils.translation import gettext
 from msgspec import Meta, Struct
 
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import strip_zeros
 from portfolios.calc.money import amount_in_portfolio_currency
+from portfolios.calc.plausibility import PlausibilityWarning
 from portfolios.calc.valuation import Summary
 from portfolios.models import (
     Transaction,
@@ -40,6 +43,14 @@ class PortfolioPayload(Struct):
     summary: Summary
 
 
+class WarningPayload(Struct):
+    """What may be a mistake in a transaction. Nothing is refused for it."""
+
+    code: str
+    field: str
+    detail: str
+
+
 class TransactionPayload(Struct):
     id: RecordedId
     holding_id: RecordedId
@@ -68,6 +79,7 @@ class TransactionPayload(Struct):
     group_kind: TransactionGroup.Kind | None
     created_at: datetime
     updated_at: datetime
+    warnings: list[WarningPayload]
 
 
 def portfolio_payload(valued: ValuedPortfolio) -> PortfolioPayload:
@@ -87,8 +99,13 @@ def portfolio_payload(valued: ValuedPortfolio) -> PortfolioPayload:
     )
 
 
-def transaction_payload(row: Transaction) -> TransactionPayload:
-    """Show a transaction; `row` has its portfolio, its holding and its group at hand."""
+def transaction_payload(
+    row: Transaction, warnings: Iterable[PlausibilityWarning]
+) -> TransactionPayload:
+    """Show a transaction with its warnings, in the language of the request.
+
+    `row` has its portfolio, its holding and its group at hand.
+    """
     holding, target = row.holding, row.portfolio.currency
     settled_in = row.settlement_currency or target
     return TransactionPayload(
@@ -121,6 +138,7 @@ def transaction_payload(row: Transaction) -> TransactionPayload:
         group_kind=TransactionGroup.Kind(row.group.kind) if row.group else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        warnings=[WarningPayload(one.code, one.field, one.detail(gettext)) for one in warnings],
     )
 
 

@@ -24,9 +24,8 @@ from integrations.imports.serializers import ImportCsvSerializer
 from integrations.imports.tasks import submit_import
 from integrations.statements.registry import formats
 from portfolios import selectors
-from portfolios.api.views import get_own_or_404, log_portfolio
+from portfolios.api.views import get_own_or_404, log_portfolio, transactions_shown
 from portfolios.models import ImportBatch
-from portfolios.payloads import transaction_payload
 from portfolios.services import undo_import
 from portfolios.services.import_rows import PREVIEW
 
@@ -106,7 +105,7 @@ class ImportViewSet(ApiView, ViewSet):
         rows = selectors.with_shown_columns(
             selectors.transactions_visible_to(user_of(request))
         ).filter(import_batch=import_batch)
-        preview = [transaction_payload(row) for row in rows.order_by("sequence")[:PREVIEW]]
+        preview = transactions_shown(rows.order_by("sequence")[:PREVIEW])
         payload = import_payload(import_batch)
         payload.preview = preview
         return Response(payload)

@@ -1,6 +1,6 @@
 """The answers about imports."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -65,6 +65,15 @@ class LookingUpPayload(Struct):
     of: Annotated[int, Meta(description="Instruments of the file.")]
 
 
+class ImportWarningPayload(Struct):
+    """What may be a mistake in a file. `row` is its line, `field` the field of its transaction."""
+
+    code: str
+    detail: str
+    row: int | UnsetType = UNSET
+    field: str | UnsetType = UNSET
+
+
 class ImportPayload(Struct):
     id: UUID | None
     portfolio_id: UUID
@@ -86,7 +95,7 @@ class ImportPayload(Struct):
     reconciled: bool | None
     first_divergence: DivergencePayload | None
     errors: Annotated[list[RowErrorPayload], Meta(description="At most 1,000.")]
-    warnings: list[str]
+    warnings: list[ImportWarningPayload]
     instruments: list[ImportedInstrumentPayload]
     looking_up: Annotated[
         LookingUpPayload | None,
@@ -131,12 +140,22 @@ def import_payload(import_batch: ImportBatch) -> ImportPayload:
         reconciled=import_batch.reconciled,
         first_divergence=msgspec.convert(import_batch.first_divergence, DivergencePayload | None),
         errors=[row_error_payload(entry) for entry in import_batch.errors],
-        warnings=import_batch.warnings,
+        warnings=_warnings(import_batch.warnings),
         instruments=msgspec.convert(import_batch.instruments, list[ImportedInstrumentPayload]),
         looking_up=_looking_up_payload(looking_up_of(import_batch)),
         preview=[],
         created_at=import_batch.created_at,
     )
+
+
+def _warnings(entries: Iterable[object]) -> list[ImportWarningPayload]:
+    """Show the entries of ImportBatch.warnings; those of earlier releases are texts alone."""
+    warnings = []
+    for entry in entries:
+        if isinstance(entry, str):
+            entry = {"code": "note", "detail": entry}
+        warnings.append(msgspec.convert(entry, ImportWarningPayload))
+    return warnings
 
 
 def outcome_payload(outcome: Outcome, *, dry_run: bool) -> ImportPayload:
@@ -147,7 +166,9 @@ def outcome_payload(outcome: Outcome, *, dry_run: bool) -> ImportPayload:
     payload.errors = [row_error_payload(problem.as_entry()) for problem in outcome.problems]
     payload.dry_run = dry_run
     payload.looking_up = _looking_up_payload(outcome.looking_up)
-    payload.preview = [transaction_payload(row) for row in outcome.preview]
+    payload.preview = [
+        transaction_payload(row, outcome.doubts.get(row.pk, ())) for row in outcome.preview
+    ]
     if not outcome.is_saved:
         payload.id = None
         for shown in payload.preview:

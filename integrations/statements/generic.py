@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import starmap
 from typing import Any
 
+from financeproj.core.identifiers import MAJOR_CURRENCIES
 from financeproj.core.money import strip_zeros
 from integrations.statements.base import (
     FileProblem,
@@ -194,13 +195,23 @@ def _currency(text: str, options: Options) -> str | RowProblem | None:
     if not text:
         return None
     # GBp and the like are hundredths. Prices are in the main unit, so they must not be confused.
+    if text in MAJOR_CURRENCIES:
+        return _minor_currency(text, text)
     if text[:2].isupper() and text[2:].islower():
         message = _(
             "%(currency)s is a hundredth of a currency. Give prices in the currency itself."
         )
         return RowProblem("unknown_currency", message, {"currency": text})
     code = _upper(text)
+    if code in MAJOR_CURRENCIES:
+        return _minor_currency(text, code)
     return code if options.is_currency(code) else unknown_currency(text)
+
+
+def _minor_currency(text: str, code: str) -> RowProblem:
+    message = _("%(currency)s is a hundredth of %(major)s. Divide prices by 100 and use %(major)s.")
+    params = {"currency": text, "major": MAJOR_CURRENCIES[code]}
+    return RowProblem("minor_currency", message, params)
 
 
 def write(rows: Iterable[StatementRow]) -> Iterator[str]:

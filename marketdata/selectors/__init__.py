@@ -24,6 +24,7 @@ from marketdata.selectors.prices import (
     PriceHistory,
     PriceNow,
     closes_on,
+    closes_on_days,
     days_in_doubt,
     instrument_details,
     is_fresh,

@@ -1,10 +1,12 @@
 """The latest prices, closes of a day, and price histories."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
@@ -28,6 +30,8 @@ GRACE = 4 / 3
 # six days leave room for weekends and holidays, but not for funds that are priced weekly.
 MAX_DAYS_SINCE_PRICE = 4
 MAX_DAYS_BETWEEN_CLOSES = 6
+
+READ_AT_ONCE = 2000
 
 Splits = list[tuple[date, Decimal]]
 
@@ -298,6 +302,37 @@ def closes_on(stock_ids: Iterable[UUID], day: date) -> dict[UUID, CloseOn]:
     for stock_id, close_day, close, source in closes:
         factor = split_factor(splits.get(stock_id, []), close_day, day)
         found[stock_id] = CloseOn(_divided(close, factor), close_day, source)
+    return found
+
+
+def closes_on_days(
+    wanted: Iterable[tuple[UUID, date]], *, max_age_days: int
+) -> dict[tuple[UUID, date], CloseOn]:
+    """Return the last close on or before each (instrument, day), in the shares of that day.
+
+    Those whose last close is older than `max_age_days` are absent. Two queries.
+    """
+    days_of: dict[UUID, set[date]] = defaultdict(set)
+    for stock_id, day in wanted:
+        days_of[stock_id].add(day)
+    if not days_of:
+        return {}
+    first = min(min(days) for days in days_of.values()) - timedelta(days=max_age_days)
+    last = max(max(days) for days in days_of.values())
+    rows = HistoricalStockPrice.objects.filter(stock__in=days_of, date__range=(first, last))
+    ordered = rows.order_by("stock", "date").values_list("stock_id", "date", "close", "source")
+    splits = splits_of(days_of, after=first)
+    found = {}
+    for stock_id, group in groupby(ordered.iterator(READ_AT_ONCE), key=lambda row: row[0]):
+        closes = list(group)
+        for day in days_of[stock_id]:
+            place = bisect_right(closes, day, key=lambda row: row[1])
+            if not place:
+                continue
+            _, close_day, close, source = closes[place - 1]
+            if (day - close_day).days <= max_age_days:
+                factor = split_factor(splits.get(stock_id, []), close_day, day)
+                found[stock_id, day] = CloseOn(_divided(close, factor), close_day, source)
     return found
 
 

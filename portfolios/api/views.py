@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -85,6 +86,13 @@ def get_own_or_404(rows: QuerySet[Own], pk: UUID) -> Own:
 
 def get_portfolio_or_404(request: Request, pk: UUID) -> Portfolio:
     return get_own_or_404(selectors.portfolios_of(user_of(request)), pk)
+
+
+def transactions_shown(rows: Iterable[Transaction]) -> list[TransactionPayload]:
+    """Show transactions, each with what looks like a mistake in it."""
+    rows = list(rows)
+    warnings = services.warnings_of(rows)
+    return [transaction_payload(row, warnings.get(row.pk, ())) for row in rows]
 
 
 class PortfolioViewSet(ApiView, ViewSet):
@@ -197,7 +205,7 @@ class HoldingViewSet(ApiView, ViewSet):
         pages = LinkedPages()
         page = pages.paginate_queryset(rows, request)  # refuses parameters that cannot be read
         self.get_holding(request, pk)
-        return pages.get_paginated_response([transaction_payload(row) for row in page])
+        return pages.get_paginated_response(transactions_shown(page))
 
 
 class TransactionViewSet(ApiView, GenericViewSet):
@@ -217,7 +225,7 @@ class TransactionViewSet(ApiView, GenericViewSet):
         page = self.paginate_queryset(
             self.filter_queryset(selectors.with_shown_columns(self.get_queryset()))
         )
-        return self.get_paginated_response([transaction_payload(row) for row in page or ()])
+        return self.get_paginated_response(transactions_shown(page or ()))
 
     @extend_schema(
         request=TRANSACTION_INPUT,
@@ -235,7 +243,11 @@ class TransactionViewSet(ApiView, GenericViewSet):
             stock = row.own_holding.stock
             if stock.history_fetched_at is None and not stock.is_manual:
                 enqueue_on_commit(fetch_history, str(stock.pk))
-        return Response(transaction_payload(row), status=status.HTTP_201_CREATED)
+        return self.answer(row, status=status.HTTP_201_CREATED)
+
+    def answer(self, row: Transaction, status: int = status.HTTP_200_OK) -> Response:
+        """Answer with the transaction and what looks like a mistake in it."""
+        return Response(transactions_shown([row])[0], status=status)
 
     def _portfolio_of(self, request: Request, portfolio_id: UUID) -> Portfolio:
         portfolio = selectors.portfolios_of(user_of(request)).filter(pk=portfolio_id).first()
@@ -274,7 +286,7 @@ class TransactionViewSet(ApiView, GenericViewSet):
 
     @extend_schema(responses=TransactionPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        return Response(transaction_payload(get_own_or_404(self.get_queryset(), pk)))
+        return self.answer(get_own_or_404(self.get_queryset(), pk))
 
     @extend_schema(
         request=TRANSACTION_CHANGE,
@@ -285,14 +297,14 @@ class TransactionViewSet(ApiView, GenericViewSet):
         self._refuse_move(request, row)
         if row.is_money_alone:
             changes = validated(serializers.MoneyChangeSerializer, request, partial=partial)
-            return Response(transaction_payload(services.update_money(row=row, **changes)))
+            return self.answer(services.update_money(row=row, **changes))
         changes = validated(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
             changes["external_id"] = changes["external_id"] or None
         if not partial and changes["date"] != row.date:
             # The old rate is of another day: look it up.
             changes.setdefault("exchange_rate", None)
-        return Response(transaction_payload(services.update_transaction(row=row, **changes)))
+        return self.answer(services.update_transaction(row=row, **changes))
 
     @extend_schema(
         request=TRANSACTION_CHANGE,

@@ -7,6 +7,7 @@ from portfolios.services.import_rows import import_rows
 from portfolios.services.ledger_check import contradicted_holdings, repair_holding
 from portfolios.services.ledger_rows import lock_portfolio
 from portfolios.services.money import delete_money, record_money, update_money
+from portfolios.services.plausibility import warnings_of
 from portfolios.services.portfolios import (
     create_portfolio,
     delete_balance,
@@ -59,4 +60,5 @@ __all__ = [
     "update_money",
     "update_portfolio",
     "update_transaction",
+    "warnings_of",
 ]

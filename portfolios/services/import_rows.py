@@ -20,6 +20,7 @@ from marketdata.models import StockMetadata
 from marketdata.queries import exchange_rates_for_import
 from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
 from portfolios.calc.kinds import RULES
+from portfolios.calc.plausibility import PlausibilityWarning
 from portfolios.models import Holding, ImportBatch, PendingImport, Portfolio, Transaction
 from portfolios.services.history import import_counts, import_object
 from portfolios.services.import_plan import (
@@ -30,6 +31,7 @@ from portfolios.services.import_plan import (
     make_plan,
 )
 from portfolios.services.ledger_rows import lock_portfolio, to_transaction, touch
+from portfolios.services.plausibility import Checked, plausibility_warnings
 from portfolios.services.replay import DERIVED
 from portfolios.services.splits import catch_up
 
@@ -52,7 +54,8 @@ class Outcome:
     `without_history` are the instruments whose past prices were never asked for. `unanswered` are
     the tickers about which the sources have not answered yet, with their currencies where the file
     gives them. `looking_up` are how many of the file's instruments are identified, and of how many;
-    None if nothing more is being looked up.
+    None if nothing more is being looked up. `doubts` are what
+    looks like a mistake in the transactions, by their id.
     """
 
     import_batch: ImportBatch
@@ -63,6 +66,7 @@ class Outcome:
     without_history: list[UUID]
     unanswered: Mapping[str, str] = field(default_factory=dict)
     looking_up: tuple[int, int] | None = None
+    doubts: Mapping[UUID, Sequence[PlausibilityWarning]] = field(default_factory=dict)
 
 
 class AlreadyDone(Exception):
@@ -108,10 +112,12 @@ def import_rows(
                 by_line = sorted([*problems, *plan.problems], key=lambda problem: problem.row)
                 listed = by_line[:ERRORS_LISTED]
                 _describe(import_batch, plan, instruments, listed, checkpoints)
+                doubts = _doubts(current, plan.added)
+                import_batch.warnings += _warnings_of_rows(plan.added, doubts)
                 is_refused = on_error == "abort" and import_batch.failed > 0
                 is_written = not dry_run and not is_refused
                 outcome = _record(
-                    current, import_batch, plan, listed, is_refused, is_written, on_progress
+                    current, import_batch, plan, listed, doubts, is_refused, is_written, on_progress
                 )
                 return replace(outcome, unanswered=marketdata.unanswered(instruments))
         # Before a sale is refused for want of shares the sources are asked for splits; outside the
@@ -245,6 +251,39 @@ def _listed_instruments(
     return listed
 
 
+def _doubts(
+    portfolio: Portfolio, added: Sequence[NewRow]
+) -> Mapping[UUID, Sequence[PlausibilityWarning]]:
+    """Return what looks like a mistake in the new transactions, by their id."""
+    checked = []
+    for one in added:
+        entry = one.entry
+        checked.append(
+            Checked(
+                pk=entry.pk,
+                stock=one.holding.stock,
+                currency=portfolio.currency,
+                type=entry.type,
+                day=entry.date,
+                price=entry.price,
+                rate=entry.exchange_rate,
+            )
+        )
+    return plausibility_warnings(checked)
+
+
+def _warnings_of_rows(
+    added: Sequence[NewRow], doubts: Mapping[UUID, Sequence[PlausibilityWarning]]
+) -> list[dict[str, object]]:
+    """Return entries of `ImportBatch.warnings`, in the order of the file."""
+    entries: list[dict[str, object]] = []
+    for one in sorted(added, key=lambda one: one.file_row.row):
+        for doubt in doubts.get(one.entry.pk, ()):
+            entry = {"code": doubt.code, "detail": doubt.detail(), "field": doubt.field}
+            entries.append({**entry, "row": one.file_row.row})
+    return entries[:ERRORS_LISTED]
+
+
 # --- Writing --------------------------------------------------------------------------------------
 
 
@@ -253,6 +292,7 @@ def _record(
     import_batch: ImportBatch,
     plan: ImportPlan,
     problems: list[RowProblem],
+    doubts: Mapping[UUID, Sequence[PlausibilityWarning]],
     is_refused: bool,
     is_written: bool,
     on_progress: OnProgress,
@@ -282,6 +322,7 @@ def _record(
         problems=problems,
         preview=preview,
         without_history=list(_without_history(plan.changed_holdings)),
+        doubts=doubts,
     )
 
 

@@ -102,10 +102,11 @@ export function editTransaction({ row, holding, portfolioId, done }) {
         return readNumbers(own, row ? names.filter((name) => elements[name].value !== elements[name].defaultShown) : names, body);
       },
       send: async (body) => {
-        await (row ? api(`/transactions/${row.id}`, { method: "PATCH", body }) : api("/transactions", { method: "POST", body }));
+        const { warnings } = await (row ? api(`/transactions/${row.id}`, { method: "PATCH", body }) : api("/transactions", { method: "POST", body }));
         box.close();
         done();
         notice(row ? gettext("Transaction saved.") : gettext("Transaction added."));
+        if (warnings.length) dialog(gettext("Check this transaction"), h("div", {}, ...warnings.map((one) => h("p", { class: "note" }, one.detail))));
       },
     }),
   );

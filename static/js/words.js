@@ -59,6 +59,7 @@ const ERRORS = () => ({
   unknown_currency: gettext("Unknown currency."),
   unknown_ticker: gettext("No instrument has this ticker."),
   ambiguous_ticker: gettext("Several instruments have this ticker."),
+  minor_currency: gettext("This is a hundredth of a currency. Divide prices by 100 and use the currency itself."),
   unknown_price: gettext("The instrument has no price yet."),
   unknown_rate: gettext("The exchange rate is unknown."),
   unknown_portfolio: gettext("This portfolio does not exist."),
@@ -132,7 +133,8 @@ export function refusal({ code, detail }) {
   return translated(detail) ?? ERRORS()[code] ?? detail;
 }
 
-/** Returns the text of a warning of an import. */
-export function warning(text) {
-  return language === "en" ? text : translated(text) ?? text;
+/** Returns the text of a warning of an import, with its line if it is about one. */
+export function warning({ detail, row }) {
+  const text = language === "en" ? detail : translated(detail) ?? detail;
+  return row === undefined ? text : interpolate(gettext("Line %s: %s"), [row, text]);
 }

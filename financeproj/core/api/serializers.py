@@ -16,6 +16,7 @@ from financeproj.core.api.errors import fields_of
 from financeproj.core.api.unknown_names import other_name
 from financeproj.core.currencies import is_currency
 from financeproj.core.db.fields import check_number, stored_digits
+from financeproj.core.identifiers import MAJOR_CURRENCIES, major_currency
 from financeproj.core.money import strip_zeros
 
 EARLIEST_DATE = date(1900, 1, 1)
@@ -91,7 +92,10 @@ class CurrencyCodeField(TextField):
     """Accept an ISO 4217 currency in circulation, upper or lower case; return upper case."""
 
     default_error_messages = {
-        "unknown_currency": _("{code} is not a currency in circulation (ISO 4217).")
+        "unknown_currency": _("{code} is not a currency in circulation (ISO 4217)."),
+        "minor_currency": _(
+            "{code} is a hundredth of {major}. Divide prices by 100 and use {major}."
+        ),
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -103,6 +107,8 @@ class CurrencyCodeField(TextField):
         # GBP and ZAR.
         has_one_case = text.isupper() or text.islower()
         code = text.upper() if text.isascii() and has_one_case else text
+        if code in MAJOR_CURRENCIES:
+            self.fail("minor_currency", code=text, major=major_currency(code))
         if len(code) == 3 and not is_currency(code):
             self.fail("unknown_currency", code=code)
         return code

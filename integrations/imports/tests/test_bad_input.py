@@ -98,8 +98,9 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
     ]
     if sample.format == "saxo":
         lines[1:] = [f"{other}{line.removeprefix(mine)}" for line in lines[1:]]
+    detail = f"This file is from account {other}; the previous import was from account {mine}."
     assert upload(data=file_of(sample, lines), dry_run="true").json()["warnings"] == [
-        f"This file is from account {other}; the previous import was from account {mine}."
+        {"code": "other_account", "detail": detail}
     ]
 
 

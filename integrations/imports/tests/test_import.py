@@ -425,7 +425,8 @@ def test_the_preview_has_the_first_fifty(upload):
 def test_ignored_columns_with_content_are_reported(upload):
     header = "date,type,ticker,quantity,price,Fees, Empty ,Sum,"
     data = f"{header}\n{BUY},29, ,1029,\n{SELL},,,,x\n".encode()
-    warning = "Ignored columns: Fees, Sum. Rename any that should be imported."
+    detail = "Ignored columns: Fees, Sum. Rename any that should be imported."
+    warning = {"code": "ignored_columns", "detail": detail}
     assert upload(data=data, dry_run="true").json()["warnings"] == [warning]
     body = upload.done(data=data)
     assert (body["created"], body["warnings"]) == (2, [warning])
@@ -434,7 +435,7 @@ def test_ignored_columns_with_content_are_reported(upload):
     many = ",".join(f"C{number}" for number in range(12))
     wide = f"date,type,ticker,quantity,price,{many}\n{BUY}{',1' * 12}\n".encode()
     [warning] = upload(data=wide, dry_run="true").json()["warnings"]
-    assert "C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 and 2 more. Rename" in warning
+    assert "C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 and 2 more. Rename" in warning["detail"]
 
 
 def test_columns_that_a_mapping_leaves_out_are_not_reported_even_if_two_have_one_name(upload):

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from msgspec import UNSET
 
 from financeproj.core.api.renderers import to_json
 from financeproj.core.errors import DomainError
 from integrations.imports.payloads import (
     DivergencePayload,
     ImportPayload,
+    ImportWarningPayload,
     RowErrorPayload,
     outcome_payload,
 )
@@ -117,12 +119,17 @@ class Command(BaseCommand):
         if sys.stderr.isatty():
             self.stderr.write(f"{done} of {of} instruments identified.", style_func=str)
 
+    def _warning_line(self, warning: ImportWarningPayload) -> str:
+        if warning.row is UNSET:
+            return f"Warning: {warning.detail}"
+        return f"Warning: line {warning.row}: {warning.detail}"
+
     def _report(self, answer: ImportPayload) -> None:
         lines = [
             self._result(answer),
             f"{answer.file_name}: {answer.format}, {answer.encoding}",
             *(f"{name:>12} {getattr(answer, name):,}" for name in COUNTS),
-            *(f"Warning: {warning}" for warning in answer.warnings),
+            *map(self._warning_line, answer.warnings),
         ]
         if answer.reconciled is not None:
             agreement = self._agreement(answer.first_divergence)

@@ -287,10 +287,11 @@ def test_a_payment_that_ibkr_takes_back_after_it_was_imported_is_named(account):
     assert upload.done(data=text(header, paid), instruments=ATLAS_KNOWN)["warnings"] == []
     body = upload.done(data=text(header, paid, back, right))
     assert (body["created"], body["ignored"]) == (1, 2)
-    assert body["warnings"] == [
+    detail = (
         "The broker reversed line 2, but it is recorded here. "
         "Delete the dividend of ATLAS.USD.DEMO on 2024-05-16."
-    ]
+    )
+    assert body["warnings"] == [{"code": "reversed_but_recorded", "detail": detail, "row": 2}]
     Transaction.objects.get(external_id="1").delete()
     assert upload(data=text(header, paid, back, right)).json()["warnings"] == []
 

@@ -166,9 +166,12 @@ def test_rows_that_nordnet_cancels_later_are_named_until_deleted(upload, api):
     upload.done(data=statement(), instruments=CHOICES)
     [paid] = [row for row in ROWS if row.startswith("204|")]
     later = [paid.replace("USD/AKSJE|", "USD/AKSJE|2025-06-01")]
-    assert upload(data=statement(later)).json()["warnings"] == [
+    detail = (
         "The broker reversed line 2, but it is recorded here. "
         "Delete the dividend of HARBOR.USD.DEMO on 2025-05-15."
+    )
+    assert upload(data=statement(later)).json()["warnings"] == [
+        {"code": "reversed_but_recorded", "detail": detail, "row": 2}
     ]
     dividend = Transaction.objects.get(external_id="204")
     assert api.delete(f"/api/v1/transactions/{dividend.pk}").status_code == 204
@@ -284,6 +287,5 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(upload):
         dry_run="true",
     )
     assert same["warnings"] == []
-    assert other.json()["warnings"] == [
-        "This file is from account 87654321; the previous import was from account 12345678."
-    ]
+    detail = "This file is from account 87654321; the previous import was from account 12345678."
+    assert other.json()["warnings"] == [{"code": "other_account", "detail": detail}]
