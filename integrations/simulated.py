@@ -101,7 +101,7 @@ def _weekday(day: date) -> date:
     return day + timedelta(days=7 - day.weekday())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)  # of half a megabyte each
 def _walk(ticker: str, last_year: int) -> Sequence[tuple[date, float]]:
     """Return a geometric walk over the weekdays from 2012 to the end of `last_year`.
 

@@ -118,10 +118,13 @@ def _too_long(length: int) -> RowProblem:
     return RowProblem("max_length", message, {"length": str(length)})
 
 
-@lru_cache(maxsize=10_000)
 def ticker_problem(ticker: str) -> RowProblem | None:
     if len(ticker) > MAX_TICKER_LENGTH:
         return _too_long(MAX_TICKER_LENGTH)
-    if not has_ticker_characters(ticker):
-        return BAD_TICKER
-    return None
+    return _characters_problem(ticker)
+
+
+# Long texts never come here: thousands of cells would stay in memory.
+@lru_cache(maxsize=10_000)
+def _characters_problem(ticker: str) -> RowProblem | None:
+    return None if has_ticker_characters(ticker) else BAD_TICKER

@@ -8,6 +8,7 @@ import pytest
 
 from financeproj.core.currencies import is_currency
 from integrations.imports.tests.test_statement_files import no_longer_than_15_digits
+from integrations.statements import checks
 from integrations.statements.base import FileProblem, FileTooLarge, Options, Statement
 from integrations.statements.detect import CUT_OFF, MAX_CELL, read_table
 from integrations.statements.registry import formats, read_statement
@@ -110,6 +111,14 @@ def test_a_long_cell_in_a_column_that_is_not_read_does_no_harm():
     found = read(text.encode())
     assert [(row.ticker, str(row.quantity)) for row in found.rows] == [("A.DEMO", "1")]
     assert found.problems == []
+
+
+def test_long_tickers_do_not_stay_in_memory():
+    rows = [f"2024-01-02,buy,{'A' * 3000}{number},1,2" for number in range(1000)]
+    kept = checks._characters_problem.cache_info().currsize
+    found = read("\n".join([GENERIC, *rows, ""]).encode())
+    assert {error.code for error in found.problems} == {"max_length"}
+    assert checks._characters_problem.cache_info().currsize == kept
 
 
 def test_a_cell_of_4_000_characters_is_kept_whole():
