@@ -253,7 +253,8 @@ class _Walk:
         if self._stands is not None:
             expected = _seen_on(self._stands, day, self._known.splits)
         if doubt is not None and self._stays_in_doubt(close, doubt, expected):
-            self._hold(day, close, doubt.reason, expected)
+            # What a person has dismissed keeps its value: about the same again is not asked twice.
+            self._hold(day, doubt.value if doubt.is_dismissed else close, doubt.reason, expected)
             self._doubt = (day, close)
         elif expected is None:
             self._believe(day, close)

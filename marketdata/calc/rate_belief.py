@@ -117,7 +117,8 @@ class _Walk:
         if is_known and day in self._known.fixed:
             self._believe(day, rate)
         elif doubt is not None and doubt.is_dismissed and is_near(rate, doubt.value, TOLERANCE):
-            self._hold(day, rate, doubt.reason, shown)
+            # About the same again is not asked twice.
+            self._hold(day, doubt.value, doubt.reason, shown)
             self._doubt = rate
         elif self._is_refuted(day, rate):
             self._hold(day, rate, FAR_FROM_ECB, shown)

@@ -161,6 +161,7 @@ def test_a_dismissed_close_stays_dismissed_and_holds_the_later_ones():
         [(30, "jump"), (29, "follows"), (28, "follows")],
     )
     assert sifted([98, 97], doubts=doubts) == ([98, 97], [])
+    assert sifted([31], doubts=doubts) == ([], [(30, "jump")])
 
 
 # --- levels that return ---------------------------------------------------------------------------
