@@ -16,7 +16,7 @@ from financeproj.users.models import User
 from marketdata import vectors as market_vectors
 from marketdata.selectors import forget_legs
 from portfolios.reports import vectors
-from portfolios.valuation import holdings_and_prices
+from portfolios.valuation import holdings_and_prices, traded
 from tests import history_watch
 from tests.servers.cache import empty_cache
 from tests.servers.processes import django_db_setup, first_database  # noqa: F401  (fixtures)
@@ -153,6 +153,7 @@ def forget() -> None:
     vectors.vector_cache.clear()
     holdings_and_prices.holdings_cache.clear()
     holdings_and_prices.prices_cache.clear()
+    traded.trades_cache.clear()
     forget_legs()
 
 

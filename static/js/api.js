@@ -11,6 +11,9 @@ export class ApiError extends Error {
   }
 }
 
+/** The third parties that an answer on this page named as not asked. */
+export const troubled = new Set();
+
 const token = document.querySelector('meta[name="csrf-token"]').content;
 
 /** Returns the parsed answer, null for 204. Sends `body` as JSON, FormData unchanged. Throws ApiError. */
@@ -41,6 +44,7 @@ async function send(path, { method = "GET", body, signal, accept = [] } = {}) {
     if (problem.name === "AbortError") throw problem;
     throw new ApiError(0, { errors: [{ detail: gettext("Could not reach the server.") }] });
   }
+  for (const state of answer.headers.get("Source-Status")?.split(", ") ?? []) troubled.add(state.split("=")[0]);
   if (answer.status === 401) {
     location.assign("/login?next=" + encodeURIComponent(location.pathname));
     return new Promise(() => {}); // the browser is leaving the page

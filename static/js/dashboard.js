@@ -3,6 +3,7 @@ import { api, query } from "./api.js";
 import { chart, period, ranges, shares, spark } from "./charts.js";
 import { $, empty, fill, h, segments, select } from "./dom.js";
 import { changeNote, date, num, otherDay, time } from "./format.js";
+import { missingNote, sourceNote } from "./sources.js";
 
 const first = api("/dashboard");
 first.catch(() => {}); // each panel shows the error
@@ -11,7 +12,7 @@ const overview = () => again;
 function reload(panel, show) {
   return fill(panel, async () => {
     try {
-      return show(await overview());
+      return await show(await overview());
     } catch (problem) {
       again = api("/dashboard"); // for the next try
       again.catch(() => {});
@@ -22,18 +23,18 @@ function reload(panel, show) {
 
 const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
 
-function freshness({ freshness: { oldest_price_at: oldest, stale }, missing }) {
+function freshness({ freshness: { oldest_price_at: oldest, stale }, missing_why: why }) {
   const said = [];
   if (oldest) said.push(h("span", {}, interpolate(gettext("Prices as of %s"), [time(oldest)])));
   if (stale.length)
     said.push(h("span", { class: "warn", title: stale.join(", ") }, ` · ${interpolate(ngettext("%s stale", "%s stale", stale.length), [stale.length])}`));
-  if (missing.length)
-    said.push(h("span", { class: "warn", title: missing.join(", ") }, ` · ${interpolate(gettext("no price or rate: %s"), [missing.join(", ")])}`));
+  said.push(...missingNote(why));
   return h("p", { class: "small muted", id: "freshness" }, ...said);
 }
 
-function hero(data) {
+async function hero(data) {
   const { currency } = data;
+  const note = await sourceNote({ asOf: data.freshness.oldest_price_at, retry: () => location.reload() });
   const money = (value, options = {}) => num("money", value, { currency, ...options });
   return h("div", { class: "hero" },
     h("div", {},
@@ -52,7 +53,7 @@ function hero(data) {
         fact(gettext("Pensions"), money(data.pensions_value)),
         fact(gettext("Total gain"), money(data.total_gain, { signed: true })),
       ),
-      freshness(data),
+      freshness(data), note,
     ),
   );
 }

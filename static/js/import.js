@@ -2,6 +2,7 @@
 import { api } from "./api.js";
 import { confirm, dialog, empty, failure, h, notice, select } from "./dom.js";
 import { num, text, time } from "./format.js";
+import { sourceNote } from "./sources.js";
 import { counts, errorTable, instrumentForm, lookUpProgress, mappingForm, previewTable, remarks } from "./statement.js";
 
 const LOOK_UP_PAUSE = 2000; // milliseconds between two looks at what is being identified
@@ -89,6 +90,8 @@ export function importFile(portfolioId, changed, file) {
     }
   }
   function show(chosen, found, pause = LOOK_UP_PAUSE) {
+    const note = h("div");
+    sourceNote({ retry: () => preview(chosen) }).then((said) => note.replaceChildren(said ?? ""));
     const skip = h("input", { type: "checkbox", id: "import-skip" });
     const go = h("button", { class: "button primary", type: "button", onclick: () => run(chosen, skip.checked) }, interpolate(ngettext("Import %s transaction", "Import %s transactions", found.created), [found.created]));
     go.disabled = !found.created || found.failed > 0;
@@ -100,6 +103,7 @@ export function importFile(portfolioId, changed, file) {
     body.replaceChildren(...[
       h("p", { class: "muted small" }, `${found.file_name} · ${found.format} · ${found.encoding}`),
       counts(found),
+      note,
       ...remarks(found),
       lookingUp,
       instrumentForm(found, (said) => name(chosen, said)),

@@ -6,6 +6,8 @@ import { changeNote, num, otherDay, time, typed } from "./format.js";
 import { showHistory } from "./history.js";
 import { accept, importFile, importList } from "./import.js";
 import { numberInput, readNumbers } from "./portfolios.js";
+import { editPrices, isPricedByHand } from "./prices.js";
+import { missingNote, sourceNote } from "./sources.js";
 import { editTransaction, showTransactions } from "./transactions.js";
 
 const { id, currency } = $("#portfolio").dataset;
@@ -23,6 +25,7 @@ function showSummary() {
   return fill($("#summary"), async () => {
     portfolio = await api(`/portfolios/${id}`);
     const { summary } = portfolio;
+    const note = await sourceNote({ asOf: summary.as_of, retry: refresh });
     return h("div", { class: "hero" },
       h("div", {},
         h("p", { class: "eyebrow" }, gettext("Net value")),
@@ -42,7 +45,8 @@ function showSummary() {
         h("p", { class: "small muted" },
           summary.as_of ? interpolate(gettext("Prices as of %s"), [time(summary.as_of)]) : "",
           summary.stale ? h("span", { class: "warn" }, ` · ${gettext("some are stale")}`) : "",
-          summary.missing.length ? h("span", { class: "warn" }, ` · ${gettext("without a price")}: ${summary.missing.join(", ")}`) : "")));
+          ...missingNote(summary.missing_why)),
+        note));
   });
 }
 
@@ -119,7 +123,7 @@ function benchmarkForm() {
 // --- Holdings ---
 
 const COLUMNS = [
-  { key: "company_name", label: () => gettext("Instrument"), text: true, cell: (one) => [h("button", { type: "button", class: "name" }, one.company_name || one.ticker), h("span", { class: "under" }, `${one.ticker} · ${one.currency}`, one.price_stale ? h("span", { class: "warn" }, ` · ${gettext("stale")}`) : "")] },
+  { key: "company_name", label: () => gettext("Instrument"), text: true, cell: (one) => [h("button", { type: "button", class: "name" }, one.company_name || one.ticker), h("span", { class: "under" }, `${one.ticker} · ${one.currency}`, one.price_stale ? h("span", { class: "warn" }, ` · ${one.price_source === "trade" ? gettext("what was last paid") : gettext("stale")}`) : "", isPricedByHand(one) ? priceButton(one) : "")] },
   { key: "current_quantity", label: () => gettext("Quantity"), cell: (one) => num("quantity", one.current_quantity) },
   { key: "price", label: () => gettext("Price"), cell: (one) => [num("price", one.price), h("span", { class: "under" }, gettext("avg. cost"), " ", num("price", one.average_cost_per_share, { digits: one.average_cost_per_share > 1 ? 2 : 6 }))] },
   { key: "day_change_pct", label: () => gettext("Day change"), cell: (one) => [percent(one.day_change_pct), h("span", { class: "under" }, num("money", one.day_change, { signed: true }), otherDay(one.day_change_on))] },
@@ -130,6 +134,12 @@ const COLUMNS = [
   { key: "total_gain", label: () => gettext("Total gain"), cell: (one) => num("money", one.total_gain, { signed: true }) },
   { key: "weight", label: () => gettext("Weight"), cell: (one) => [num("percent", one.weight), bar(one.weight)] },
 ];
+
+/** Opens the prices by hand of what nobody else prices. */
+function priceButton(holding) {
+  const open = (event) => { event.stopPropagation(); editPrices(holding, refresh); };
+  return [" ", h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Enter a price")}: ${holding.ticker}`, onclick: open }, gettext("Enter a price"))];
+}
 
 function bar(weight) {
   const inside = h("span");

@@ -3,6 +3,7 @@ import { api } from "./api.js";
 import { $, dialog, empty, field, fill, form, h } from "./dom.js";
 import { num, otherDay, parseNumber, typed } from "./format.js";
 import { currencyName } from "./words.js";
+import { missingNote } from "./sources.js";
 
 let currencies;
 /** A select with all currencies, which are fetched once. */
@@ -57,7 +58,7 @@ function list(all) {
       const money = (value, options) => num("money", value, { currency, ...options });
       const under = (value, day = "") => h("span", { class: "under" }, num("percent", value, { digits: 2, signed: true }), day);
       return h("tr", { class: "opens", onclick: () => location.assign(`/portfolios/${id}`) },
-        h("th", { scope: "row" }, h("a", { class: "name", href: `/portfolios/${id}` }, name), h("span", { class: "under" }, [firm, currency].filter(Boolean).join(" · "), summary.missing.length ? h("span", { class: "warn" }, ` · ${gettext("without a price")}: ${summary.missing.join(", ")}`) : null)),
+        h("th", { scope: "row" }, h("a", { class: "name", href: `/portfolios/${id}` }, name), h("span", { class: "under" }, [firm, currency].filter(Boolean).join(" · "), ...missingNote(summary.missing_why))),
         h("td", {}, h("b", {}, money(summary.net_value))),
         h("td", {}, money(summary.day_change, { signed: true }), under(summary.day_change_pct, otherDay(summary.day_change_on))),
         h("td", {}, money(summary.unrealised_gain, { signed: true }), under(summary.unrealised_gain_pct)),

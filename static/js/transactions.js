@@ -4,6 +4,7 @@ import { confirm, dialog, empty, field, fill, form, h, notice } from "./dom.js";
 import { date, isoDate, num } from "./format.js";
 import { historyButton } from "./history.js";
 import { numberInput, readNumbers } from "./portfolios.js";
+import { sourceNote } from "./sources.js";
 import { TYPES } from "./words.js";
 
 let lists = 0;
@@ -13,6 +14,7 @@ export function tickerInput(chosen) {
   const id = `tickers-${++lists}`;
   const options = h("ul", { class: "options", id, role: "listbox", "aria-label": gettext("Suggestions"), hidden: true });
   const input = h("input", { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": id, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", required: true, maxlength: 40 });
+  const said = h("div"); // that the source cannot be asked
   let found = [];
   let at = -1;
   let asked = 0;
@@ -41,6 +43,7 @@ export function tickerInput(chosen) {
     wait = setTimeout(async () => {
       const answer = await api("/stocks/search" + query({ q: typedText, limit: 8 })).catch(() => []);
       if (turn === asked) show(answer);
+      if (turn === asked) said.replaceChildren(await sourceNote() ?? "");
     }, 200);
   });
   input.addEventListener("keydown", (event) => {
@@ -59,7 +62,7 @@ export function tickerInput(chosen) {
     asked++; // an answer that arrives later must not open the list
     show([]);
   });
-  return [input, options];
+  return [input, options, said];
 }
 
 /** The dialog for a new transaction, or for `row`. `holding` or `portfolioId` says where it belongs. */
@@ -68,9 +71,9 @@ export function editTransaction({ row, holding, portfolioId, done }) {
   const type = h("select", {}, ...Object.entries(types).map(([key, label]) => h("option", { value: key }, label)));
   type.value = row?.type ?? "buy";
   const currency = h("input", { maxlength: 3, autocapitalize: "characters", autocomplete: "off", placeholder: "NOK" });
-  const [ticker, options] = tickerInput((one) => { currency.value = one.currency ?? ""; });
+  const [ticker, options, said] = tickerInput((one) => { currency.value = one.currency ?? ""; });
   const instrument = field("ticker", gettext("Ticker, name or ISIN"), ticker, { wide: false });
-  instrument.append(options);
+  instrument.append(options, said);
   const isNew = !row && !holding;
   const today = isoDate(new Date());
   const box = dialog(
