@@ -16,6 +16,7 @@ from financeproj.core.currencies import is_currency
 from financeproj.core.identifiers import MAJOR_CURRENCIES, MINOR_UNITS, is_ticker, major_currency
 from integrations.yahoo.exchanges import currency_of_listing
 from integrations.yahoo.session import NO_DATA, NO_DATA_AT_YAHOO, UNKNOWN
+from marketdata.calc.events import LARGEST_RATIO, SMALLEST_RATIO
 from marketdata.calc.sanity import split_factor
 from marketdata.sources import BadAnswer, History, InstrumentInfo, NoData, Quote, UnknownTicker
 
@@ -122,13 +123,19 @@ def _bars(frame: Any) -> list[tuple[date, float]]:
 
 
 def _splits(history: Any) -> Splits:
-    """Return splits by the exchange's calendar, oldest first."""
+    """Return splits by the exchange's calendar, oldest first.
+
+    Ratios that cannot be, and days that have not begun, are left out: closes are not undone with
+    them.
+    """
     ratios = getattr(history, "_splits", None)
     if ratios is None:
         return []
     found = []
     for stamp, ratio in ratios.items():
-        if ratio > 0 and ratio != 1 and math.isfinite(ratio):
+        if not math.isfinite(ratio) or stamp.date() > datetime.now(stamp.tzinfo).date():
+            continue
+        if ratio != 1 and SMALLEST_RATIO <= ratio <= LARGEST_RATIO:
             found.append((stamp.date(), Decimal(repr(float(ratio)))))
     return sorted(found)
 

@@ -79,12 +79,12 @@ def sync_dividends(
             believed[event[0]] = event[1]
     for one in pairing.gone:
         is_changed |= _note_absence(stored[one])
-    by_hand = StockDividend.objects.filter(stock=stock)
-    known = set(by_hand.values_list("date", flat=True))
-    protected = set(by_hand.filter(source=MANUAL).values_list("date", flat=True))
-    for day in protected:
-        believed.pop(day, None)
-    put_days(StockDividend, "stock", stock.pk, "amount", believed, known=known, source=source)
+    if believed:
+        rows = StockDividend.objects.filter(stock=stock)
+        known = set(rows.values_list("date", flat=True))
+        for day in rows.filter(source=MANUAL).values_list("date", flat=True):
+            believed.pop(day, None)
+        put_days(StockDividend, "stock", stock.pk, "amount", believed, known=known, source=source)
     return is_changed
 
 

@@ -38,7 +38,7 @@ EXPLAINED_WITHIN = Decimal("0.05")
 State = HeldBack.State
 Reason = HeldBack.Reason
 Kind = HeldBack.Kind
-COLUMNS = ["date", "value", "before", "reason", "state", "seen_at", "absent_since"]
+COLUMNS = ("date", "value", "before", "reason", "state", "absent_since")
 
 
 @dataclass(slots=True)
@@ -102,6 +102,7 @@ def sync_splits(
     `splits_recorded` where anything changed.
     """
     rows = split_rows(stock, source)
+    stored = {row.pk: _columns_of(row) for row in rows if not row._state.adding}
     change = SplitChange()
     news = _read_splits(said)
     moves: list[tuple[Event, Event]] = []
@@ -134,7 +135,11 @@ def sync_splits(
                 change.before.append((rows[one].date, rows[one].value))
     for row in rows:
         change.is_changed |= _show(row, stock, closes)
-    _save_rows(rows)
+    changed = [row for row in rows if stored.get(row.pk) != _columns_of(row)]
+    HeldBack.objects.bulk_update(
+        [row for row in changed if not row._state.adding], COLUMNS, batch_size=500
+    )
+    HeldBack.objects.bulk_create([row for row in changed if row._state.adding])
     change.is_changed |= _project(stock, rows, source)
     change.is_changed |= bool(moves)
     if change.is_changed:
@@ -253,16 +258,8 @@ def _show(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) -> bool:
     return True
 
 
-def _save_rows(rows: Sequence[HeldBack]) -> None:
-    new, stored = [], []
-    for row in rows:
-        row.seen_at = timezone.now()
-        if row._state.adding:
-            new.append(row)
-        else:
-            stored.append(row)
-    HeldBack.objects.bulk_update(stored, COLUMNS, batch_size=500)
-    HeldBack.objects.bulk_create(new, batch_size=500)
+def _columns_of(row: HeldBack) -> list[object]:
+    return [getattr(row, name) for name in COLUMNS]
 
 
 def _project(stock: StockMetadata, rows: Sequence[HeldBack], source: str) -> bool:

@@ -13,6 +13,7 @@ from financeproj.core.missing import (
     NO_PRICE,
     NO_RATE,
     PRICE_HELD_BACK,
+    SPLIT_HELD_BACK,
     SPLIT_UNBOOKED,
     gravest,
 )
@@ -149,9 +150,11 @@ def why_missing(
         for index in history.vector.held_between(period.day_before, period.end)
     ]
     pending = [instrument.ticker for instrument in held if not instrument.has_history]
+    waiting = [instrument.ticker for instrument in held if instrument.has_waiting_split]
     differing = [instrument.ticker for instrument in held if instrument.is_described_otherwise]
     reasons = [
         dict.fromkeys(pending, HISTORY_PENDING),
+        dict.fromkeys(waiting, SPLIT_HELD_BACK),
         dict.fromkeys(differing, CURRENCY_DIFFERS),
     ]
     for instrument in history.instruments:

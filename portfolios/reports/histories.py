@@ -30,6 +30,7 @@ class Instrument:
     version: int
     doubtful_from: date | None
     is_described_otherwise: bool
+    has_waiting_split: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +155,5 @@ def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument
         version=stock.version,
         doubtful_from=doubtful_from(holding, prices.get(holding.stock_id)),
         is_described_otherwise=bool(stock.described_currency),
+        has_waiting_split=bool(holding.waiting_splits),
     )

@@ -8,7 +8,14 @@ from financeproj.history.services import HistoryObject, record
 from financeproj.users.models import User
 from marketdata import services as marketdata
 from marketdata.models import HeldBack, HeldBackAnswer
-from portfolios.models import DismissedSplit, Holding, Portfolio
+from portfolios.models import (
+    DismissedSplit,
+    Holding,
+    Portfolio,
+    Transaction,
+    TransactionSource,
+    TransactionType,
+)
 from portfolios.services.ledger_rows import lock_portfolio
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 
@@ -64,3 +71,24 @@ def _answer_split(*, user: User, row: HeldBack, accept: bool) -> None:
         action = "held_back_accepted"
     fields = {"date": row.date, "value": row.value, "reason": row.reason}
     record(action, of, before=fields, counts={"transactions": booked})
+
+
+def accept_booked_splits(*, user: User) -> None:
+    """Accept for `user` the held-back splits that are booked in the user's holdings.
+
+    An export has what was booked, not the answers: they follow from it after an import.
+    """
+    booked = Transaction.objects.filter(
+        portfolio__user=user, source=TransactionSource.MARKET_DATA, type=TransactionType.SPLIT
+    )
+    days = set(booked.values_list("holding__stock_id", "date", "quantity"))
+    stock_ids = {stock_id for stock_id, _, _ in days}
+    rows = HeldBack.objects.filter(
+        kind=HeldBack.Kind.SPLIT, state=HeldBack.State.HELD_BACK, stock__in=stock_ids
+    )
+    answers = [
+        HeldBackAnswer(held_back=row, user=user, accepted=True)
+        for row in rows.exclude(answers__user=user)
+        if (row.stock_id, row.date, row.value) in days
+    ]
+    HeldBackAnswer.objects.bulk_create(answers)

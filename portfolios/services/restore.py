@@ -19,6 +19,7 @@ from portfolios.models import (
     Transaction,
     TransactionGroup,
 )
+from portfolios.services.held_back import accept_booked_splits
 from portfolios.services.ledger_check import ledger_faults
 from portfolios.services.ledger_rows import lock_portfolio
 from portfolios.services.replay import replay_holding
@@ -61,6 +62,7 @@ def restore_portfolios(
     faults = ledger_faults(restored)
     if faults:
         raise DomainError(f"Replayed, {faults[0]}.", code="ledger_differs")
+    accept_booked_splits(user=user)
     known = restored.filter(stock__in=known_before).select_related("portfolio", "stock")
     for holding in known.order_by("pk"):
         replay_holding(holding)

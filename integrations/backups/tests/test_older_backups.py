@@ -86,7 +86,10 @@ def test_there_are_files_of_both_engines():
 
 def test_no_row_of_our_apps_is_lost():
     restore_backup(OLDEST)
-    renamed = {"portfolios_import": "portfolios_importbatch"}
+    renamed = {
+        "portfolios_import": "portfolios_importbatch",
+        "marketdata_heldbackprice": "marketdata_heldback",
+    }
     counts = {table: len(rows) for table, rows in everything().items()}
     entries = [
         entry
