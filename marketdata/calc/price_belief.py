@@ -1,4 +1,4 @@
-"""Decide which closes of a source are believed (docs/definitions.md, "Prices").
+"""Decide which closes of a source are believed (docs/definitions.md, "What is believed of a source").
 
 What is not believed is held back with a reason, until a later answer or a person decides.
 """

@@ -1,4 +1,4 @@
-"""Decide which exchange rates of a source are believed (docs/definitions.md, "Rates").
+"""Decide which exchange rates of a source are believed (docs/definitions.md, "What is believed of a source").
 
 The European Central Bank's rates are the reference.
 """

@@ -1,4 +1,4 @@
-"""Judge the prices of an answer by what is stored (docs/definitions.md, "Prices")."""
+"""Judge the prices of an answer by what is stored (docs/definitions.md, "What is believed of a source")."""
 
 from collections.abc import Sequence
 from dataclasses import replace

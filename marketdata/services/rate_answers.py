@@ -1,4 +1,4 @@
-"""Judge and store the rates of an answer (docs/definitions.md, "Rates")."""
+"""Judge and store the rates of an answer (docs/definitions.md, "What is believed of a source")."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Days without a price or rate after priced ones: docs/definitions.md, "Performance"."""
+"""Days without a price or rate after priced ones: docs/definitions.md, "Performance of a period"."""
 
 from dataclasses import replace
 from datetime import date, timedelta
