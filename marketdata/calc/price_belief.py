@@ -1,4 +1,6 @@
-"""Decide which closes of a source are believed (docs/definitions.md, "What is believed of a source").
+"""Decide which closes of a source are believed.
+
+docs/definitions.md, "What is believed of a source", has the rules.
 
 What is not believed is held back with a reason, until a later answer or a person decides.
 """

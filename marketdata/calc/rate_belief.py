@@ -1,4 +1,6 @@
-"""Decide which exchange rates of a source are believed (docs/definitions.md, "What is believed of a source").
+"""Decide which exchange rates of a source are believed.
+
+docs/definitions.md, "What is believed of a source", has the rules.
 
 The European Central Bank's rates are the reference.
 """

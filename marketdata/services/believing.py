@@ -1,4 +1,7 @@
-"""Judge the prices of an answer by what is stored (docs/definitions.md, "What is believed of a source")."""
+"""Judge the prices of an answer by what is stored.
+
+docs/definitions.md, "What is believed of a source", has the rules.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
