@@ -114,5 +114,6 @@ def entry(trade, sequence):
         quantity=trade.quantity,
         price=trade.price,
         commission=trade.commission,
+        tax=D(0),
         exchange_rate=trade.rate,
     )
