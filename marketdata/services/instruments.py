@@ -195,7 +195,13 @@ def _undescribed(user: User, wanted: _Wanted, *, is_idle: bool) -> StockMetadata
         )
     source = registry().source_for(wanted.ticker).name
     # Until the source describes it, nothing that this user says is a fact for others.
-    return StockMetadata(ticker=wanted.ticker, currency=wanted.currency, source=source, owner=user)
+    return StockMetadata(
+        ticker=wanted.ticker,
+        currency=wanted.currency,
+        company_name=wanted.company_name,
+        source=source,
+        owner=user,
+    )
 
 
 def _looking_up(wanted: _Wanted) -> DomainError:
