@@ -165,8 +165,11 @@ def first_priced_column(market: Market) -> Ints:
     if not days:
         return first
     without_close = np.flatnonzero(np.isnan(market.close[:, 0]))
-    first[without_close] = _first_known(market.close, without_close)
+    if len(without_close):
+        first[without_close] = _first_known(market.close, without_close)
     rated = _rated_days(market)
+    if rated[:, 0].all():
+        return first
     first_rated = np.where(rated.any(axis=1), rated.argmax(axis=1), days)
     return np.maximum(first, first_rated[market.currency])
 
@@ -194,7 +197,7 @@ def _priced_days(market: Market, priced_from: Ints) -> Flags | None:
     None where every instrument has both from its first priced day on.
     """
     rated = _rated_days(market)
-    has_gap = (np.diff(rated.astype(np.int8), axis=1) < 0).any()
+    has_gap = (rated[:, :-1] > rated[:, 1:]).any()
     if not has_gap:
         return None
     return rated[market.currency] & (np.arange(rated.shape[1]) >= priced_from[:, None])
