@@ -105,7 +105,8 @@ def learn_instruments(
     errors: dict[str, SourceError] = {}
     if is_remembered:
         errors = _remembered_errors(tickers)
-    until = time.monotonic() + seconds
+    offline_until = time.monotonic() + seconds
+    not_asked = SourceTimeout("There was no time left to ask.")
     questions: dict[str, Question] = {}
     for ticker in tickers:
         if ticker in errors:
@@ -113,14 +114,14 @@ def learn_instruments(
         try:
             source = registry().source_for(ticker)
             if source.offline:
-                _learn_offline(source, ticker, start, until)
+                _learn_offline(source, ticker, start, offline_until)
             elif len(questions) < ASKED_AT_ONCE:
                 questions[ticker] = _question(source, ticker, start)
             else:
-                raise SourceTimeout("There was no time left to ask.")
+                errors[ticker] = not_asked
         except SourceError as error:
             errors[ticker] = error
-    errors |= _ask(questions, until)
+    errors |= _ask(questions, seconds)
     if is_remembered:
         for ticker in questions:
             _remember_refusal(ticker, errors.get(ticker))
@@ -149,8 +150,8 @@ def _keep_described(source: MarketDataSource, ticker: str, answer: History) -> N
         store_new(described(answer.info, ticker, source.name), answer)
 
 
-def _ask(questions: dict[str, Question], until: float) -> dict[str, SourceError]:
-    outcomes = ask_histories(list(questions.values()), seconds=max(0.0, until - time.monotonic()))
+def _ask(questions: dict[str, Question], seconds: float) -> dict[str, SourceError]:
+    outcomes = ask_histories(list(questions.values()), seconds=seconds)
     errors: dict[str, SourceError] = {}
     for ticker, question in questions.items():
         error = outcomes.get(question.key)
