@@ -15,7 +15,7 @@ from financeproj.core.missing import gravest, without_rate
 from financeproj.users.models import User
 from pensions.selectors import ValuedAccount, accounts_with_values
 from portfolios.calc.layout import Floats
-from portfolios.calc.timeline import Interval, sample, tidy
+from portfolios.calc.timeline import Interval, sample, tidy_series
 from portfolios.reports.balances import Balances, balances_of, cash_over_time, on_days
 from portfolios.reports.figures import rates_into
 from portfolios.reports.histories import PortfolioHistory
@@ -177,7 +177,7 @@ def _points(
     chosen = sample(period.first_day, period.columns, interval)
     days = (period.first_day + chosen.last).astype("datetime64[D]")
     dates = np.datetime_as_string(days).tolist()
-    amounts = [_none_for_nan(tidy(chosen.levels(column))) for column in columns]
+    amounts = [_none_for_nan(tidy_series(chosen.levels(column))) for column in columns]
     return list(map(NetWorthPointPayload, dates, *amounts))
 
 

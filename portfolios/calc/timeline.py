@@ -59,13 +59,25 @@ def tidy(series: Floats, scale: float | None = None) -> Floats:
     return np.round(series, places) + 0.0  # turns -0 into 0
 
 
+def tidy_series(series: Floats) -> Floats:
+    """Round as `tidy`, then each value to 12 significant digits: 3.98, not 3.980000000000005."""
+    return significant(tidy(series), 12)
+
+
 def tidy_index(index: Floats) -> Floats:
-    """Round each value to 13 digits: all values of a product are equally exact."""
+    """Round each value to 12 significant digits: all values of a product are equally exact."""
+    return significant(index, 12)
+
+
+def significant(series: Floats, digits: int) -> Floats:
+    """Round each value to so many significant digits; what is not finite stays."""
     with np.errstate(divide="ignore"):
-        size = np.where(index != 0, np.floor(np.log10(np.abs(index))), 0.0)
-    scale = 10.0 ** (12 - np.clip(size, -200, 200))
-    tidied = np.round(index * scale) / scale
-    return np.where(np.isfinite(tidied), tidied, index)
+        size = np.where(series != 0, np.floor(np.log10(np.abs(series))), 0.0)
+    places = digits - 1 - np.clip(size, -200, 200)
+    # Powers of ten above 1 are exact, those below are not: 3.98 is 398 / 100, not 398 x 0.01.
+    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+    tidied = np.round(series * up / down) * down / up
+    return np.where(np.isfinite(tidied), tidied, series)
 
 
 def tidy_amount(amount: float, scale: float) -> float:

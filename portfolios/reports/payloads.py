@@ -22,6 +22,7 @@ from portfolios.calc.timeline import (
     tidy_amount,
     tidy_fraction,
     tidy_index,
+    tidy_series,
 )
 from portfolios.reports.benchmark import BenchmarkIndex, ReturnKind, benchmark_indices
 from portfolios.reports.figures import (
@@ -177,10 +178,10 @@ def timeline(report: Report) -> TimelinePayload:
     days = (period.first_day + chosen.last).astype("datetime64[D]")
     columns = [
         np.datetime_as_string(days).tolist(),
-        tidy(chosen.levels(numbers.value)).tolist(),
-        tidy(chosen.levels(numbers.cost_basis)).tolist(),
-        tidy(chosen.sums(numbers.net_flow)).tolist(),
-        tidy(chosen.sums(numbers.income)).tolist(),
+        tidy_series(chosen.levels(numbers.value)).tolist(),
+        tidy_series(chosen.levels(numbers.cost_basis)).tolist(),
+        tidy_series(chosen.sums(numbers.net_flow)).tolist(),
+        tidy_series(chosen.sums(numbers.income)).tolist(),
         tidy_index(chosen.levels(index)).tolist(),
     ]
     indices = _benchmark_indices(report, figures)
@@ -237,7 +238,7 @@ def _values_of_each(report: Report, chosen: Sample) -> list[PortfolioValuesPaylo
     values_of_each = []
     for history in report.histories:
         figures = figures_of(history, report.period)
-        values = tidy(chosen.levels(figures.daily.value)).tolist()
+        values = tidy_series(chosen.levels(figures.daily.value)).tolist()
         values_of_each.append(
             PortfolioValuesPayload(
                 portfolio_id=history.portfolio.pk, currency=figures.currency, market_value=values

@@ -3,7 +3,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from portfolios.calc.timeline import sample, tidy, tidy_fraction, tidy_index
+from portfolios.calc.timeline import sample, tidy, tidy_fraction, tidy_index, tidy_series
 
 EPOCH = date(1970, 1, 1).toordinal()
 
@@ -56,8 +56,18 @@ def test_the_last_digits_of_floats_are_not_shown():
 def test_an_index_keeps_its_digits_wherever_it_is():
     index = np.array([100 * 1.1, 1.23456789012345e9, 1.23456789012345e-5, 0.0, np.nan])
     shown = tidy_index(index)
-    assert shown[:4].tolist() == [110.0, 1234567890.123, 1.234567890123e-5, 0.0]
+    assert shown[:4].tolist() == [110.0, 1234567890.12, 1.23456789012e-5, 0.0]
     assert np.isnan(shown[4])
+
+
+def test_a_series_has_twelve_digits_each_and_none_below_the_noise_of_its_largest():
+    shown = tidy_series(np.array([3.980000000000005, 1.4e-13, -1 / 3, 2_000_000.1 / 3]))
+    assert shown.tolist() == [3.98, 0.0, -0.3333333, 666666.7]
+    small = tidy_series(np.array([3.980000000000005, 1.4e-13, -1 / 3]))
+    assert small.tolist() == [3.98, 0.0, -0.333333333333]
+    large = tidy_series(np.array([123456789012345678.0, np.nan]))
+    assert large[0] == 123456789012000000.0
+    assert np.isnan(large[1])
 
 
 def test_omitted_values_are_below_a_billionth_of_the_largest():
