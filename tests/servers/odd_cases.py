@@ -9,35 +9,14 @@ from django.utils import timezone
 
 from financeproj.users.models import User
 from financeproj.users.services import set_retirement_goal
-from integrations.imports.pipeline import import_statement
 from integrations.models import YnabBudget, YnabSettings
 from marketdata import services as marketdata
 from pensions import services as pensions
 from portfolios import services
 from portfolios.models import DismissedSplit, PortfolioBalance, Transaction
+from tests.entries import statement, trade
 
-HEADER = "date,type,ticker,quantity,price,commission,currency,exchange_rate,note,external_id"
 Kind = PortfolioBalance.Kind
-
-
-def trade(portfolio, ticker, kind, on, quantity, price=None, *, currency=None, **more):
-    stock = marketdata.instrument_for_trade(user=portfolio.user, ticker=ticker, currency=currency)
-    made = services.record_transaction(
-        portfolio=portfolio,
-        stock=stock,
-        type=kind,
-        date=date.fromisoformat(on),
-        quantity=D(quantity),
-        price=None if price is None else D(price),
-        **more,
-    )
-    marketdata.ensure_history(stock_ids=[made.holding.stock_id])  # as a worker does
-    return made
-
-
-def statement(portfolio, name, *lines, **options):
-    data = "\n".join([HEADER, *lines]).encode()
-    return import_statement(portfolio=portfolio, data=data, file_name=name, **options).import_batch
 
 
 def fill(username, *, more_digits=False):

@@ -19,7 +19,6 @@ SOURCES = {
     "EXCHANGE_RATE_SOURCES": [],
 }
 PASSWORD = "correct horse battery"
-HEADER = "date,type,ticker,quantity,price,commission,currency,exchange_rate,note,external_id"
 
 
 def fill() -> None:
@@ -84,42 +83,17 @@ def _market_data(kari: Any) -> None:
     LookUp.objects.create(user=kari, isin="NO0000000002", place=0, asked_at=NOW)
 
 
-def _trade(portfolio: Any, ticker: str, kind: str, on: str, quantity: str, price: str | None = None,
-           *, currency: str | None = None, **more: Any) -> Any:  # fmt: skip
-    from marketdata import services as marketdata
-    from portfolios.services import record_transaction
-
-    stock = marketdata.instrument_for_trade(user=portfolio.user, ticker=ticker, currency=currency)
-    row = record_transaction(
-        portfolio=portfolio,
-        stock=stock,
-        type=kind,
-        date=date.fromisoformat(on),
-        quantity=D(quantity),
-        price=None if price is None else D(price),
-        **more,
-    )
-    marketdata.ensure_history(stock_ids=[stock.pk])
-    return row
-
-
-def _statement(portfolio: Any, name: str, *lines: str, **options: Any) -> Any:
-    from integrations.imports.pipeline import import_statement
-
-    data = "\n".join([HEADER, *lines]).encode()
-    return import_statement(portfolio=portfolio, data=data, file_name=name, **options).import_batch
-
-
 def _nordic_savings(kari: Any) -> None:
     """A portfolio filled by files: one whose rows count, one with rows that failed, one undone."""
     from portfolios import services
+    from tests.entries import statement, trade
 
     nordic = services.create_portfolio(
         user=kari, name="Nordic savings", currency="NOK", brokerage_firm="Demo broker"
     )
     services.set_balance(portfolio=nordic, kind="cash", amount=D("12500.75"), on=date(2023, 1, 2))
     services.set_balance(portfolio=nordic, kind="credit", amount=D("4000"), on=date(2024, 1, 2))
-    _statement(
+    statement(
         nordic,
         "demo-nordic.csv",
         "2022-06-02,buy,FJORD.DEMO,40,131.5,29,,,,n-1",
@@ -131,21 +105,21 @@ def _nordic_savings(kari: Any) -> None:
         "2024-04-03,fee,FJORD.DEMO,1,45,,,,custody,n-7",
         "2025-01-15,buy,ATLAS.USD.DEMO,12,181.4,1,USD,11.02,,n-8",
     )
-    _trade(nordic, "FJORD.DEMO", "buy", "2025-03-03", "1", "140", exchange_rate=D(1))
-    _statement(
+    trade(nordic, "FJORD.DEMO", "buy", "2025-03-03", "1", "140", exchange_rate=D(1))
+    statement(
         nordic,
         "demo-adopting.csv",
         "2025-03-03,buy,FJORD.DEMO,1,140,,,1,,n-9",
         "2025-03-04,buy,FJORD.DEMO,2,141.1,,,1,,n-10",
     )
-    _statement(
+    statement(
         nordic,
         "demo-with-errors.csv",
         "2025-04-01,buy,FJORD.DEMO,1,-1,,,,,",
         "2025-04-02,buy,FJORD.DEMO,1,139.5,,,1,,",
         on_error="skip",
     )
-    undone = _statement(
+    undone = statement(
         nordic,
         "demo-undone.csv",
         "2025-05-01,buy,GONE.DEMO,1,100,,,1,,",
@@ -158,26 +132,27 @@ def _own_things(kari: Any) -> None:
     """An instrument priced by hand, awkward texts, a deleted split, names for statements."""
     from marketdata import services as marketdata
     from portfolios import services
+    from tests.entries import trade
 
     odd = services.create_portfolio(
         user=kari, name='Ærlig & "Øvrig" 株, Oy', currency="SEK", brokerage_firm="=HYPERLINK(1)"
     )
     services.create_portfolio(user=kari, name="-empty", currency="EUR")
     services.set_balance(portfolio=odd, kind="cash", amount=D("-1234.56"), on=date(2022, 7, 4))
-    _trade(odd, "MYCO", "buy", "2022-06-03", "12345.6789012345", "0.00000123456789", currency="SEK")
-    _trade(odd, "MYCO", "split", "2022-09-01", "0.1")
-    _trade(odd, "MYCO", "tax", "2022-09-02", "1", "3", note='\'@home\r\nnext "line",\t…')
-    _trade(odd, "MYCO", "sell", "2023-01-04", "234.5", "1.5", commission=D(9), external_id="-17")
+    trade(odd, "MYCO", "buy", "2022-06-03", "12345.6789012345", "0.00000123456789", currency="SEK")
+    trade(odd, "MYCO", "split", "2022-09-01", "0.1")
+    trade(odd, "MYCO", "tax", "2022-09-02", "1", "3", note='\'@home\r\nnext "line",\t…')
+    trade(odd, "MYCO", "sell", "2023-01-04", "234.5", "1.5", commission=D(9), external_id="-17")
     myco = odd.holdings.get(stock__ticker="MYCO").stock
     for day, close in ((date(2023, 1, 4), "1.5"), (date(2026, 11, 20), "2.25")):
         marketdata.enter_price(stock=myco, day=day, close=D(close))
     # The source's split is deleted here and must not come back; the other portfolio keeps it.
-    _trade(odd, "SPLITVIK.DEMO", "buy", "2022-06-08", "10", "214", exchange_rate=D("1.03"))
+    trade(odd, "SPLITVIK.DEMO", "buy", "2022-06-08", "10", "214", exchange_rate=D("1.03"))
     booked = odd.transactions.get(holding__stock__ticker="SPLITVIK.DEMO", type="split")
     services.delete_transaction(row=booked)
-    _trade(odd, "SPLITVIK.DEMO", "transfer_in", "2023-02-01", "5", "90", exchange_rate=D("0.98"))
-    _trade(odd, "SPLITVIK.DEMO", "transfer_out", "2023-02-02", "2")
-    _trade(odd, "SPLITVIK.DEMO", "interest", "2023-03-01", "1", "4.25", exchange_rate=D(1))
+    trade(odd, "SPLITVIK.DEMO", "transfer_in", "2023-02-01", "5", "90", exchange_rate=D("0.98"))
+    trade(odd, "SPLITVIK.DEMO", "transfer_out", "2023-02-02", "2")
+    trade(odd, "SPLITVIK.DEMO", "interest", "2023-03-01", "1", "4.25", exchange_rate=D(1))
     services.rename_holding(holding=odd.holdings.get(stock=myco), company_name="My own company")
     services.remember_aliases(user=kari, tickers={"NO0010096985": "FJORD.DEMO", "+ødd": "MYCO"})
 
@@ -188,12 +163,13 @@ def _wall_street(ola: Any) -> None:
     from integrations.imports.pipeline import read_file
     from integrations.imports.queue import queue_import
     from portfolios import services
+    from tests.entries import HEADER, trade
 
     wall_street = services.create_portfolio(user=ola, name="Wall Street", currency="USD")
-    _trade(wall_street, "ATLAS.USD.DEMO", "buy", "2022-06-06", "20", "150.5", commission=D(1))
-    _trade(wall_street, "SPLITPEAK.USD.DEMO", "buy", "2022-06-06", "6", "300", commission=D(1))
-    _trade(wall_street, "ATLAS.USD.DEMO", "sell", "2024-06-06", "5", "170.25", commission=D(1))
-    _trade(wall_street, "MYCO", "buy", "2024-06-07", "3", "7", currency="USD")  # another MYCO
+    trade(wall_street, "ATLAS.USD.DEMO", "buy", "2022-06-06", "20", "150.5", commission=D(1))
+    trade(wall_street, "SPLITPEAK.USD.DEMO", "buy", "2022-06-06", "6", "300", commission=D(1))
+    trade(wall_street, "ATLAS.USD.DEMO", "sell", "2024-06-06", "5", "170.25", commission=D(1))
+    trade(wall_street, "MYCO", "buy", "2024-06-07", "3", "7", currency="USD")  # another MYCO
     data = "\n".join([HEADER, "2026-11-02,buy,HARBOR.USD.DEMO,1,200,,,,,"]).encode()
     queue_import(
         portfolio=wall_street,
