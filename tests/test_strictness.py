@@ -210,7 +210,11 @@ def test_an_unknown_field_comes_with_the_other_errors_of_the_body(owner):
 
 @pytest.mark.parametrize(
     ("field", "value", "call"),
-    [("cash", 17, "PUT /portfolios/{id}/cash"), ("position", 9, "PUT /portfolios/order")],
+    [
+        ("cash", 17, "PUT /portfolios/{id}/cash"),
+        ("cash_from", "2024-02-01", "PUT /portfolios/{id}/cash-from"),
+        ("position", 9, "PUT /portfolios/order"),
+    ],
 )
 def test_patch_refuses_what_another_call_sets(world, owner, field, value, call):
     path = f"/api/v1/portfolios/{world.portfolio.pk}"
@@ -225,10 +229,21 @@ def test_patch_refuses_what_another_call_sets(world, owner, field, value, call):
         }
     ]
     assert owner.get(path).json() == before
-    same = owner.patch(path, {field: str(before[field])})
+    same = owner.patch(path, {field: before[field]})
     assert same.status_code == 200
     ignored = owner.put(path, {"name": "Kept", "currency": before["currency"], field: value})
     assert (ignored.status_code, ignored.json()[field]) == (200, before[field])
+
+
+def test_a_portfolio_whose_cash_follows_from_transactions_can_be_sent_back(world, owner):
+    path = f"/api/v1/portfolios/{world.portfolio.pk}"
+    assert owner.put(f"{path}/cash-from", {"cash_from": "2024-01-01"}).status_code == 200
+    before = owner.get(path).json()
+    assert owner.patch(path, before).status_code == 200
+    response = owner.patch(path, {"cash": before["cash"] + 1})
+    assert errors_of(response) == (422, [("read_only", "cash")])
+    response = owner.patch(path, {"cash_from": None})
+    assert errors_of(response) == (422, [("read_only", "cash_from")])
 
 
 def test_patch_of_the_user_refuses_the_goal_unless_it_is_the_stored_one(owner):

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from financeproj.core.api.schema import refusals
+from financeproj.core.api.views import ApiView
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import strip_zeros
 from portfolios import queries, services
@@ -47,7 +48,7 @@ def cash_payload(portfolio: Portfolio) -> CashPayload:
     )
 
 
-class CashViewSet(ViewSet):
+class CashViewSet(ApiView, ViewSet):
     @extend_schema(responses=CashPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         return Response(cash_payload(get_portfolio_or_404(request, pk)))

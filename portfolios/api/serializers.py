@@ -26,7 +26,11 @@ class PortfolioInputSerializer(ApiSerializer):
     used_credit = ExactDecimalField(required=False, minimum=0)
 
     answer_fields = PortfolioPayload.__struct_fields__
-    set_by = {"cash": "PUT /portfolios/{id}/cash", "position": "PUT /portfolios/order"}
+    set_by = {
+        "cash": "PUT /portfolios/{id}/cash",
+        "cash_from": "PUT /portfolios/{id}/cash-from",
+        "position": "PUT /portfolios/order",
+    }
 
 
 class UsedCreditSerializer(ApiSerializer):
@@ -36,8 +40,12 @@ class UsedCreditSerializer(ApiSerializer):
     date = PastDateField(required=False)
 
 
+# The answer of `GET /portfolios/{id}/cash`.
+CASH_FIELDS = ("cash_from", "cash", "used_credit", "currencies", "missing", "missing_why")
+
+
 class CashSerializer(ApiSerializer):
-    answer_fields = PortfolioPayload.__struct_fields__
+    answer_fields = (*PortfolioPayload.__struct_fields__, *CASH_FIELDS)
 
     cash = ExactDecimalField()
     date = PastDateField(required=False)
@@ -49,7 +57,7 @@ class OpeningSerializer(ApiSerializer):
 
 
 class CashFromSerializer(ApiSerializer):
-    answer_fields = ("cash_from", "cash", "used_credit", "currencies", "missing", "missing_why")
+    answer_fields = CASH_FIELDS
 
     cash_from = PastDateField(allow_null=True)
     opening = OpeningSerializer(many=True, required=False)

@@ -125,8 +125,11 @@ class PortfolioViewSet(ApiView, ViewSet):
         portfolio = get_portfolio_or_404(request, pk)
         if portfolio.cash_from is not None:
             portfolio.cash = queries.cash_now(portfolio).cash  # what stands, as it was answered
+        stored: Portfolio | PortfolioPayload = portfolio
+        if partial and isinstance(request.data, dict) and "cash" in request.data:
+            stored = self.payloads(portfolio)[0]  # cash may follow from transactions
         changes = validated(
-            serializers.PortfolioInputSerializer, request, partial=partial, instance=portfolio
+            serializers.PortfolioInputSerializer, request, partial=partial, instance=stored
         )
         if portfolio.cash_from is not None and not partial:
             changes.pop("used_credit", None)  # a field of the answer, sent back

@@ -192,18 +192,20 @@ class ApiSerializer(serializers.Serializer):
         if not self.partial or self.instance is None:
             return problems
         for name, call in self.set_by.items():
-            if name in data and not is_same_number(data[name], getattr(self.instance, name)):
+            if name in data and not is_same(data[name], getattr(self.instance, name)):
                 detail = f"This call does not change {name}. Use {call}."
                 problems[name] = [ErrorDetail(detail, code="read_only")]
         return problems
 
 
-def is_same_number(given: Any, stored: Decimal | int | None) -> bool:
-    """Compare a number of a body with a stored one as clients do, as floats."""
+def is_same(given: Any, stored: Decimal | int | date | None) -> bool:
+    """Compare a value of a body with a stored one; numbers as clients do, as floats."""
     if given is None or stored is None:
         return given is stored
     if isinstance(given, bool):
         return False
+    if isinstance(stored, date):
+        return bool(given == stored.isoformat())
     try:
         return float(given) == float(stored)
     except (TypeError, ValueError):
