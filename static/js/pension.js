@@ -124,15 +124,16 @@ function editValue(one) {
 
 // --- Projection ---
 
+// They begin as those of the goal (`GET /goal`), so that the dashboard and this page say the same of it.
 const ASSUMPTIONS = [
   { key: "monthly_contribution", label: () => gettext("Monthly contribution"), kind: "money", max: 30000, step: 250, value: 0, byPlans: true },
   { key: "annual_return", label: () => gettext("Annual return"), kind: "percent", min: -0.02, max: 0.12, step: 0.0025, value: 0.05, digits: 2 },
   { key: "inflation", label: () => gettext("Inflation"), kind: "percent", max: 0.08, step: 0.0025, value: 0.02, digits: 2 },
-  { key: "volatility", label: () => gettext("Volatility"), kind: "percent", max: 0.35, step: 0.01, value: 0.12, digits: 0 },
+  { key: "volatility", label: () => gettext("Volatility"), kind: "percent", max: 0.35, step: 0.01, value: 0.15, digits: 0 },
   { key: "years", label: () => gettext("Years"), kind: "count", min: 1, max: 50, step: 1, value: 20 },
 ];
 const touched = new Set();
-let including = false;
+let including = true;
 let currency; // from the projection, once it is loaded
 
 function sliders() {
@@ -160,7 +161,7 @@ function sliders() {
     say();
     $("#assumptions").append(h("div", { class: "slider" }, h("label", { for: input.id }, one.label()), output, input, back || ""));
   }
-  $("#assumptions").append(h("label", {}, h("input", { type: "checkbox", onchange: (event) => { including = event.target.checked; showProjection(); } }), " ", gettext("Include portfolios")));
+  $("#assumptions").append(h("label", {}, h("input", { type: "checkbox", checked: true, onchange: (event) => { including = event.target.checked; showProjection(); } }), " ", gettext("Include portfolios")));
 }
 
 let latest;
@@ -174,7 +175,7 @@ function showProjection() {
     if (!touched.has("monthly_contribution")) delete fields.monthly_contribution;
     if (!touched.has("years")) delete fields.years;
     if (!fields.volatility) delete fields.volatility;
-    const answer = await api("/pension/projection" + query({ ...fields, include_portfolios: including ? "true" : "", simulations: fields.volatility ? 1000 : "", seed: fields.volatility ? 1 : "" }), { signal }).catch((problem) => {
+    const answer = await api("/pension/projection" + query({ ...fields, include_portfolios: including ? "true" : "", simulations: fields.volatility ? 2000 : "", seed: fields.volatility ? 1 : "" }), { signal }).catch((problem) => {
       if (problem.name === "AbortError") return new Promise(() => {}); // a newer call is running
       throw problem;
     });
