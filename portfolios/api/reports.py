@@ -42,8 +42,7 @@ from portfolios.reports.report import Report, ReportQuery, Scope, prepare_report
 
 
 class ReportView(ApiView):
-    """Accept the parameters of all reports, so that a client can send one set to each."""
-
+    # All reports accept these, so that a client can send one set to each.
     ignored_parameters = ("start", "end", "interval", "benchmark")
 
 

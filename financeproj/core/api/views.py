@@ -1,4 +1,9 @@
-"""The base class of the API's views, which refuses query parameters that a call does not know."""
+"""The base class of the API's views, which refuses query parameters that a call does not know.
+
+The names are checked before the method runs, and after the sign-in. A method declares its
+parameters once, with `extend_schema(parameters=…)`; a list with filters or pages also has theirs.
+Viewsets put `ApiView` before REST framework's class.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +18,7 @@ from financeproj.core.api.unknown_names import other_name
 
 
 class ApiView(APIView):
-    """Check the names of the query parameters before the method runs, and after the sign-in.
-
-    A method declares its parameters once, with `extend_schema(parameters=…)`; a list with filters
-    or pages also has theirs. Viewsets put this class before REST framework's.
-    """
+    # No docstring: the schema would show it with every operation that has none.
 
     # Accepted and without effect, in every method of the view.
     ignored_parameters: tuple[str, ...] = ()
