@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -54,7 +54,7 @@ class HistoryPages(CursorPages):
     def check_position(self, cursor: Cursor) -> None:
         if cursor.position is not None:
             at = datetime.fromisoformat(str(cursor.position))
-            if at.tzinfo is None:
+            if at.utcoffset() != timedelta(0):  # PostgreSQL does not take every offset
                 raise ValueError("not the time of an entry")
 
 

@@ -121,12 +121,14 @@ def test_entries_are_found_by_object_actor_and_day(api, user):
 
 def test_unreadable_input_is_refused(api):
     no_time = b64encode(b"p=yesterday").decode()
+    odd_offset = b64encode(b"p=2024-01-01T00:00:00%2B23:59:59.9").decode()
     for query in (
         {"start": "yesterday"},
         {"portfolio_id": "x"},
         {"cursor": "x"},
         {"cursor": "\0"},
         {"cursor": no_time},
+        {"cursor": odd_offset},
     ):
         assert api.get("/api/v1/history", query).status_code == 400, query
     assert (
