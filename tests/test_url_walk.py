@@ -142,6 +142,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get", "holdings/<uuid:pk>/transactions"): Call(200, 404),
     ("get", "transactions"): Call(200, 200, query=of_portfolio),
     ("post", "transactions"): Call(201, 422, new_trade),
+    ("post", "transactions/bulk"): Call(201, 422, lambda w: {"transactions": [new_trade(w)]}),
     ("post", "transactions/import-csv"): Call(201, 422, upload, is_form=True),
     ("get", "transactions/export.csv"): Call(200, 404, query=of_portfolio),
     ("get", "transactions/<uuid:pk>"): Call(200, 404),

@@ -25,6 +25,7 @@ from financeproj.core.api.views import ApiView
 from financeproj.core.errors import DomainError
 from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.users.api.authentication import user_of
+from financeproj.users.models import User
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.tasks import fetch_history
@@ -235,13 +236,13 @@ class TransactionViewSet(ApiView, GenericViewSet):
         responses={201: TransactionPayload, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
-        if _is_money_alone(request.data):
+        if is_money_alone(request.data):
             body = validated(serializers.MoneyInputSerializer, request)
-            portfolio = self._portfolio_of(request, body.pop("portfolio_id"))
+            portfolio = portfolio_of(user_of(request), body.pop("portfolio_id"))
             row = services.record_money(portfolio=portfolio, **body)
         else:
             body = validated(serializers.TransactionInputSerializer, request)
-            portfolio, stock = self._target_of(request, body)
+            portfolio, stock = target_of(user_of(request), body)
             row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
             stock = row.own_holding.stock
             if stock.history_fetched_at is None and not stock.is_manual:
@@ -251,41 +252,6 @@ class TransactionViewSet(ApiView, GenericViewSet):
     def answer(self, row: Transaction, status: int = status.HTTP_200_OK) -> Response:
         """Answer with the transaction and what looks like a mistake in it."""
         return Response(transactions_shown([row])[0], status=status)
-
-    def _portfolio_of(self, request: Request, portfolio_id: UUID) -> Portfolio:
-        portfolio = selectors.portfolios_of(user_of(request)).filter(pk=portfolio_id).first()
-        if portfolio is None:
-            raise DomainError(
-                "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
-            )
-        log_portfolio(portfolio.pk)
-        return portfolio
-
-    def _target_of(self, request: Request, body: dict[str, Any]) -> tuple[Portfolio, StockMetadata]:
-        """Return where the transaction belongs, and remove the fields that say that from `body`.
-
-        A new instrument is looked up at the sources.
-        """
-        holding_id, portfolio_id = body.pop("holding_id", None), body.pop("portfolio_id", None)
-        ticker, currency = body.pop("ticker", None), body.pop("currency", None)
-        user = user_of(request)
-        if holding_id is not None:
-            holding = selectors.holdings_visible_to(user).filter(pk=holding_id).first()
-            if holding is None:
-                raise DomainError(
-                    "You have no such holding.", attr="holding_id", code="unknown_holding"
-                )
-            log_portfolio(holding.portfolio_id)
-            _refuse_contradictions(holding, portfolio_id, ticker, currency)
-            return holding.portfolio, holding.stock
-        portfolio = self._portfolio_of(request, portfolio_id)
-        stock = marketdata.instrument_for_trade(
-            user=user,
-            ticker=ticker,
-            currency=currency,
-            company_name=body.get("company_name", ""),
-        )
-        return portfolio, stock
 
     @extend_schema(responses=TransactionPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
@@ -345,7 +311,48 @@ class TransactionViewSet(ApiView, GenericViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _is_money_alone(body: Any) -> bool:
+def portfolio_of(user: User, portfolio_id: UUID | None) -> Portfolio:
+    """Return a portfolio that a body names. Raises DomainError."""
+    portfolio = selectors.portfolios_of(user).filter(pk__in=[portfolio_id]).first()
+    if portfolio is None:
+        raise DomainError(
+            "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
+        )
+    log_portfolio(portfolio.pk)
+    return portfolio
+
+
+def target_of(
+    user: User, body: dict[str, Any], *, known: StockMetadata | None = None
+) -> tuple[Portfolio, StockMetadata]:
+    """Return where the transaction belongs, and remove the fields that say that from `body`.
+
+    A new instrument is looked up at the sources, unless it is `known`.
+    """
+    holding_id, portfolio_id = body.pop("holding_id", None), body.pop("portfolio_id", None)
+    ticker, currency = body.pop("ticker", None), body.pop("currency", None)
+    if holding_id is not None:
+        holding = selectors.holdings_visible_to(user).filter(pk=holding_id).first()
+        if holding is None:
+            raise DomainError(
+                "You have no such holding.", attr="holding_id", code="unknown_holding"
+            )
+        log_portfolio(holding.portfolio_id)
+        _refuse_contradictions(holding, portfolio_id, ticker, currency)
+        return holding.portfolio, holding.stock
+    portfolio = portfolio_of(user, portfolio_id)
+    if known is not None:
+        return portfolio, known
+    stock = marketdata.instrument_for_trade(
+        user=user,
+        ticker=ticker,
+        currency=currency,
+        company_name=body.get("company_name", ""),
+    )
+    return portfolio, stock
+
+
+def is_money_alone(body: Any) -> bool:
     """Whether the body is of a transaction without an instrument."""
     if not isinstance(body, dict):
         return False

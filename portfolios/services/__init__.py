@@ -1,6 +1,7 @@
 """Every write about portfolios. A service locks its portfolio first: one writer at a time."""
 
 from portfolios.services.aliases import delete_alias, remember_aliases, save_alias
+from portfolios.services.bulk import Entered, at_place, record_transactions
 from portfolios.services.cash import set_cash_from
 from portfolios.services.holdings import delete_holding, rename_holding
 from portfolios.services.import_rows import import_rows
@@ -29,7 +30,9 @@ from portfolios.services.transactions import (
 from portfolios.services.undoing import delete_import, undo_import
 
 __all__ = [
+    "Entered",
     "InsufficientQuantity",
+    "at_place",
     "book_splits",
     "contradicted_holdings",
     "create_portfolio",
@@ -47,6 +50,7 @@ __all__ = [
     "order_portfolios",
     "record_money",
     "record_transaction",
+    "record_transactions",
     "remember_aliases",
     "rename_holding",
     "repair_holding",

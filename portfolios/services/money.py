@@ -57,7 +57,7 @@ def record_money(
         external_id=external_id or None,
         source=TransactionSource.MANUAL,
     )
-    _refuse_conversion(row)
+    refuse_conversion(row)
     complete_money(row)
     with transaction.atomic():
         row.portfolio = locked_as_read(portfolio)
@@ -71,7 +71,7 @@ def update_money(*, row: Transaction, **changes: object) -> Transaction:
     """Change fields of a transaction of money alone. Raises as record_money does."""
     refuse_derived(row)
     _change(row, changes)
-    _refuse_conversion(row)
+    refuse_conversion(row)
     complete_money(row)
     with transaction.atomic():
         portfolio = locked_as_read(row.portfolio)
@@ -105,7 +105,7 @@ def delete_money(*, row: Transaction) -> None:
     record("deleted", deleted, before=before)
 
 
-def _refuse_conversion(row: Transaction) -> None:
+def refuse_conversion(row: Transaction) -> None:
     if row.type == TransactionType.CONVERSION:
         raise DomainError(
             "A conversion has two legs. Enter it as a transaction group.",

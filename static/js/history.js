@@ -38,7 +38,7 @@ const STATES = () => ({ running: gettext("running"), done: gettext("done"), fail
 const WORDS = { type: TYPES, frequency: FREQUENCIES, source: SOURCES, state: STATES };
 
 // The user's own money, which "hide amounts" hides.
-const PERSONAL = new Set(["used_credit", "cash", "quantity", "commission", "value", "amount"]);
+const PERSONAL = new Set(["used_credit", "cash", "quantity", "commission", "tax", "settlement_amount", "value", "amount"]);
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const DAYS = /\d{4}-\d\d-\d\d/g;
 
