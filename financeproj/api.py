@@ -12,7 +12,7 @@ from integrations.imports import api as imports
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
-from portfolios.api import bulk, cash, held_back, instruments, reports
+from portfolios.api import bulk, cash, groups, held_back, instruments, reports
 from portfolios.api import views as portfolios
 
 OBJECT_ACTIONS = {
@@ -74,6 +74,11 @@ urlpatterns = [
     path("holdings/<uuid:pk>/transactions", HOLDING.as_view({"get": "transactions"})),
     path("transactions", TRANSACTION.as_view({"get": "list", "post": "create"})),
     path("transactions/import-csv", imports.ImportCsvView.as_view()),
+    path("transaction-groups", groups.GroupViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "transaction-groups/<uuid:pk>",
+        groups.GroupViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
     path("transactions/bulk", bulk.BulkViewSet.as_view({"post": "create"})),
     path("transactions/export.csv", exports.ExportCsvView.as_view()),
     path("transactions/<uuid:pk>", TRANSACTION.as_view({**OBJECT_ACTIONS})),

@@ -15,6 +15,7 @@ from financeproj.core.admin import (
     VectorAdmin,
     number_column,
 )
+from financeproj.core.money import ZERO
 from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.users.admin import FinanceUserAdmin
 from financeproj.users.models import User
@@ -24,9 +25,11 @@ from portfolios.models import (
     DismissedSplit,
     Holding,
     InstrumentAlias,
+    OpeningBalance,
     Portfolio,
     PortfolioBalance,
     Transaction,
+    TransactionGroup,
     TransactionVector,
 )
 from portfolios.reports.vectors import discard_vector
@@ -152,11 +155,15 @@ class TransactionForm(ServiceForm):
         super().__init__(*args, **kwargs)
         if "holding" in self.fields:
             self.fields["holding"].required = True
+        if "tax" in self.fields:
+            self.fields["tax"].required = False
         if "exchange_rate" in self.fields:
             self.fields["exchange_rate"].help_text = "Leave empty to look it up for the date."
 
     def write(self, fields: dict[str, Any]) -> Transaction:
         fields = {**fields, "external_id": fields.get("external_id") or None}
+        fields["tax"] = fields.get("tax") or ZERO
+        fields["settlement_currency"] = fields.get("settlement_currency") or None
         if self.instance._state.adding:
             holding = fields.pop("holding")
             row = services.record_transaction(
@@ -173,6 +180,8 @@ class TransactionForm(ServiceForm):
             return services.update_transaction(row=row, **fields)
         for name in FIELDS_OF_SHARES:
             fields.pop(name)
+        if row.group_id is not None:
+            return services.update_leg(row=row, **fields)
         return services.update_money(row=row, **fields)
 
 
@@ -226,7 +235,9 @@ class TransactionAdmin(ServiceAdmin):
             messages.warning(request, warning.detail())
 
     def delete_row(self, row: Transaction) -> None:
-        if row.is_money_alone:
+        if row.group is not None:
+            services.delete_group(group=row.group)
+        elif row.is_money_alone:
             services.delete_money(row=row)
         else:
             services.delete_transaction(row=row)
@@ -336,6 +347,31 @@ class InstrumentAliasAdmin(ServiceAdmin):
 
     def delete_row(self, row: InstrumentAlias) -> None:
         services.delete_alias(row)
+
+
+@admin.register(TransactionGroup)
+class TransactionGroupAdmin(ReadOnlyAdmin, ServiceAdmin):
+    list_display = ("kind", "portfolio", "note", "created_at")
+    list_filter = ("kind", "portfolio")
+    list_select_related = ("portfolio",)
+    search_fields = ("note", "label", "external_id", "portfolio__name")
+    date_hierarchy = "created_at"
+
+    def delete_row(self, row: TransactionGroup) -> None:
+        services.delete_group(group=row)
+
+
+@admin.register(OpeningBalance)
+class OpeningBalanceAdmin(ReadOnlyAdmin):
+    """What was said with cash-from, where it is changed too."""
+
+    list_display = ("portfolio", "currency", number_column("amount"))
+    list_filter = ("currency", "portfolio")
+    list_select_related = ("portfolio",)
+    search_fields = ("currency", "portfolio__name")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(TransactionVector)

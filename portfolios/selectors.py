@@ -3,13 +3,20 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from financeproj.core.identifiers import is_isin
 from financeproj.users.models import User
 from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
-from portfolios.models import Holding, ImportBatch, InstrumentAlias, Portfolio, Transaction
+from portfolios.models import (
+    Holding,
+    ImportBatch,
+    InstrumentAlias,
+    Portfolio,
+    Transaction,
+    TransactionGroup,
+)
 
 
 def portfolios_of(user: User) -> QuerySet[Portfolio]:
@@ -43,6 +50,13 @@ def with_shown_columns(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
     """Limit `rows` to the columns that a list shows: most columns of holdings are not needed."""
     related = rows.select_related(None).select_related("holding__stock", "portfolio", "group")
     return related.only(*_SHOWN_COLUMNS)
+
+
+def groups_visible_to(user: User) -> QuerySet[TransactionGroup]:
+    """Return the user's groups with their legs. Two queries when read."""
+    legs = Transaction.objects.select_related("holding__stock", "portfolio", "group")
+    groups = TransactionGroup.objects.filter(portfolio__user=user).select_related("portfolio")
+    return groups.prefetch_related(Prefetch("transactions", queryset=legs))
 
 
 def imports_visible_to(user: User) -> QuerySet[ImportBatch]:

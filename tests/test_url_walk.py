@@ -33,6 +33,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
+OF_ONE_PORTFOLIO = (
+    "portfolios/<",
+    "holdings/",
+    "transactions/<",
+    "transaction-groups/<",
+    "imports/<",
+)
+
+
 class Call(NamedTuple):
     """A request about the owner's objects, with the status for the owner and for another user."""
 
@@ -51,6 +60,18 @@ def upload(w: World) -> dict[str, Any]:
     return {
         "portfolio_id": str(w.portfolio.pk),
         "file": SimpleUploadedFile("new.csv", STATEMENT.replace(b"5", b"7")),
+    }
+
+
+def conversion(w: World) -> dict[str, Any]:
+    return {
+        "kind": "conversion",
+        "portfolio_id": str(w.portfolio.pk),
+        "date": "2024-02-02",
+        "currency": "NOK",
+        "amount": 2300,
+        "to_currency": "EUR",
+        "to_amount": 200,
     }
 
 
@@ -142,6 +163,11 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get", "holdings/<uuid:pk>/transactions"): Call(200, 404),
     ("get", "transactions"): Call(200, 200, query=of_portfolio),
     ("post", "transactions"): Call(201, 422, new_trade),
+    ("get", "transaction-groups"): Call(200, 200),
+    ("post", "transaction-groups"): Call(201, 422, conversion),
+    ("get", "transaction-groups/<uuid:pk>"): Call(200, 404),
+    ("put", "transaction-groups/<uuid:pk>"): Call(200, 404, conversion),
+    ("delete", "transaction-groups/<uuid:pk>"): Call(204, 404),
     ("post", "transactions/bulk"): Call(201, 422, lambda w: {"transactions": [new_trade(w)]}),
     ("post", "transactions/import-csv"): Call(201, 422, upload, is_form=True),
     ("get", "transactions/export.csv"): Call(200, 404, query=of_portfolio),
@@ -214,6 +240,7 @@ def path_of(route: str, w: World) -> str:
         "imports": w.import_batch,
         "pension": w.account,
         "held-back": w.held_back,
+        "transaction-groups": w.group,
     }
     values = {
         "pk": pk.get(first, w.portfolio).pk,
@@ -309,7 +336,7 @@ def test_the_owner_gets_answers_that_match_the_schema_and_the_log_names_the_port
         faults = answer_faults(
             operations()[name], response.status_code, response.get("Content-Type", ""), content
         )
-        is_of_one = key[1].startswith(("portfolios/<", "holdings/", "transactions/<", "imports/<"))
+        is_of_one = key[1].startswith(OF_ONE_PORTFOLIO)
         is_of_one |= bool({"portfolio_id", "holding_id"} & {*call.query(world), *call.body(world)})
         lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
         [line] = [line for line in lines if line["event"] == "request_finished"]

@@ -21,7 +21,7 @@ from marketdata.services import enter_price, instrument_for_trade
 from pensions import services as pensions
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios import services as portfolios
-from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction, TransactionGroup
 from tests.servers.yahoo import FakeYahoo
 from tests.servers.ynab import KEY, ynab_server
 
@@ -47,6 +47,7 @@ class World:
     budget_id: str
     ynab_account: str
     held_back: HeldBack
+    group: TransactionGroup
 
     ticker = "SOLBAKKEN-HYTTE"  # priced by hand: their own
     shared_ticker = "FJORD.DEMO"
@@ -75,6 +76,7 @@ class World:
             "value": self.value,
             "plan": self.plan,
             "held_back": self.held_back,
+            "group": self.group,
         }
         found = {name: str(one.pk) for name, one in objects.items()}
         return found | {"budget": self.budget_id, "ynab_account": self.ynab_account}
@@ -125,6 +127,18 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
         reason=HeldBack.Reason.PRICE_FACTOR,
         source="yahoo",
     )
+    group = portfolios.record_group(
+        kind=TransactionGroup.Kind.CONVERSION,
+        legs=portfolios.conversion_legs(
+            portfolio=portfolio,
+            currency="NOK",
+            amount=D(1150),
+            to_currency="EUR",
+            to_amount=D(100),
+        ),
+        date=date(2024, 2, 1),
+        note=SECRET,
+    )
     outcome = import_statement(
         portfolio=portfolio,
         data=STATEMENT,
@@ -159,6 +173,7 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
         budget_id,
         ynab_account,
         held_back,
+        group,
     )
 
 

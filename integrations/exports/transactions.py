@@ -26,6 +26,8 @@ def export_transactions(*, user: User, portfolio: Portfolio | None = None) -> It
 
 def exported_lines(rows: QuerySet[Transaction]) -> Iterator[str]:
     """Write `rows` as lines of the generic format, the header first."""
+    # The format has no rows of money alone yet; the export of everything has them.
+    rows = rows.filter(holding__isnull=False)
     rows = rows.select_related("holding__stock").order_by("portfolio_id", "date", "sequence")
     return generic.write(map(_statement_row, rows.iterator(CHUNK)))
 

@@ -12,7 +12,7 @@ from financeproj.core.identifiers import (
 from integrations.statements.base import StatementRow
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
-from portfolios.calc.kinds import RULES
+from portfolios.calc.kinds import RULES, Rules
 
 # A symbol is stored in lower case, which can turn one letter into three.
 MAX_LENGTHS = (
@@ -28,6 +28,8 @@ _ROUNDED = re.compile(r"\d[.,]\d+E\+\d{2,}", re.ASCII)
 
 REQUIRED = RowProblem("required", _("This field is required."))
 NEGATIVE = RowProblem("too_small", _("Enter a number of 0 or more."))
+NO_MONEY = RowProblem("invalid", _("This type moves no money: leave settlement_amount empty."))
+WRONG_SIGN = RowProblem("wrong_sign", _("Money that is paid has a settlement_amount below 0."))
 NOT_ABOVE_ZERO = _("Enter a number above 0.")
 UNKNOWN_TYPE = RowProblem(
     "unknown_type", _("The type must be one of %(types)s."), {"types": ", ".join(sorted(RULES))}
@@ -44,7 +46,20 @@ BAD_TICKER = RowProblem(
         "and has up to 40 characters."
     ),
 )
-_FIELDS = ("date", "type", "ticker", "quantity", "price", "commission", "exchange_rate", "currency")
+_FIELDS = (
+    "date",
+    "type",
+    "ticker",
+    "quantity",
+    "price",
+    "commission",
+    "exchange_rate",
+    "currency",
+    "tax",
+    "settlement_currency",
+    "settlement_amount",
+    "booked_on",
+)
 
 
 def problems_of(row: StatementRow) -> list[RowProblem]:
@@ -80,9 +95,11 @@ def problems_of(row: StatementRow) -> list[RowProblem]:
         report("price", REQUIRED)
     for name in ("quantity", "exchange_rate"):
         report(name, _not_above_zero(values.get(name)))
-    for name in ("price", "commission"):
+    for name in ("price", "commission", "tax"):
         if (values.get(name) or 0) < 0:
             report(name, NEGATIVE)
+    if rules is not None and rules.has_holding:
+        report("settlement_amount", _settlement_problem(rules, values))
     if rules is not None and rules.is_ratio and values.get("quantity") == 1:
         report("quantity", UNCHANGING_SPLIT)
     for name, length in MAX_LENGTHS:
@@ -92,6 +109,16 @@ def problems_of(row: StatementRow) -> list[RowProblem]:
     if row.external_id and _ROUNDED.fullmatch(row.external_id):
         report("external_id", ROUNDED_ID)
     return found
+
+
+def _settlement_problem(rules: Rules, values: dict[str, Any]) -> RowProblem | None:
+    """Return what is wrong with the broker's own amount, None if nothing is."""
+    amount = values.get("settlement_amount")
+    if amount and not rules.money:
+        return NO_MONEY
+    if amount and amount > 0 and rules.money < 0:
+        return WRONG_SIGN
+    return None
 
 
 def unknown_currency(code: str) -> RowProblem:

@@ -5,6 +5,8 @@ import difflib
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from itertools import starmap
 from typing import Any
@@ -37,9 +39,13 @@ COLUMNS = (
     "exchange_rate",
     "note",
     "external_id",
+    "tax",
+    "settlement_currency",
+    "settlement_amount",
+    "booked_on",
 )
 REQUIRED = ("date", "type", "ticker", "quantity", "price")
-# The first fields of a StatementRow after its line, in their order.
+# The fields of a StatementRow after its line, in their order.
 VALUES = (
     "type",
     "date",
@@ -50,8 +56,14 @@ VALUES = (
     "exchange_rate",
     "currency",
     "company_name",
+    "note",
+    "external_id",
+    "tax",
+    "settlement_currency",
+    "settlement_amount",
+    "booked_on",
 )
-NUMBERS = ("quantity", "price", "commission", "exchange_rate")
+NUMBERS = ("quantity", "price", "commission", "exchange_rate", "tax", "settlement_amount")
 EXAMPLE = (
     f"{','.join(COLUMNS)}\r\n"
     "2024-03-01,buy,EQNR.OL,Equinor ASA,10,281.35,NOK,29,,,\r\n"
@@ -118,12 +130,16 @@ def _rows(
         "ticker": _by_text(cells["ticker"], _ticker),
         "currency": _by_text(cells["currency"], lambda text: _currency(text, options)),
         "company_name": _by_text(cells["company_name"], unguarded),
+        "note": dict(zip(cells["note"], map(unguarded, cells["note"]), strict=True)),
+        "external_id": _by_text(cells["external_id"], _external_id),
+        "settlement_currency": _by_text(
+            cells["settlement_currency"], lambda text: _currency(text, options)
+        ),
+        "booked_on": _booking_days(cells, options),
     }
     values |= dict.fromkeys(NUMBERS, _numbers(cells, table.delimiter, options))
     fields = [map(values[name].__getitem__, cells[name]) for name in VALUES]
-    notes = map(unguarded, cells["note"])
-    external_ids = map(_external_id, cells["external_id"])
-    return starmap(StatementRow, zip(table.lines, *fields, notes, external_ids, strict=True))
+    return starmap(StatementRow, zip(table.lines, *fields, strict=True))
 
 
 def _by_text(texts: Iterable[str], convert: Callable[[str], Any]) -> dict[str, Any]:
@@ -135,6 +151,14 @@ def _dates(texts: Iterable[str], options: Options) -> dict[str, Any]:
     distinct = set(texts)
     filled = filter(str.strip, distinct)
     return dict.fromkeys(distinct) | read_dates(filled, options)
+
+
+def _booking_days(cells: dict[str, Sequence[str]], options: Options) -> dict[str, Any]:
+    """Read the booking days in the order that all dates of the file allow; later ones are fine."""
+    distinct = set(cells["booked_on"])
+    if not any(map(str.strip, distinct)):
+        return dict.fromkeys(distinct)
+    return _dates(distinct.union(cells["date"]), replace(options, today=date.max))
 
 
 def _numbers(cells: dict[str, Sequence[str]], delimiter: str, options: Options) -> dict[str, Any]:
@@ -236,6 +260,10 @@ def write(rows: Iterable[StatementRow]) -> Iterator[str]:
                 _digits(row.exchange_rate),
                 guarded(row.note),
                 guarded(row.external_id or ""),
+                _digits(row.tax or None),
+                row.settlement_currency or "",
+                _digits(row.settlement_amount),
+                row.booked_on.isoformat() if row.booked_on else "",
             ]
         )
         yield buffer.getvalue()

@@ -33,7 +33,7 @@ from portfolios import queries, selectors, services
 from portfolios.api import serializers
 from portfolios.api.filters import TransactionFilter
 from portfolios.calc.kinds import MONEY_TYPES, TYPES_WITHOUT_HOLDING
-from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction, TransactionGroup
 from portfolios.payloads import (
     PortfolioPayload,
     TransactionPayload,
@@ -72,7 +72,7 @@ def log_portfolio(portfolio_id: UUID) -> None:
     structlog.contextvars.bind_contextvars(portfolio_id=str(portfolio_id))
 
 
-Own = TypeVar("Own", Portfolio, Holding, Transaction, ImportBatch)
+Own = TypeVar("Own", Portfolio, Holding, Transaction, TransactionGroup, ImportBatch)
 
 
 def get_own_or_404(rows: QuerySet[Own], pk: UUID) -> Own:
@@ -239,10 +239,12 @@ class TransactionViewSet(ApiView, GenericViewSet):
         if is_money_alone(request.data):
             body = validated(serializers.MoneyInputSerializer, request)
             portfolio = portfolio_of(user_of(request), body.pop("portfolio_id"))
+            log_portfolio(portfolio.pk)
             row = services.record_money(portfolio=portfolio, **body)
         else:
             body = validated(serializers.TransactionInputSerializer, request)
             portfolio, stock = target_of(user_of(request), body)
+            log_portfolio(portfolio.pk)
             row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
             stock = row.own_holding.stock
             if stock.history_fetched_at is None and not stock.is_manual:
@@ -266,7 +268,8 @@ class TransactionViewSet(ApiView, GenericViewSet):
         self._refuse_move(request, row)
         if row.is_money_alone:
             changes = validated(serializers.MoneyChangeSerializer, request, partial=partial)
-            return self.answer(services.update_money(row=row, **changes))
+            update = services.update_money if row.group_id is None else services.update_leg
+            return self.answer(update(row=row, **changes))
         changes = validated(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
             changes["external_id"] = changes["external_id"] or None
@@ -304,7 +307,9 @@ class TransactionViewSet(ApiView, GenericViewSet):
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
         row = get_own_or_404(self.get_queryset(), pk)
-        if row.is_money_alone:
+        if row.group is not None:
+            services.delete_group(group=row.group)
+        elif row.is_money_alone:
             services.delete_money(row=row)
         else:
             services.delete_transaction(row=row)
@@ -318,7 +323,6 @@ def portfolio_of(user: User, portfolio_id: UUID | None) -> Portfolio:
         raise DomainError(
             "You have no such portfolio.", attr="portfolio_id", code="unknown_portfolio"
         )
-    log_portfolio(portfolio.pk)
     return portfolio
 
 
@@ -337,7 +341,6 @@ def target_of(
             raise DomainError(
                 "You have no such holding.", attr="holding_id", code="unknown_holding"
             )
-        log_portfolio(holding.portfolio_id)
         _refuse_contradictions(holding, portfolio_id, ticker, currency)
         return holding.portfolio, holding.stock
     portfolio = portfolio_of(user, portfolio_id)

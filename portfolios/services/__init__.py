@@ -3,6 +3,15 @@
 from portfolios.services.aliases import delete_alias, remember_aliases, save_alias
 from portfolios.services.bulk import Entered, at_place, record_transactions
 from portfolios.services.cash import set_cash_from
+from portfolios.services.groups import (
+    Leg,
+    conversion_legs,
+    delete_group,
+    record_group,
+    transfer_legs,
+    update_group,
+    update_leg,
+)
 from portfolios.services.holdings import delete_holding, rename_holding
 from portfolios.services.import_rows import import_rows
 from portfolios.services.ledger_check import contradicted_holdings, repair_holding
@@ -32,13 +41,16 @@ from portfolios.services.undoing import delete_import, undo_import
 __all__ = [
     "Entered",
     "InsufficientQuantity",
+    "Leg",
     "at_place",
     "book_splits",
     "contradicted_holdings",
+    "conversion_legs",
     "create_portfolio",
     "delete_alias",
     "delete_balance",
     "delete_dismissed_split",
+    "delete_group",
     "delete_holding",
     "delete_import",
     "delete_money",
@@ -48,6 +60,7 @@ __all__ = [
     "import_rows",
     "lock_portfolio",
     "order_portfolios",
+    "record_group",
     "record_money",
     "record_transaction",
     "record_transactions",
@@ -60,7 +73,10 @@ __all__ = [
     "set_balance",
     "set_cash_from",
     "settle_instruments",
+    "transfer_legs",
     "undo_import",
+    "update_group",
+    "update_leg",
     "update_money",
     "update_portfolio",
     "update_transaction",

@@ -1,5 +1,7 @@
 """How portfolios, holdings, transactions and imports appear in the history."""
 
+from collections.abc import Iterable
+
 from financeproj.core.money import ZERO, strip_zeros
 from financeproj.history.services import HistoryObject
 from portfolios.models import (
@@ -9,6 +11,7 @@ from portfolios.models import (
     InstrumentAlias,
     Portfolio,
     Transaction,
+    TransactionGroup,
 )
 
 PORTFOLIO_FIELDS = (
@@ -93,6 +96,27 @@ def transaction_object(row: Transaction) -> HistoryObject:
 
 def transaction_fields(row: Transaction) -> dict[str, object]:
     return {field: getattr(row, field) for field in TRANSACTION_FIELDS}
+
+
+def group_object(group: TransactionGroup) -> HistoryObject:
+    """`group` must have its portfolio at hand."""
+    return HistoryObject(
+        type="transaction_group",
+        id=group.pk,
+        label=str(group),
+        owner_id=group.portfolio.user_id,
+        portfolio_id=group.portfolio_id,
+    )
+
+
+def group_fields(group: TransactionGroup, legs: Iterable[Transaction]) -> dict[str, object]:
+    """Return the fields of a group and, of each leg, what it moves."""
+    fields: dict[str, object] = {"kind": group.kind, "note": group.note}
+    for row in legs:
+        side = "amount_in" if (row.settlement_amount or ZERO) > 0 else "amount_out"
+        fields[side] = row.settlement_amount
+        fields["date"], fields["booked_on"] = row.date, row.booked_on
+    return fields
 
 
 def import_object(import_batch: ImportBatch) -> HistoryObject:

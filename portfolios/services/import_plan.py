@@ -113,10 +113,11 @@ def make_plan(
     keys = [_key_of(row) for row in usable]
     matches = _match(portfolio, usable, keys)
     new, contradicted = _new_rows(usable, keys, matches)
-    rated, unrated = _rated_rows(new, instruments, rates, portfolio.currency)
+    settled, unsettled = _settled_rows(new, instruments, portfolio.currency)
+    rated, unrated = _rated_rows(settled, instruments, rates, portfolio.currency)
     holdings = {one.stock_id: one for one in Holding.objects.filter(portfolio=portfolio)}
     plan = ImportPlan(holdings, duplicates=len(matches.duplicates), adopted=matches.adopted)
-    plan.problems = [*unusable, *contradicted, *unrated]
+    plan.problems = [*unusable, *contradicted, *unsettled, *unrated]
     sequence = next_sequence(portfolio)
     by_holding: dict[UUID, list[NewRow]] = defaultdict(list)
     for row, print_, rate in rated:
@@ -234,6 +235,26 @@ def _new_rows(
         elif position not in matches.duplicates:
             new.append((row, print_))
     return new, problems
+
+
+def _settled_rows(
+    rows: list[tuple[ImportRow, str]], instruments: Instruments, currency: str
+) -> tuple[list[tuple[ImportRow, str]], Problems]:
+    """Keep the rows of which it is known what went through the account."""
+    settled: list[tuple[ImportRow, str]] = []
+    problems: Problems = []
+    for row, print_ in rows:
+        stock = instruments[row.ticker]
+        assert isinstance(stock, StockMetadata)  # nosec B101  # for mypy: the others are unusable
+        known = (None, currency, stock.currency)
+        if row.settlement_amount is None and row.settlement_currency not in known:
+            message = gettext_noop("The amount in %(currency)s is missing: give settlement_amount.")
+            params = {"currency": row.settlement_currency or ""}
+            problem = RowProblem("settlement_amount_required", message, params)
+            problems.append(problem.at(row.row, "settlement_amount", None))
+        else:
+            settled.append((row, print_))
+    return settled, problems
 
 
 def _rated_rows(

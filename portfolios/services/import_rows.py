@@ -31,6 +31,7 @@ from portfolios.services.import_plan import (
     make_plan,
 )
 from portfolios.services.ledger_rows import lock_portfolio, to_transaction, touch
+from portfolios.services.openings import keep_openings
 from portfolios.services.plausibility import Checked, plausibility_warnings
 from portfolios.services.replay import DERIVED
 from portfolios.services.splits import catch_up
@@ -345,6 +346,7 @@ def _write(
     _write_transactions(portfolio, import_batch, plan, preview, on_progress)
     update_rows(Transaction, plan.changed, DERIVED)
     touch(portfolio)
+    keep_openings(portfolio)
 
 
 def _write_holdings(holdings: list[Holding]) -> None:
@@ -383,11 +385,21 @@ def _transaction(one: NewRow, portfolio: Portfolio, import_batch: ImportBatch) -
     return to_transaction(
         one.entry,
         portfolio=portfolio,
+        settlement_currency=_settled_in(one.file_row, portfolio),
+        settlement_amount=one.file_row.settlement_amount,
+        booked_on=one.file_row.booked_on,
         note=one.file_row.note,
         external_id=one.file_row.external_id,
         import_batch_id=import_batch.pk,
         imported_as=one.fingerprint,
     )
+
+
+def _settled_in(row: ImportRow, portfolio: Portfolio) -> str | None:
+    """Return the currency that the money went through; None means the portfolio's."""
+    if row.settlement_currency == portfolio.currency:
+        return None
+    return row.settlement_currency
 
 
 def _preview(

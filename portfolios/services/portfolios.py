@@ -15,7 +15,13 @@ from financeproj.core.errors import Conflict, DomainError
 from financeproj.history.services import record, without_owner
 from financeproj.users.history import user_fields, user_object
 from financeproj.users.models import User
-from portfolios.models import ImportBatch, Portfolio, PortfolioBalance, Transaction
+from portfolios.models import (
+    ImportBatch,
+    Portfolio,
+    PortfolioBalance,
+    Transaction,
+    TransactionGroup,
+)
 from portfolios.services.cash import is_derived_balance
 from portfolios.services.history import portfolio_fields, portfolio_object
 from portfolios.services.ledger_rows import lock_portfolio
@@ -199,6 +205,8 @@ def delete_portfolio(*, portfolio: Portfolio) -> None:
     portfolio = lock_portfolio(portfolio)
     deleted, before = portfolio_object(portfolio), portfolio_fields(portfolio)
     transactions = Transaction.objects.filter(portfolio=portfolio).count()
+    # Legs in other portfolios become plain transactions.
+    TransactionGroup.objects.filter(transactions__portfolio=portfolio).delete()
     # Transactions first: imports cannot be deleted while transactions refer to them.
     Transaction.objects.filter(portfolio=portfolio).delete()
     ImportBatch.objects.filter(portfolio=portfolio).delete()

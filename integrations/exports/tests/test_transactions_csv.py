@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from integrations.conftest import Upload
+from integrations.imports.pipeline import import_statement
 from marketdata.tests.factories import instrument
 from portfolios import services
 from portfolios.models import Holding, Transaction
@@ -214,3 +215,24 @@ def test_an_export_needs_the_same_queries_for_any_number_of_rows(
     with django_assert_num_queries(1):
         assert len(table(exported(api))) == 30
     assert Transaction.objects.filter(price=D(30)).exists()
+
+
+def test_tax_and_the_brokers_amount_survive_the_round_trip(api, user, db):
+    stock = instrument("MONEY.DEMO", currency="NOK")
+    portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
+    trade(
+        portfolio,
+        stock,
+        "buy",
+        "0.6242",
+        "48.05",
+        tax=D("0.3"),
+        settlement_amount=D("-30.29"),
+        booked_on=date(2024, 5, 6),
+    )
+    data = exported(api)
+    copy = services.create_portfolio(user=user, name="Copy", currency="NOK")
+    import_statement(portfolio=copy, data=data, file_name="copy.csv")
+    row = copy.transactions.get()
+    assert (row.tax, row.settlement_amount) == (D("0.3"), D("-30.29"))
+    assert (row.settlement_currency, row.booked_on) == (None, date(2024, 5, 6))
