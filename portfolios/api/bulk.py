@@ -24,10 +24,11 @@ from portfolios.api.views import (
     is_money_alone,
     portfolio_of,
     target_of,
+    transactions_shown,
     validated,
 )
 from portfolios.models import Transaction, TransactionSource
-from portfolios.payloads import TransactionPayload, transaction_payload
+from portfolios.payloads import TransactionPayload
 
 MOST = 500
 
@@ -59,8 +60,7 @@ class BulkViewSet(ApiView, ViewSet):
         rows = services.record_transactions(entered=entered)
         for stock_id in _without_history(rows):
             enqueue_on_commit(fetch_history, stock_id)
-        payload = BulkPayload([transaction_payload(row) for row in rows])
-        return Response(payload, status=status.HTTP_201_CREATED)
+        return Response(BulkPayload(transactions_shown(rows)), status=status.HTTP_201_CREATED)
 
 
 def _checked(bodies: list[dict[str, Any]]) -> list[tuple[bool, dict[str, Any]]]:

@@ -67,7 +67,7 @@ class GroupPayload(Struct):
 def group_payload(group: TransactionGroup) -> GroupPayload:
     """Show a group whose `transactions` are read."""
     legs = sorted(group.transactions.all(), key=lambda row: (row.settlement_amount or 0) > 0)
-    shown = [transaction_payload(row) for row in legs]
+    shown = [transaction_payload(row, ()) for row in legs]
     return GroupPayload(
         id=group.pk,
         kind=Kind(group.kind),

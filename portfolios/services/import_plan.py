@@ -479,7 +479,7 @@ def _stored_keys(
     )
     for row in by_hand.iterator(READ_AT_ONCE):
         pk, external_id, ticker, day, kind, quantity, price, commission, tax = row
-        print_ = fingerprint(ticker, day, kind, quantity, price, commission + tax)
+        print_ = fingerprint(ticker or "", day, kind, quantity, price, commission + tax)
         yield pk, print_, external_id
 
 
