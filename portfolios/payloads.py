@@ -53,7 +53,7 @@ class WarningPayload(Struct):
 
 class TransactionPayload(Struct):
     id: RecordedId
-    holding_id: RecordedId
+    holding_id: UUID | None
     portfolio_id: UUID
     ticker: str | None
     company_name: str
