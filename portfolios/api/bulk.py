@@ -13,6 +13,7 @@ from rest_framework.viewsets import ViewSet
 
 from financeproj.core.api.schema import refusals
 from financeproj.core.api.serializers import ApiSerializer
+from financeproj.core.api.views import ApiView
 from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.users.api.authentication import user_of
 from marketdata.models import StockMetadata
@@ -20,7 +21,6 @@ from marketdata.tasks import fetch_history
 from portfolios import services
 from portfolios.api import serializers
 from portfolios.api.views import (
-    ApiView,
     is_money_alone,
     portfolio_of,
     target_of,

@@ -16,7 +16,7 @@ from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import strip_zeros
 from portfolios import queries, services
 from portfolios.api import serializers
-from portfolios.api.views import ApiView, get_portfolio_or_404, validated
+from portfolios.api.views import get_portfolio_or_404, validated
 from portfolios.models import Portfolio
 from portfolios.payloads import PortfolioPayload, portfolio_payload
 from portfolios.valuation import CurrencyBalance
