@@ -55,8 +55,8 @@ class Outcome:
     `without_history` are the instruments whose past prices were never asked for. `unanswered` are
     the tickers about which the sources have not answered yet, with their currencies where the file
     gives them. `looking_up` are how many of the file's instruments are identified, and of how many;
-    None if nothing more is being looked up. `doubts` are what
-    looks like a mistake in the transactions, by their id.
+    None if nothing more is being looked up. `doubts` are what looks like a mistake in the
+    transactions, by their id.
     """
 
     import_batch: ImportBatch
