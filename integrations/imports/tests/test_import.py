@@ -109,7 +109,7 @@ def test_the_rate_of_the_day_fills_a_missing_one(upload):
     }
 
 
-def test_a_new_instrument_gets_its_history_after_the_commit(
+def test_a_new_instrument_comes_with_its_history_and_nothing_is_left_to_fetch(
     upload, yahoo, monkeypatch, django_capture_on_commit_callbacks
 ):
     from marketdata.tasks import fetch_history
@@ -118,7 +118,8 @@ def test_a_new_instrument_gets_its_history_after_the_commit(
     monkeypatch.setattr(fetch_history, "delay", woken.append)
     with django_capture_on_commit_callbacks(execute=True):
         upload.done(BUY, "2024-01-02,buy,HAND,1,1,,NOK")
-    assert woken == [str(StockMetadata.objects.get(ticker="FJORD.DEMO").pk)]
+    assert woken == []
+    assert StockMetadata.objects.get(ticker="FJORD.DEMO").history_fetched_at is not None
 
 
 def test_a_split_of_the_source_is_booked_and_goes_with_the_undone_import(upload, api):
@@ -422,19 +423,24 @@ def test_the_preview_has_the_first_fifty(upload):
     assert [row["quantity"] for row in body["preview"]] == list(range(1, 51))
 
 
+def about_columns(warnings):
+    """Return the warnings about columns: the prices here are far from the demo's closes."""
+    return [warning for warning in warnings if warning["code"] == "ignored_columns"]
+
+
 def test_ignored_columns_with_content_are_reported(upload):
     header = "date,type,ticker,quantity,price,Fees, Empty ,Sum,"
     data = f"{header}\n{BUY},29, ,1029,\n{SELL},,,,x\n".encode()
     detail = "Ignored columns: Fees, Sum. Rename any that should be imported."
     warning = {"code": "ignored_columns", "detail": detail}
-    assert upload(data=data, dry_run="true").json()["warnings"] == [warning]
+    assert about_columns(upload(data=data, dry_run="true").json()["warnings"]) == [warning]
     body = upload.done(data=data)
-    assert (body["created"], body["warnings"]) == (2, [warning])
-    assert ImportBatch.objects.get().warnings == [warning]
+    assert (body["created"], about_columns(body["warnings"])) == (2, [warning])
+    assert about_columns(ImportBatch.objects.get().warnings) == [warning]
     assert set(Transaction.objects.values_list("commission", flat=True)) == {0}
     many = ",".join(f"C{number}" for number in range(12))
     wide = f"date,type,ticker,quantity,price,{many}\n{BUY}{',1' * 12}\n".encode()
-    [warning] = upload(data=wide, dry_run="true").json()["warnings"]
+    [warning] = about_columns(upload(data=wide, dry_run="true").json()["warnings"])
     assert "C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 and 2 more. Rename" in warning["detail"]
 
 
@@ -444,7 +450,8 @@ def test_columns_that_a_mapping_leaves_out_are_not_reported_even_if_two_have_one
         {"date": "Day"} | {name: name for name in ("type", "ticker", "quantity", "price")}
     )
     body = upload.done(data=data, mapping=mapping)
-    assert (body["format"], body["created"], body["warnings"]) == ("mapped", 1, [])
+    assert (body["format"], body["created"]) == ("mapped", 1)
+    assert about_columns(body["warnings"]) == []
 
 
 def test_a_header_without_rows_is_an_empty_import(upload, dump):
