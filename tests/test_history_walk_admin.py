@@ -403,8 +403,20 @@ def test_a_form_that_is_refused_records_nothing(full, page):
 
 
 ACTIONS = [
-    (HeldBack, "accept", None, "held_back_accepted", Door.ADMIN),
-    (HeldBack, "dismiss", None, "held_back_dismissed", Door.ADMIN),
+    (
+        HeldBack,
+        "accept",
+        lambda w: HeldBack.objects.get(kind="price"),
+        "held_back_accepted",
+        Door.ADMIN,
+    ),
+    (
+        HeldBack,
+        "dismiss",
+        lambda w: HeldBack.objects.get(kind="price"),
+        "held_back_dismissed",
+        Door.ADMIN,
+    ),
     (ImportBatch, "undo_imports", lambda w: w.import_batch, "undone", Door.IMPORT),
     (PensionAccount, "sync_now", None, "created", Door.ADMIN),
     (Transaction, "delete_selected", lambda w: w.transaction, "deleted", Door.ADMIN),
