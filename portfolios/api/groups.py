@@ -37,7 +37,7 @@ from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.users.api.authentication import user_of
 from financeproj.users.models import User
 from portfolios import selectors, services
-from portfolios.api.views import get_own_or_404, log_portfolio, portfolio_of, validated
+from portfolios.api.views import get_own_or_404, log_portfolio, portfolio_of
 from portfolios.models import TransactionGroup, TransactionSource
 from portfolios.payloads import TransactionPayload, transaction_payload
 
@@ -204,7 +204,7 @@ class GroupViewSet(ApiView, GenericViewSet):
     def update(self, request: Request, pk: UUID) -> Response:
         is_dry = boolean_parameter(request, "dry_run", default=False)
         group = get_own_or_404(self.get_queryset(), pk)
-        kind, legs, fields = _entered(request)
+        kind, legs, fields = _entered(request, stands=_body_of(group))
         if kind != group.kind:
             raise DomainError(
                 f"This group is a {group.kind}. Delete it and record another.",
@@ -223,13 +223,37 @@ class GroupViewSet(ApiView, GenericViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _entered(request: Request) -> tuple[str, list[services.Leg], dict[str, Any]]:
-    """Return the kind of a body, its legs, and the fields that all legs share."""
+def _body_of(group: TransactionGroup) -> dict[str, Any]:
+    """Return a group as the body of a request, so that its answer can be sent back."""
+    leaves, arrives = services.legs_of(group)
+    body: dict[str, Any] = {
+        "currency": leaves.settlement_currency,
+        "amount": -(leaves.settlement_amount or 0),
+        "booked_on": leaves.booked_on and leaves.booked_on.isoformat(),
+    }
+    if group.kind == Kind.TRANSFER:
+        return body | {"to_portfolio_id": str(arrives.portfolio_id)}
+    return body | {
+        "to_currency": arrives.settlement_currency,
+        "to_amount": arrives.settlement_amount,
+    }
+
+
+def _entered(
+    request: Request, *, stands: dict[str, Any] | None = None
+) -> tuple[str, list[services.Leg], dict[str, Any]]:
+    """Return the kind of a body, its legs, and the fields that all legs share.
+
+    What is left out stays as it `stands`.
+    """
     kind = _kind_of(request)
+    given = {**(stands or {}), **dict(request.data)}
     if kind == Kind.CONVERSION:
-        body = validated(ConversionSerializer, request)
+        form: ApiSerializer = ConversionSerializer(data=given)
     else:
-        body = validated(TransferSerializer, request)
+        form = TransferSerializer(data=given)
+    form.is_valid(raise_exception=True)
+    body = dict(form.validated_data)
     user = user_of(request)
     fields: dict[str, Any] = {"date": body.pop("date")}
     fields["booked_on"] = body.pop("booked_on", None)
