@@ -16,7 +16,7 @@ from financeproj.users.models import User
 from pensions.selectors import ValuedAccount, accounts_with_values
 from portfolios.calc.layout import Floats
 from portfolios.calc.timeline import Interval, sample, tidy_series
-from portfolios.reports.balances import Balances, balances_of, cash_over_time, on_days
+from portfolios.reports.balances import Balances, Entries, balances_of, cash_over_time, on_days
 from portfolios.reports.figures import rates_into
 from portfolios.reports.histories import PortfolioHistory
 from portfolios.reports.periods import Period
@@ -113,12 +113,21 @@ def read_wealth(user: User, query: ReportQuery) -> Wealth:
 
 def _first_balance_on(balances: Balances) -> date | None:
     """Return the first day for which cash or credit was entered."""
-    return _earliest([entries[0][0] for entries in (balances.cash, balances.credit) if entries])
+    return _earliest([_first_day(balances.cash), _first_day(balances.credit)])
+
+
+def _first_day(entries: Entries) -> date | None:
+    if not entries:
+        return None
+    return entries[0][0]
 
 
 def _earliest(days: Iterable[date | None]) -> date | None:
-    known = [day for day in days if day is not None]
-    return min(known, default=None)
+    earliest: date | None = None
+    for day in days:
+        if day is not None and (earliest is None or day < earliest):
+            earliest = day
+    return earliest
 
 
 def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayload:
