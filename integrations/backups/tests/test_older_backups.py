@@ -46,7 +46,7 @@ def name_of(path):
 
 def figures_of(path):
     version, _ = name_of(path).rsplit("-", 1)
-    return json.loads((DATA / f"figures-{version}.json").read_text())
+    return release_files.expected_figures(version)
 
 
 def manifest_of(path):
