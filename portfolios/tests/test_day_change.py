@@ -121,7 +121,7 @@ def test_a_quote_alone_is_compared_with_what_its_source_says_of_the_day_before(
 def test_the_total_gain_of_a_summary_is_the_sum_of_what_stands_next_to_it(
     api, portfolio, make_stock
 ):
-    """A holding without a price counts with what it realised: 100 + 5 were left out before."""
+    """B.DEMO has no close, so its ten shares are worth the 20 last paid: a gain of 100, and 105."""
     priced, unpriced = make_stock("A.DEMO", price="150"), make_stock("B.DEMO")
     trade(portfolio, priced, "buy", "3", "100.01", commission="1.07", on=date(2024, 1, 2))
     trade(portfolio, unpriced, "buy", "20", "10", on=date(2024, 1, 2))
@@ -132,5 +132,5 @@ def test_the_total_gain_of_a_summary_is_the_sum_of_what_stands_next_to_it(
     parts = summary["unrealised_gain"] + summary["realised_gain"]
     parts += summary["income"] - summary["charges"]
     assert summary["total_gain"] == pytest.approx(parts, abs=1e-12)
-    assert summary["total_gain"] == pytest.approx(450 - 301.1 + 105)
+    assert summary["total_gain"] == pytest.approx(450 - 301.1 + 200 - 100 + 105)
     assert api.get("/api/v1/dashboard").json()["total_gain"] == summary["total_gain"]
