@@ -7,7 +7,6 @@ import json
 import sys
 import tempfile
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,6 @@ SOURCES = {
     "MARKET_DATA_SOURCES": ["integrations.simulated.SimulatedSource"],
     "EXCHANGE_RATE_SOURCES": [],
 }
-DATA = Path(__file__).parent / "data"
-TWELVE_DIGITS = Context(prec=12, rounding=ROUND_HALF_EVEN)
 PASSWORD = "correct horse battery"
 
 
@@ -444,49 +441,6 @@ def _closes(get: Any, ticker: str) -> list[Any]:
     if not points:
         return [0]
     return [len(points), points[0], points[-1]]
-
-
-# What MYCO cost in SEK: it is worth as much until its first price, entered for 4 January 2023.
-PAID_FOR_MYCO = 0.0152415787517146  # 12345.6789012345 shares at 0.00000123456789
-# With it, in NOK at each month's rate: 30 June 2022 to 31 December.
-NET_WORTH_WITH_MYCO = (
-    31816.8896284,
-    32118.95828,
-    33025.4755278,
-    31888.2544722,
-    27771.3379722,
-    26968.773677,
-    27054.2673119,
-)
-
-
-def expected_figures(version: str) -> dict[str, Any]:
-    """Return the figures of a release, changed where the definitions have changed since.
-
-    Since 0.1.0, an instrument without a price is worth what was last paid for it, so it has a value
-    and a cost before its first price. Numbers of series have 12 significant digits.
-    """
-    expected: dict[str, Any] = json.loads((DATA / f"figures-{version}.json").read_text())
-    if version == "0.1.0":
-        kari = expected["kari"]
-        for number, net_worth in enumerate(NET_WORTH_WITH_MYCO):
-            kari["net_worth"][number]["net_worth"] = net_worth
-            point = kari["portfolios"][1]["timeline"][number]
-            point["market_value"] += PAID_FOR_MYCO
-            point["cost_basis"] += PAID_FOR_MYCO
-    for figures_of_user in expected.values():
-        points = list(figures_of_user["net_worth"])
-        for portfolio in figures_of_user["portfolios"]:
-            points += portfolio["timeline"]
-        for point in points:
-            _round_numbers(point)
-    return expected
-
-
-def _round_numbers(point: dict[str, Any]) -> None:
-    for name, value in point.items():
-        if isinstance(value, float):
-            point[name] = float(TWELVE_DIGITS.create_decimal(repr(value)))
 
 
 def differences(found: Any, expected: Any, where: str = "") -> list[str]:

@@ -28,6 +28,7 @@ from integrations.backups.services import make_backup
 from integrations.backups.states import own_labels
 from integrations.backups.tests import release_files
 from integrations.backups.tests.archives import entry_of, everything, put, rewritten
+from integrations.backups.tests.release_figures import expected_figures
 from integrations.backups.tests.scratch import scratch_exists
 from integrations.models import Backup
 from portfolios.models import ImportBatch, Portfolio, PortfolioBalance, Transaction
@@ -46,7 +47,7 @@ def name_of(path):
 
 def figures_of(path):
     version, _ = name_of(path).rsplit("-", 1)
-    return release_files.expected_figures(version)
+    return expected_figures(version)
 
 
 def manifest_of(path):
