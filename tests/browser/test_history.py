@@ -110,7 +110,10 @@ def test_a_holding_and_a_transaction_show_their_own(visitor):
 
     save(page, "Close")
     page.get_by_label("Price", exact=True).fill("15")
-    save(page, "Save")
+    page.locator("dialog").last.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("dialog h2").last).to_have_text("Check this transaction")
+    expect(page.locator("dialog").last).to_contain_text("The price 15 is far from the close of")
+    save(page, "Close")
     visitor.settle()
     page.get_by_role("button", name=re.compile("^Edit: Buy")).click()
     page.locator("dialog").last.get_by_role("button", name="History", exact=True).click()
