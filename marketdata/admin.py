@@ -28,6 +28,8 @@ from marketdata.models import (
     HeldBackAnswer,
     HistoricalExchangeRate,
     HistoricalStockPrice,
+    LookUp,
+    LookUpAnswer,
     PairVector,
     StockDividend,
     StockMetadata,
@@ -291,6 +293,41 @@ class HeldBackAnswerAdmin(ReadOnlyAdmin, ServiceAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # the holdings would not be replayed
+
+
+@admin.register(LookUp)
+class LookUpAdmin(ReadOnlyAdmin):
+    """What waits for the worker, which alone adds and removes rows."""
+
+    list_display = fields = readonly_fields = (
+        "isin",
+        "symbol",
+        "currency",
+        "user",
+        "place",
+        "attempts",
+        "asked_at",
+    )
+    list_filter = ("currency", "attempts")
+    list_select_related = ("user",)
+    search_fields = ("isin", "symbol", "user__username")
+    date_hierarchy = "asked_at"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(LookUpAnswer)
+class LookUpAnswerAdmin(ReadOnlyAdmin):
+    """What the sources said; the worker forgets old answers."""
+
+    list_display = fields = readonly_fields = ("text", "found", "answered_at")
+    list_filter = ("answered_at",)
+    search_fields = ("text",)
+    date_hierarchy = "answered_at"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.action(description="Refresh rates", permissions=["act"])

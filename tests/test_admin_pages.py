@@ -53,7 +53,7 @@ def test_the_first_page_shows_the_state(staff):
     for label in (
         "Prices",
         "Unpriced",
-        "Quarantined prices",
+        "Held back",
         "Circuit of yahoo",
         "YNAB sync",
         "Backup",
