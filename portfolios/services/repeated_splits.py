@@ -1,6 +1,8 @@
 """Find splits that a user records a second time."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from financeproj.core.errors import Conflict
@@ -25,18 +27,26 @@ def repeated_splits(rows: Sequence[LedgerRow], new: Iterable[LedgerRow]) -> dict
     known = [row for row in rows if row.type == TransactionType.SPLIT and row.pk not in fresh]
     known = [row for row in known if row.source != is_booked]
     repeated: dict[UUID, LedgerRow] = {}
+    counted = [row for row in rows if row.pk not in fresh]
+    held_before: dict[tuple[date, UUID | None], Decimal] = {}
     for row in sorted(candidates, key=lambda row: (row.date, row.sequence)):
-        others = [other for other in rows if other.pk not in fresh or other in known]
         for earlier in known:
             if abs(earlier.date - row.date) > SAME_SPLIT:
                 continue
-            before = [other for other in others if other.pk != earlier.pk]
-            held = held_on(before, min(earlier.date, row.date))
+            day = min(earlier.date, row.date)
+            without = earlier.pk if earlier.effective_date < day else None
+            # Once a day, or a file of many splits takes forever: what counts before that day is
+            # complete, as the candidates come by date.
+            if (day, without) not in held_before:
+                others = [other for other in counted if other.pk != without]
+                held_before[day, without] = held_on(others, day)
+            held = held_before[day, without]
             if same_split(earlier.quantity, row.quantity, held=held):
                 repeated[row.pk] = earlier
                 break
         else:
             known.append(row)
+            counted.append(row)
     return repeated
 
 
