@@ -98,17 +98,17 @@ def test_portfolio_import_undo_and_transactions(visitor, tmp_path):
     page.get_by_label("Currency of the instrument").fill("NOK")
     page.get_by_label("Date").fill("2024-03-01")
     page.get_by_label("Quantity").fill("10")
-    page.get_by_label("Price").fill("100.5")
+    page.get_by_label("Price").fill("250.5")
     save(page, "Add")
     visitor.settle()
     before = shown(page, "Market value")
-    assert shown(page, "Cost") == 1005
+    assert shown(page, "Cost") == 2505
     page.locator("#holdings-table button.name").first.click()
     page.get_by_role("button", name=re.compile("^Edit: Buy")).click()
     page.locator("dialog").last.get_by_label("Quantity").fill("20")
     save(page, "Save")
     visitor.settle()
-    assert shown(page, "Cost") == 2010
+    assert shown(page, "Cost") == 5010
     assert shown(page, "Market value") == pytest.approx(2 * before)
 
     # An error is shown at its field, and nothing changes.
