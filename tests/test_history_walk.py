@@ -14,6 +14,7 @@ from conftest import api_client, forget
 from financeproj.history.models import Door, HistoryEntry
 from financeproj.users.models import User
 from financeproj.users.services import issue_tokens
+from portfolios.services.replay import replay_holding
 from tests.test_url_walk import CALLS, OPEN, Call, ask
 from tests.world import World, world  # noqa: F401  (world is a fixture)
 
@@ -31,7 +32,8 @@ class Act(NamedTuple):
 
 
 PORTFOLIO = "brokerage_firm cash currency name position used_credit"
-TRANSACTION = "commission date exchange_rate note price quantity source type"
+TRANSACTION = "commission date exchange_rate note price quantity source tax type"
+GROUP = "amount_in amount_out date kind note"
 VALUE = "date source value"
 PLAN = "amount frequency growth start"
 ACCOUNT = "currency name ynab_account_id"
@@ -57,9 +59,18 @@ EXPECTED = {
         "balance_set", "portfolio", "date used_credit"
     ),
     ("put", "portfolios/<uuid:pk>/cash"): Act("balance_set", "portfolio", "cash date"),
+    ("put", "portfolios/<uuid:pk>/cash-from"): Act("changed", "portfolio", "cash_from"),
+    ("post", "held-back"): Act("held_back_accepted", "instrument", "date reason value"),
+    ("post", "held-back/<uuid:pk>"): Act("held_back_accepted", "instrument", "date reason value"),
     ("patch", "holdings/<uuid:pk>"): Act("changed", "holding", "company_name"),
     ("delete", "holdings/<uuid:pk>"): Act("deleted", "holding"),
     ("post", "transactions"): Act("created", "transaction", TRANSACTION),
+    ("post", "transactions/bulk"): Act("created", "transaction", TRANSACTION),
+    ("post", "transaction-groups"): Act("created", "transaction_group", GROUP),
+    ("put", "transaction-groups/<uuid:pk>"): Act(
+        "changed", "transaction_group", "amount_in amount_out date note"
+    ),
+    ("delete", "transaction-groups/<uuid:pk>"): Act("deleted", "transaction_group", GROUP),
     ("post", "transactions/import-csv"): Act("imported", "import"),
     ("put", "transactions/<uuid:pk>"): Act("changed", "transaction", "date price"),
     ("patch", "transactions/<uuid:pk>"): Act("changed", "transaction", "date price"),
@@ -100,7 +111,9 @@ OWN_DOOR = {
     ("delete", "imports/<uuid:pk>"): Door.IMPORT,
 }
 COUNTS = {
-    ("delete", "portfolios/<uuid:pk>"): {"transactions": 6},
+    ("post", "held-back"): {"transactions": 1},
+    ("post", "held-back/<uuid:pk>"): {"transactions": 1},
+    ("delete", "portfolios/<uuid:pk>"): {"transactions": 8},
     ("delete", "holdings/<uuid:pk>"): {"transactions": 3},
     ("post", "transactions/import-csv"): {
         "rows": 2,
@@ -150,6 +163,12 @@ class rolled_back:
         transaction.set_rollback(True)
         self.atomic.__exit__(*error)
         forget()
+
+
+@pytest.fixture(autouse=True)
+def waiting_split(world):
+    """Let the holding know of its split, as after every replay: it waits for an answer."""
+    replay_holding(world.held_back.stock.holdings.get(portfolio=world.portfolio))
 
 
 # --- The API --------------------------------------------------------------------------------------
@@ -225,6 +244,7 @@ def test_what_another_user_is_refused_is_not_recorded(world, other_user):
 
 WRONG = {"name": "\0", "amount": "x", "value": "x", "quantity": "x", "close": "x", "ids": ["x"]}
 WRONG |= {"cash": "x", "used_credit": "x", "email": "x", "budget_id": "\0", "company_name": "\0"}
+WRONG |= {"cash_from": "x", "accept": "x", "transactions": ["x"]}
 WRONG |= {"retirement_goal_amount": "x", "new_password": "1", "refresh": "x", "file": "x"}
 
 

@@ -40,11 +40,13 @@ from portfolios.models import (
     Portfolio,
     PortfolioBalance,
     Transaction,
+    TransactionGroup,
     TransactionVector,
 )
 from portfolios.services import remember_aliases, undo_import
 from tests.test_history_walk import (
     ACCOUNT,
+    GROUP,
     PLAN,
     PORTFOLIO,
     TRANSACTION,
@@ -148,14 +150,14 @@ FORMS = {
         [Act("quote_entered", "instrument", "as_of day fetched_at price source")], quote
     ),
     (StockQuote, "change"): Form(
-        [Act("quote_entered", "instrument", "fetched_at price")], fixed(price="7")
+        [Act("quote_entered", "instrument", "as_of fetched_at price")], fixed(price="7")
     ),
     (StockQuote, "delete"): Form(
         [Act("quote_deleted", "instrument", "as_of day fetched_at previous_close price source")]
     ),
     (HistoricalStockPrice, "add"): Form(
         [Act("price_entered", "instrument", "close date source")],
-        of_stock(date="2024-08-01", close="5"),
+        of_stock(date="2024-08-03", close="5"),
     ),
     (HistoricalStockPrice, "change"): Form(
         [Act("price_entered", "instrument", "close source")], fixed(close="7")
@@ -178,12 +180,12 @@ FORMS = {
         of_stock(date="2024-08-01", amount="2"),
     ),
     (StockDividend, "change"): Form(
-        [Act("dividend_entered", "instrument", "amount")], fixed(amount="3")
+        [Act("dividend_entered", "instrument", "amount source")], fixed(amount="3")
     ),
     (StockDividend, "delete"): Form([Act("dividend_deleted", "instrument", "amount date source")]),
     (HistoricalExchangeRate, "add"): Form(
         [Act("rate_entered", "exchange_rate", "date rate source")],
-        of_pair(date="2024-08-01", rate="11"),
+        of_pair(date="2024-08-03", rate="11"),
     ),
     (HistoricalExchangeRate, "change"): Form(
         [Act("rate_entered", "exchange_rate", "rate source")], fixed(rate="12")
@@ -224,6 +226,7 @@ FORMS = {
         [Act("changed", "holding", "company_name")], fixed(company_name="Renamed")
     ),
     (Holding, "delete"): Form([Act("deleted", "holding")]),
+    (TransactionGroup, "delete"): Form([Act("deleted", "transaction_group", GROUP)]),
     (DismissedSplit, "delete"): Form([Act("deleted", "dismissed_split", "date ratio")]),
     (InstrumentAlias, "add"): Form(
         [Act("created", "instrument_alias", "key ticker")], of_user(key="NEW", ticker="FJORD.DEMO")
