@@ -62,6 +62,16 @@ def fill(username, *, more_digits=False):
         _close(odd.holdings.get(stock__ticker="SPLITVIK.DEMO").stock, date(2023, 1, 3), "123.4")
     )
 
+    # Money alone, in a group.
+    legs = services.conversion_legs(
+        portfolio=odd,
+        currency="SEK",
+        amount=D("1050.5"),
+        to_currency="USD",
+        to_amount=D("100.25"),
+    )
+    services.record_group(kind="conversion", legs=legs, date=date(2024, 1, 3), note="exchanged")
+
     # Of the source over the network.
     trade(odd, "ODDS", "buy", "2024-01-02", "2", "10.5", exchange_rate=D("10.4"))
     services.remember_aliases(
