@@ -1,6 +1,5 @@
 """Test that any sequence of writes leaves every holding equal to the replay of its rows."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal as D
 
@@ -22,6 +21,7 @@ from financeproj.core.money import round_for_storage
 from financeproj.users.models import User
 from marketdata.models import StockMetadata
 from portfolios import services
+from portfolios.calc.import_rows import ImportRow
 from portfolios.calc.ledger import replay
 from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
 from portfolios.reports.vectors import TradeVector, packed, update_vector
@@ -47,24 +47,6 @@ kinds = st.sampled_from(
     ]
 )
 pick = st.integers(0, 1000)
-
-
-@dataclass
-class Row:
-    """A row of a statement."""
-
-    row: int
-    type: str
-    date: date
-    ticker: str
-    quantity: D
-    price: D
-    commission: D | None = None
-    exchange_rate: D | None = None
-    currency: str | None = None
-    company_name: str = ""
-    note: str = ""
-    external_id: str | None = None
 
 
 class Ledger(RuleBasedStateMachine):
@@ -167,7 +149,7 @@ class Ledger(RuleBasedStateMachine):
         outcome = services.import_rows(
             import_batch=import_batch,
             rows=[
-                Row(row, kind, on, f"{'AB'[at]}.DEMO", quantity, price)
+                ImportRow(row, kind, on, f"{'AB'[at]}.DEMO", quantity, price)
                 for row, (at, kind, on, quantity, price) in enumerate(rows, start=2)
             ],
             on_error="skip" if skip else "abort",
