@@ -21,6 +21,7 @@ from financeproj.core.api.query import (
     NewestFirst,
     QueryFilterBackend,
     boolean_parameter,
+    integer_parameter,
 )
 from financeproj.core.api.schema import refusals
 from financeproj.core.api.serializers import (
@@ -149,6 +150,10 @@ class GroupPages(CursorPages):
     ordering = ("-created_at", "-id")
     get_paginated_response_schema = NewestFirst.get_paginated_response_schema
 
+    def get_page_size(self, request: Request) -> int:
+        limit = integer_parameter(request, "limit", minimum=1, maximum=self.max_page_size)
+        return limit or self.page_size
+
     def check_position(self, cursor: Cursor) -> None:
         if cursor.position is not None:
             datetime.fromisoformat(str(cursor.position))
@@ -177,7 +182,7 @@ class GroupViewSet(ApiView, GenericViewSet):
     @extend_schema(
         request=GROUP_INPUT,
         parameters=[DRY_RUN],
-        responses={201: GroupPayload, **refusals(409)},
+        responses={200: GroupPayload, 201: GroupPayload, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
         """With `dry_run=true`, the answer is what would be recorded, and nothing is."""

@@ -59,6 +59,8 @@ class ApiView(APIView):
         pagination_class = getattr(self, "pagination_class", None)
         if pagination_class is not None:
             yield pagination_class.cursor_query_param
+            if pagination_class.page_size_query_param:
+                yield pagination_class.page_size_query_param
 
 
 def single_values(given: QueryDict) -> QueryDict:
