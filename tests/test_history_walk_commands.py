@@ -72,7 +72,9 @@ COMMANDS = {
     ),
     # A split that the source reports is booked into the holding.
     "backfill_prices": Command(
-        lambda w, folder: ["EQNR.OL"], [Act("splits_booked", "instrument")], "source"
+        lambda w, folder: ["EQNR.OL", "--since", "2024-05-01"],
+        [Act("splits_booked", "instrument")],
+        "source",
     ),
     "import_data": Command(export, [Act("restored", "user")]),
 }
@@ -92,10 +94,8 @@ UNRECORDED = {
 @pytest.fixture
 def held(world, yahoo):
     """The world with a holding of an instrument whose source reports a split."""
-    closes = {date(2024, 5, day): 10.0 for day in (2, 3, 6, 7)}
-    yahoo.list(
-        "EQNR.OL", closes, currency="NOK", zone="Europe/Oslo", splits={date(2024, 5, 6): (2, 1)}
-    )
+    closes = {date(2024, 5, 2): 20.0, date(2024, 5, 3): 20.0}
+    yahoo.list("EQNR.OL", closes, currency="NOK", zone="Europe/Oslo")
     stock = instrument_for_trade(user=world.user, ticker="EQNR.OL", currency="NOK")
     portfolios.record_transaction(
         portfolio=world.portfolio,
@@ -104,6 +104,11 @@ def held(world, yahoo):
         date=date(2024, 5, 2),
         quantity=D(4),
         price=D(20),
+    )
+    # Only now, or the purchase itself would book the split.
+    closes |= {date(2024, 5, 6): 10.0, date(2024, 5, 7): 10.0}
+    yahoo.list(
+        "EQNR.OL", closes, currency="NOK", zone="Europe/Oslo", splits={date(2024, 5, 6): (2, 1)}
     )
     return world
 
