@@ -22,8 +22,7 @@ from portfolios.models import (
 )
 from portfolios.valuation import ValuedPortfolio
 
-# None in the preview of an import that was not saved, which the schema says there in words.
-RecordedId = Annotated[UUID | None, Meta(extra_json_schema={"type": "string"})]
+RecordedId = Annotated[UUID | None, Meta(description="Null in a dry run and in a preview.")]
 
 
 Day = date  # within a class that has a field `date`
