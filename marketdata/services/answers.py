@@ -107,10 +107,11 @@ def _decide(row: HeldBack, state: str) -> None:
 
 
 def _object_of(row: HeldBack) -> HistoryObject:
-    if row.stock is not None:
-        return instrument_object(row.stock)
-    assert row.pair is not None
-    return rate_object(row.pair.base, row.pair.target)
+    if row.pair is not None:
+        return rate_object(row.pair.base, row.pair.target)
+    if row.stock is None:
+        raise ValueError("A held-back value needs an instrument or a pair.")
+    return instrument_object(row.stock)
 
 
 def _take_as_quote(row: HeldBack, stock: StockMetadata) -> None:
