@@ -84,15 +84,16 @@ def instruments_for_import(
     dry_run: bool = False,
     is_remembered: bool = True,
     unasked: Container[str] = (),
+    seconds: float | None = None,
 ) -> dict[str, StockMetadata | DomainError]:
     """Return the instrument, or what is wrong, of each (ticker, currency, company name).
 
-    Keyed by the ticker as given. The sources are asked within one time limit in all, and what they
-    describe is stored, also in a dry run. Instruments that no source describes are only stored with
-    their first trade, by `keep_instruments`. A dry run only makes as many of these as are asked
-    about at once; the code of the others is `looking_up`. With `is_remembered` the sources are not
-    asked again about what they lately did not know. Tickers in `unasked` are not asked about if
-    their currency is given.
+    Keyed by the ticker as given. The sources are asked within `seconds` in all, by default a
+    request's time limit, and what they describe is stored, also in a dry run. Instruments that no
+    source describes are only stored with their first trade, by `keep_instruments`. A dry run only
+    makes as many of these as are asked about at once; the code of the others is `looking_up`. With
+    `is_remembered` the sources are not asked again about what they lately did not know. Tickers in
+    `unasked` are not asked about if their currency is given.
     """
     keys = {given: _key(given) for given, _, _ in wanted}
     merged, results = _merged(wanted, keys)
@@ -104,7 +105,7 @@ def instruments_for_import(
     errors = learn_instruments(
         tickers=to_ask,
         start=EARLIEST_DAY,  # what is traded needs its splits
-        seconds=time_limit(),
+        seconds=time_limit() if seconds is None else seconds,
         is_remembered=is_remembered,
     )
     learned = _visible(user, unknown)

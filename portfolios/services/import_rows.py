@@ -38,6 +38,7 @@ from portfolios.services.splits import catch_up
 
 BATCH = 2000
 PREVIEW = 50
+WORKER_SECONDS = 90.0  # for which an import in the worker asks the sources about its tickers
 PLANNED = 0.3  # of the work is done when it is known what to write
 # A file of nothing but mistakes would fill the database with them; `failed` counts them all.
 ERRORS_LISTED = 1000
@@ -99,7 +100,10 @@ def import_rows(
     nothing, and asks no source about `identified` tickers.
     """
     portfolio = import_batch.portfolio
-    instruments = _instruments(portfolio.user, rows, identified, dry_run=dry_run)
+    seconds = None
+    if not import_batch._state.adding:
+        seconds = WORKER_SECONDS
+    instruments = _instruments(portfolio.user, rows, identified, dry_run=dry_run, seconds=seconds)
     rates = _rates(portfolio, rows, instruments)
     asked_for_splits = False
     while True:
@@ -155,10 +159,15 @@ def _has_source(stock: StockMetadata) -> bool:
 
 
 def _instruments(
-    user: User, rows: Iterable[ImportRow], identified: Container[str], *, dry_run: bool
+    user: User,
+    rows: Iterable[ImportRow],
+    identified: Container[str],
+    *,
+    dry_run: bool,
+    seconds: float | None,
 ) -> Instruments:
-    """Find the instrument of each ticker, or why there is none. May ask the sources, in a dry run
-    not about those `identified`.
+    """Find the instrument of each ticker, or why there is none. May ask the sources for `seconds`,
+    in a dry run not about those `identified`.
     """
     currencies: dict[str, str | None] = {}
     names: dict[str, str] = {}
@@ -169,7 +178,11 @@ def _instruments(
     def look_up(tickers: Mapping[str, str | None]) -> Instruments:
         wanted = [(ticker, currency, names[ticker]) for ticker, currency in tickers.items()]
         return marketdata.instruments_for_import(
-            user=user, wanted=wanted, dry_run=dry_run, unasked=identified if dry_run else ()
+            user=user,
+            wanted=wanted,
+            dry_run=dry_run,
+            unasked=identified if dry_run else (),
+            seconds=seconds,
         )
 
     found = look_up(currencies)

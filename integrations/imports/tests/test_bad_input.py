@@ -91,7 +91,8 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
     upload = account(sample.currency)
     mine, other = ("77", "99") if sample.format == "avanza" else ("1", "2")
     mark = ";" if sample.format == "avanza" else ","
-    assert upload.done(data=sample.data, **sample.options)["warnings"] == []
+    warnings = upload.done(data=sample.data, **sample.options)["warnings"]
+    assert {warning["code"] for warning in warnings} <= {"price_far_from_close"}
     lines = [
         line.replace(f"{mark}{mine}{mark}", f"{mark}{other}{mark}", 1)
         for line in text_of(sample).splitlines()
@@ -99,9 +100,8 @@ def test_a_file_of_another_account_than_the_last_one_is_warned_of(account, sampl
     if sample.format == "saxo":
         lines[1:] = [f"{other}{line.removeprefix(mine)}" for line in lines[1:]]
     detail = f"This file is from account {other}; the previous import was from account {mine}."
-    assert upload(data=file_of(sample, lines), dry_run="true").json()["warnings"] == [
-        {"code": "other_account", "detail": detail}
-    ]
+    warnings = upload(data=file_of(sample, lines), dry_run="true").json()["warnings"]
+    assert {"code": "other_account", "detail": detail} in warnings
 
 
 # --- Rates ----------------------------------------------------------------------------------------
