@@ -18,7 +18,6 @@ from marketdata.calc.price_belief import (
     OTHER_NAME,
     OTHER_SIDE,
     RETURN_DAYS,
-    Doubted,
     Known,
     Verdict,
     never_confirmed,
@@ -37,7 +36,7 @@ from marketdata.calc.sanity import (
     split_factor,
 )
 from marketdata.models import HeldBack, HistoricalStockPrice, StockMetadata, StockQuote
-from marketdata.services.held_back import rows_about
+from marketdata.services.held_back import accepted_and_doubted, rows_about
 from marketdata.sources import History, Quote
 
 MANUAL = StockMetadata.MANUAL
@@ -86,19 +85,12 @@ def known_closes(stock: StockMetadata, first: date, latest: date, splits: Sequen
         closes[day] = close
         if source == MANUAL:
             fixed.add(day)
-    doubts: dict[date, Doubted] = {}
     said = rows_about(stock, Kind.PRICE).filter(date__gte=start, date__lte=latest, value__gt=0)
-    for row in said.exclude(state=State.BELIEVED):
-        if row.state == State.ACCEPTED:
-            fixed.add(row.date)
-        elif row.state == State.DISMISSED:
-            doubts[row.date] = Doubted(row.value, row.reason, is_dismissed=True)
-        else:
-            doubts.setdefault(row.date, Doubted(row.value, row.reason))
+    accepted, doubts = accepted_and_doubted(said)
     earlier = rows.filter(date__lt=start).order_by("-date").values_list("date", "close").first()
     return Known(
         closes=closes,
-        fixed=fixed,
+        fixed=fixed | accepted,
         doubts=doubts,
         earlier=earlier,
         splits=splits,

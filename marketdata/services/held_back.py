@@ -21,6 +21,7 @@ import structlog
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from marketdata.calc.price_belief import Doubted
 from marketdata.calc.sanity import Doubt
 from marketdata.models import CurrencyPair, HeldBack, StockMetadata
 
@@ -38,6 +39,24 @@ def rows_about(thing: StockMetadata | CurrencyPair, kind: str) -> QuerySet[HeldB
     if isinstance(thing, CurrencyPair):
         return rows.filter(pair=thing)
     return rows.filter(stock=thing)
+
+
+def accepted_and_doubted(rows: QuerySet[HeldBack]) -> tuple[set[date], dict[date, Doubted]]:
+    """Return the days that a person accepted, and what is dismissed or held back, by day.
+
+    `rows` are of one instrument or pair and one kind. A dismissed value counts before a held-back
+    one of the same day.
+    """
+    accepted: set[date] = set()
+    doubted: dict[date, Doubted] = {}
+    for row in rows.exclude(state=State.BELIEVED):
+        if row.state == State.ACCEPTED:
+            accepted.add(row.date)
+        elif row.state == State.DISMISSED:
+            doubted[row.date] = Doubted(row.value, row.reason, is_dismissed=True)
+        else:
+            doubted.setdefault(row.date, Doubted(row.value, row.reason))
+    return accepted, doubted
 
 
 def hold_back(

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import Q
 
 from financeproj.core.money import EXACT, ONE, is_storable
-from marketdata.calc.price_belief import Doubted
 from marketdata.calc.rate_belief import (
     FAR_FROM_ECB,
     REFERENCE_DAYS,
@@ -19,7 +18,13 @@ from marketdata.calc.rate_belief import (
     usable_rates,
 )
 from marketdata.models import CurrencyPair, HistoricalExchangeRate, StockMetadata
-from marketdata.services.held_back import Kind, State, believe, hold_back, rows_about
+from marketdata.services.held_back import (
+    Kind,
+    accepted_and_doubted,
+    believe,
+    hold_back,
+    rows_about,
+)
 from marketdata.services.rates import bump_pair, forget_rate, locked_pair, record_rates
 from marketdata.sources import registry
 
@@ -61,19 +66,12 @@ def known_rates(pair: CurrencyPair, first: date, last: date, source: str) -> Kno
         rates[day] = rate
         if by == MANUAL:
             fixed.add(day)
-    doubts: dict[date, Doubted] = {}
     said = rows_about(pair, Kind.RATE).filter(date__gte=first, date__lte=last)
-    for row in said.exclude(state=State.BELIEVED):
-        if row.state == State.ACCEPTED:
-            fixed.add(row.date)
-        elif row.state == State.DISMISSED:
-            doubts[row.date] = Doubted(row.value, row.reason, is_dismissed=True)
-        else:
-            doubts.setdefault(row.date, Doubted(row.value, row.reason))
+    accepted, doubts = accepted_and_doubted(said)
     earlier = rows.filter(date__lt=first).order_by("-date").values_list("date", "rate").first()
     return KnownRates(
         rates=rates,
-        fixed=fixed,
+        fixed=fixed | accepted,
         doubts=doubts,
         earlier=earlier,
         reference=reference_rates(pair, first, last, source),
