@@ -22,14 +22,10 @@ from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
 from portfolios.calc.kinds import RULES
 from portfolios.calc.plausibility import PlausibilityWarning
 from portfolios.models import Holding, ImportBatch, PendingImport, Portfolio, Transaction
+from portfolios.services.checkpoints import first_divergence
 from portfolios.services.history import import_counts, import_object
-from portfolios.services.import_plan import (
-    ImportPlan,
-    Instruments,
-    NewRow,
-    first_divergence,
-    make_plan,
-)
+from portfolios.services.holding_changes import NewRow
+from portfolios.services.import_plan import ImportPlan, Instruments, make_plan
 from portfolios.services.ledger_rows import lock_portfolio, to_transaction, touch
 from portfolios.services.openings import keep_openings
 from portfolios.services.plausibility import Checked, plausibility_warnings
