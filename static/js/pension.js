@@ -209,7 +209,7 @@ function showProjection() {
         fact(gettext("Projected by the target year, in today's money"), money(goal.projected_value)),
         fact(gettext("Shortfall"), money(goal.shortfall)),
         fact(gettext("Required per month"), money(goal.required_monthly_contribution)),
-        fact(gettext("Probability"), num("percent", goal.probability, { digits: 0 })),
+        fact(gettext("Probability, with ups and downs"), num("percent", goal.probability, { digits: 0 })),
       ] : [h("div", {}, h("dt", {}, gettext("Goal")), h("dd", {}, h("a", { href: "/settings" }, gettext("Set a goal"))))]),
     )];
   });
