@@ -369,7 +369,8 @@ def test_a_currency_that_is_none_is_an_error_of_its_row(account, code):
 
 
 def test_splits_upon_splits_leave_figures_that_can_be_read(upload, portfolio, api):
-    splits = [f"2024-02-0{day},split,BIG.MAN,99999999999999,,,NOK" for day in (1, 2, 3)]
+    # A month apart: equal splits within a week count as one.
+    splits = [f"2024-0{month}-01,split,BIG.MAN,99999999999999,,,NOK" for month in (2, 3, 4)]
     upload.done("2024-01-02,buy,BIG.MAN,999999999999999,1,,NOK", *splits)
     [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
     assert holding["current_quantity"] == pytest.approx(1e57)
@@ -399,8 +400,8 @@ def test_splits_that_leave_next_to_nothing_can_be_read_too(portfolio, api):
         api.post("/api/v1/transactions", body | {"type": "buy", "date": "2024-01-02"}).status_code
         == 201
     )
-    for day in range(1, 5):
-        split = body | {"type": "split", "date": f"2024-02-0{day}", "quantity": "1e-14"}
+    for month in range(2, 6):
+        split = body | {"type": "split", "date": f"2024-0{month}-01", "quantity": "1e-14"}
         assert api.post("/api/v1/transactions", split).status_code == 201
     [holding] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
     assert (holding["current_quantity"], holding["average_cost_per_share"]) == (
