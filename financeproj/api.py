@@ -12,7 +12,7 @@ from integrations.imports import api as imports
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
-from portfolios.api import bulk, cash, groups, held_back, instruments, reports
+from portfolios.api import agreement, bulk, cash, groups, held_back, instruments, reports
 from portfolios.api import views as portfolios
 
 OBJECT_ACTIONS = {
@@ -55,6 +55,7 @@ urlpatterns = [
     path(
         "portfolios/<uuid:pk>/cash", cash.CashViewSet.as_view({"get": "retrieve", "put": "update"})
     ),
+    path("portfolios/<uuid:pk>/agreement", agreement.AgreementViewSet.as_view({"get": "retrieve"})),
     path("portfolios/<uuid:pk>/cash-from", cash.CashViewSet.as_view({"put": "cash_from"})),
     path("portfolios/<uuid:pk>/holdings", PORTFOLIO.as_view({"get": "holdings"})),
     path("portfolios/<uuid:pk>/timeline", reports.TimelineView.as_view()),

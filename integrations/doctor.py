@@ -24,6 +24,7 @@ from portfolios import selectors as portfolios
 from portfolios.models import Holding, ImportBatch, Transaction
 from portfolios.reports import vectors
 from portfolios.services import contradicted_holdings, repair_holding
+from portfolios.valuation import agreements_of, described
 
 QUOTE_AGE = timedelta(days=1)
 BACKUP_AGE = timedelta(days=2)
@@ -62,6 +63,7 @@ def examine() -> list[Finding]:
         imports,
         backups,
         ledger,
+        agreement,
         stored_vectors,
     ):
         found += check()
@@ -208,6 +210,23 @@ def ledger() -> Iterator[Finding]:
                 "the admin.",
                 partial(repair_holding, holding.pk),
             )
+
+
+def agreement() -> Iterator[Finding]:
+    """Find portfolios whose transactions are not what their broker's files say."""
+    different: list[str] = []
+    compared = portfolios.portfolios_with_checkpoints()
+    agreements = agreements_of(compared)
+    for portfolio in compared:
+        if agreements[portfolio.pk].first_difference:
+            said = described(agreements[portfolio.pk])
+            different.append(f"{portfolio.name} of {portfolio.user} ({said})")
+    if different:
+        yield Finding(
+            "agreement",
+            f"Not as the broker's files say: {_names(different)}.",
+            "Open the portfolio's page: it names the transaction to look at.",
+        )
 
 
 def stored_vectors() -> Iterator[Finding]:

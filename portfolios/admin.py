@@ -22,6 +22,7 @@ from financeproj.users.models import User
 from marketdata.tasks import fetch_history
 from portfolios import services
 from portfolios.models import (
+    Checkpoint,
     DismissedSplit,
     Holding,
     InstrumentAlias,
@@ -33,6 +34,7 @@ from portfolios.models import (
     TransactionVector,
 )
 from portfolios.reports.vectors import discard_vector
+from portfolios.valuation import agreements_of, described
 
 
 @admin.register(User)
@@ -80,7 +82,11 @@ class PortfolioAdmin(CascadingDeleteAdmin, ServiceAdmin):
     date_hierarchy = "created_at"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("user",) if obj else ()
+        return ("user", "agreement") if obj else ()
+
+    @admin.display(description="agreement with the broker")
+    def agreement(self, portfolio: Portfolio) -> str:
+        return described(agreements_of([portfolio])[portfolio.pk])
 
     def delete_row(self, row: Portfolio) -> None:
         services.delete_portfolio(portfolio=row)
@@ -369,6 +375,32 @@ class OpeningBalanceAdmin(ReadOnlyAdmin):
     list_filter = ("currency", "portfolio")
     list_select_related = ("portfolio",)
     search_fields = ("currency", "portfolio__name")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(ReadOnlyAdmin):
+    """What files say. It is deleted with its import."""
+
+    list_display = (
+        "portfolio",
+        "import_batch",
+        "day",
+        "currency",
+        "stock",
+        number_column("amount"),
+        "row",
+    )
+    list_filter = ("currency", "import_batch__portfolio")
+    list_select_related = ("import_batch__portfolio", "stock")
+    search_fields = ("import_batch__file_name", "import_batch__portfolio__name", "stock__ticker")
+    date_hierarchy = "day"
+
+    @admin.display(ordering="import_batch__portfolio")
+    def portfolio(self, row: Checkpoint) -> Portfolio:
+        return row.import_batch.portfolio
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

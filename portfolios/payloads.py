@@ -1,6 +1,6 @@
 """Answers about portfolios and transactions. `valuation.ValuedHolding` is that of a holding."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import strip_zeros
+from portfolios.calc.agreement import Agreement
 from portfolios.calc.money import amount_in_portfolio_currency
 from portfolios.calc.plausibility import PlausibilityWarning
 from portfolios.calc.valuation import Summary
@@ -20,7 +21,7 @@ from portfolios.models import (
     TransactionSource,
     TransactionType,
 )
-from portfolios.valuation import ValuedPortfolio
+from portfolios.valuation import ValuedPortfolio, agreements_of
 
 RecordedId = Annotated[UUID | None, Meta(description="Null in a dry run and in a preview.")]
 
@@ -37,6 +38,10 @@ class PortfolioPayload(Struct):
     cash: ReadOnlyDecimal
     position: int
     cash_from: date | None
+    agrees_until: Annotated[
+        date | None,
+        Meta(description="The last day on which all is as the broker's files say."),
+    ]
     created_at: datetime
     updated_at: datetime
     summary: Summary
@@ -81,7 +86,15 @@ class TransactionPayload(Struct):
     warnings: list[WarningPayload]
 
 
-def portfolio_payload(valued: ValuedPortfolio) -> PortfolioPayload:
+def portfolio_payloads(portfolios: Sequence[ValuedPortfolio]) -> list[PortfolioPayload]:
+    """Show portfolios. At most three queries, to compare what is not cached with the broker."""
+    agreements = agreements_of(valued.portfolio for valued in portfolios)
+    return [_portfolio_payload(valued, agreements) for valued in portfolios]
+
+
+def _portfolio_payload(
+    valued: ValuedPortfolio, agreements: Mapping[UUID, Agreement]
+) -> PortfolioPayload:
     portfolio = valued.portfolio
     return PortfolioPayload(
         id=portfolio.pk,
@@ -92,6 +105,7 @@ def portfolio_payload(valued: ValuedPortfolio) -> PortfolioPayload:
         cash=strip_zeros(valued.cash),
         position=portfolio.position,
         cash_from=portfolio.cash_from,
+        agrees_until=agreements[portfolio.pk].agrees_until,
         created_at=portfolio.created_at,
         updated_at=portfolio.updated_at,
         summary=valued.summary,

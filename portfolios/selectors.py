@@ -10,6 +10,7 @@ from financeproj.users.models import User
 from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
 from portfolios.models import (
+    Checkpoint,
     Holding,
     ImportBatch,
     InstrumentAlias,
@@ -22,6 +23,13 @@ from portfolios.models import (
 def portfolios_of(user: User) -> QuerySet[Portfolio]:
     """Return the user's portfolios, in the user's order."""
     return Portfolio.objects.filter(user=user)
+
+
+def portfolios_with_checkpoints() -> list[Portfolio]:
+    """Return all users' portfolios of which a file says what stood on a day, with their users."""
+    stated = Checkpoint.objects.filter(import_batch__state=ImportBatch.State.DONE)
+    portfolios = Portfolio.objects.filter(pk__in=stated.values("import_batch__portfolio"))
+    return list(portfolios.select_related("user").order_by("user__username", "position", "pk"))
 
 
 def holdings_visible_to(user: User) -> QuerySet[Holding]:

@@ -135,6 +135,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("patch", "portfolios/<uuid:pk>"): Call(200, 404, PORTFOLIO),
     ("delete", "portfolios/<uuid:pk>"): Call(204, 404),
     ("put", "portfolios/<uuid:pk>/used-credit"): Call(200, 404, fixed(used_credit=5)),
+    ("get", "portfolios/<uuid:pk>/agreement"): Call(200, 404),
     ("get", "portfolios/<uuid:pk>/cash"): Call(200, 404),
     ("put", "portfolios/<uuid:pk>/cash"): Call(200, 404, fixed(cash=5)),
     ("put", "portfolios/<uuid:pk>/cash-from"): Call(

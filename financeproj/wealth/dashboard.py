@@ -15,7 +15,7 @@ from pensions.payloads import AccountPayload, ProjectionGoalPayload, account_pay
 from pensions.projections import Assumptions, has_goal, projection_of
 from pensions.selectors import accounts_of, value_of_accounts
 from portfolios.calc.valuation import fraction, rounded
-from portfolios.payloads import PortfolioPayload, portfolio_payload
+from portfolios.payloads import PortfolioPayload, portfolio_payloads
 from portfolios.valuation import ValuedPortfolio
 
 MAX_MOVERS = 5
@@ -140,7 +140,7 @@ def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard
         currency=currency,
         **amounts,
         pensions_value=rounded(pensions.value),
-        portfolios=[portfolio_payload(valued) for valued in portfolios],
+        portfolios=portfolio_payloads(portfolios),
         movers=_movers_of(portfolios, rates),
         pension_accounts=[account_payload(account) for account in accounts],
         goal=_goal_of(user, portfolios),

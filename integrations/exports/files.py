@@ -26,6 +26,7 @@ from marketdata.models import (
 )
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios.models import (
+    Checkpoint,
     DismissedSplit,
     Holding,
     ImportBatch,
@@ -108,11 +109,15 @@ class File:
 
 
 def instruments_of(user: User) -> QuerySet[StockMetadata]:
-    """What the user holds, held, prices by hand or has named for statements."""
+    """What the user holds, held, prices by hand, has named for statements or has checkpoints of."""
     named = InstrumentAlias.objects.filter(user=user).values("ticker")
     held = Holding.objects.filter(portfolio__user=user).values("stock")
+    stated = Checkpoint.objects.filter(import_batch__portfolio__user=user, stock__isnull=False)
     return StockMetadata.objects.filter(
-        Q(pk__in=held) | Q(owner=user) | Q(owner__isnull=True, ticker__in=named)
+        Q(pk__in=held)
+        | Q(pk__in=stated.values("stock"))
+        | Q(owner=user)
+        | Q(owner__isnull=True, ticker__in=named)
     )
 
 
@@ -144,6 +149,11 @@ def _finished_imports_of(user: User) -> QuerySet[ImportBatch]:
     return rows.exclude(state=ImportBatch.State.RUNNING).order_by(
         "portfolio_id", "created_at", "pk"
     )
+
+
+def _checkpoints_of(user: User) -> QuerySet[Checkpoint]:
+    rows = Checkpoint.objects.filter(import_batch__in=_finished_imports_of(user).order_by())
+    return rows.order_by("import_batch_id", "day", "row", "pk")
 
 
 def _dismissed_splits_of(user: User) -> QuerySet[DismissedSplit]:
@@ -284,6 +294,17 @@ FILES = (
         shown=(PORTFOLIO,),
     ),
     File(
+        "checkpoints.csv",
+        Checkpoint,
+        (
+            Column("statement_id", "import_batch_id", since=3),
+            *columns("currency stock_id day amount decimals row rows_of_day", since=3),
+        ),
+        _checkpoints_of,
+        shown=(Column("ticker", "stock__ticker"),),
+        since=3,
+    ),
+    File(
         "holdings.csv",
         Holding,
         columns(
@@ -327,6 +348,7 @@ FILES = (
                 since=3,
             ),
             Column("statement_id", "import_batch_id"),
+            *columns("imported_currency imported_amount imported_on", since=3),
             *columns("imported_as average_cost_per_share_at_transaction realised_gain"),
             *TIMES,
         ),

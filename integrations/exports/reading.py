@@ -30,6 +30,7 @@ from marketdata.services.restore import Sourced
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from pensions.services import restore_accounts
 from portfolios.models import (
+    Checkpoint,
     DismissedSplit,
     Holding,
     ImportBatch,
@@ -153,6 +154,7 @@ class _ExportImport:
             balances=self._balances(),
             openings=self._openings(),
             imports=self._imports(),
+            checkpoints=self._checkpoints(),
             holdings=self._holdings(),
             groups=self._groups(),
             transactions=self._transactions(),
@@ -310,6 +312,13 @@ class _ExportImport:
             row["id"] = self._own(row["id"])
             row["adopted"] = self._adopted(row["adopted"])
             yield ImportBatch(**self._in_portfolio(row))
+
+    def _checkpoints(self) -> Iterator[Checkpoint]:
+        for row in self.rows.of("checkpoints.csv"):
+            self._take_import(row)
+            if row["stock_id"]:
+                row["stock_id"] = self._stock(row["stock_id"]).pk
+            yield Checkpoint(**row)
 
     def _adopted(self, external_ids: Any) -> dict[str, Any]:
         """Transaction → external id, with the ids here."""

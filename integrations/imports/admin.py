@@ -24,6 +24,7 @@ from portfolios import selectors
 from portfolios.admin import PortfolioAdmin
 from portfolios.models import ImportBatch, PendingImport, Portfolio
 from portfolios.services import delete_import, undo_import
+from portfolios.valuation import live_import
 
 ERRORS_SHOWN = 100
 
@@ -160,7 +161,17 @@ class ImportBatchAdmin(ActingAdmin, ServiceAdmin):
     search_fields = ("file_name", "portfolio__name", "file_sha256")
     date_hierarchy = "created_at"
     actions = (undo_imports,)
-    readonly_fields = ("how_far",)
+    readonly_fields = ("how_far", "agreement")
+
+    @admin.display(description="agreement with the ledger now")
+    def agreement(self, import_batch: ImportBatch) -> str:
+        live = live_import(ImportBatch.objects.select_related("portfolio").get(pk=import_batch.pk))
+        if live.reconciled is None:
+            return ""
+        found = live.first_divergence
+        if found is None:
+            return "Agrees."
+        return f"Line {found['row']}: {found['expected']} in the file, {found['got']} here."
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fields = [

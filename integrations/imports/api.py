@@ -28,6 +28,7 @@ from portfolios.api.views import get_own_or_404, log_portfolio, transactions_sho
 from portfolios.models import ImportBatch
 from portfolios.services import undo_import
 from portfolios.services.import_rows import PREVIEW
+from portfolios.valuation import live_import
 
 IMPORTS = list[ImportPayload]  # in a viewset `list` is its own method
 
@@ -84,8 +85,9 @@ class ImportCsvView(ApiView):
         answer = outcome_payload(outcome, dry_run=dry_run)
         if outcome.is_refused and not dry_run:
             return Response(answer, status=status.HTTP_422_UNPROCESSABLE_ENTITY)
+        has_created = outcome.is_saved and outcome.import_batch.created > 0
         return Response(
-            answer, status=status.HTTP_201_CREATED if outcome.is_saved else status.HTTP_200_OK
+            answer, status=status.HTTP_201_CREATED if has_created else status.HTTP_200_OK
         )
 
 
@@ -101,12 +103,14 @@ class ImportViewSet(ApiView, ViewSet):
 
     @extend_schema(responses=ImportPayload)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        import_batch = get_own_or_404(selectors.imports_visible_to(user_of(request)), pk)
+        import_batch = get_own_or_404(
+            selectors.imports_visible_to(user_of(request)).select_related("portfolio"), pk
+        )
         rows = selectors.with_shown_columns(
             selectors.transactions_visible_to(user_of(request))
         ).filter(import_batch=import_batch)
         preview = transactions_shown(rows.order_by("sequence")[:PREVIEW])
-        payload = import_payload(import_batch)
+        payload = import_payload(live_import(import_batch))
         payload.preview = preview
         return Response(payload)
 

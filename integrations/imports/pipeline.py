@@ -6,6 +6,7 @@ Each step takes rows and returns new ones, and the problems of those that cannot
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,6 +28,7 @@ from portfolios.calc.import_rows import Checkpoint
 from portfolios.models import ImportBatch, Portfolio
 from portfolios.services import import_rows, remember_aliases
 from portfolios.services.import_rows import Outcome
+from portfolios.valuation.agreement import OF_FILE
 
 SAMPLE_ROWS = 3
 SAMPLE_CELL = 80
@@ -215,16 +217,25 @@ def _describe(import_batch: ImportBatch, read: Statement, identified: Identified
     ]
     import_batch.instruments = identified.listed
     import_batch.reconciled = True if read.reconciles else None
-    divergence = read.cash_divergence
-    import_batch.first_divergence = dataclasses.asdict(divergence) if divergence else None
+    import_batch.first_divergence = None
+    if read.divergence:
+        import_batch.first_divergence = {"kind": OF_FILE, **dataclasses.asdict(read.divergence)}
 
 
 def _with_tickers(
     checkpoints: Sequence[Checkpoint], rows: Sequence[StatementRow]
 ) -> list[Checkpoint]:
-    """Give the broker's figures the tickers that the rows of their lines were given."""
-    tickers = {row.row: row.ticker for row in rows}
-    return [replace(point, ticker=tickers.get(point.row, "")) for point in checkpoints]
+    """Give the numbers of shares the tickers that the rows of their lines were given.
+
+    Those without one are left out. Of two for one ticker and day the later one counts.
+    """
+    tickers = {row.row: row.ticker for row in rows if row.ticker}
+    found: dict[tuple[str, str, date], Checkpoint] = {}
+    for point in checkpoints:
+        ticker = "" if point.currency else tickers.get(point.row, "")
+        if ticker or point.currency:
+            found[point.currency, ticker, point.day] = replace(point, ticker=ticker)
+    return list(found.values())
 
 
 def _remember(portfolio: Portfolio, identified: Identified) -> None:

@@ -57,7 +57,7 @@ class StatementRow(ImportRow, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first place where the broker's running figures differ from ours."""
+    """The first row at which the figures of the file contradict each other."""
 
     row: int
     expected: str
@@ -73,8 +73,9 @@ class Statement:
     count and the sum of the rows that concern cash alone, by (kind, currency). `unread` names the
     columns with values that this format does not use. `reversed_ids` has the external ids of rows
     that the broker reversed, and their lines: an earlier file may have had them before.
-    `reconciles` is whether the file gives figures to compare with: `checkpoints` are the numbers of
-    shares held, and `cash_divergence` is where its balance is not the sum of the rows.
+    `reconciles` is whether the file gives figures to compare with: `checkpoints` are the balances
+    and numbers of shares at the end of days, and `divergence` is the first row whose amount is not
+    what its other figures give.
     """
 
     format: str
@@ -90,7 +91,7 @@ class Statement:
     reversed_ids: dict[str, int] = field(default_factory=dict)
     reconciles: bool = False
     checkpoints: list[Checkpoint] = field(default_factory=list)
-    cash_divergence: Divergence | None = None
+    divergence: Divergence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ def _reconcile(sheet: Sheet) -> None:
     """Compare the balance of each currency at the end of each day with the broker's.
 
     It must be the balance before plus what our transactions did to it. The first difference becomes
-    `cash_divergence`.
+    `divergence`.
     """
     statement = sheet.statement
     if statement.failed:
@@ -375,7 +375,7 @@ def _reconcile(sheet: Sheet) -> None:
         if last_lines[raw["date"], currency] != raw.line:
             continue
         if abs(stated - running[currency]) > tolerance[currency]:
-            statement.cash_divergence = Divergence(
+            statement.divergence = Divergence(
                 raw.line,
                 f"balance {stated} {currency}",
                 f"balance {running[currency].quantize(CENT)} {currency}",

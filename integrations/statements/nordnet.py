@@ -6,15 +6,12 @@ are read by position. Amounts and fees are in the account's currency, prices in 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
 
-from financeproj.core.money import EXACT, ONE, ZERO
+from financeproj.core.money import EXACT, ONE, ZERO, strip_zeros
 from integrations.statements.amounts import divide
 from integrations.statements.base import (
-    Checkpoint,
     Divergence,
     Format,
     Options,
@@ -23,6 +20,7 @@ from integrations.statements.base import (
     Table,
 )
 from integrations.statements.days import iso_day
+from integrations.statements.figures import CENT, leave_balances, leave_shares, rounding_of
 from integrations.statements.sheet import RawRow, Sheet, bad_row, unpaired_reversal
 from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
@@ -93,7 +91,6 @@ CASH = {
 }  # fmt: skip
 
 _PER_SHARE = re.compile(r"\b([A-Z]{3})/(?:AKSJE|OSAKE|ANDEL)", re.IGNORECASE)
-CENT = Decimal("0.01")
 
 
 def recognises(table: Table) -> bool:
@@ -119,7 +116,7 @@ def read(table: Table, options: Options) -> Statement:
     for raw in sheet:
         with sheet.collect_problem(raw):
             _read_row(sheet, raw, currencies, halves)
-    _reconcile(sheet)
+    _leave_figures(sheet)
     return sheet.statement
 
 
@@ -307,97 +304,38 @@ def _identity(raw: RawRow, currency: str | None, suffix: str = "") -> dict[str, 
     }
 
 
-# --- Comparison with the broker's balances --------------------------------------------------------
+# --- What the file says by itself -----------------------------------------------------------------
 
 
-def _reconcile(sheet: Sheet) -> None:
+def _leave_figures(sheet: Sheet) -> None:
+    """Leave the broker's balances and numbers of shares, and check its amounts."""
     statement = sheet.statement
-    if statement.failed:
-        return  # The comparison would find nothing but the rows that are missing.
-    statement.reconciles = bool(sheet.rows)
     made: dict[int, list[StatementRow]] = defaultdict(list)
     for row in statement.rows:
         made[row.row].append(row)
     raws = [raw for raw in sheet if not raw["cancelled"]]
-    statement.checkpoints = _checkpoints(raws, made)
-    statement.cash_divergence = _cash_divergence(raws, made)
-
-
-def _checkpoints(raws: Iterable[RawRow], made: dict[int, list[StatementRow]]) -> list[Checkpoint]:
-    """Return the last number of shares that the file gives for each instrument and day."""
-    held: dict[tuple[str, date], Checkpoint] = {}
+    statement.reconciles = bool(raws) and not statement.failed
+    leave_balances(sheet, raws, booked="booked", balance="balance", currency="account_currency")
+    leave_shares(sheet, raws, made, booked="booked", total="total_quantity")
     for raw in raws:
-        for row in made[raw.line]:
-            total = raw.number("total_quantity")
-            # Dividends and taxes have 0 in this column, whatever is held.
-            if row.type in ("buy", "sell", "split") and total is not None:
-                instrument = row.isin or row.symbol or ""
-                held[instrument, row.date] = Checkpoint(row.ticker, row.date, total, row.row)
-    return list(held.values())
+        of_line = made.get(raw.line, ())
+        if len(of_line) == 1 and statement.divergence is None:
+            statement.divergence = _divergence(raw, of_line[0])
 
 
-def _cash_divergence(
-    raws: Iterable[RawRow], made: dict[int, list[StatementRow]]
-) -> Divergence | None:
-    """Return the first day at whose end the balance differs from the broker's.
-
-    It must be the balance before plus what our transactions did to the cash.
-    """
-    balance: Decimal | None = None
-    tolerance = ZERO
-    rows = [raw for raw in raws if raw.number("balance") is not None]
-    for raw, is_last_of_day in _with_day_ends(rows):
-        booked = raw.number_or_zero("amount")
-        if balance is None:
-            balance = raw.required_number("balance") - booked
-        balance += _cash_effect(made[raw.line], booked)
-        tolerance += CENT
-        for row in made[raw.line]:
-            tolerance += _rounding_of_rate(row)
-        if is_last_of_day:
-            stated = raw.required_number("balance")
-            if abs(stated - balance) > tolerance:
-                found = balance.quantize(CENT)
-                return Divergence(raw.line, f"balance {stated}", f"balance {found}")
-            balance = stated
-            tolerance = ZERO
-    return None
-
-
-def _with_day_ends(rows: Sequence[RawRow]) -> Iterator[tuple[RawRow, bool]]:
-    """Yield (row, whether it is the last of its day)."""
-    for raw, following in pairwise(rows):
-        yield raw, raw["booked"] != following["booked"]
-    if rows:
-        yield rows[-1], True
-
-
-def _cash_effect(rows: Sequence[StatementRow], booked: Decimal) -> Decimal:
-    """Return what our transactions did to the cash, or the amount that the broker booked.
-
-    The latter if there are none, or if a rate to the account's currency is missing.
-    """
-    if not rows:
-        return booked
-    total = ZERO
-    for row in rows:
-        if not row.exchange_rate:
-            return booked
-        sign = RULES[row.type].money
-        if sign:
-            gross = EXACT.multiply(row.quantity, row.price or ZERO)
-            net = sign * gross - (row.commission or ZERO)
-            total += EXACT.multiply(net, row.exchange_rate)
-    return total
-
-
-def _rounding_of_rate(row: StatementRow) -> Decimal:
-    """Return how much the amount may be off because the file rounds the rate."""
-    if row.exchange_rate in (None, ONE):
-        return ZERO
-    last_digit = min(int(row.exchange_rate.as_tuple().exponent), 0)
-    rate_rounding = Decimal(5).scaleb(last_digit - 1)
-    return EXACT.multiply(row.quantity * (row.price or ZERO), rate_rounding)
+def _divergence(raw: RawRow, row: StatementRow) -> Divergence | None:
+    """Return how the amount of a row differs from what its other figures give, if it does."""
+    booked, rate = raw.number("amount"), row.exchange_rate
+    sign = RULES[row.type].money
+    if booked is None or not rate or not sign:
+        return None
+    gross = EXACT.multiply(row.quantity, row.price or ZERO)
+    effect = EXACT.multiply(sign * gross - row.charge, rate)
+    if abs(booked - effect) <= rounding_of(row, rate):
+        return None
+    currency = raw["account_currency"]
+    expected = f"amount {strip_zeros(booked):f} {currency}"
+    return Divergence(raw.line, expected, f"amount {effect.quantize(CENT):f} {currency}")
 
 
 EXAMPLE = (

@@ -18,7 +18,7 @@ from portfolios import queries, services
 from portfolios.api import serializers
 from portfolios.api.views import get_portfolio_or_404, validated
 from portfolios.models import Portfolio
-from portfolios.payloads import PortfolioPayload, portfolio_payload
+from portfolios.payloads import PortfolioPayload, portfolio_payloads
 from portfolios.valuation import CurrencyBalance
 
 
@@ -88,5 +88,5 @@ class CashViewSet(ApiView, ViewSet):
         portfolio = services.set_balance(
             portfolio=portfolio, kind=kind, amount=body[field], on=body.get("date")
         )
-        [valued] = queries.valued_now([portfolio])
-        return Response(portfolio_payload(valued))
+        [answer] = portfolio_payloads(queries.valued_now([portfolio]))
+        return Response(answer)

@@ -37,7 +37,7 @@ from portfolios.models import Holding, ImportBatch, Portfolio, Transaction, Tran
 from portfolios.payloads import (
     PortfolioPayload,
     TransactionPayload,
-    portfolio_payload,
+    portfolio_payloads,
     transaction_payload,
 )
 from portfolios.valuation import ValuedHolding
@@ -98,7 +98,7 @@ def transactions_shown(rows: Iterable[Transaction]) -> list[TransactionPayload]:
 
 class PortfolioViewSet(ApiView, ViewSet):
     def payloads(self, *portfolios: Portfolio) -> list[PortfolioPayload]:
-        return [portfolio_payload(valued) for valued in queries.valued_now(portfolios)]
+        return portfolio_payloads(queries.valued_now(portfolios))
 
     @extend_schema(responses=PORTFOLIOS)
     def list(self, request: Request) -> Response:

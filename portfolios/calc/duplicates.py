@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from financeproj.core.money import EXACT
 
@@ -26,6 +26,29 @@ def fingerprint(
     """
     numbers = (quantity, price, commission or Decimal(0))
     return "|".join((ticker, str(day), kind, *map(_digits, numbers)))
+
+
+class Fingerprint(NamedTuple):
+    """What a fingerprint says, with its numbers as they are written there."""
+
+    day: date
+    kind: str
+    quantity: str
+    price: str
+    charge: str
+
+
+def read_fingerprint(print_: str) -> Fingerprint | None:
+    """Take a fingerprint apart; None for an empty one."""
+    if not print_:
+        return None
+    _, day, kind, *numbers = print_.rsplit("|", 5)
+    return Fingerprint(date.fromisoformat(day), kind, *numbers)
+
+
+def written_alike(value: Decimal | None, written: str) -> bool:
+    """Return whether a fingerprint writes `value` so."""
+    return _digits(value) == written
 
 
 def _digits(value: Decimal | None) -> str:

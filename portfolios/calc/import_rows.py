@@ -88,12 +88,19 @@ class RowProblem(Struct, frozen=True):
 
 
 class Checkpoint(Struct, frozen=True):
-    """What the broker says was held of `ticker` at the end of `day`; `row` is the line with it."""
+    """What a file says stood at the end of a booking day: a balance, or a number of shares.
 
-    ticker: str
+    Either `currency` or `ticker` is set. `decimals` is how many the file writes in that column,
+    `row` the line with the figure, `rows_of_day` how many rows of the file were booked on `day`.
+    """
+
     day: date
-    quantity: Decimal
+    amount: Decimal
+    decimals: int
     row: int
+    rows_of_day: int
+    currency: str = ""
+    ticker: str = ""
 
 
 def gettext_noop(message: str) -> str:

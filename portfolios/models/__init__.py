@@ -3,6 +3,7 @@
 from portfolios.calc.kinds import TransactionType
 from portfolios.models.imports import (
     MAX_ALIAS_LENGTH,
+    Checkpoint,
     ImportBatch,
     InstrumentAlias,
     PendingImport,
@@ -31,6 +32,7 @@ __all__ = [
     "TRADE_TYPE_CHOICES",
     "TRANSACTION_TYPES",
     "CashFromBy",
+    "Checkpoint",
     "DismissedSplit",
     "Holding",
     "ImportBatch",

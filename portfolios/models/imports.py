@@ -6,8 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from financeproj.core.db.fields import ErrorsAtFields
+from financeproj.core.db.fields import CurrencyField, ErrorsAtFields, ExactDecimalField
 from financeproj.core.db.names import FOLDED
+from marketdata.models import StockMetadata
 from portfolios.models.portfolios import Portfolio
 
 MAX_ALIAS_LENGTH = FOLDED * 200
@@ -79,6 +80,64 @@ class ImportBatch(models.Model):
         if not self.created_at:
             return self.file_name
         return f"{self.file_name} ({self.created_at:%Y-%m-%d %H:%M})"
+
+
+class Checkpoint(models.Model):
+    """What a file says stood at the end of a booking day: a balance, or a number of shares.
+
+    It is never changed, and deleted with its import. `decimals` is how many the file writes in that
+    column, `row` the line with the figure, `rows_of_day` how many rows of the file were booked on
+    `day`: of several checkpoints for one day, the one with the most counts.
+    """
+
+    import_batch = models.ForeignKey(
+        ImportBatch, on_delete=models.CASCADE, related_name="checkpoints", verbose_name="import"
+    )
+    currency = CurrencyField(null=True, blank=True)
+    # An instrument that no holding protects can be deleted; what files said of it goes with it.
+    stock = models.ForeignKey(
+        StockMetadata,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="instrument",
+    )
+    day = models.DateField()
+    amount = ExactDecimalField()
+    decimals = models.PositiveSmallIntegerField()
+    row = models.PositiveIntegerField()
+    rows_of_day = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["import_batch", "day", "row"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(currency__isnull=False, stock__isnull=True)
+                | Q(currency__isnull=True, stock__isnull=False),
+                name="checkpoint_of_one_thing",
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__isnull=True) | Q(currency__regex=r"^[A-Z]{3}$"),
+                name="checkpoint_currency_is_a_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(row__gte=1, rows_of_day__gte=1), name="checkpoint_has_a_row"
+            ),
+            models.UniqueConstraint(
+                fields=["import_batch", "currency", "day"],
+                condition=Q(currency__isnull=False),
+                name="checkpoint_of_currency_once_a_day",
+            ),
+            models.UniqueConstraint(
+                fields=["import_batch", "stock", "day"],
+                condition=Q(stock__isnull=False),
+                name="checkpoint_of_stock_once_a_day",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.amount} {self.currency or self.stock}"
 
 
 class PendingImport(models.Model):

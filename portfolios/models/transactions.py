@@ -69,7 +69,9 @@ class Transaction(ErrorsAtFields):
     empty, the formula stands, in the portfolio's currency. A row of money alone has no holding; its
     `settlement_amount` is what it moves, and `price` is that without its sign. `sequence` is the
     order of entry in the portfolio. `imported_as` is the fingerprint of the row in its file, by
-    which duplicates are found even after an edit.
+    which duplicates are found even after an edit; `imported_amount` in `imported_currency`, booked
+    on `imported_on`, is what it moved as it was imported. These three are empty for rows that
+    earlier releases imported.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -118,6 +120,9 @@ class Transaction(ErrorsAtFields):
         editable=False,
     )
     imported_as = models.CharField(max_length=200, blank=True, editable=False)
+    imported_currency = CurrencyField(null=True, blank=True, editable=False)
+    imported_amount = ExactDecimalField(null=True, blank=True, editable=False)
+    imported_on = models.DateField(null=True, blank=True, editable=False)
     average_cost_per_share_at_transaction = ExactDecimalField(null=True, blank=True, editable=False)
     realised_gain = ExactDecimalField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

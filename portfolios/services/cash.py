@@ -19,6 +19,7 @@ from portfolios.models import (
     TransactionSource,
 )
 from portfolios.services.history import portfolio_fields, portfolio_object
+from portfolios.services.imported_openings import keep_imported_openings
 from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.openings import keep_openings, moved_before
 from portfolios.services.transactions import duplicate_opening, refuse_future
@@ -56,6 +57,7 @@ def set_cash_from(
     portfolio.save(update_fields=["cash_from", "cash_from_by", "updated_at"])
     touch(portfolio)
     keep_openings(portfolio)
+    keep_imported_openings(portfolio)
     record("changed", portfolio_object(portfolio), before=before, after=portfolio_fields(portfolio))
     return Portfolio.objects.get(pk=portfolio.pk)
 

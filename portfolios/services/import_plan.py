@@ -59,6 +59,12 @@ class ImportPlan:
     splits: list[LedgerRow] = field(default_factory=list)
     changed: list[LedgerRow] = field(default_factory=list)
     gone: list[LedgerRow] = field(default_factory=list)
+    tells_something_new: bool = False
+
+    @property
+    def leaves_something(self) -> bool:
+        """Whether it creates rows, or tells a checkpoint that no other import tells."""
+        return bool(self.added or self.tells_something_new)
 
     def include(self, change: HoldingChange) -> None:
         self.changed_holdings.append(change.holding)

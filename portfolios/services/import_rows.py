@@ -18,19 +18,33 @@ from financeproj.users.models import User
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from marketdata.queries import exchange_rates_for_import
+from portfolios.calc.agreement import Agreement
 from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
 from portfolios.calc.kinds import RULES
 from portfolios.calc.plausibility import PlausibilityWarning
 from portfolios.models import Holding, ImportBatch, PendingImport, Portfolio, Transaction
-from portfolios.services.checkpoints import first_divergence
+from portfolios.services.checkpoints import (
+    agreement_after,
+    agreement_with_plan,
+    store_checkpoints,
+    tells_something_new,
+    usable_checkpoints,
+)
 from portfolios.services.history import import_counts, import_object
 from portfolios.services.holding_changes import NewRow
 from portfolios.services.import_plan import ImportPlan, Instruments, make_plan
-from portfolios.services.ledger_rows import lock_portfolio, to_transaction, touch
+from portfolios.services.imported_openings import keep_imported_openings
+from portfolios.services.ledger_rows import (
+    keep_as_imported,
+    lock_portfolio,
+    to_transaction,
+    touch,
+)
 from portfolios.services.openings import keep_openings
 from portfolios.services.plausibility import Checked, plausibility_warnings
 from portfolios.services.replay import DERIVED
 from portfolios.services.splits import catch_up
+from portfolios.valuation import compare_import
 
 BATCH = 2000
 PREVIEW = 50
@@ -47,8 +61,9 @@ OnProgress = Callable[[float], None]
 class Outcome:
     """What became of a file, or would become of it in a dry run.
 
-    `import_batch` is saved only if transactions were created. `preview` has the first of these, and
-    `problems` are those in `import_batch.errors`.
+    `import_batch` is saved only if it created transactions, or tells a checkpoint that no other
+    import tells. `preview` has the first transactions, and `problems` are those in
+    `import_batch.errors`.
     `without_history` are the instruments whose past prices were never asked for. `unanswered` are
     the tickers about which the sources have not answered yet, with their currencies where the file
     gives them. `looking_up` are how many of the file's instruments are identified, and of how many;
@@ -91,9 +106,9 @@ def import_rows(
     already are left out (`match` says which). With `on_error` "abort" nothing is written if any row
     fails, and the state is "failed"; with "skip" the others are recorded. Instruments, rates and
     splits are asked for before the database transaction begins. `on_progress` is called with the
-    fraction of the work that is done. `checkpoints` are compared with what is held after all; the
-    first that differs becomes `first_divergence` unless there is an earlier one. A dry run locks
-    nothing, and asks no source about `identified` tickers.
+    fraction of the work that is done. `checkpoints` are stored with the import and compared with
+    the ledger after it; the first that differs becomes `first_divergence`, unless the file
+    contradicts itself. A dry run locks nothing, and asks no source about `identified` tickers.
     """
     portfolio = import_batch.portfolio
     seconds = None
@@ -112,14 +127,20 @@ def import_rows(
             if asked_for_splits or not short:
                 by_line = sorted([*problems, *plan.problems], key=lambda problem: problem.row)
                 listed = by_line[:ERRORS_LISTED]
-                _describe(import_batch, plan, instruments, listed, checkpoints)
+                _describe(import_batch, plan, instruments, listed)
                 doubts = _doubts(current, plan.added)
                 import_batch.warnings += _warnings_of_rows(plan.added, doubts)
                 is_refused = on_error == "abort" and import_batch.failed > 0
                 is_written = not dry_run and not is_refused
+                kept = usable_checkpoints(checkpoints, instruments)
+                plan.tells_something_new = is_written and tells_something_new(current, kept)
                 outcome = _record(
                     current, import_batch, plan, listed, doubts, is_refused, is_written, on_progress
                 )
+                if outcome.is_saved and is_written:
+                    store_checkpoints(import_batch, kept, instruments)
+                    keep_imported_openings(current)
+                _compare(outcome, plan, kept, is_written=is_written)
                 return replace(outcome, unanswered=marketdata.unanswered(instruments))
         # Before a sale is refused for want of shares the sources are asked for splits; outside the
         # transaction.
@@ -214,11 +235,8 @@ def _describe(
     plan: ImportPlan,
     instruments: Instruments,
     problems: Sequence[RowProblem],
-    checkpoints: Sequence[Checkpoint],
 ) -> None:
-    """Put counts, problems, instruments and the comparison with the broker's figures into
-    `import_batch` (not saved).
-    """
+    """Put counts, problems and instruments into `import_batch` (not saved)."""
     import_batch.created = len(plan.added)
     import_batch.duplicates = plan.duplicates
     import_batch.failed += len(plan.problems)
@@ -227,11 +245,26 @@ def _describe(
     )
     import_batch.errors = [problem.as_entry() for problem in problems]
     import_batch.instruments = _listed_instruments(import_batch, instruments)
-    if import_batch.reconciled is not None and import_batch.first_divergence is None:
-        import_batch.first_divergence = first_divergence(plan, checkpoints, instruments)
-    if import_batch.first_divergence is not None:
-        import_batch.reconciled = False
     import_batch.adopted = {str(pk): external_id for pk, external_id in plan.adopted.items()}
+
+
+def _compare(
+    outcome: Outcome, plan: ImportPlan, checkpoints: Sequence[Checkpoint], *, is_written: bool
+) -> None:
+    """Put into the import whether the ledger agrees with its checkpoints, now or in a dry run."""
+    import_batch = outcome.import_batch
+    if outcome.is_refused:
+        agreement = Agreement({})
+        import_batch.reconciled = None
+    elif not checkpoints:
+        agreement = Agreement({})
+    elif is_written:
+        agreement = agreement_after(import_batch)
+    else:
+        agreement = agreement_with_plan(import_batch, plan, checkpoints)
+    compare_import(import_batch, checkpoints, agreement)
+    if outcome.is_saved:
+        import_batch.save(update_fields=["reconciled", "first_divergence", "updated_at"])
 
 
 def _listed_instruments(
@@ -313,7 +346,7 @@ def _record(
     preview = _preview(portfolio, import_batch, plan.added)
     if is_written:
         _write(portfolio, import_batch, plan, preview, on_progress)
-    if is_queued or (is_written and (plan.changed_holdings or plan.adopted)):
+    if is_queued or (is_written and (plan.leaves_something or plan.adopted)):
         record(
             "imported" if is_written else "import_failed",
             import_object(import_batch),
@@ -327,7 +360,7 @@ def _record(
     on_progress(1)
     return Outcome(
         import_batch=import_batch,
-        is_saved=is_queued or (is_written and import_batch.created > 0),
+        is_saved=is_queued or (is_written and plan.leaves_something),
         is_refused=is_refused,
         problems=problems,
         preview=preview,
@@ -347,7 +380,7 @@ def _write(
         Transaction(pk=pk, external_id=external_id) for pk, external_id in plan.adopted.items()
     ]
     update_rows(Transaction, adopting, ["external_id"])
-    if not plan.added:
+    if not plan.leaves_something:
         return
     import_batch.save()
     Transaction.objects.filter(pk__in=[row.pk for row in plan.gone]).delete()
@@ -391,7 +424,7 @@ def _write_transactions(
 
 
 def _transaction(one: NewRow, portfolio: Portfolio, import_batch: ImportBatch) -> Transaction:
-    return to_transaction(
+    row = to_transaction(
         one.entry,
         portfolio=portfolio,
         settlement_currency=_settled_in(one.file_row, portfolio),
@@ -402,6 +435,8 @@ def _transaction(one: NewRow, portfolio: Portfolio, import_batch: ImportBatch) -
         import_batch_id=import_batch.pk,
         imported_as=one.fingerprint,
     )
+    keep_as_imported(row, portfolio)
+    return row
 
 
 def _settled_in(row: ImportRow, portfolio: Portfolio) -> str | None:

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 from msgspec import Struct
 
+from portfolios.calc.money import money_of
 from portfolios.models import Holding, Portfolio, Transaction
 
 READ_AT_ONCE = 2000
@@ -98,3 +99,9 @@ def to_transaction(row: LedgerRow, *, portfolio: Portfolio, **fields: object) ->
         realised_gain=row.realised_gain,
         **fields,
     )
+
+
+def keep_as_imported(row: Transaction, portfolio: Portfolio) -> None:
+    """Keep in an imported `row` (not saved) what it moves and when it was booked."""
+    row.imported_currency, row.imported_amount = money_of(row, portfolio.currency)
+    row.imported_on = row.booked_on or row.date

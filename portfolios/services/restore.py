@@ -9,6 +9,7 @@ from financeproj.core.db.rows import insert_as_they_are
 from financeproj.core.errors import DomainError
 from financeproj.users.models import User
 from portfolios.models import (
+    Checkpoint,
     DismissedSplit,
     Holding,
     ImportBatch,
@@ -33,6 +34,7 @@ def restore_portfolios(
     balances: Iterable[PortfolioBalance],
     openings: Iterable[OpeningBalance],
     imports: Iterable[ImportBatch],
+    checkpoints: Iterable[Checkpoint],
     holdings: Iterable[Holding],
     groups: Iterable[TransactionGroup],
     transactions: Iterable[Transaction],
@@ -53,6 +55,7 @@ def restore_portfolios(
     insert_as_they_are(PortfolioBalance, balances)
     insert_as_they_are(OpeningBalance, openings)
     insert_as_they_are(ImportBatch, imports)
+    insert_as_they_are(Checkpoint, checkpoints)
     insert_as_they_are(Holding, holdings)
     insert_as_they_are(DismissedSplit, dismissed_splits)
     insert_as_they_are(TransactionGroup, groups)

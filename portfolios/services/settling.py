@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from financeproj.core.errors import DomainError
 from financeproj.history.models import Door
@@ -12,7 +13,7 @@ from financeproj.history.services import record
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_to_settle
 from marketdata.services import delete_instrument, leave_to_user
-from portfolios.models import Holding, Portfolio, Transaction
+from portfolios.models import Checkpoint, Holding, Portfolio, Transaction
 from portfolios.services.history import holding_object
 from portfolios.services.ledger_rows import lock_portfolio
 from portfolios.services.replay import replay_holding
@@ -50,7 +51,15 @@ def _move_to_shared(own: StockMetadata, shared: StockMetadata) -> None:
     holdings = Holding.objects.filter(stock=own).select_related("portfolio")
     for holding in holdings.order_by("portfolio_id"):
         _move(holding, shared.pk)
+    _move_checkpoints(own, shared)
     delete_instrument(stock=own)
+
+
+def _move_checkpoints(own: StockMetadata, shared: StockMetadata) -> None:
+    """Let what files say of the instrument be said of the shared one, where they do not already."""
+    said = Checkpoint.objects.filter(stock=shared, import_batch__portfolio__user=own.owner_id)
+    known = said.filter(import_batch=OuterRef("import_batch"), day=OuterRef("day"))
+    Checkpoint.objects.filter(~Exists(known), stock=own).update(stock=shared)
 
 
 def _move(holding: Holding, shared_id: UUID) -> None:

@@ -7,6 +7,7 @@ from financeproj.history.models import Door
 from financeproj.history.services import record
 from portfolios.models import Holding, ImportBatch, Transaction
 from portfolios.services.history import import_counts, import_object
+from portfolios.services.imported_openings import keep_imported_openings
 from portfolios.services.ledger_rows import lock_portfolio, touch
 from portfolios.services.openings import keep_openings
 from portfolios.services.replay import InsufficientQuantity, replay_holding
@@ -49,6 +50,7 @@ def undo_import(*, import_batch: ImportBatch) -> ImportBatch:
     import_batch.save(update_fields=["state", "updated_at"])
     touch(portfolio)
     keep_openings(portfolio)
+    keep_imported_openings(portfolio)
     import_batch.portfolio = portfolio
     record(
         "undone",
@@ -66,4 +68,5 @@ def delete_import(*, import_batch: ImportBatch) -> None:
     """Delete what is known of an import. Raises ProtectedError while transactions name it."""
     deleted, counts = import_object(import_batch), import_counts(import_batch)
     import_batch.delete()
+    touch(import_batch.portfolio)
     record("deleted", deleted, counts=counts)

@@ -3,6 +3,17 @@
 No source is asked here (`portfolios.queries` does), and every query count is constant.
 """
 
+from portfolios.valuation.agreement import (
+    agreements_of,
+    booked_rows,
+    comparable_checkpoints,
+    compare_import,
+    described,
+    live_import,
+    names_several_accounts,
+    read_agreements,
+    stated_in,
+)
 from portfolios.valuation.cash import (
     CashOn,
     CurrencyBalance,
@@ -32,12 +43,21 @@ __all__ = [
     "ValuationData",
     "ValuedHolding",
     "ValuedPortfolio",
+    "agreements_of",
+    "booked_rows",
     "cash_on",
     "cash_pairs",
+    "comparable_checkpoints",
+    "compare_import",
+    "described",
     "doubtful_from",
+    "live_import",
     "money_in",
+    "names_several_accounts",
     "net_value_of",
+    "read_agreements",
     "read_valuation_data",
+    "stated_in",
     "value_portfolios",
     "valued",
 ]

@@ -1,5 +1,6 @@
 // One portfolio: value, return, holdings, transactions and imports.
 import { api, query } from "./api.js";
+import { agreementNote } from "./agreement.js";
 import { chart, period, ranges, shares } from "./charts.js";
 import { $, confirm, dialog, empty, field, fill, form, h, select } from "./dom.js";
 import { changeNote, num, otherDay, time, typed } from "./format.js";
@@ -46,6 +47,7 @@ function showSummary() {
           summary.as_of ? interpolate(gettext("Prices as of %s"), [time(summary.as_of)]) : "",
           summary.stale ? h("span", { class: "warn" }, ` · ${gettext("some are stale")}`) : "",
           ...missingNote(summary.missing_why)),
+        agreementNote(portfolio, refresh),
         note));
   });
 }

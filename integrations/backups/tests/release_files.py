@@ -86,6 +86,7 @@ def _market_data(kari: Any) -> None:
 def _nordic_savings(kari: Any) -> None:
     """A portfolio filled by files: one whose rows count, one with rows that failed, one undone."""
     from portfolios import services
+    from portfolios.models import Checkpoint, ImportBatch
     from tests.entries import statement, trade
 
     nordic = services.create_portfolio(
@@ -126,6 +127,11 @@ def _nordic_savings(kari: Any) -> None:
         "2025-05-02,buy,FJORD.DEMO,4,138,,,1,,",
     )
     services.undo_import(import_batch=undone)
+    figure = {"day": date(2025, 4, 2), "decimals": 2, "row": 3, "rows_of_day": 1}
+    batch = ImportBatch.objects.get(file_name="demo-with-errors.csv")
+    fjord = nordic.holdings.get(stock__ticker="FJORD.DEMO").stock
+    Checkpoint.objects.create(import_batch=batch, currency="NOK", amount=D("10.5"), **figure)
+    Checkpoint.objects.create(import_batch=batch, stock=fjord, amount=D(4), **figure)
 
 
 def _own_things(kari: Any) -> None:

@@ -150,13 +150,22 @@ def test_a_figure_that_is_not_the_brokers_is_the_first_divergence(upload):
 
 
 def test_a_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(upload):
-    wrong = [row.replace("28 808,31", "28 908,31") for row in ROWS]
+    wrong = [row.replace("28 808,31", "28 908,31") for row in ROWS[1:-1]]
     body = upload.done(data=statement(wrong), instruments=CHOICES)
     assert body["first_divergence"] == {
-        "row": 8,
-        "expected": "balance 28908.31",
-        "got": "balance 28808.31",
+        "row": 7,
+        "expected": "balance 28908.31 NOK",
+        "got": "balance 28808.31 NOK",
     }
+
+
+def test_an_amount_that_its_own_row_contradicts_comes_before_any_checkpoint(upload):
+    wrong = [row.replace("|39|7 761|NOK|10|", "|39|7 861|NOK|11|") for row in ROWS]
+    body = upload.done(data=statement(wrong), instruments=CHOICES)
+    assert (body["reconciled"], body["first_divergence"]) == (
+        False,
+        {"row": 3, "expected": "amount 7861 NOK", "got": "amount 7761.00 NOK"},
+    )
 
 
 LONG, RATE_REQUIRED = "9" * 5000, "exchange_rate_required"
@@ -197,7 +206,7 @@ def test_a_row_that_cannot_be_read_is_an_error_and_never_dropped(upload, row, co
     assert [(error["row"], error["column"], error["code"]) for error in body["errors"]] == [
         (2, column, code)
     ]
-    assert (body["failed"], body["created"], body["reconciled"]) == (1, 11, None)
+    assert (body["failed"], body["created"]) == (1, 11)
 
 
 def test_a_reversed_dividend_is_an_error_and_no_second_dividend(upload, dump):
@@ -245,7 +254,8 @@ def test_a_rate_of_0_counts_as_missing(upload):
     home = "202|2025-04-02|2025-04-01|KJØPT|Fjordlaks|NO0000000101|20|201,70|39|-4 073|NOK|20|12 130|0||"
     body = upload.done(data=statement([row, home]), instruments=CHOICES)
     assert (body["reconciled"], body["first_divergence"]) == (True, None)
-    rates = dict(Transaction.objects.values_list("holding__stock__ticker", "exchange_rate"))
+    trades = Transaction.objects.exclude(holding=None)
+    rates = dict(trades.values_list("holding__stock__ticker", "exchange_rate"))
     assert rates == {"HARBOR.USD.DEMO": D("10.60"), "FJORDLAKS.DEMO": 1}
 
 

@@ -105,11 +105,12 @@ def test_halves_that_overlap_are_the_whole(account, sample, newest_first):
 
 def everything():
     """Every row of the database but market data, what instruments are called, the import
-    itself and its history; no times.
+    itself with its checkpoints, and its history; no times.
     """
     kept = {}
     for model in apps.get_models():
         if model._meta.app_label == "marketdata" or model.__name__ in (
+            "Checkpoint",
             "HistoryEntry",
             "ImportBatch",
             "InstrumentAlias",

@@ -1,0 +1,81 @@
+"""The openings that imports make: what stood in each currency before the rows of the files."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from uuid import uuid4
+
+from portfolios.calc.agreement import BookedRow, Stated, openings
+from portfolios.calc.kinds import TransactionType
+from portfolios.models import OpeningBalance, Portfolio, Transaction, TransactionSource
+from portfolios.services.openings import ONE_DAY, first_row_on, set_opening
+from portfolios.valuation import booked_rows, comparable_checkpoints
+
+
+def keep_imported_openings(portfolio: Portfolio) -> None:
+    """Work out again what stood before the imported rows of the locked `portfolio`.
+
+    Call it after each import and each undo; changes by hand leave these openings as they are. A
+    currency that a person opened keeps that opening. Four queries, and more if one changes.
+    """
+    derived = Transaction.objects.filter(
+        portfolio=portfolio, type=TransactionType.OPENING, source=TransactionSource.DERIVED
+    )
+    stand = {code or "" for code in derived.values_list("settlement_currency", flat=True)}
+    stated = comparable_checkpoints(portfolio)
+    if not stand and not stated:
+        return
+    rows: list[BookedRow] = []
+    if stated:
+        rows = [row for _, row in booked_rows(Transaction.objects.filter(portfolio=portfolio))]
+    opened = opened_by_hand(portfolio)
+    made = openings(stated, rows, portfolio.currency)
+    day = (first_row_on(portfolio) or date.max) - ONE_DAY
+    for currency in sorted(stand | made.keys()):
+        if currency not in opened:
+            set_opening(portfolio, currency, made.get(currency, Decimal(0)), day)
+
+
+def with_openings(
+    portfolio: Portfolio, stated: Iterable[Stated], rows: Iterable[BookedRow]
+) -> list[BookedRow]:
+    """Return `rows` with the openings that an import would make in place of those that stand."""
+    rows = list(rows)
+    opened = opened_by_hand(portfolio)
+    made = openings(stated, rows, portfolio.currency)
+    kept = [row for row in rows if not row.is_derived or row.settlement_currency in opened]
+    for currency, amount in made.items():
+        if currency not in opened:
+            kept.append(_opening(currency, amount))
+    return kept
+
+
+def opened_by_hand(portfolio: Portfolio) -> set[str]:
+    """Return the currencies whose opening a person recorded, or said with `cash_from`."""
+    plain = Transaction.objects.filter(portfolio=portfolio, type=TransactionType.OPENING).exclude(
+        source=TransactionSource.DERIVED
+    )
+    said = OpeningBalance.objects.filter(portfolio=portfolio)
+    recorded = plain.values_list("settlement_currency", flat=True)
+    return {code or "" for code in recorded} | set(said.values_list("currency", flat=True))
+
+
+def _opening(currency: str, amount: Decimal) -> BookedRow:
+    return BookedRow(
+        pk=uuid4(),
+        ticker=None,
+        type=TransactionType.OPENING,
+        date=date.min,
+        effective_date=date.min,
+        sequence=0,
+        quantity=Decimal(1),
+        price=abs(amount),
+        commission=Decimal(0),
+        tax=Decimal(0),
+        exchange_rate=None,
+        settlement_currency=currency,
+        settlement_amount=amount,
+        booked_on=None,
+        source=TransactionSource.DERIVED,
+        import_id=None,
+    )
