@@ -253,6 +253,16 @@ def _shares_added(rows: Iterable[BookedRow]) -> list[_Move]:
 # --- What stood before the rows -------------------------------------------------------------------
 
 
+def first_balances(stated: Iterable[Stated]) -> dict[str, Checkpoint]:
+    """Return the first checkpoint of each currency that counts."""
+    first: dict[str, Checkpoint] = {}
+    for one in counting(stated).values():
+        currency, checkpoint = one.checkpoint.currency, one.checkpoint
+        if currency and (currency not in first or checkpoint.day < first[currency].day):
+            first[currency] = checkpoint
+    return first
+
+
 def openings(
     stated: Iterable[Stated], rows: Iterable[BookedRow], portfolio_currency: str
 ) -> dict[str, Decimal]:
@@ -261,11 +271,7 @@ def openings(
     It is the first checkpoint that counts, less all rows booked up to its day: imported ones as
     they were imported, others as they are. Derived openings among `rows` are left out.
     """
-    first: dict[str, Checkpoint] = {}
-    for one in counting(stated).values():
-        currency, checkpoint = one.checkpoint.currency, one.checkpoint
-        if currency and (currency not in first or checkpoint.day < first[currency].day):
-            first[currency] = checkpoint
+    first = first_balances(stated)
     found = {currency: checkpoint.amount for currency, checkpoint in first.items()}
     for row in rows:
         day, currency, amount = _as_imported(row, portfolio_currency)

@@ -1,11 +1,14 @@
 """The openings that imports make: what stood in each currency before the rows of the files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from uuid import uuid4
 
-from portfolios.calc.agreement import BookedRow, Stated, openings
+from django.db.models import Q
+
+from portfolios.calc.agreement import BookedRow, Stated, first_balances, openings
+from portfolios.calc.import_rows import Checkpoint
 from portfolios.calc.kinds import TransactionType
 from portfolios.models import OpeningBalance, Portfolio, Transaction, TransactionSource
 from portfolios.services.openings import ONE_DAY, first_row_on, set_opening
@@ -25,15 +28,22 @@ def keep_imported_openings(portfolio: Portfolio) -> None:
     stated = comparable_checkpoints(portfolio)
     if not stand and not stated:
         return
-    rows: list[BookedRow] = []
-    if stated:
-        rows = [row for _, row in booked_rows(Transaction.objects.filter(portfolio=portfolio))]
     opened = opened_by_hand(portfolio)
-    made = openings(stated, rows, portfolio.currency)
+    made = openings(stated, _rows_until(portfolio, first_balances(stated)), portfolio.currency)
     day = (first_row_on(portfolio) or date.max) - ONE_DAY
     for currency in sorted(stand | made.keys()):
         if currency not in opened:
             set_opening(portfolio, currency, made.get(currency, Decimal(0)), day)
+
+
+def _rows_until(portfolio: Portfolio, first: Mapping[str, Checkpoint]) -> list[BookedRow]:
+    """Read the rows that can be booked on or before the last of these checkpoints."""
+    if not first:
+        return []
+    day = max(checkpoint.day for checkpoint in first.values())
+    can_count = Q(date__lte=day) | Q(booked_on__lte=day) | Q(imported_on__lte=day)
+    rows = Transaction.objects.filter(can_count, portfolio=portfolio)
+    return [row for _, row in booked_rows(rows)]
 
 
 def with_openings(

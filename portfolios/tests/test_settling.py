@@ -12,7 +12,7 @@ from marketdata import services as marketdata
 from marketdata.models import HistoricalStockPrice, StockMetadata, StockSplit
 from marketdata.selectors import instruments_described_otherwise, unconfirmed_instruments
 from marketdata.tests.factories import instrument, with_closes, with_splits
-from portfolios.models import Holding
+from portfolios.models import Checkpoint, Holding, ImportBatch
 from portfolios.services import contradicted_holdings, create_portfolio, settle_instruments
 from portfolios.tests.conftest import trade
 
@@ -131,6 +131,18 @@ def test_a_holding_of_both_becomes_one(user, portfolio, market):
     assert (holding.stock, holding.current_quantity) == (shared, 5)
     assert holding.transactions.count() == 2
     assert list(contradicted_holdings()) == []
+
+
+def test_what_files_say_of_it_is_said_of_the_shared_one_once(user, portfolio, market):
+    shared, mine = instrument("ACME"), own(user)
+    batch = ImportBatch.objects.create(portfolio=portfolio, file_name="f.csv")
+    figure = {"import_batch": batch, "decimals": 0, "row": 2, "rows_of_day": 1}
+    for stock, number, amount in ((shared, 2, "3"), (mine, 2, "5"), (mine, 3, "6")):
+        day = date(2024, 1, number)
+        Checkpoint.objects.create(stock=stock, day=day, amount=D(amount), **figure)
+    settle_instruments()
+    kept = Checkpoint.objects.order_by("day").values_list("stock", "day", "amount")
+    assert list(kept) == [(shared.pk, date(2024, 1, 2), 3), (shared.pk, date(2024, 1, 3), 6)]
 
 
 def test_one_in_another_currency_than_the_shared_one_is_priced_by_hand(user, portfolio, market):

@@ -23,7 +23,14 @@ from marketdata import services as marketdata
 from marketdata.models import CurrencyPair, StockMetadata
 from marketdata.tests.factories import instrument
 from pensions.services import create_account, create_contribution, record_value
-from portfolios.models import Holding, InstrumentAlias, Portfolio, Transaction
+from portfolios.models import (
+    Checkpoint,
+    Holding,
+    ImportBatch,
+    InstrumentAlias,
+    Portfolio,
+    Transaction,
+)
 from portfolios.services import (
     create_portfolio,
     delete_portfolio,
@@ -62,6 +69,10 @@ def full(portfolio, user):
     marketdata.enter_price(stock=own, day=date(2024, 1, 2), close=D("12345678.1234567"))
     set_balance(portfolio=portfolio, kind="cash", amount=D("-12.34"), on=date(2024, 1, 2))
     remember_aliases(user=user, tickers={"+NAME": "FJORD.DEMO"})
+    batch = ImportBatch.objects.create(portfolio=portfolio, file_name="f.csv", format="nordnet")
+    figure = {"day": date(2024, 1, 3), "decimals": 2, "row": 7, "rows_of_day": 3}
+    Checkpoint.objects.create(import_batch=batch, currency="NOK", amount=D("9000.5"), **figure)
+    Checkpoint.objects.create(import_batch=batch, stock=fjord, amount=D("8.5"), **figure)
     account = create_account(user=user, name="@scheme", currency="NOK")
     record_value(account=account, on=date(2024, 1, 2), value=D("1.1"))
     create_contribution(
