@@ -11,6 +11,7 @@ from financeproj.core.money import EXACT
 from integrations.statements.amounts import amount_mismatch, cash_effect
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import dashed_day
+from integrations.statements.figures import leave_balances
 from integrations.statements.sheet import RawRow, Sheet, bad_row, has_columns
 from portfolios.calc.import_rows import gettext_noop as _
 
@@ -26,13 +27,14 @@ CENT = Decimal("0.01")
 def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
     table.require_rectangle(is_always_full=True)
-    numbers = ("Quantity", "Unit price", "Costs", "Accrued Interest", "Net Amount")
+    numbers = ("Quantity", "Unit price", "Costs", "Accrued Interest", "Net Amount", "Balance")
     sheet = Sheet(
         "swissquote", table, options, read_day=dashed_day, decimal="point", numbers=numbers
     )
     for raw in sheet.sort_oldest_first("Date"):
         with sheet.collect_problem(raw):
             _read_row(sheet, raw)
+    leave_balances(sheet, sheet.rows, booked="Date", balance="Balance", currency="Currency")
     return sheet.statement
 
 
@@ -59,7 +61,16 @@ def _read_row(sheet: Sheet, raw: RawRow) -> None:
         raise amount_mismatch(
             raw, "Net Amount", quantity=quantity, price=price, charges=costs, expected=expected
         )
-    sheet.add(raw, type=kind, quantity=quantity, price=price, commission=costs, **_identity(raw))
+    sheet.add(
+        raw,
+        type=kind,
+        quantity=quantity,
+        price=price,
+        commission=costs,
+        settlement_currency=raw["Currency"] or None,
+        settlement_amount=net,
+        **_identity(raw),
+    )
 
 
 def _identity(raw: RawRow) -> dict[str, Any]:
