@@ -10,12 +10,11 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Model
 from django.forms.models import model_to_dict
 from django.test import Client
@@ -32,6 +31,7 @@ from marketdata.models import CurrencyPair, HeldBack, StockMetadata
 from marketdata.services import record_rates
 from pensions.models import PensionAccount
 from portfolios.models import Holding, ImportBatch, Portfolio, Transaction
+from tests.stored import stored_models, stored_rows
 from tests.world import STATEMENT, World, world  # noqa: F401  (world is a fixture)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
@@ -82,21 +82,12 @@ def own_actions() -> Iterator[tuple[type[Model], str]]:
 
 
 def state() -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row of the database by table, except those that requests write.
-
-    The rows are read as the database stores them. Django would make objects of thousands of rows
-    after each request.
-    """
-    kept = {}
-    for model in apps.get_models(include_auto_created=True):
-        if model._meta.label in OF_REQUESTS or model._meta.proxy or not model._meta.managed:
-            continue
-        key = connection.ops.quote_name(model._meta.pk.column)
-        with connection.cursor() as cursor:
-            table = connection.ops.quote_name(model._meta.db_table)
-            cursor.execute(f"SELECT * FROM {table} ORDER BY {key}")
-            kept[model._meta.label] = cursor.fetchall()
-    return kept
+    """Return every row of the database by table, except those that requests write."""
+    return {
+        model._meta.label: stored_rows(model)
+        for model in stored_models()
+        if model._meta.label not in OF_REQUESTS
+    }
 
 
 def changed(before: dict[str, list[tuple[Any, ...]]]) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -143,9 +144,10 @@ def small_disk():
 
 
 @pytest.fixture
-def database_on_it(small_disk):
-    """Return the URL of a database on the small disk."""
+def database_on_it(small_disk, first_database):
+    """Return the URL of a database on the small disk, migrated on SQLite."""
     if not SERVICES:
+        shutil.copy(first_database, small_disk / "db.sqlite3")
         yield f"sqlite:///{small_disk / 'db.sqlite3'}"
         return
     postgres = OwnPostgres(small_disk, postgresql_programs())
@@ -159,7 +161,8 @@ def test_a_full_disk_gives_503_and_writes_work_again_with_space(
 ):
     site = installation
     site.environment["DATABASE_URL"] = database_on_it
-    site.manage("migrate", "--verbosity", "0")
+    if SERVICES:
+        site.manage("migrate", "--verbosity", "0")
     site.start_web()
     session = site.sign_in()
     api = f"{site.url}/api/v1"
@@ -201,12 +204,11 @@ def test_a_full_disk_gives_503_and_writes_work_again_with_space(
 @pytest.mark.skipif(SERVICES, reason="of the embedded database")
 @pytest.mark.parametrize("ended", ["killed", "stopped"])
 def test_a_process_that_starts_on_a_read_only_file_system_answers_503(
-    installation, small_disk, ended
+    installation, small_disk, database_on_it, ended
 ):
     site = installation
-    site.environment["DATABASE_URL"] = f"sqlite:///{small_disk / 'db.sqlite3'}"
+    site.environment["DATABASE_URL"] = database_on_it
     site.environment["TEST_PLACE"] = str(small_disk)
-    site.manage("migrate", "--verbosity", "0")
     site.start_web()
     session = site.sign_in()
 

@@ -10,7 +10,6 @@ import structlog
 from celery.signals import before_task_publish
 from django.conf import settings as django_settings
 from django.core.cache import cache
-from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
@@ -26,6 +25,7 @@ from pensions import services
 from pensions.models import PensionAccount
 from tests.servers.cache import empty_cache
 from tests.servers.ynab import KEY
+from tests.stored import stored_models, stored_rows
 
 MODES = [
     "ok",
@@ -99,9 +99,7 @@ def task_messages():
 
 
 def database_dump():
-    out = io.StringIO()
-    call_command("dumpdata", stdout=out)
-    return out.getvalue()
+    return str([stored_rows(model) for model in stored_models()])
 
 
 def cache_dump():
