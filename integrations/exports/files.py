@@ -289,6 +289,7 @@ FILES = (
             "progress rows created duplicates ignored ignored_sums failed reconciled "
             "first_divergence errors warnings instruments adopted"
         )
+        + columns("checkpoint_count", since=3)
         + TIMES,
         _finished_imports_of,
         shown=(PORTFOLIO,),

@@ -92,6 +92,9 @@ class ImportPayload(Struct):
     ignored_sums: Annotated[
         list[IgnoredSumPayload], Meta(description="What the ignored rows add up to.")
     ]
+    checkpoints: Annotated[
+        int, Meta(description="Balances and numbers of shares that the file states for a day.")
+    ]
     reconciled: bool | None
     first_divergence: DivergencePayload | None
     errors: Annotated[list[RowErrorPayload], Meta(description="At most 1,000.")]
@@ -137,6 +140,7 @@ def import_payload(import_batch: ImportBatch) -> ImportPayload:
         ignored=import_batch.ignored,
         failed=import_batch.failed,
         ignored_sums=msgspec.convert(import_batch.ignored_sums, list[IgnoredSumPayload]),
+        checkpoints=import_batch.checkpoint_count,
         reconciled=import_batch.reconciled,
         first_divergence=msgspec.convert(import_batch.first_divergence, DivergencePayload | None),
         errors=[row_error_payload(entry) for entry in import_batch.errors],

@@ -42,6 +42,7 @@ class ImportBatch(models.Model):
     # Rows about cash alone: [{type, currency, count, amount}].
     ignored_sums = models.JSONField(default=list, blank=True)
     failed = models.PositiveIntegerField(default=0)
+    checkpoint_count = models.PositiveIntegerField(default=0)
     reconciled = models.BooleanField(null=True, blank=True)
     first_divergence = models.JSONField(null=True, blank=True)
     errors = models.JSONField(default=list, blank=True)

@@ -133,6 +133,7 @@ def import_rows(
                 is_refused = on_error == "abort" and import_batch.failed > 0
                 is_written = not dry_run and not is_refused
                 kept = usable_checkpoints(checkpoints, instruments)
+                import_batch.checkpoint_count = len(kept)
                 plan.tells_something_new = is_written and tells_something_new(current, kept)
                 outcome = _record(
                     current, import_batch, plan, listed, doubts, is_refused, is_written, on_progress

@@ -56,7 +56,8 @@ def test_a_file_agrees_until_its_last_day_also_on_the_portfolio_and_in_the_impor
     year, agreement, api, portfolio
 ):
     body = year(2023, 2024, 2025)
-    assert (body["reconciled"], body["first_divergence"]) == (True, None)
+    assert (body["checkpoints"], body["reconciled"], body["first_divergence"]) == (9, True, None)
+    assert [one["checkpoints"] for one in api.get("/api/v1/imports").json()] == [9]
     assert agreement() == {
         "agrees_until": "2025-03-03",
         "checkpoints": 9,
@@ -210,6 +211,7 @@ def test_a_preview_says_what_the_import_will_say(upload):
     sent = {"data": statement(rows[::-1]), "instruments": CHOICES}
     preview = upload(**sent, dry_run="true").json()
     assert (Checkpoint.objects.count(), preview["reconciled"]) == (0, False)
+    assert preview["checkpoints"] == 9
     recorded = upload.done(**sent)
     assert (
         preview["first_divergence"]
