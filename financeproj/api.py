@@ -12,7 +12,16 @@ from integrations.imports import api as imports
 from integrations.ynab import api as ynab
 from marketdata.api import views as market
 from pensions.api import views as pensions
-from portfolios.api import agreement, bulk, cash, groups, held_back, instruments, reports
+from portfolios.api import (
+    agreement,
+    bulk,
+    cash,
+    groups,
+    held_back,
+    instruments,
+    reports,
+    statement,
+)
 from portfolios.api import views as portfolios
 
 OBJECT_ACTIONS = {
@@ -58,6 +67,8 @@ urlpatterns = [
     path("portfolios/<uuid:pk>/agreement", agreement.AgreementViewSet.as_view({"get": "retrieve"})),
     path("portfolios/<uuid:pk>/cash-from", cash.CashViewSet.as_view({"put": "cash_from"})),
     path("portfolios/<uuid:pk>/holdings", PORTFOLIO.as_view({"get": "holdings"})),
+    path("portfolios/<uuid:pk>/statement", statement.StatementView.as_view()),
+    path("portfolios/<uuid:pk>/statement.csv", exports.StatementCsvView.as_view()),
     path("portfolios/<uuid:pk>/timeline", reports.TimelineView.as_view()),
     path("portfolios/<uuid:pk>/performance", reports.PerformanceView.as_view()),
     path("portfolios/<uuid:pk>/performance/explain", reports.PerformanceExplainView.as_view()),

@@ -141,6 +141,8 @@ CALLS: dict[tuple[str, str], Call] = {
     ("put", "portfolios/<uuid:pk>/cash-from"): Call(
         200, 404, fixed(cash_from="2024-01-02", opening=[{"currency": "NOK", "amount": 100}])
     ),
+    ("get", "portfolios/<uuid:pk>/statement"): Call(200, 404),
+    ("get", "portfolios/<uuid:pk>/statement.csv"): Call(200, 404),
     ("get", "portfolios/<uuid:pk>/holdings"): Call(200, 404),
     ("get", "portfolios/<uuid:pk>/timeline"): Call(200, 404, query=PERIOD),
     ("get", "portfolios/<uuid:pk>/performance"): Call(200, 404, query=PERIOD),

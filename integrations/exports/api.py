@@ -1,6 +1,7 @@
-"""Downloads of what a user has: transactions as CSV, everything as a ZIP."""
+"""Downloads of what a user has: transactions and statements as CSV, everything as a ZIP."""
 
 from typing import IO, Any
+from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -11,10 +12,13 @@ from financeproj.core.api.query import uuid_parameter
 from financeproj.core.api.schema import refusals
 from financeproj.core.api.views import ApiView
 from financeproj.users.api.authentication import user_of
+from integrations.exports.cells import csv_lines
 from integrations.exports.downloads import csv_download, download
 from integrations.exports.transactions import export_transactions
 from integrations.exports.writing import write_export
+from portfolios.api.statement import STATEMENT_PARAMETERS, statement_for
 from portfolios.api.views import get_portfolio_or_404
+from portfolios.reports.statement import StatementRowPayload
 
 
 class ExportCsvView(ApiView):
@@ -45,3 +49,21 @@ class ExportView(ApiView):
             write_export(user=user, file=file)
 
         return download(user.pk, write, name, "application/zip")
+
+
+class StatementCsvView(ApiView):
+    @extend_schema(
+        parameters=STATEMENT_PARAMETERS,
+        responses={(200, "text/csv"): OpenApiTypes.STR, **refusals(404, 422)},
+    )
+    def get(self, request: Request, pk: UUID) -> Any:
+        """The rows of the statement as a file."""
+        statement = statement_for(request, pk)
+        header = StatementRowPayload.__struct_fields__
+        rows = [[getattr(row, name) for name in header] for row in statement.rows]
+        name = f"statement-{statement.currency}-{statement.start}-{statement.end}.csv"
+
+        def write(file: IO[bytes]) -> None:
+            file.writelines(csv_lines([header, *rows]))
+
+        return download(user_of(request).pk, write, name, "text/csv; charset=utf-8")
