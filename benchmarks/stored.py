@@ -61,10 +61,10 @@ def _store_instruments(data: Generated) -> list[StockMetadata]:
     ]
     StockMetadata.objects.bulk_create(stocks)
     days = _days(data)
-    recent = slice(-RECENT_DAYS, None)
     closes: list[tuple[Any, ...]] = []
-    for stock, row in zip(stocks, data.close[:, recent].tolist(), strict=True):
-        for day, close in zip(days[recent], row, strict=True):
+    for stock, row in zip(stocks, data.close.tolist(), strict=True):
+        closes.append((stock.pk, days[0], row[0]))
+        for day, close in zip(days[-RECENT_DAYS:], row[-RECENT_DAYS:], strict=True):
             closes.append((stock.pk, day, close))
     _insert(HistoricalStockPrice, ("stock_id", "date", "close"), closes)
     StockQuote.objects.bulk_create(
@@ -78,8 +78,8 @@ def _store_instruments(data: Generated) -> list[StockMetadata]:
         )
         for stock, close in zip(stocks, data.close[:, -1].tolist(), strict=True)
     )
-    # Requests read the vectors, which are built when prices are written, and the latest rows.
-    # Only these are stored.
+    # Requests read the vectors, which are built when prices are written, the first row and the
+    # latest ones. Only these are stored.
     calendar = data.market().close
     StockVector.objects.bulk_create(
         StockVector(stock=stock, version=1, first_day=days[0], data=row.tobytes())

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -89,16 +90,17 @@ class TradePrices:
 
     def fill(self, row: NDArray[np.float64], first_day: date) -> None:
         """Write the prices that stand into `row` [day], which begins on `first_day`."""
-        last_day = first_day + timedelta(days=len(row) - 1)
+        end = first_day + timedelta(days=len(row))
+        if self.stored_on and not self.by_hand:
+            end = min(end, self.stored_on[0])  # from then on closes stand
         turns = {first_day, *self.stored_on}
         turns.update(map(_day_of, self.prices))
         turns.update(map(_day_of, self.splits))
-        begins = sorted(day for day in turns if first_day <= day <= last_day)
-        ends = [(day - first_day).days for day in begins[1:]]
-        for day, end in zip(begins, [*ends, len(row)], strict=True):
+        begins = sorted(day for day in turns if first_day <= day < end)
+        for day, until in pairwise([*begins, end]):
             found = self.on(day)
             if found is not None:
-                row[(day - first_day).days : end] = float(found[1])
+                row[(day - first_day).days : (until - first_day).days] = float(found[1])
 
 
 def _day_of(dated: tuple[date, Decimal]) -> date:
