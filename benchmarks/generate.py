@@ -141,4 +141,5 @@ def _in_ledger_order(
         commission=commission[order],
         rate=rate[order],
         held=held,
+        share=np.zeros(len(held)),
     )

@@ -31,8 +31,10 @@ NEGATIVE = RowProblem("too_small", _("Enter a number of 0 or more."))
 NO_MONEY = RowProblem("invalid", _("This type moves no money: leave settlement_amount empty."))
 WRONG_SIGN = RowProblem("wrong_sign", _("Money that is paid has a settlement_amount below 0."))
 NOT_ABOVE_ZERO = _("Enter a number above 0.")
+# A leg of a group needs its other side, which a row alone does not have.
+KNOWN_TYPES = sorted(kind for kind, rules in RULES.items() if not rules.is_exchange)
 UNKNOWN_TYPE = RowProblem(
-    "unknown_type", _("The type must be one of %(types)s."), {"types": ", ".join(sorted(RULES))}
+    "unknown_type", _("The type must be one of %(types)s."), {"types": ", ".join(KNOWN_TYPES)}
 )
 UNCHANGING_SPLIT = RowProblem("invalid", _("The ratio of a split cannot be 1."))
 NULL_CHARACTERS = RowProblem("null_characters_not_allowed", _("Null characters are not allowed."))
@@ -86,7 +88,7 @@ def problems_of(row: StatementRow) -> list[RowProblem]:
         if is_needed and values.get(name, 0) in (None, ""):
             report(name, REQUIRED)
     kind = values.get("type")
-    rules = RULES.get(kind) if kind else None
+    rules = RULES[kind] if kind in KNOWN_TYPES else None
     if kind and rules is None:
         report("type", UNKNOWN_TYPE)
     if values.get("ticker"):

@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from financeproj.core.money import EXACT, ZERO
+from portfolios.calc.carried import Carried
 from portfolios.calc.duplicates import read_fingerprint, written_alike
 from portfolios.calc.import_rows import Checkpoint
 from portfolios.calc.kinds import RULES, TransactionType, shares_after
@@ -52,6 +53,7 @@ class BookedRow(Struct, frozen=True, gc=False):
     settlement_currency: str | None
     settlement_amount: Decimal | None
     booked_on: Day | None
+    carried: Carried | None
     source: str
     import_id: UUID | None
     imported_as: str = ""
@@ -244,7 +246,7 @@ def _shares_added(rows: Iterable[BookedRow]) -> list[_Move]:
     with localcontext(EXACT):
         for row in sorted(rows, key=order):
             after = shares_after(held, row.type, row.quantity, was_split=was_split)
-            was_split = was_split or RULES[row.type].is_ratio
+            was_split = was_split or RULES[row.type].leaves_dust
             added.append(_Move(row.day, row.sequence, after - held, row))
             held = after
     return added

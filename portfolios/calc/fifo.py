@@ -8,8 +8,18 @@ from decimal import Decimal, localcontext
 from typing import Generic
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
+from portfolios.calc.carried import Brought, Taken
 from portfolios.calc.kinds import RULES, takes_all
-from portfolios.calc.ledger import AnyEntry, E, Entry, cash_effect, charge_of, order
+from portfolios.calc.ledger import (
+    AnyEntry,
+    E,
+    Entry,
+    cash_effect,
+    cash_part,
+    charge_of,
+    order,
+    returned_part,
+)
 
 
 @dataclass(slots=True)
@@ -17,19 +27,29 @@ class Lot:
     """Shares bought or transferred in together.
 
     `quantity` is what is left of them, in today's shares; `cost` what that part cost, in the
-    portfolio's currency.
+    portfolio's currency, `cost_c` the same in the instrument's.
     """
 
     bought_on: date
     quantity: Decimal
     cost: Decimal
+    cost_c: Decimal
+
+    def part(self, share: Decimal, quantity: Decimal) -> "Lot":
+        """Take `share` of the cost and `quantity` shares out into a lot of their own."""
+        taken = Lot(self.bought_on, quantity, self.cost * share, self.cost_c * share)
+        self.quantity -= quantity
+        self.cost -= taken.cost
+        self.cost_c -= taken.cost_c
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
 class Sale(Generic[AnyEntry]):
-    """One sale with the lots that it used, oldest first.
+    """What realised a gain, with the lots that it used, oldest first.
 
-    Amounts are in the portfolio's currency and unrounded.
+    It is a sale, a return of capital, or an exchange with cash; where no share left, the lots have
+    quantity 0. Amounts are in the portfolio's currency and unrounded.
     """
 
     entry: AnyEntry
@@ -47,55 +67,93 @@ class Sale(Generic[AnyEntry]):
 
 
 def sales(entries: Iterable[E]) -> list[Sale[E]]:
-    """Return every sale of a holding, in the order of effect. `entries` come in any order.
+    """Return all that realised a gain in a holding, in the order of effect.
 
-    A lot costs (quantity x price + charge) x rate of its purchase. A split scales all lots, a
-    transfer in makes a lot, and a transfer out takes the oldest ones.
+    `entries` come in any order. A lot costs (quantity x price + charge) x rate of its purchase. A
+    split scales all lots, a transfer in makes a lot, and a transfer out takes the oldest ones.
     """
-    lots: deque[Lot] = deque()
+    lots = Lots()
     found: list[Sale[E]] = []
-    was_split = False
     with localcontext(EXACT):
         for entry in sorted(entries, key=order):
+            used = lots.apply(entry)
             rules = RULES[entry.type]
-            if rules.is_ratio:
-                was_split = True
-                for lot in lots:
-                    lot.quantity = in_new_shares(lot.quantity, entry.quantity)
-            elif rules.shares > 0:
-                lots.append(Lot(entry.effective_date, entry.quantity, _cost(entry)))
-            elif rules.shares < 0:
-                used = _take(lots, entry.quantity, was_split=was_split)
-                if rules.is_sale:
-                    found.append(Sale(entry, cash_effect(entry), used))
+            if rules.is_sale or rules.returns_cost:
+                found.append(Sale(entry, cash_effect(entry), used))
+            elif isinstance(entry.carried, Taken) and entry.carried.cash_p > 0:
+                answered = [_cash_lot(entry.carried, lot) for lot in used]
+                found.append(Sale(entry, cash_effect(entry), answered))
     return found
 
 
-def _cost(entry: Entry) -> Decimal:
-    """Return what the shares that came in cost, in the portfolio's currency."""
-    gross = entry.quantity * (entry.price or ZERO)
-    rate = ONE if entry.exchange_rate is None else entry.exchange_rate
-    return (gross + charge_of(entry)) * rate
+def _cash_lot(taken: Taken, lot: Lot) -> Lot:
+    """Return the part of a lot that moved for which the received cash answers."""
+    cost, cost_c = cash_part(taken, lot.cost), cash_part(taken, lot.cost_c)
+    return Lot(lot.bought_on, lot.quantity, cost, cost_c)
 
 
-def _take(lots: deque[Lot], quantity: Decimal, *, was_split: bool) -> list[Lot]:
-    """Remove the oldest `quantity` shares from `lots` and return them."""
-    if was_split:
-        held = sum((lot.quantity for lot in lots), ZERO)
-        if takes_all(held, quantity, was_split=True):
-            everything = list(lots)
-            lots.clear()
-            return everything
-    taken = []
-    while quantity > 0 and lots:
-        lot = lots[0]
-        if lot.quantity <= quantity:
-            taken.append(lots.popleft())
-            quantity -= lot.quantity
-            continue
-        cost = lot.cost * (quantity / lot.quantity)
-        taken.append(Lot(lot.bought_on, quantity, cost))
-        lot.quantity -= quantity
-        lot.cost -= cost
-        break
-    return taken
+class Lots:
+    """The lots of one holding, oldest first."""
+
+    def __init__(self) -> None:
+        self.lots: deque[Lot] = deque()
+        self.was_split = False
+
+    def apply(self, entry: Entry) -> list[Lot]:
+        """Change the lots by one entry, in the context `money.EXACT`, and return what left."""
+        rules = RULES[entry.type]
+        self.was_split = self.was_split or rules.leaves_dust
+        if rules.is_ratio:
+            for lot in self.lots:
+                lot.quantity = in_new_shares(lot.quantity, entry.quantity)
+        elif rules.returns_cost:
+            gross_c = entry.quantity * (entry.price or ZERO)
+            cost_c = sum((lot.cost_c for lot in self.lots), ZERO)
+            part = returned_part(gross_c - charge_of(entry), cost_c)
+            return [lot.part(part, ZERO) for lot in self.lots]
+        elif isinstance(entry.carried, Brought):
+            for one in entry.carried.lots:
+                self.lots.append(Lot(one.bought_on, one.quantity, one.cost_p, one.cost_c))
+            self.lots = deque(sorted(self.lots, key=_bought_on))
+        elif rules.shares > 0:
+            cost_c = entry.quantity * (entry.price or ZERO) + charge_of(entry)
+            rate = ONE if entry.exchange_rate is None else entry.exchange_rate
+            lot = Lot(entry.effective_date, entry.quantity, cost_c * rate, cost_c)
+            self.lots.append(lot)
+        elif rules.shares < 0:
+            return self._take_out(entry)
+        return []
+
+    def _take_out(self, entry: Entry) -> list[Lot]:
+        taken = entry.carried if isinstance(entry.carried, Taken) else Taken()
+        if taken.takes_all:
+            return self._take_everything()
+        if entry.quantity:
+            return self._take(entry.quantity)
+        return [lot.part(taken.share, ZERO) for lot in self.lots]
+
+    def _take_everything(self) -> list[Lot]:
+        everything = list(self.lots)
+        self.lots.clear()
+        return everything
+
+    def _take(self, quantity: Decimal) -> list[Lot]:
+        """Remove the oldest `quantity` shares and return them."""
+        if self.was_split:
+            held = sum((lot.quantity for lot in self.lots), ZERO)
+            if takes_all(held, quantity, was_split=True):
+                return self._take_everything()
+        taken: list[Lot] = []
+        while quantity > 0 and self.lots:
+            lot = self.lots[0]
+            if lot.quantity <= quantity:
+                taken.append(self.lots.popleft())
+                quantity -= lot.quantity
+            else:
+                taken.append(lot.part(quantity / lot.quantity, quantity))
+                break
+        return taken
+
+
+def _bought_on(lot: Lot) -> date:
+    return lot.bought_on

@@ -20,12 +20,15 @@ Codes = NDArray[np.int8]  # of kinds, as `Rules.code` has them
 
 
 PURCHASES = codes_where(lambda rules: rules.is_purchase)
-SALES = codes_where(lambda rules: rules.is_sale)
+SALES = codes_where(lambda rules: rules.is_sale or rules.returns_cost)
+RETURNS = codes_where(lambda rules: rules.returns_cost)
 INCOME = codes_where(lambda rules: rules.is_income)
 CHARGES = codes_where(lambda rules: rules.is_charge)
 SPLITS = codes_where(lambda rules: rules.is_ratio)
 SHARES_IN = codes_where(lambda rules: rules.shares > 0)
 SHARES_OUT = codes_where(lambda rules: rules.shares < 0)
+EXCHANGES_IN = codes_where(lambda rules: rules.is_exchange and rules.shares > 0)
+EXCHANGES_OUT = codes_where(lambda rules: rules.is_exchange and rules.shares < 0)
 TRANSFERS_IN = codes_where(lambda rules: rules.is_transfer and rules.shares > 0)
 TRANSFERS_OUT = codes_where(lambda rules: rules.is_transfer and rules.shares < 0)
 
@@ -40,7 +43,9 @@ class Trades:
     in shares (the ratio of a split), `price` and `commission` in the instrument's currency, `rate`
     units of the portfolio's currency for one of the instrument's; 0 where a kind has none. `held`
     is the quantity right after the transaction, from the exact ledger: sums of floats would leave
-    1e-17 shares of a holding that was sold completely.
+    1e-17 shares of a holding that was sold completely. `share` is the part of the cost that leaves
+    beyond that of the shares which leave: 0 but for returns of capital and exchanges. The cash of
+    an exchange is a row of its own, a sale or a purchase that moves no shares.
     """
 
     instrument: NDArray[np.int32]
@@ -51,6 +56,7 @@ class Trades:
     commission: Floats
     rate: Floats
     held: Floats
+    share: Floats
 
     def __len__(self) -> int:
         return len(self.day)

@@ -11,7 +11,8 @@ from decimal import Decimal, localcontext
 from typing import Generic, Protocol, TypeVar
 
 from financeproj.core.money import EXACT, ONE, ZERO, in_new_shares
-from portfolios.calc.kinds import RULES, shares_after, takes_all
+from portfolios.calc.carried import Brought, Carried, Taken
+from portfolios.calc.kinds import RULES, rank_of, shares_after, takes_all
 
 
 class Entry(Protocol):
@@ -33,6 +34,8 @@ class Entry(Protocol):
     def tax(self) -> Decimal: ...
     @property
     def exchange_rate(self) -> Decimal | None: ...
+    @property
+    def carried(self) -> Carried | None: ...
 
 
 E = TypeVar("E", bound=Entry)
@@ -44,7 +47,7 @@ AnyEntry = TypeVar("AnyEntry", covariant=True)
 class Position:
     """The state of a holding: `quantity` in shares, costs and results unrounded (50 digits).
 
-    `was_split` says whether it ever had a split.
+    `was_split` says whether it ever had a split or an exchange.
     """
 
     quantity: Decimal = ZERO
@@ -64,7 +67,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[AnyEntry]):
-    """What one entry did: the average cost shown with it and, for a sale, the gain in `_p`."""
+    """What one entry did: the average cost shown with it, and the gain in `_p` that it realised."""
 
     entry: AnyEntry
     average_c: Decimal | None
@@ -83,7 +86,7 @@ class Oversold(Exception):
 
 def order(entry: Entry) -> tuple[date, int, int]:
     """Sort key: the order in which entries take effect."""
-    return entry.effective_date, RULES[entry.type].rank, entry.sequence
+    return entry.effective_date, rank_of(entry.type, entry.quantity), entry.sequence
 
 
 def replay(
@@ -99,7 +102,7 @@ def replay(
     with localcontext(EXACT):
         for entry in sorted(entries, key=order):
             try:
-                average, realised = _apply(position, entry)
+                average, realised = apply(position, entry)
             except Oversold as error:
                 if leave_out is None or not leave_out(error):
                     raise
@@ -116,28 +119,36 @@ def states(entries: Iterable[E]) -> Iterator[tuple[E, Position]]:
     position = Position()
     for entry in sorted(entries, key=order):
         with localcontext(EXACT):
-            _apply(position, entry)
+            apply(position, entry)
         yield entry, replace(position)
 
 
-def _apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | None]:
-    """Change `position` by one entry.
+def apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | None]:
+    """Change `position` by one entry, in the context `money.EXACT`.
 
-    Returns the average cost that the step shows and, for a sale, the realised gain in `_p`.
+    Returns the average cost that the step shows and the realised gain in `_p`, None where the entry
+    cannot realise one. Raises Oversold.
     """
     rules = RULES[entry.type]
+    position.was_split = position.was_split or rules.leaves_dust
     if rules.is_ratio:
         position.quantity = in_new_shares(position.quantity, entry.quantity)
-        position.was_split = True
         return _average(position), None
     if rules.shares < 0:
         return _take_out(position, entry)
     gross_c = entry.quantity * _price(entry)
     if rules.shares > 0:
-        cost_c = gross_c + charge_of(entry)
         position.quantity += entry.quantity
-        position.cost_c += cost_c
-        position.cost_p += cost_c * _rate(entry)
+        if isinstance(entry.carried, Brought):
+            position.cost_c += entry.carried.cost_c
+            position.cost_p += entry.carried.cost_p
+        else:
+            cost_c = gross_c + charge_of(entry)
+            position.cost_c += cost_c
+            position.cost_p += cost_c * _rate(entry)
+    elif rules.returns_cost:
+        realised_p = _return_cost(position, gross_c - charge_of(entry), _rate(entry))
+        return _average(position), realised_p
     elif rules.money > 0:
         position.income_p += (gross_c - charge_of(entry)) * _rate(entry)
     else:
@@ -145,22 +156,46 @@ def _apply(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | 
     return _average(position), None
 
 
-def _take_out(position: Position, entry: Entry) -> tuple[Decimal, Decimal | None]:
-    """Remove the shares of a sale or transfer out at average cost. Raises Oversold."""
-    quantity, held = entry.quantity, position.quantity
-    closes = takes_all(held, quantity, was_split=position.was_split)
-    if quantity > held and not closes:
+def returned_part(returned_c: Decimal, cost_c: Decimal) -> Decimal:
+    """Return the part of a cost that a return of capital takes away."""
+    return min(ONE, returned_c / cost_c) if cost_c else ONE
+
+
+def _return_cost(position: Position, returned_c: Decimal, rate: Decimal) -> Decimal:
+    """Take a return of capital out of the cost, and return the gain in `_p`."""
+    part = returned_part(returned_c, position.cost_c)
+    cost_c, cost_p = part * position.cost_c, part * position.cost_p
+    realised_p = returned_c * rate - cost_p
+    position.cost_c -= cost_c
+    position.cost_p -= cost_p
+    position.realised_c += returned_c - cost_c
+    position.realised_p += realised_p
+    return realised_p
+
+
+def _take_out(position: Position, entry: Entry) -> tuple[Decimal | None, Decimal | None]:
+    """Remove what a sale, transfer out or exchange takes, at average cost. Raises Oversold."""
+    taken = entry.carried if isinstance(entry.carried, Taken) else Taken()
+    held = position.quantity
+    quantity = held if taken.takes_all else entry.quantity
+    closes = quantity > 0 and takes_all(held, quantity, was_split=position.was_split)
+    if (quantity > held and not closes) or not held:
         raise Oversold(entry, held, was_split=position.was_split)
     average_c = position.cost_c / held
     cost_c, cost_p = position.cost_c, position.cost_p
-    if not closes:
+    if not quantity:
+        cost_c, cost_p = taken.share * cost_c, taken.share * cost_p
+    elif not closes:
         cost_c = quantity * average_c
-        cost_p = quantity * (position.cost_p / held)
+        cost_p = quantity * (cost_p / held)
     realised_p = None
     if RULES[entry.type].money > 0:
         proceeds_c = quantity * _price(entry) - charge_of(entry)
         realised_p = proceeds_c * _rate(entry) - cost_p
         position.realised_c += proceeds_c - cost_c
+        position.realised_p += realised_p
+    elif taken.cash_p > 0:
+        realised_p = taken.cash_p - cash_part(taken, cost_p)
         position.realised_p += realised_p
     if closes:
         position.quantity = position.cost_c = position.cost_p = ZERO
@@ -169,6 +204,13 @@ def _take_out(position: Position, entry: Entry) -> tuple[Decimal, Decimal | None
         position.cost_c -= cost_c
         position.cost_p -= cost_p
     return average_c, realised_p
+
+
+def cash_part(taken: Taken, moved: Decimal) -> Decimal:
+    """Return the part of a cost that moved for which the received cash answers."""
+    if not taken.cash_share or not taken.share:
+        return ZERO
+    return moved * (taken.cash_share / taken.share)
 
 
 def _average(position: Position) -> Decimal | None:
@@ -191,8 +233,10 @@ def _rate(entry: Entry) -> Decimal:
 def cash_effect(entry: Entry) -> Decimal:
     """Return what `entry` does to the cash, in the portfolio's currency.
 
-    A purchase is negative, splits and transfers are 0.
+    A purchase is negative, splits and transfers are 0. An exchange has the cash of what goes.
     """
+    if isinstance(entry.carried, Taken):
+        return entry.carried.cash_p
     sign = RULES[entry.type].money
     if not sign:
         return ZERO
@@ -208,6 +252,6 @@ def quantities(entries: Iterable[Entry]) -> list[tuple[date, Decimal]]:
     with localcontext(EXACT):
         for entry in sorted(entries, key=order):
             held = shares_after(held, entry.type, entry.quantity, was_split=was_split)
-            was_split = was_split or RULES[entry.type].is_ratio
+            was_split = was_split or RULES[entry.type].leaves_dust
             held_on[entry.effective_date] = held
     return list(held_on.items())

@@ -61,4 +61,4 @@ def amount_in_portfolio_currency(
 def moves_money(kind: str) -> bool:
     """Whether a row of this kind can move money: splits and transfers of shares do not."""
     rules = RULES[kind]
-    return rules.money != 0 or rules.stands_alone
+    return rules.money != 0 or rules.stands_alone or (rules.is_exchange and rules.shares < 0)

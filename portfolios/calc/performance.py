@@ -12,8 +12,11 @@ import numpy as np
 from portfolios.calc.kinds import RULES
 from portfolios.calc.layout import (
     CHARGES,
+    EXCHANGES_IN,
+    EXCHANGES_OUT,
     INCOME,
     PURCHASES,
+    RETURNS,
     SALES,
     SHARES_IN,
     SHARES_OUT,
@@ -145,7 +148,7 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
     """
     trades = placed.trades
     adds = is_one_of(trades.kind, SHARES_IN)
-    leaves = is_one_of(trades.kind, SHARES_OUT)
+    leaves = is_one_of(trades.kind, SHARES_OUT + RETURNS)
     moves_shares = adds | leaves
     moves = np.flatnonzero(moves_shares)
     if not len(moves):
@@ -156,8 +159,11 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
         trades.held[moves],
         placed.before[moves],
     )
+    shares = trades.share[moves]
     kept = np.ones(len(moves))
     np.divide(held, before, out=kept, where=leaves & (before > 0))
+    if shares.any():
+        kept *= 1 - shares
     kept[before == 0] = 0.0  # cost starts again at 0, also for the next instrument
     cost = np.where(leaves, 0.0, paid[moves])
     step = 1
@@ -299,8 +305,11 @@ def _passed_through(placed: Layout, market: Market, priced: Flags, cash: Floats)
     which a holding was both bought and sold are added up.
     """
     trades = placed.trades
-    adds = is_one_of(trades.kind, SHARES_IN) | (is_one_of(trades.kind, SALES) & (cash < 0))
-    moves = np.flatnonzero((adds | is_one_of(trades.kind, SHARES_OUT)) & priced)
+    sells = is_one_of(trades.kind, SALES) & ~is_one_of(trades.kind, RETURNS)
+    adds = is_one_of(trades.kind, SHARES_IN) | (sells & (cash < 0))
+    moving = adds | is_one_of(trades.kind, SHARES_OUT)
+    moving &= ~is_one_of(trades.kind, EXCHANGES_IN + EXCHANGES_OUT)
+    moves = np.flatnonzero(moving & priced)
     at = trades.instrument[moves] * np.int64(placed.days) + placed.column[moves]
     adds = adds[moves]
     turns = (at[1:] == at[:-1]) & (adds[1:] != adds[:-1]) & (placed.column[moves[1:]] > 0)

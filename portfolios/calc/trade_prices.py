@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from financeproj.core.money import EXACT, ONE, round_for_storage
-from portfolios.calc.kinds import RULES
+from portfolios.calc.kinds import RULES, rank_of
 
 # Splits of several holdings are the same one within these bounds.
 SAME_SPLIT_DAYS = timedelta(days=7)
@@ -135,7 +135,7 @@ def trade_prices(
 
 
 def _effect(row: Traded) -> tuple[date, int, int]:
-    return row.effective_date, RULES[row.type].rank, row.sequence
+    return row.effective_date, rank_of(row.type, row.quantity), row.sequence
 
 
 def _each_once(splits_of_holdings: Iterable[Splits]) -> Splits:

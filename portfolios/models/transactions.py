@@ -8,16 +8,19 @@ from django.db.models.functions import Abs
 
 from financeproj.core.db.fields import CurrencyField, ErrorsAtFields, ExactDecimalField
 from portfolios.calc.kinds import (
+    ENTERED_TYPES,
     MONEY_TYPES,
+    REALISING_TYPES,
     TYPES_OF_HOLDINGS,
     UNPRICED_TYPES,
     TransactionType,
 )
+from portfolios.models.carried import CarriedField
 from portfolios.models.imports import ImportBatch
 from portfolios.models.portfolios import Holding, Portfolio
 
 TRANSACTION_TYPES = [(kind.value, kind.label) for kind in TransactionType]
-TRADE_TYPE_CHOICES = [choice for choice in TRANSACTION_TYPES if choice[0] in TYPES_OF_HOLDINGS]
+TRADE_TYPE_CHOICES = [choice for choice in TRANSACTION_TYPES if choice[0] in ENTERED_TYPES]
 MONEY_TYPE_CHOICES = [choice for choice in TRANSACTION_TYPES if choice[0] in MONEY_TYPES]
 
 
@@ -106,6 +109,8 @@ class Transaction(ErrorsAtFields):
         related_name="transactions",
         editable=False,
     )
+    # What a leg of a group takes out or brings in; it follows from the replay of its chain.
+    carried = CarriedField(null=True, blank=True, editable=False)
     note = models.CharField(max_length=500, blank=True)
     external_id = models.CharField(max_length=200, null=True, blank=True)
     source = models.CharField(
@@ -147,7 +152,7 @@ class Transaction(ErrorsAtFields):
                 condition=~Q(external_id=""), name="transaction_external_id_not_empty"
             ),
             models.CheckConstraint(
-                condition=Q(quantity__gt=0),
+                condition=Q(type="exchange_out", quantity=0) | Q(quantity__gt=0),
                 name="transaction_quantity_positive",
                 violation_error_message="The quantity must be above 0.",
             ),
@@ -229,7 +234,7 @@ class Transaction(ErrorsAtFields):
                 condition=Q(source__in=TransactionSource.values), name="transaction_source_known"
             ),
             models.CheckConstraint(
-                condition=Q(realised_gain__isnull=True) | Q(type="sell"),
+                condition=Q(realised_gain__isnull=True) | Q(type__in=list(REALISING_TYPES)),
                 name="transaction_gain_of_a_sale",
             ),
         ]

@@ -1,4 +1,4 @@
-"""Realised gains, sale by sale."""
+"""Realised gains of sales, returns of capital and exchanges with cash."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from msgspec import Struct
 from financeproj.core.json_types import DoubleDecimal
 from financeproj.core.money import EXACT, round_for_display, strip_zeros
 from portfolios.calc import fifo
+from portfolios.calc.kinds import RULES
 from portfolios.calc.ledger import cash_effect, replay
 from portfolios.models import Portfolio, Transaction
 
@@ -26,13 +27,20 @@ class LotPayload(Struct):
     cost: DoubleDecimal
 
 
+GainKind: TypeAlias = Literal["sale", "return_of_capital", "action"]
+
+
 class RealisedGainPayload(Struct):
-    """A sale; amounts are in the portfolio's currency."""
+    """What realised a gain; amounts are in the portfolio's currency.
+
+    `quantity` is null where no share left, and the lots then have 0 shares.
+    """
 
     transaction_id: UUID
     ticker: str
     date: date
-    quantity: DoubleDecimal
+    kind: GainKind
+    quantity: DoubleDecimal | None
     proceeds: DoubleDecimal
     cost: DoubleDecimal
     gain: DoubleDecimal
@@ -52,10 +60,10 @@ class _Sale:
 def realised_gains(
     portfolio: Portfolio, *, year: int | None, method: Method
 ) -> list[RealisedGainPayload]:
-    """Return each sale (of `year`, else of all years), oldest first. One query.
+    """Return all that realised a gain (in `year`, else in all years), oldest first. One query.
 
-    Amounts are in the portfolio's currency. `lots` are the purchases that a sale used, for `fifo`;
-    at average cost there are none.
+    Amounts are in the portfolio's currency. `lots` are the purchases that were used, for `fifo`; at
+    average cost there are none.
     """
     ledgers: dict[UUID, list[Transaction]] = defaultdict(list)
     rows = Transaction.objects.filter(portfolio=portfolio, holding__isnull=False)
@@ -91,12 +99,27 @@ def _payload(sale: _Sale) -> RealisedGainPayload:
         transaction_id=row.pk,
         ticker=row.own_holding.stock.ticker,
         date=row.date,
-        quantity=strip_zeros(row.quantity),
+        kind=_kind_of(row),
+        quantity=_shares_that_left(row),
         proceeds=round_for_display(sale.proceeds),
         cost=round_for_display(sale.cost),
         gain=round_for_display(EXACT.subtract(sale.proceeds, sale.cost)),
         lots=[_lot_payload(lot) for lot in sale.lots],
     )
+
+
+def _kind_of(row: Transaction) -> GainKind:
+    rules = RULES[row.type]
+    if rules.returns_cost:
+        return "return_of_capital"
+    return "action" if rules.is_exchange else "sale"
+
+
+def _shares_that_left(row: Transaction) -> Decimal | None:
+    """Return None for a return of capital, and for a spin-off, which has the quantity 0."""
+    if RULES[row.type].returns_cost or not row.quantity:
+        return None
+    return strip_zeros(row.quantity)
 
 
 def _lot_payload(lot: fifo.Lot) -> LotPayload:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from financeproj.core.money import ONE, round_for_display, strip_zeros
 from marketdata.calc.rates import can_value
 from marketdata.selectors import RateNow, closes_on, rates_on
+from portfolios.calc.carried import Carried
 from portfolios.calc.ledger import Position, replay
 from portfolios.models import Transaction
 from portfolios.reports.histories import Instrument, PortfolioHistory
@@ -37,6 +38,7 @@ class LedgerEntry(Struct, eq=False, gc=False):
     tax: Decimal
     exchange_rate: Decimal | None
     realised_gain: Decimal | None
+    carried: Carried | None
 
 
 _COLUMNS = [

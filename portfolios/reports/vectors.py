@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
+from itertools import starmap
 from typing import NamedTuple
 from uuid import UUID
 
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 
 from financeproj.core.money import EXACT, ZERO
 from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
-from portfolios.calc.kinds import RULES, shares_after
+from portfolios.calc.carried import Carried
+from portfolios.calc.cost_rows import cost_rows
+from portfolios.calc.kinds import RULES, rank_of, shares_after
 from portfolios.calc.layout import Trades
 from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
 
@@ -81,7 +84,7 @@ class TradeVector:
     @property
     def size(self) -> int:
         """Bytes in memory, roughly."""
-        return 53 * len(self.trades) + 250 * len(self.versions)
+        return 61 * len(self.trades) + 250 * len(self.versions)
 
 
 vector_cache = VersionedCache(MAX_BYTES_CACHED)
@@ -198,9 +201,9 @@ def packed(vector: TradeVector) -> bytes:
 
 
 def _unpacked(data: bytes) -> TradeVector | None:
-    """Read a stored vector; None for one of an early release, without versions of holdings."""
+    """Read a stored vector; None for one of an earlier release, which had fewer columns."""
     parts = msgspec.msgpack.decode(data)
-    if "versions" not in parts:
+    if "versions" not in parts or "share" not in parts:
         return None
     versions = {UUID(bytes=pk): version for pk, version in parts.pop("versions")}
     holding_ids = [UUID(bytes=pk) for pk in parts.pop("holdings")]
@@ -265,6 +268,29 @@ class _Row(NamedTuple):
     price: float | None
     commission: float  # with tax
     rate: float | None
+    carried: Carried | None
+    held: float | None = None
+    share: float = 0.0
+
+    @property
+    def needs_ledger(self) -> bool:
+        """Whether its cost does not follow from its own quantity and price."""
+        return self.carried is not None or RULES[self.type].returns_cost
+
+
+class _Entry(NamedTuple):
+    """The columns of a transaction that a replay reads."""
+
+    holding_id: UUID
+    type: str
+    effective_date: date
+    sequence: int
+    quantity: Decimal
+    price: Decimal | None
+    commission: Decimal
+    tax: Decimal
+    exchange_rate: Decimal | None
+    carried: Carried | None
 
 
 def _read(pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding]) -> TradeVector:
@@ -277,15 +303,44 @@ def _read(pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding
         if row.holding_id in pks:  # it can be of a holding that is newer than `holdings`
             place.setdefault(row.holding_id, len(place))
             rows.append(row)
+    by_ledger = {row.holding_id for row in rows if row.needs_ledger}
+    if by_ledger:
+        rows = [row for row in rows if row.holding_id not in by_ledger]
     rows.sort(
         key=lambda row: (
             place[row.holding_id],
             row.effective_date,
-            RULES[row.type].rank,
+            rank_of(row.type, row.quantity),
             row.sequence,
         )
     )
+    if by_ledger:
+        rows += _rows_by_ledger(by_ledger)
     return TradeVector(list(place), _trades(rows, place), {})
+
+
+def _rows_by_ledger(pks: Collection[UUID]) -> Iterator[_Row]:
+    """Read the rows of holdings that need the exact ledger, each holding's in order."""
+    entries: dict[UUID, list[_Entry]] = {}
+    stored = Transaction.objects.filter(holding__in=pks)
+    for entry in map(_Entry._make, stored.values_list(*_Entry._fields)):
+        entries.setdefault(entry.holding_id, []).append(entry)
+    for holding_id, ledger in entries.items():
+        for stored_entry, rows in cost_rows(ledger):
+            for row in rows:
+                yield _Row(
+                    holding_id=holding_id,
+                    type=row.type,
+                    effective_date=stored_entry.effective_date,
+                    sequence=stored_entry.sequence,
+                    quantity=row.quantity,
+                    price=row.price,
+                    commission=row.commission,
+                    rate=row.rate,
+                    carried=stored_entry.carried,
+                    held=row.held,
+                    share=row.share,
+                )
 
 
 def _stored_rows(
@@ -310,8 +365,9 @@ def _stored_rows(
         "price_float",
         "commission_float",
         "rate_float",
+        "carried",
     )
-    return map(_Row._make, columns)
+    return starmap(_Row, columns)
 
 
 def _trades(rows: Sequence[_Row], place: Mapping[UUID, int]) -> Trades:
@@ -325,6 +381,7 @@ def _trades(rows: Sequence[_Row], place: Mapping[UUID, int]) -> Trades:
         commission=np.array([row.commission for row in rows], dtype=np.float64),
         rate=np.array([row.rate or 0.0 for row in rows], dtype=np.float64),
         held=np.array(_held_after(rows), dtype=np.float64),
+        share=np.array([row.share for row in rows], dtype=np.float64),
     )
 
 
@@ -333,10 +390,13 @@ def _held_after(rows: Sequence[_Row]) -> list[float]:
     held, was_split, holding_id, held_after = ZERO, False, None, []
     with localcontext(EXACT):
         for row in rows:
+            if row.held is not None:
+                held_after.append(row.held)
+                continue
             if row.holding_id != holding_id:
                 held, was_split, holding_id = ZERO, False, row.holding_id
             held = shares_after(held, row.type, row.quantity, was_split=was_split)
-            was_split = was_split or RULES[row.type].is_ratio
+            was_split = was_split or RULES[row.type].leaves_dust
             held_after.append(float(held))
     return held_after
 

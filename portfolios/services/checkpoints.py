@@ -126,6 +126,7 @@ def _booked(entry: LedgerRow, ticker: str) -> BookedRow:
         settlement_currency=None,
         settlement_amount=None,
         booked_on=None,
+        carried=entry.carried,
         source=entry.source,
         import_id=None,
     )

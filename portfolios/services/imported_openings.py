@@ -86,6 +86,7 @@ def _opening(currency: str, amount: Decimal) -> BookedRow:
         settlement_currency=currency,
         settlement_amount=amount,
         booked_on=None,
+        carried=None,
         source=TransactionSource.DERIVED,
         import_id=None,
     )

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 from msgspec import Struct
 
+from portfolios.calc.carried import Carried
 from portfolios.calc.money import money_of
 from portfolios.models import Holding, Portfolio, Transaction
 
@@ -34,6 +35,7 @@ class LedgerRow(Struct, eq=False, gc=False):
     tax: Decimal
     exchange_rate: Decimal | None
     source: str
+    carried: Carried | None = None
     average_cost_per_share_at_transaction: Decimal | None = None
     realised_gain: Decimal | None = None
     is_new: bool = False

@@ -305,7 +305,7 @@ def held_on(rows: list[LedgerRow], day: date) -> Decimal:
         if row.effective_date >= day:
             break
         held = shares_after(held, row.type, row.quantity, was_split=was_split)
-        was_split = was_split or RULES[row.type].is_ratio
+        was_split = was_split or RULES[row.type].leaves_dust
     return max(held, ZERO)
 
 

@@ -15,7 +15,7 @@ from financeproj.history.services import record
 from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
-from portfolios.calc.kinds import RULES, TYPES_OF_HOLDINGS
+from portfolios.calc.kinds import ENTERED_TYPES, RULES
 from portfolios.models import Portfolio, Transaction, TransactionSource
 from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.holdings import holding_for
@@ -123,7 +123,7 @@ def update_transaction(*, row: Transaction, force: bool = False, **changes: obje
         _change(current, changes)
         current.exchange_rate = current.exchange_rate or row.exchange_rate  # as looked up above
         complete(current, portfolio=portfolio, stock=stock)
-        if not RULES[current.type].is_sale:
+        if not RULES[current.type].can_realise:
             current.realised_gain = None  # it was of a sale
         validate(current)
         current.save(force_update=True)
@@ -203,9 +203,9 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
     """
     refuse_future(row.date)
     row.effective_date = row.date
-    if row.type not in TYPES_OF_HOLDINGS:
+    if row.type not in ENTERED_TYPES:
         raise DomainError(
-            f'"{row.type}" is not a type of a holding. Use one of {", ".join(TYPES_OF_HOLDINGS)}.',
+            f'"{row.type}" is not a type of a holding. Use one of {", ".join(ENTERED_TYPES)}.',
             attr="type",
             code="invalid_choice",
         )

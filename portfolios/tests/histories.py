@@ -117,6 +117,7 @@ def arrays(history: History, start: int, end: int) -> tuple[Trades, Market]:
         commission=floats([trade.commission for trade, _ in rows]),
         rate=floats([trade.rate for trade, _ in rows]),
         held=floats([held for _, held in rows]),
+        share=np.zeros(len(rows)),
     )
 
     def matrix(series: list[dict[int, Decimal | None]]) -> np.ndarray:

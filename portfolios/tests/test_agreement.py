@@ -49,7 +49,8 @@ def row_of(kind, on, quantity, price, **fields):
         "pk": uuid4(), "ticker": None, "type": kind, "date": day(on), "effective_date": day(on),
         "sequence": 1, "quantity": D(quantity), "price": D(price), "commission": D(0),
         "tax": D(0), "exchange_rate": D(1), "settlement_currency": "NOK",
-        "settlement_amount": None, "booked_on": None, "source": "import", "import_id": None,
+        "settlement_amount": None, "booked_on": None,
+        "carried": None, "source": "import", "import_id": None,
     }  # fmt: skip
     return BookedRow(**columns | fields)
 

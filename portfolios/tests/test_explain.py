@@ -83,6 +83,7 @@ class Entry:
     """A transaction as an explanation shows it."""
 
     def __init__(self, shown):
+        self.carried = None
         self.__dict__.update(shown)
         self.effective_date = shown["date"]
 

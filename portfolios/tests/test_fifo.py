@@ -5,6 +5,7 @@ from decimal import Decimal as D
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portfolios.calc.carried import Carried
 from portfolios.calc.fifo import sales
 from portfolios.calc.ledger import replay
 
@@ -21,6 +22,7 @@ class Entry:
     exchange_rate: D | None = D(1)
     sequence: int = 0
     tax: D = D(0)
+    carried: Carried | None = None
 
 
 def entry(kind, day, quantity, price="0", commission="0", rate="1"):

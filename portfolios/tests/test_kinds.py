@@ -10,8 +10,12 @@ from portfolios.tests.oracle import Kind
 
 def test_the_codes_in_stored_arrays_stay_what_they_were():
     of_holdings = [kind for kind in TransactionType if kind.rules.has_holding]
+    of_the_oracle = {kind.name: kind.value for kind in Kind}
     assert {kind.name: kind.rules.code for kind in of_holdings} == {
-        kind.name: kind.value for kind in Kind
+        **of_the_oracle,
+        "RETURN_OF_CAPITAL": 14,
+        "EXCHANGE_IN": 15,
+        "EXCHANGE_OUT": 16,
     }
 
 
@@ -28,9 +32,22 @@ def test_the_choices_of_a_transaction_are_the_table():
 
 def test_groups_follow_from_the_signs():
     names = {rules.code: name for name, rules in RULES.items()}
-    assert kinds.UNPRICED_TYPES == ("split", "transfer_out")
-    assert [names[code] for code in performance.SHARES_IN] == ["buy", "transfer_in"]
-    assert [names[code] for code in performance.SHARES_OUT] == ["sell", "transfer_out"]
+    assert kinds.UNPRICED_TYPES == (
+        "split",
+        "transfer_out",
+        "exchange_in",
+        "exchange_out",
+    )
+    assert [names[code] for code in performance.SHARES_IN] == [
+        "buy",
+        "transfer_in",
+        "exchange_in",
+    ]
+    assert [names[code] for code in performance.SHARES_OUT] == [
+        "sell",
+        "transfer_out",
+        "exchange_out",
+    ]
     assert [names[code] for code in performance.INCOME] == ["dividend", "interest"]
     assert [names[code] for code in performance.CHARGES] == ["fee", "tax"]
 
@@ -49,4 +66,7 @@ def test_shares_after_each_kind():
         "interest": D(10),
         "fee": D(10),
         "tax": D(10),
+        "return_of_capital": D(10),
+        "exchange_in": D(12),
+        "exchange_out": D(8),
     }

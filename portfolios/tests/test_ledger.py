@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from financeproj.core.money import EXACT
+from portfolios.calc.carried import Carried
 from portfolios.calc.ledger import Oversold, cash_effect, order, replay
 
 DAY = date(2024, 5, 2)
@@ -34,6 +35,7 @@ class Entry:
     effective_date: date = DAY
     sequence: int = 0
     tax: D = D(0)
+    carried: Carried | None = None
 
 
 def entry(kind, quantity, price=None, *, fee="0", rate="1", day=0):

@@ -65,6 +65,7 @@ def stored(history, user, name, today):
             price=None if priceless else trade.price + (7 if mistyped else 0),
             commission=D(0) if priceless else trade.commission,
             exchange_rate=None if priceless else trade.rate,
+            force=True,
         )
         if mistyped:
             services.update_transaction(row=row, price=trade.price)

@@ -203,6 +203,7 @@ def figures(one, holdings, first=0, last=None):
         commission=columns[6],
         rate=np.ones(len(rows)),
         held=np.array(after),
+        share=np.zeros(len(after)),
     )
     close = np.array(one.closes).T[list(holdings)][:, first:last]
     market = Market(

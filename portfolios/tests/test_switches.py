@@ -263,6 +263,7 @@ def _trades(rows) -> Trades:
         commission=np.zeros(count),
         rate=np.ones(count),
         held=np.array(held),
+        share=np.zeros(len(held)),
     )
 
 

@@ -15,6 +15,7 @@ from financeproj.core.money import EXACT, ONE, ZERO, round_for_display, strip_ze
 from financeproj.core.shared.versioned_cache import VersionedCache
 from marketdata.calc.rates import Pair, can_value
 from marketdata.selectors import RateNow
+from portfolios.calc.carried import Carried
 from portfolios.calc.money import money_of
 from portfolios.models import Portfolio, Transaction
 
@@ -38,6 +39,7 @@ class MoneyRow(Struct, frozen=True, gc=False):
     exchange_rate: Decimal | None
     settlement_currency: str | None
     settlement_amount: Decimal | None
+    carried: Carried | None
 
 
 def money_moved(

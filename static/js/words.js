@@ -4,6 +4,7 @@ const language = document.documentElement.lang;
 // Types of transactions.
 export const TYPES = () => ({
   buy: gettext("Buy"), sell: gettext("Sell"), dividend: gettext("Dividend"), interest: gettext("Interest"), fee: gettext("Fee"),
+  return_of_capital: gettext("Return of capital"),
   tax: gettext("Tax"), split: gettext("Split"), transfer_in: gettext("Transfer in"), transfer_out: gettext("Transfer out"),
 });
 
