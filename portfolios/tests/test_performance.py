@@ -116,4 +116,5 @@ def entry(trade, sequence):
         commission=trade.commission,
         tax=D(0),
         exchange_rate=trade.rate,
+        carried=None,
     )

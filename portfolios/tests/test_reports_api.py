@@ -408,6 +408,7 @@ def test_a_sale_uses_up_the_oldest_lots_or_the_average(api, portfolio, make_stoc
     (sale,) = api.get(url(portfolio, "realised-gains?method=fifo&year=2024")).json()
     assert sale == {
         "transaction_id": str(sold.pk),
+        "kind": "sale",
         "ticker": "FJORD.DEMO",
         "date": "2024-01-02",
         "quantity": 15,

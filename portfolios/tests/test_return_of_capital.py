@@ -1,4 +1,4 @@
-"""Money back out of the cost. docs/definitions.md, "The ledger of one holding"."""
+"""Money back out of the cost. docs/definitions.md, "The ledger of a holding"."""
 
 from datetime import date, timedelta
 from decimal import Decimal as D

@@ -59,7 +59,7 @@ def walk(user):
         get("/allocation", by=by)
 
     portfolios = [one["id"] for one in get("/portfolios")]
-    for path in ("", "/cash"):
+    for path in ("", "/cash", "/agreement", "/statement", "/statement.csv"):
         each(f"/portfolios/{{id}}{path}", portfolios)
     groups = [one["id"] for one in get("/transaction-groups")["results"]]
     each("/transaction-groups/{id}", groups)

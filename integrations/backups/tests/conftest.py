@@ -2,9 +2,18 @@
 
 import pytest
 import time_machine
+from django.contrib.contenttypes.models import ContentType
 
 from integrations.backups.tests import release_files
 from marketdata.sources import registry
+
+
+@pytest.fixture(autouse=True)
+def content_types_are_read_again():
+    """A restore that a test takes back leaves ids in the cache that no row has any more."""
+    ContentType.objects.clear_cache()
+    yield
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture
