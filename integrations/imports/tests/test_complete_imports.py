@@ -27,7 +27,7 @@ FIRST, LAST = date(2016, 3, 1), date(2021, 6, 30)
 @pytest.fixture
 def market(yahoo, settings, monkeypatch):
     settings.MARKET_DATA_TIMEOUT_SECONDS = 10
-    monkeypatch.setitem(limits.parties, "yahoo", limits.parties["yahoo"])
+    monkeypatch.setitem(limits.parties, "yahoo", limits.parties.get("yahoo"))
     Party("yahoo", calls_per_second=1000, burst=1000)
     with time_machine.travel(NOW) as clock:
         yahoo.clock = clock
