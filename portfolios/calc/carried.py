@@ -1,7 +1,7 @@
 """What a leg of a group takes out of its holding, or brings into it, unrounded.
 
 A leg has this with it, so that a holding can be replayed from its own rows alone. It follows from
-the replay of the whole chain (`portfolios.calc.chains`). Names that end in `_c` are in the
+the replay of the whole chain (docs/decisions/0011). Names that end in `_c` are in the
 instrument's currency, in `_p` in the portfolio's.
 """
 

@@ -98,7 +98,7 @@ def stated_in(portfolio_ids: Iterable[UUID]) -> dict[UUID, list[Stated]]:
 def comparable_checkpoints(portfolio: Portfolio) -> list[Stated]:
     """Read the checkpoints of a portfolio, the oldest import first. Two queries.
 
-    None if its imports name several accounts.
+    Empty if its imports name several accounts.
     """
     if names_several_accounts(portfolio):
         return []
