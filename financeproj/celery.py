@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "financeproj.settings")
 
 app = Celery("financeproj")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.Task.Request = "financeproj.core.shared.acknowledging:PlaceFreeingRequest"
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 # A package inside an app is not looked into.
