@@ -37,6 +37,11 @@ def gravest(*reasons: Mapping[str, str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def with_rate_held_back(names: Iterable[str]) -> dict[str, str]:
+    """Return the reason why tickers or pairs of currencies are at a rate that is in doubt."""
+    return dict.fromkeys(sorted(names), RATE_HELD_BACK)
+
+
 def without_rate(pairs: Iterable[str]) -> dict[str, str]:
     """Return the reason why `pairs` of currencies, such as "USD/NOK", are missing."""
     return dict.fromkeys(sorted(pairs), NO_RATE)

@@ -59,6 +59,14 @@ def in_new_shares(quantity: Decimal, ratio: Decimal) -> Decimal:
     return EXACT.divide(EXACT.multiply(quantity, numerator), denominator)
 
 
+def as_fraction(value: Decimal) -> Decimal:
+    """Return a part that was cut off after 15 digits (0.166666666666667) with 50 digits.
+
+    Its fraction counts if one with a denominator up to 1000 explains all digits.
+    """
+    return EXACT.divide(*_fraction(value))
+
+
 @lru_cache(maxsize=1000)
 def _fraction(ratio: Decimal) -> tuple[Decimal, Decimal]:
     """Return numerator and denominator; a denominator up to 1000 if it explains all digits."""

@@ -208,11 +208,19 @@ class ApiExceptionFormatter(ExceptionFormatter):
                 error.attr = getattr(self.exc, "attr", None)
             elif error.attr == "non_field_errors":
                 error.attr = None
+            else:  # of a list or an object within the body
+                error.attr = error.attr.removesuffix(".non_field_errors")
         return errors
 
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         more = getattr(self.exc, "more", {})
         return {**more, **super().format_error_response(error_response), "request_id": request_id()}
+
+
+def error_body(error: DomainError) -> dict[str, Any]:
+    """Return the body with which the API answers an error of the domain."""
+    answer = _DomainErrorAnswer(error)
+    return dict(ApiExceptionFormatter(answer, {}, error).run())  # type: ignore[typeddict-item]
 
 
 def request_id() -> str | None:

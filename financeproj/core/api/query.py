@@ -11,8 +11,8 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest
-from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiParameter
+from django_filters.rest_framework import CharFilter, DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -149,6 +149,11 @@ def check_period(start: date | None, end: date | None) -> None:
         )
 
 
+@extend_schema_field({"type": "string", "pattern": r"^[^\x00]*$"})
+class TextFilter(CharFilter):
+    """A text without null characters, which PostgreSQL cannot compare."""
+
+
 class QueryFilterBackend(DjangoFilterBackend):
     """Answer 400 to a filter that cannot be parsed; django-filter treats it like a body's field."""
 
@@ -162,6 +167,7 @@ class QueryFilterBackend(DjangoFilterBackend):
         return filterset.qs
 
 
+OLDEST_FIRST = "date"  # a value of `sort`
 POSITION = re.compile(r"(\d{4}-\d\d-\d\d) (\d{1,18}) ([0-9a-f-]{36})", re.ASCII)
 
 
@@ -200,7 +206,7 @@ class CursorPages(CursorPagination):
 
 
 class NewestFirst(CursorPages):
-    """Page dated rows, newest first: `{next, previous, results}`.
+    """Page dated rows, newest first, or oldest first with `sort=date`: `{next, previous, results}`.
 
     The cursor names the last row seen by date, sequence and id. DRF's own cursor is a date and an
     offset, which skips and repeats rows when a day has many, or when rows are added between pages.
@@ -214,10 +220,11 @@ class NewestFirst(CursorPages):
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.base_url = request.build_absolute_uri()
         is_reverse, place = self._start(request)
+        towards_newer = is_reverse != (text_parameter(request, "sort") == OLDEST_FIRST)
         if place is not None:
-            queryset = self._rows_after(queryset, place, is_reverse=is_reverse)
+            queryset = self._rows_after(queryset, place, towards_newer=towards_newer)
         rows = queryset.order_by(*self.ordering)
-        if is_reverse:
+        if towards_newer:
             rows = rows.reverse()
         found = list(rows[: self.page_size + 1])
         self.page = found[: self.page_size]
@@ -231,10 +238,10 @@ class NewestFirst(CursorPages):
         return self.page
 
     @staticmethod
-    def _rows_after(queryset: Any, place: Place, *, is_reverse: bool) -> Any:
-        """Filter to the rows behind the place, towards newer ones if `is_reverse`."""
+    def _rows_after(queryset: Any, place: Place, *, towards_newer: bool) -> Any:
+        """Filter to the rows behind the place."""
         day, sequence, pk = place
-        to = "gt" if is_reverse else "lt"
+        to = "gt" if towards_newer else "lt"
         # The first condition is redundant, but lets the database start at the row in the index.
         return queryset.filter(
             Q(**{f"date__{to}e": day}),

@@ -23,6 +23,15 @@ EARLIEST_DATE = date(1900, 1, 1)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """Take true and false alone: DRF also reads 0, "no" and the like."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class ExactDecimalField(serializers.Field):
     """Keep a number exactly: JSON number or numeric text in, JSON number out.
 

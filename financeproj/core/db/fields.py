@@ -1,6 +1,6 @@
 """Model fields for exact numbers and currency codes, and the rules for their values."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
 from datetime import timezone as zone
 from decimal import Decimal
@@ -191,10 +191,11 @@ class ErrorsAtFields(models.Model):
         errors: dict[str, list[ValidationError]] = {}
         using = router.db_for_write(type(self), instance=self)
         for model, constraints in self.get_constraints():
-            checks = [one for one in constraints if type(one) is models.CheckConstraint]
+            checks = _checks_without(constraints, exclude or ())
             checks_hold = self._hold(model, checks, exclude, using)
             for constraint in constraints:
-                if checks_hold and constraint in checks:
+                is_check = type(constraint) is models.CheckConstraint
+                if is_check and (checks_hold or constraint not in checks):
                     continue
                 try:
                     constraint.validate(model, self, exclude=exclude, using=using)
@@ -208,17 +209,33 @@ class ErrorsAtFields(models.Model):
     ) -> bool:
         """Return whether all `checks` hold, with one query.
 
-        One query each took a quarter of the time of recording a transaction. False also if a check
-        needs an excluded field, so that they cannot be checked together.
+        One query each took half of the time of recording a transaction. False also if they cannot
+        be checked together.
         """
         together = Q(*(one.condition for one in checks))
-        values = self._get_field_expression_map(  # type: ignore[attr-defined]
+        named = {name for one in checks for name in _named_by(one)}
+        every = self._get_field_expression_map(  # type: ignore[attr-defined]
             meta=model._meta, exclude=exclude
         )
+        values = {name: every[name] for name in named & every.keys()}
         try:
             return bool(checks) and together.check(values, using=using)
         except FieldError:
             return False
+
+
+def _checks_without(
+    constraints: Iterable[models.BaseConstraint], exclude: Collection[str]
+) -> list[models.CheckConstraint]:
+    """Return the check constraints that name none of the excluded fields."""
+    checks: list[models.CheckConstraint] = []
+    excluded = set(exclude)
+    for one in constraints:
+        if type(one) is not models.CheckConstraint:
+            continue
+        if excluded.isdisjoint(_named_by(one)):
+            checks.append(one)
+    return checks
 
 
 def _named_by(constraint: Any) -> list[str]:

@@ -84,8 +84,18 @@ class Named(models.Model):
 
     def clean(self) -> None:
         self.name_key = name_key(self.name)
+        if self.name and not self.name_key:
+            detail = _("Use a name with a character that can be seen.")
+            raise ValidationError({"name": ValidationError(detail, "blank")})
         if len(self.name_key) > MAX_KEY_LENGTH:
             raise ValidationError({"name": ValidationError(_("Use a shorter name."), "max_length")})
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Check the constraints, but not those of the key of a name that is refused already."""
+        excluded = set(exclude or ())
+        if "name" in excluded:
+            excluded.add("name_key")
+        super().validate_constraints(exclude=excluded)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.name_key = name_key(self.name)

@@ -1,15 +1,42 @@
-"""Bulk access: read from one snapshot, insert rows exactly as they are, update columns."""
+"""Rows by their keys, and bulk access.
+
+Read from one snapshot, insert rows exactly as they are, update columns.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import AutoField, Field, Model
 
 ALIAS = "snapshot"
 CHUNK = 1000
+
+
+class _WithPk(Protocol):
+    @property
+    def pk(self) -> UUID: ...
+
+
+_Row = TypeVar("_Row", bound=_WithPk)
+
+
+def pks_of(rows: Iterable[_WithPk]) -> list[UUID]:
+    """Return the primary keys of `rows`, in their order."""
+    return [row.pk for row in rows]
+
+
+def by_pk(rows: Iterable[_Row]) -> dict[UUID, _Row]:
+    """Return `rows` by their primary keys, in their order."""
+    return {row.pk: row for row in rows}
+
+
+def fields_of(row: object, names: Iterable[str]) -> dict[str, object]:
+    """Return the values of the fields `names` of a row, by name."""
+    return {name: getattr(row, name) for name in names}
 
 
 def column_of(field: "Field[Any, Any]") -> str:

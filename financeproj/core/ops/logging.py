@@ -32,8 +32,11 @@ def hide_bearer(logger: Any, method: str, line: str) -> str:
     return BEARER.sub(r"\1***", line)
 
 
-def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
-    """Return the dictConfig for the loggers of the standard library and of structlog."""
+def logging_config(*, log_format: str, level: str, stream: str = "stdout") -> dict[str, Any]:
+    """Return the dictConfig for the loggers of the standard library and of structlog.
+
+    `stream` is stdout or stderr.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -77,15 +80,15 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
             }
         },
         "handlers": {
-            "stdout": {
+            "lines": {
                 "class": "logging.StreamHandler",
-                "stream": "ext://sys.stdout",
+                "stream": f"ext://sys.{stream}",
                 "formatter": "line",
             }
         },
-        "root": {"handlers": ["stdout"], "level": level},
+        "root": {"handlers": ["lines"], "level": level},
         "loggers": {
-            "gunicorn.error": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
+            "gunicorn.error": {"handlers": ["lines"], "level": "INFO", "propagate": False},
             # RequestLogMiddleware logs each request; these would repeat it.
             "django.server": {"handlers": [], "propagate": False},
             "django.request": {"level": "CRITICAL"},

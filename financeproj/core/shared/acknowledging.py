@@ -1,4 +1,4 @@
-"""Free the place of a finished task in its worker, also where the broker cannot be told."""
+"""Free the place of a finished task in its worker, also where the broker cannot be reached."""
 
 from celery.worker.request import Request
 from kombu.transport.virtual import QoS

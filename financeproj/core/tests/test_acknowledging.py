@@ -1,4 +1,4 @@
-"""Test that a worker takes the next task although the broker was not told of the last one's end."""
+"""Test that a worker takes the next task although the broker does not know that the last one has ended."""
 
 import pytest
 from kombu import Connection, Message

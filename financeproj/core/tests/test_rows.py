@@ -8,10 +8,17 @@ from uuid import uuid4
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
-from financeproj.core.db.rows import insert_as_they_are, reading, snapshot
+from financeproj.core.db.rows import by_pk, insert_as_they_are, pks_of, reading, snapshot
 from financeproj.users.models import User
 from portfolios.models import Portfolio
 from tests.timing import SLACK
+
+
+def test_rows_are_named_by_their_keys_in_their_order():
+    rows = [User(username="kari"), User(username="ola")]
+    assert pks_of(rows) == [rows[0].pk, rows[1].pk]
+    assert list(by_pk(rows).items()) == [(rows[0].pk, rows[0]), (rows[1].pk, rows[1])]
+    assert (pks_of([]), by_pk([])) == ([], {})
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,9 @@ import gc
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Event
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -43,6 +45,29 @@ def test_nothing_of_a_transaction_is_stored_or_found():
     with transaction.atomic():
         assert kept.get("a", 1) is None
     assert kept.get("a", 1) == "true"
+
+
+@dataclass
+class Row:
+    pk: UUID
+    version: int
+
+
+def test_only_rows_of_a_new_version_are_read_again():
+    one, two = Row(UUID(int=1), 1), Row(UUID(int=2), 1)
+    kept = VersionedCache(100)
+    reads = []
+
+    def read(rows):
+        reads.append([row.pk for row in rows])
+        return {row.pk: row.version * "x" for row in rows}
+
+    assert kept.get_or_read([one, two], read, len) == {one.pk: "x", two.pk: "x"}
+    two.version = 2
+    assert kept.get_or_read([one, two], read, len) == {one.pk: "x", two.pk: "xx"}
+    assert kept.get_or_read([], read, len) == {}
+    assert reads == [[one.pk, two.pk], [two.pk]]
+    assert kept.size == 3
 
 
 def test_a_read_stores_its_result_without_waiting():
