@@ -74,6 +74,7 @@ class Freshness(admin.SimpleListFilter):
             ("stale", "Stale: older than a day"),
             ("unpriced", "Unpriced"),
             ("held_back", "With values held back"),
+            ("renamed", "Listed under another ticker now"),
         ]
 
     def queryset(
@@ -90,6 +91,8 @@ class Freshness(admin.SimpleListFilter):
         if self.value() == "held_back":
             held_back = HeldBack.objects.filter(stock=OuterRef("pk"), state="held_back")
             return queryset.filter(Exists(held_back))
+        if self.value() == "renamed":
+            return queryset.exclude(renamed_to="")
         return queryset
 
 
@@ -138,7 +141,7 @@ class StockMetadataAdmin(ServiceAdmin):
     list_select_related = ("quote", "owner")
     search_fields = ("ticker", "company_name", "isin")
     autocomplete_fields = ("owner",)
-    readonly_fields = ("chart", "history_fetched_at", "version")
+    readonly_fields = ("renamed_to", "chart", "history_fetched_at", "version")
     date_hierarchy = "created_at"
     actions = (refresh_prices,)
     change_list_template = "admin/marketdata/stockmetadata/change_list.html"

@@ -1,5 +1,6 @@
 """How instruments and rates appear in the history."""
 
+from financeproj.core.db.rows import fields_of
 from financeproj.history.services import HistoryObject
 from marketdata.models import StockMetadata
 
@@ -24,7 +25,7 @@ def instrument_object(stock: StockMetadata) -> HistoryObject:
 
 
 def instrument_fields(stock: StockMetadata) -> dict[str, object]:
-    return {field: getattr(stock, field) for field in INSTRUMENT_FIELDS}
+    return fields_of(stock, INSTRUMENT_FIELDS)
 
 
 def rate_object(base: str, target: str) -> HistoryObject:

@@ -6,13 +6,12 @@ from hashlib import blake2b
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Q
 from django.utils import timezone
 
 from marketdata.calc.rate_series import NEVER, Ages, Floats, find_rates, last_known_rates
 from marketdata.calc.rates import OLDEST_DAYS, Pair, all_pairs_needed
-from marketdata.models import CurrencyPair, StockMetadata
-from marketdata.selectors import PriceNow, prices_now
+from marketdata.models import StockMetadata
+from marketdata.selectors import PriceNow, pair_rows, prices_now
 from marketdata.vectors import Vector, pair_vectors, stock_vectors
 
 
@@ -100,12 +99,14 @@ def rates_with_age(pairs: Sequence[Pair], start: date, end: date) -> tuple[Float
 def fingerprint(*, stock_ids: Iterable[UUID] = (), pairs: Iterable[Pair] = ()) -> str:
     """Return a short text that changes with any price, split, dividend, quote or rate behind these.
 
-    For ETags. Today's date is part of it, since today's close is the latest price. Two queries.
+    For ETags. Today's date is part of it, since today's close is the latest price. At most two
+    queries.
     """
-    stocks = StockMetadata.objects.filter(pk__in=set(stock_ids)).order_by("pk")
-    needed = all_pairs_needed(pairs)
-    used = Q(base__in={pair[0] for pair in needed}, target__in={pair[1] for pair in needed})
-    legs = CurrencyPair.objects.filter(used).order_by("pk")
-    versions = [list(rows.values_list("pk", "version")) for rows in (stocks, legs)]
-    text = repr((timezone.localdate(), *versions))
+    ids = set(stock_ids)
+    stock_versions: list[tuple[UUID, int]] = []
+    if ids:
+        stocks = StockMetadata.objects.filter(pk__in=ids).order_by("pk")
+        stock_versions = list(stocks.values_list("pk", "version"))
+    pair_versions = [(row.pk, row.version) for row in pair_rows(all_pairs_needed(pairs))]
+    text = repr((timezone.localdate(), stock_versions, pair_versions))
     return blake2b(text.encode(), digest_size=12).hexdigest()

@@ -58,7 +58,10 @@ class BadAnswer(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class InstrumentInfo:
-    """What an instrument is. Empty text where the source does not say."""
+    """What an instrument is. Empty text where the source does not say.
+
+    `renamed_to` is the ticker under which the source lists it now, if not `ticker`.
+    """
 
     ticker: str
     company_name: str = ""
@@ -69,6 +72,7 @@ class InstrumentInfo:
     sector: str = ""
     country: str = ""
     isin: str = ""
+    renamed_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from marketdata.models import (
     StockMetadata,
     StockVector,
 )
-from marketdata.selectors import splits_of
+from marketdata.selectors import pair_rows, splits_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -152,15 +152,11 @@ def stock_vectors(
 
 def pair_vectors(pairs: set[Pair]) -> dict[Pair, Vector]:
     """Return the rates of each stored pair of `pairs` (and perhaps others of their currencies)."""
-    if not pairs:
-        return {}
-    bases, targets = zip(*pairs, strict=True)
-    rows = CurrencyPair.objects.filter(base__in=set(bases), target__in=set(targets))
     pair_of: dict[int, Pair] = {}
     versions: dict[int, int] = {}
-    for pk, base, target, version in rows.values_list("pk", "base", "target", "version"):
-        pair_of[pk] = (base, target)
-        versions[pk] = version
+    for row in pair_rows(pairs):
+        pair_of[row.pk] = (row.base, row.target)
+        versions[row.pk] = row.version
     return {pair_of[pk]: vector for pk, vector in _vectors(versions, _PAIRS).items()}
 
 
@@ -197,12 +193,8 @@ def _keep(pk: Key, vector: Vector, versions: Mapping[Key, int], kind: _Kind[Key]
 def _kept_vectors(
     ids: Iterable[Key], versions: Mapping[Key, int], kind: _Kind
 ) -> dict[Key, Vector]:
-    found = {}
-    for pk in ids:
-        vector = vector_cache.get((kind.column, pk), versions[pk])
-        if vector is not None:
-            found[pk] = vector
-    return found
+    wanted = {(kind.column, pk): versions[pk] for pk in ids}
+    return {pk: vector for (_, pk), vector in vector_cache.get_many(wanted).items()}
 
 
 def _read_vectors(

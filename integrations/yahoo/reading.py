@@ -176,11 +176,22 @@ def _info_of_meta(meta: dict[str, Any], name: str) -> InstrumentInfo:
         asset_type=ASSET_TYPES.get(str(meta.get("instrumentType")), "other"),
         exchange=_text(meta, "fullExchangeName", "exchangeName", length=60),
         exchange_timezone=_text(meta, "exchangeTimezoneName", length=60) or "UTC",
+        renamed_to=_other_ticker(meta, name),
     )
 
 
+def _other_ticker(meta: dict[str, Any], name: str) -> str:
+    """Return the symbol under which Yahoo answers, if it is another ticker than `name`."""
+    if not has_ticker(meta) or meta.get("instrumentType") == "CURRENCY":
+        return ""  # USDNOK=X is answered as NOK=X
+    symbol: str = meta["symbol"].upper()
+    if symbol == name.upper():
+        return ""
+    return symbol
+
+
 def has_ticker(quote: dict[str, Any]) -> bool:
-    """Return whether what a search found has a symbol that can be a ticker."""
+    """Return whether what Yahoo names has a symbol that can be a ticker."""
     symbol = quote.get("symbol")
     return isinstance(symbol, str) and is_ticker(symbol.upper())
 

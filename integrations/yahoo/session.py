@@ -12,7 +12,10 @@ What its code (1.7.0) demands, and why this module looks as it does:
   first call, and forgotten in a child.
 """
 
+import json
+import math
 import os
+import re
 import shutil
 import sys
 import threading
@@ -50,6 +53,9 @@ UNKNOWN = "Yahoo does not know this ticker."
 NO_DATA = "Yahoo has no prices of these days."
 # What Yahoo writes, with status 400, of an instrument without trades in the days asked for.
 NO_DATA_AT_YAHOO = "data doesn't exist"
+
+# A term of a split that makes no ratio.
+ODD_RATIO = re.compile(rb'"(?:numerator|denominator)":\s*(?:0(?:\.0)?|NaN|null)\s*[,}]')
 
 _call = threading.local()
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -95,6 +101,7 @@ def yfinance(process: int) -> Any:
             response = super().request(method, url, *args, **kwargs)
             if is_data:
                 _check(response)
+                _leave_out_odd_splits(response)
             return response
 
     folder = settings.VAR_DIR / "yfinance"
@@ -118,6 +125,23 @@ def _check(response: Any) -> None:
         raise Refusal(f"Yahoo refuses this question (HTTP {status}).")
     if status >= 500:
         raise SourceUnavailable(f"Yahoo is unavailable (HTTP {status}).")
+
+
+def _leave_out_odd_splits(response: Any) -> None:
+    """Take splits without a ratio out of an answer: for one, yfinance refuses all of it."""
+    if not ODD_RATIO.search(response.content):
+        return
+    body = response.json()
+    for result in body["chart"]["result"]:
+        splits = result["events"]["splits"]
+        for key, split in list(splits.items()):
+            if not (_is_term(split.get("numerator")) and _is_term(split.get("denominator"))):
+                del splits[key]
+    response.content = json.dumps(body).encode()
+
+
+def _is_term(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value != 0
 
 
 def _retry_after(response: Any) -> float | None:

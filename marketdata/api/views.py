@@ -26,12 +26,10 @@ from marketdata.api.payloads import (
     RatePayload,
     RatePointPayload,
     SplitPayload,
-    StoredPricePayload,
 )
 from marketdata.api.query import period_of
-from marketdata.api.serializers import EnteredPriceSerializer
-from marketdata.models import HistoricalStockPrice, StockMetadata
-from marketdata.selectors import PriceNow, currencies_in_use, price_history, prices_by_hand
+from marketdata.models import StockMetadata
+from marketdata.selectors import PriceNow, currencies_in_use, price_history
 
 START = OpenApiParameter("start", OpenApiTypes.DATE, description="Default: the first day known.")
 END = OpenApiParameter("end", OpenApiTypes.DATE, description="Default: today.")
@@ -111,41 +109,6 @@ def _price_payload(stock: StockMetadata, price: PriceNow) -> PricePayload:
         source=price.source,
         stale=price.stale,
     )
-
-
-def _stored_price_payload(stock: StockMetadata, row: HistoricalStockPrice) -> StoredPricePayload:
-    return StoredPricePayload(
-        ticker=stock.ticker,
-        date=row.date,
-        close=strip_zeros(row.close),
-        currency=stock.currency,
-        source=row.source,
-    )
-
-
-class PricesByHandView(ApiView):
-    @extend_schema(responses={200: list[StoredPricePayload], **refusals(409)})
-    def get(self, request: Request, ticker: str) -> Response:
-        """The prices entered by hand, newest first."""
-        stock = services.instrument_to_price(user=user_of(request), ticker=ticker)
-        return Response([_stored_price_payload(stock, row) for row in prices_by_hand(stock)])
-
-    @extend_schema(
-        request=EnteredPriceSerializer,
-        responses={**dict.fromkeys((200, 201), StoredPricePayload), **refusals(409)},
-    )
-    def post(self, request: Request, ticker: str) -> Response:
-        """A price by hand, for an instrument that no source has described: one's own, to staff
-        also another user's. A second one on a date replaces the first (200).
-        """
-        stock = services.instrument_to_price(user=user_of(request), ticker=ticker)
-        form = EnteredPriceSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        row, is_new = services.enter_price(
-            stock=stock, day=form.validated_data["date"], close=form.validated_data["close"]
-        )
-        payload = _stored_price_payload(stock, row)
-        return Response(payload, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
 class PriceByHandView(ApiView):

@@ -30,7 +30,7 @@ Event = tuple[date, Decimal]
 
 
 def read_ratio(ratio: Decimal) -> Decimal | None:
-    """Return the ratio as it is stored, to 15 digits; None where it is no split."""
+    """Return the ratio as it is stored, to 15 digits; None where it is not a split."""
     if not ratio.is_finite() or not SMALLEST_RATIO <= ratio <= LARGEST_RATIO:
         return None
     exact = Fraction(ratio)

@@ -267,7 +267,7 @@ class _Walk:
         """Return whether a close that is said again is held back as before."""
         if not is_near(close, doubt.value, CONFIRMATION):
             return False
-        if doubt.is_dismissed:
+        if doubt.is_dismissed or doubt.reason == RETURNED:
             return True
         if expected is None:
             # Nothing stands before it, but later closes made it doubtful.
@@ -338,8 +338,8 @@ class _Walk:
     def _was_excursion(self, position: int) -> bool:
         """Return whether the close before the jump at `position` never stood.
 
-        It was not believed, and either is no level of the first history or came from the level to
-        which that jump led back.
+        It was not believed, and either is not a level of the first history or came from the level
+        to which that jump led back.
         """
         jump_day, after = self._trail[position]
         before_day = self._trail[position - 1][0]
@@ -368,7 +368,13 @@ class _Walk:
         """Hold back the believed closes from `jump_day` until the old level came back."""
         for day, between in self._trail:
             is_between = jump_day <= day < until and day not in self._known.fixed
-            if not is_between or day in self._verdict.held:
+            if not is_between:
+                continue
+            held = self._verdict.held.get(day)
+            if held is not None:
+                # It was compared with the level that goes now.
+                if held.reason == JUMP:
+                    self._verdict.held[day] = Doubt(day, between, RETURNED, close)
                 continue
             if day in self._verdict.believed or day in self._known.closes:
                 self._verdict.believed.pop(day, None)

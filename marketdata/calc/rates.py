@@ -50,6 +50,11 @@ def can_value(rate: FoundRate, day: date) -> bool:
     return (day - rate.date).days <= OLDEST_DAYS
 
 
+def pairs_into(target: str, currencies: Iterable[str]) -> list[Pair]:
+    """Return the pairs from each of `currencies` into `target`, in their order."""
+    return [(currency, target) for currency in currencies]
+
+
 def all_pairs_needed(pairs: Iterable[Pair]) -> set[Pair]:
     """Return every stored pair that may carry one of the rates of `pairs`."""
     needed: set[Pair] = set()

@@ -33,7 +33,8 @@ class StockMetadata(ErrorsAtFields):
     it, it belongs to the user who named it, as does one that is priced by hand (`source` manual).
     `described_currency` is the currency in which a source describes an instrument that stayed the
     user's because it is in another one. `believed_name` is what the last answer that was believed
-    called it: another name with another price is another company.
+    called it: another name with another price is another company. `renamed_to` is the ticker under
+    which its source listed it last, if another.
     """
 
     MANUAL = "manual"
@@ -62,6 +63,12 @@ class StockMetadata(ErrorsAtFields):
         blank=True,
         editable=False,
         help_text="What the source's last believed answer called it.",
+    )
+    renamed_to = models.CharField(
+        max_length=MAX_TICKER_LENGTH,
+        blank=True,
+        editable=False,
+        help_text="The ticker under which the source lists it now.",
     )
     version = models.PositiveBigIntegerField(default=0, editable=False)
     history_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)

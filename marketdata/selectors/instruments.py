@@ -92,9 +92,13 @@ def known_instruments(*, user: User, query: str, limit: int) -> list[StockMetada
 
 
 def currencies_in_use(*, user: User) -> set[str]:
-    """Return the user's base currency and those of the instruments they own or hold."""
+    """Return the user's base currency, and those of what they own or hold."""
     held = StockMetadata.objects.filter(Q(owner=user) | Q(holdings__portfolio__user=user))
-    return {user.base_currency, *held.values_list("currency", flat=True)}
+    accounts = user.portfolios, user.pension_accounts
+    found = {user.base_currency, *held.values_list("currency", flat=True)}
+    for one in accounts:
+        found.update(one.values_list("currency", flat=True))
+    return found
 
 
 def sourced_instruments(tickers: Iterable[str] = ()) -> list[StockMetadata]:

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from financeproj.core.db.fields import latest_day
+from financeproj.core.db.rows import pks_of
 from financeproj.core.money import EXACT, ONE, round_for_storage
 from marketdata.calc.sanity import split_factor
 from marketdata.models import HeldBack, HistoricalStockPrice, StockMetadata, StockQuote
@@ -132,7 +133,7 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
         .annotate(day_before=Subquery(closes.filter(date__lt=OuterRef("last_day"))[:1]))
     )
     days = _days_read(stocks)
-    ids = [stock.pk for stock in stocks]
+    ids = pks_of(stocks)
     closes_by_day = _closes_by_day(ids, days)
     splits = splits_of(ids, after=min(days, default=date.min))
     found = {}
@@ -334,6 +335,14 @@ def closes_on_days(
                 factor = split_factor(splits.get(stock_id, []), close_day, day)
                 found[stock_id, day] = CloseOn(_divided(close, factor), close_day, source)
     return found
+
+
+def prices_on_days(
+    wanted: Iterable[tuple[UUID, date]], *, max_age_days: int
+) -> dict[tuple[UUID, date], Decimal]:
+    """Return what `closes_on_days` does, the prices alone."""
+    closes = closes_on_days(wanted, max_age_days=max_age_days)
+    return {key: close.price for key, close in closes.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,26 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from financeproj.core.money import EXACT, ONE
 from marketdata.calc.rates import FoundRate as RateNow
-from marketdata.calc.rates import Leg, Pair, all_pairs_needed, find_rate, pairs_needed
+from marketdata.calc.rates import (
+    Leg,
+    Pair,
+    all_pairs_needed,
+    can_value,
+    find_rate,
+    pairs_needed,
+)
 from marketdata.models import CurrencyPair, HeldBack, HistoricalExchangeRate
 
 # --- Rates of one day -----------------------------------------------------------------------------
@@ -59,12 +67,12 @@ def _legs(pairs: Iterable[Pair], day: date) -> dict[Pair, Leg]:
     needed = all_pairs_needed(pairs)
     if not needed:
         return {}
-    stored = _stored_pairs(needed)
     if connection.in_atomic_block:
         # A version may be rolled back and come again with other rows: keep nothing of it.
-        legs = {pair: leg for pair, _, leg in _last_legs(stored, day).values()}
+        read = _last_legs(_stored_pairs(needed), day)
+        legs = {pair: leg for pair, _, leg in read.values()}
     else:
-        legs = _legs_kept(stored, day)
+        legs = _legs_kept(needed, day)
     return {pair: leg for pair, leg in legs.items() if leg is not None}
 
 
@@ -73,11 +81,42 @@ def _stored_pairs(pairs: Iterable[Pair]) -> QuerySet[CurrencyPair]:
     return CurrencyPair.objects.order_by().filter(base__in=set(bases), target__in=set(targets))
 
 
-def _legs_kept(stored: QuerySet[CurrencyPair], day: date) -> dict[Pair, Leg | None]:
+class PairRow(NamedTuple):
+    """A stored pair, with the version that every write to its rates increases."""
+
+    pk: int
+    version: int
+    base: str
+    target: str
+
+
+# Written by hand because every valuation runs it, and Django takes longer to build the SQL than
+# the database takes to run it.
+_PAIR_ROWS = """
+SELECT id, version, base, target FROM marketdata_currencypair
+WHERE base IN ({bases}) AND target IN ({targets}) ORDER BY id
+"""
+
+
+def pair_rows(pairs: Collection[Pair]) -> list[PairRow]:
+    """Return each stored pair of `pairs`, and perhaps others of their currencies, by id."""
+    if not pairs:
+        return []
+    bases = sorted({pair[0] for pair in pairs})
+    targets = sorted({pair[1] for pair in pairs})
+    sql = _PAIR_ROWS.format(
+        bases=", ".join(["%s"] * len(bases)), targets=", ".join(["%s"] * len(targets))
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*bases, *targets])
+        return list(map(PairRow._make, cursor.fetchall()))
+
+
+def _legs_kept(needed: Collection[Pair], day: date) -> dict[Pair, Leg | None]:
     """Return the last leg of each stored pair, read only where this process keeps an older one."""
     legs: dict[Pair, Leg | None] = {}
     outdated = []
-    for pk, version, base, target in stored.values_list("pk", "version", "base", "target"):
+    for pk, version, base, target in pair_rows(needed):
         kept_version, leg = _kept_legs.get((pk, day), (-1, None))
         legs[base, target] = leg
         if kept_version != version:
@@ -116,28 +155,91 @@ def _last_legs(
     return found
 
 
+# --- Rates in doubt -------------------------------------------------------------------------------
+
+Stretches = list[tuple[date, date]]
+
+
+def rates_in_doubt(pairs: Iterable[Pair]) -> dict[Pair, Stretches]:
+    """Return the stretches of days on which a rate later than the standing one is held back.
+
+    First and last day, by (base, target): each ends the day before the next rate. One query where
+    nothing is held back, else three.
+    """
+    pairs, today = set(pairs), timezone.localdate()
+    known = _legs(pairs, today)
+    doubtful = [pair for pair, leg in known.items() if leg.held_back_on is not None]
+    if not doubtful:
+        return {}
+    stretches = _stretches_of(doubtful)
+    series = _series_of(all_pairs_needed(pairs), until=today)
+    found: dict[Pair, Stretches] = defaultdict(list)
+    for base, target in pairs:
+        for stored in stretches.keys() & set(pairs_needed(base, target)):
+            for first, last in stretches[stored]:
+                legs = _legs_on(base, target, first, series)
+                if stored in legs:
+                    legs[stored] = replace(legs[stored], held_back_on=first)
+                rate = find_rate(base, target, first, legs)
+                if rate is not None and rate.is_behind:
+                    found[base, target].append((first, last))
+    return dict(found)
+
+
+def _stretches_of(pairs: Iterable[Pair]) -> dict[Pair, Stretches]:
+    """Return the first and last day of each stretch, by stored pair."""
+    rates = HistoricalExchangeRate.objects.filter(pair=OuterRef("pair"))
+    following = rates.filter(date__gt=OuterRef("date")).order_by("date").values("date")
+    rows = (
+        HeldBack.objects.filter(
+            pair__in=_stored_pairs(pairs),
+            kind=HeldBack.Kind.RATE,
+            state=HeldBack.State.HELD_BACK,
+        )
+        .exclude(Exists(rates.filter(date=OuterRef("date"))))
+        .annotate(next_rate=Subquery(following[:1]))
+    )
+    found: dict[Pair, Stretches] = defaultdict(list)
+    for base, target, day, next_rate in rows.values_list(
+        "pair__base", "pair__target", "date", "next_rate"
+    ):
+        last = date.max if next_rate is None else next_rate - timedelta(days=1)
+        found[base, target].append((day, last))
+    return dict(found)
+
+
 # --- Amounts in one currency ----------------------------------------------------------------------
 
 
 class Conversion:
     """The latest rates from some currencies to one, for sums in it.
 
-    `missing` names the pairs without a known rate ("USD/NOK"), sorted: a sum that needs one of
-    them is unknown. `stale` is whether any of the rates is.
+    `missing` names the pairs without a rate of the last 90 days ("USD/NOK"), sorted: a sum that
+    needs one of them is unknown. `stale` is whether any of the rates is. `in_doubt` names the pairs
+    of which a later rate is held back.
     """
 
     def __init__(self, currencies: Iterable[str], target: str) -> None:
         pairs = {(base, target) for base in currencies if base != target}
         self._target = target
-        self._known = rates_now(pairs)
+        today = timezone.localdate()
+        self._known = {
+            pair: rate for pair, rate in rates_on(pairs, today).items() if can_value(rate, today)
+        }
         self.missing = sorted("/".join(pair) for pair in pairs - self._known.keys())
         self.stale = any(rate.stale for rate in self._known.values())
+        behind = [pair for pair, rate in self._known.items() if rate.is_behind]
+        self.in_doubt = sorted("/".join(pair) for pair in behind)
 
     def rate(self, currency: str) -> Decimal:
         """Return units of the target for one `currency`, which must not be missing."""
         if currency == self._target:
             return ONE
         return self._known[currency, self._target].rate
+
+    def is_in_doubt(self, currency: str) -> bool:
+        """Return whether a later rate of `currency` than the one in use is held back."""
+        return f"{currency}/{self._target}" in self.in_doubt
 
     def knows(self, currency: str) -> bool:
         """Return whether amounts in `currency` can be converted."""
@@ -155,11 +257,16 @@ _Series = tuple[list[date], list[Leg]]
 
 
 def rates_on_days(wanted: Iterable[tuple[str, str, date]]) -> dict[tuple[str, str, date], RateNow]:
-    """Return the rate of each (base, target, day); those without any are absent. One query."""
+    """Return the rate of each (base, target, day); those without any are absent.
+
+    A fixed number of queries.
+    """
     wanted = set(wanted)
-    needed = all_pairs_needed({(base, target) for base, target, _ in wanted})
-    until = max((day for _, _, day in wanted), default=date.min)
-    series = _series_of(needed, until=until)
+    if not wanted:
+        return {}
+    days = {day for _, _, day in wanted}
+    pairs = {(base, target) for base, target, _ in wanted}
+    series = _series_between(pairs, min(days), max(days))
     found = {}
     for base, target, day in wanted:
         legs = _legs_on(base, target, day, series)
@@ -180,11 +287,28 @@ def _legs_on(base: str, target: str, day: date, series: dict[Pair, _Series]) -> 
     return legs
 
 
-def _series_of(pairs: set[Pair], until: date) -> dict[Pair, _Series]:
+def _series_between(pairs: set[Pair], first: date, last: date) -> dict[Pair, _Series]:
+    """Return the rates that the lookup of `pairs` may need on the days from `first` to `last`.
+
+    The years before are not read: a source fills a pair with thousands of rates.
+    """
+    later: dict[Pair, _Series] = {}
+    if first < last:
+        later = _series_of(all_pairs_needed(pairs), until=last, after=first)
+    series: dict[Pair, _Series] = {}
+    for pair, leg in _legs(pairs, first).items():
+        series[pair] = ([leg.date], [Leg(leg.date, leg.rate, leg.source)])
+    for pair, (days, legs) in later.items():
+        known_days, known_legs = series.get(pair, ([], []))
+        series[pair] = (known_days + days, known_legs + legs)
+    return series
+
+
+def _series_of(pairs: set[Pair], until: date, after: date = date.min) -> dict[Pair, _Series]:
     if not pairs:
         return {}
     rows = HistoricalExchangeRate.objects.filter(
-        pair__in=_stored_pairs(pairs), date__lte=until
+        pair__in=_stored_pairs(pairs), date__gt=after, date__lte=until
     ).order_by("date")
     series: dict[Pair, _Series] = defaultdict(lambda: ([], []))
     for base, target, day, rate, source in rows.values_list(

@@ -10,6 +10,8 @@ from marketdata.services.instruments import (
     unanswered,
 )
 from marketdata.services.instruments_by_hand import (
+    can_describe,
+    copy_for_user,
     delete_instrument,
     describe_instrument,
     instrument_to_describe,

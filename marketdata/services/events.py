@@ -6,10 +6,11 @@ those that count wherever closes of different days are compared: booked ones and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from financeproj.core.db.fields import latest_day
@@ -34,6 +35,8 @@ from marketdata.signals import splits_recorded
 MANUAL = StockMetadata.MANUAL
 # A replaced close may be this far from what the changed splits make of the stored one.
 EXPLAINED_WITHIN = Decimal("0.05")
+# A source says a split in time if it does so this soon after its day.
+SAID_IN_TIME = timedelta(days=4)
 
 State = HeldBack.State
 Reason = HeldBack.Reason
@@ -121,11 +124,12 @@ def sync_splits(
             row.before = row.value
         row.date, row.value = event
         if row.reason != Reason.NOT_SHOWN and row.state != State.DISMISSED:
-            _judge(row, is_shown=True)
+            was_seen = row.state == State.BELIEVED and is_visible(old[1])
+            _judge(row, is_shown=was_seen or not _is_lacking(row, stock, closes))
     for other in pairing.new:
         change.is_changed = True
         row = _row_of_new_split(stock, news[other], source, closes)
-        if not row._state.adding:
+        if not row._state.adding or _was_missing(row, stock, closes):
             change.after.append(news[other])
         rows.append(row)
     if withdraws:
@@ -134,7 +138,10 @@ def sync_splits(
                 change.is_changed = True
                 change.before.append((rows[one].date, rows[one].value))
     for row in rows:
-        change.is_changed |= _show(row, stock, closes)
+        if _show(row, stock, closes):
+            change.is_changed = True
+            if _was_missing(row, stock, closes):
+                change.after.append((row.date, row.value))
     changed = [row for row in rows if stored.get(row.pk) != _columns_of(row)]
     HeldBack.objects.bulk_update(
         [row for row in changed if not row._state.adding], COLUMNS, batch_size=500
@@ -190,7 +197,8 @@ def _row_of_new_split(
     ).first()
     if withdrawn is not None:
         withdrawn.absent_since = None
-        _judge(withdrawn, is_shown=True)
+        was_shown = withdrawn.reason != Reason.NOT_SHOWN
+        _judge(withdrawn, is_shown=was_shown or not _is_lacking(withdrawn, stock, closes))
         return withdrawn
     row = _new_row(stock, Kind.SPLIT, event, source)
     _judge(row, is_shown=not _is_lacking(row, stock, closes))
@@ -202,20 +210,56 @@ def _is_lacking(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) ->
     after = [close for day, close in closes if day >= row.date and close > 0]
     if not after or not is_visible(row.value):
         return False
-    before = _close_before(row.date, stock, closes)
+    before = _close_before(row, stock, closes)
     return before is not None and lacks_split(before, after[0])
 
 
-def _close_before(day: date, stock: StockMetadata, closes: Sequence[Event]) -> Decimal | None:
-    """Return the last close before `day`: the stored one, else that of the answer."""
-    earlier = [close for close in closes if close[0] < day and close[1] > 0]
-    rows = HistoricalStockPrice.objects.filter(stock=stock, date__lt=day, close__gt=0)
-    stored = rows.order_by("-date").values_list("date", "close").first()
-    if stored is not None and (not earlier or earlier[-1][0] <= stored[0]):
-        return stored[1]
-    if earlier:
-        return earlier[-1][1]
-    return None
+def _close_before(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) -> Decimal | None:
+    """Return the last close before the day of a split: the stored one, which was traded before it.
+
+    That of the answer where none is stored, or where the split was said late: the stored closes
+    come from answers that did not have it then.
+    """
+    said = [close for close in closes if close[0] < row.date and close[1] > 0]
+    stored = _stored_closes(stock).filter(date__lt=row.date)
+    latest = stored.order_by("-date").values_list("date", "close").first()
+    if not said:
+        return None if latest is None else latest[1]
+    if latest is None or latest[0] < said[-1][0] or _is_late(row, stock):
+        return said[-1][1]
+    return latest[1]
+
+
+def _is_late(row: HeldBack, stock: StockMetadata) -> bool:
+    """Return whether closes of the split's day or later were stored before its source said it."""
+    stored = _stored_closes(stock).filter(date__gte=row.date).exclude(source=MANUAL)
+    if not row._state.adding:
+        stored = stored.filter(date__lt=timezone.localdate(row.since) - SAID_IN_TIME)
+    return stored.exists()
+
+
+def _was_missing(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) -> bool:
+    """Return whether earlier answers lacked a split that this one has: its closes show the split,
+    the stored ones do not. It then explains closes that are said again.
+    """
+    if row.reason == Reason.NOT_SHOWN:
+        return False
+    said = [close for close in closes if close[1] > 0]
+    stored = list(_stored_closes(stock).order_by("date").values_list("date", "close"))
+    return _shows(row, said) is True and _shows(row, stored) is False
+
+
+def _shows(row: HeldBack, closes: Sequence[Event]) -> bool | None:
+    """Return whether the closes around the day of a split show it; None where there are none."""
+    before = [close for day, close in closes if day < row.date]
+    after = [close for day, close in closes if day >= row.date]
+    if not before or not after:
+        return None
+    return shows_split(before[-1], after[0], row.value)
+
+
+def _stored_closes(stock: StockMetadata) -> QuerySet[HistoricalStockPrice]:
+    return HistoricalStockPrice.objects.filter(stock=stock, close__gt=0)
 
 
 def _note_absence(row: HeldBack) -> bool:
@@ -236,26 +280,36 @@ def _show(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) -> bool:
     """
     if row.state != State.HELD_BACK or row.reason != Reason.NOT_SHOWN or row._state.adding:
         return False
-    before = _close_before(row.date, stock, closes)
-    if before is None:
-        return False
-    shown_on = None
-    for day, close in closes:
-        if day >= row.date and close > 0 and shows_split(before, close, row.value):
-            shown_on = day
-            break
+    shown_on = _shown_on(row, stock, closes)
     if shown_on is None:
         return False
     _judge(row, is_shown=True)
     wrong = HistoricalStockPrice.objects.filter(
         stock=stock, date__gte=row.date, date__lt=shown_on, source=row.source
     )
+    before = _close_before(row, stock, closes)
     doubts = []
     for day, close in wrong.values_list("date", "close"):
         doubts.append(Doubt(day, close, Reason.UNADJUSTED, before))
     hold_back(thing=stock, kind=Kind.PRICE, doubts=doubts, source=row.source)
     wrong.as_service().delete()
     return True
+
+
+def _shown_on(row: HeldBack, stock: StockMetadata, closes: Sequence[Event]) -> date | None:
+    """Return the day of the first close that shows a split, its own day where none need show it."""
+    if not is_visible(row.value):
+        return row.date
+    before = _close_before(row, stock, closes)
+    after = [close for close in closes if close[0] >= row.date and close[1] > 0]
+    if before is None or not after:
+        return None
+    if _is_late(row, stock) and not lacks_split(before, after[0][1]):
+        return after[0][0]
+    for day, close in after:
+        if shows_split(before, close, row.value):
+            return day
+    return None
 
 
 def _columns_of(row: HeldBack) -> list[object]:

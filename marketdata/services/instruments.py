@@ -84,6 +84,7 @@ def instruments_for_import(
     dry_run: bool = False,
     is_remembered: bool = True,
     unasked: Container[str] = (),
+    by_hand: Container[str] = (),
     seconds: float | None = None,
 ) -> dict[str, StockMetadata | DomainError]:
     """Return the instrument, or what is wrong, of each (ticker, currency, company name).
@@ -93,13 +94,17 @@ def instruments_for_import(
     source describes are only stored with their first trade, by `keep_instruments`. A dry run only
     makes as many of these as are asked about at once; the code of the others is `looking_up`. With
     `is_remembered` the sources are not asked again about what they lately did not know. Tickers in
-    `unasked` are not asked about if their currency is given.
+    `unasked` are not asked about if their currency is given, and those `by_hand` never: the user
+    prices them.
     """
     keys = {given: _key(given) for given, _, _ in wanted}
     merged, results = _merged(wanted, keys)
     for key, stock in _visible(user, merged).items():
-        if key not in results:
+        if key not in results and (stock.is_manual or key not in by_hand):
             results[key] = merged[key].checked(stock)
+    for key in merged:
+        if key not in results and key in by_hand:
+            results[key] = _priced_by_hand(user, merged[key])
     unknown = [key for key in merged if key not in results]
     to_ask = [key for key in unknown if key not in unasked or not merged[key].currency]
     errors = learn_instruments(

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import ProtectedError
 
+from financeproj.core.db.rows import fields_of
 from financeproj.core.errors import Conflict, DomainError, NotFound
 from financeproj.core.identifiers import (
     is_ticker,
@@ -75,6 +76,37 @@ def instrument_to_describe(*, user: User, ticker: str) -> StockMetadata:
     if found.owner_id is None and not changes_any:
         raise PermissionDenied
     return found
+
+
+# What a copy takes from the shared instrument.
+COPIED = (
+    "ticker",
+    "company_name",
+    "currency",
+    "asset_type",
+    "exchange",
+    "exchange_timezone",
+    "sector",
+    "country",
+    "isin",
+)
+
+
+def copy_for_user(*, stock: StockMetadata, user: User) -> StockMetadata:
+    """Create the user's own instrument, priced by hand, described as the shared one."""
+    described = fields_of(stock, COPIED)
+    own = StockMetadata(source=StockMetadata.MANUAL, owner=user, **described)
+    save_instrument(own)
+    return own
+
+
+def can_describe(*, user: User, ticker: str) -> bool:
+    """Return whether the user may change what is said of the instrument of `ticker`."""
+    try:
+        instrument_to_describe(user=user, ticker=ticker)
+    except (DomainError, PermissionDenied):
+        return False
+    return True
 
 
 class Description(TypedDict, total=False):

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Model
 from django.utils import timezone
 
+from financeproj.core.db.rows import fields_of
 from financeproj.core.errors import NotFound
 from financeproj.core.money import ONE, is_storable, round_for_storage
 from financeproj.history.services import record
@@ -256,8 +257,13 @@ def _sync_events(stock: StockMetadata, answer: History, source: str, since: date
 
 
 def _describe(stock: StockMetadata, answer: History) -> None:
-    """Fill in what is not known of the instrument yet; corrections by hand stay."""
+    """Fill in what is not known of the instrument yet; corrections by hand stay.
+
+    The ticker under which the source lists it is that of the last answer.
+    """
     news = {}
+    if answer.info.renamed_to != stock.renamed_to:
+        news["renamed_to"] = answer.info.renamed_to
     for name in DESCRIPTION:
         value = getattr(answer.info, name)
         if value and not getattr(stock, name):
@@ -418,7 +424,7 @@ def _delete(row: HistoricalStockPrice | StockSplit | StockDividend) -> None:
 def _entered_fields(row: Model) -> dict[str, object]:
     """Return the columns of a row by hand that a person sees."""
     names = [field.name for field in row._meta.concrete_fields if field.name not in HIDDEN]
-    return {name: getattr(row, name) for name in names}
+    return fields_of(row, names)
 
 
 @transaction.atomic

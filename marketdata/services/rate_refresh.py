@@ -209,20 +209,10 @@ def _asked_at(pairs: set[Pair]) -> dict[Pair, datetime]:
 
 
 def _lacking(wanted: Iterable[PairOnDay]) -> set[PairOnDay]:
-    """Return those of `wanted` without a rate at most 7 days old. One query."""
+    """Return those of `wanted` without a rate at most 7 days old."""
     wanted = {one for one in wanted if one[0] != one[1]}
-    found = _stored_rates(wanted)
+    found = rates_on_days(wanted)
     return {one for one in wanted if one not in found or found[one].stale}
-
-
-def _stored_rates(wanted: set[PairOnDay]) -> dict[PairOnDay, RateNow]:
-    days = {day for _, _, day in wanted}
-    if len(days) != 1:
-        return rates_on_days(wanted)
-    # The usual case of a page: the years before that day need not be read.
-    (day,) = days
-    rates = rates_on(_pairs_of(wanted), day)
-    return {(base, target, day): rate for (base, target), rate in rates.items()}
 
 
 def fresh_rate(base: str, target: str) -> tuple[RateNow | None, SourceError | None]:

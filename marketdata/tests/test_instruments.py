@@ -149,10 +149,12 @@ def test_an_import_asks_for_all_new_tickers_within_one_time_limit(user, market, 
     wanted += [("MINE", "NOK", "By hand"), ("VOD.L", "USD", ""), ("A B", "NOK", "")]
     found = instruments_for_import(user=user, wanted=wanted)
     assert (datetime.now(UTC) - begun).total_seconds() < 1 + 1 * SLACK
-    candidates = {
-        ticker: one.code if isinstance(one, DomainError) else one.source
-        for ticker, one in found.items()
-    }
+    candidates = {}
+    for ticker, one in found.items():
+        if isinstance(one, DomainError):
+            candidates[ticker] = one.code
+        else:
+            candidates[ticker] = one.source
     assert candidates == {
         "acme": "yahoo",
         "KNOWN": "yahoo",

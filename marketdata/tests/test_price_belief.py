@@ -138,7 +138,7 @@ def test_names_are_compared_without_case_punctuation_and_legal_form(one, other, 
 
 
 def test_later_closes_are_held_back_with_the_last_one_until_one_is_near_what_stands():
-    # 13000 is no factor of 100, but near 10000.
+    # 13000 is not a factor of 100, but near 10000.
     assert sifted([10000, 13000, 20000, 110, 111]) == (
         [110, 111],
         [(10000, "unit_slip"), (13000, "follows"), (20000, "follows")],
@@ -171,6 +171,18 @@ def test_a_return_after_a_jump_of_more_than_20_fold_takes_back_what_lies_between
     verdict = sift(dated([600]), known([600, 20, 21]))
     assert ends(verdict) == ([600], [(20, "returned"), (21, "returned")])
     assert verdict.taken_back == {on(-2), on(-1)}
+
+
+def test_what_waited_between_a_jump_and_the_return_is_held_back_for_good():
+    """The old level is 10,000, seen once in a first history whose other closes are 100."""
+    stored = dated([D(100), D(100), D(10_000)], -3)
+    seen = after(Known(), sift_first(stored, Known()))
+    said = dated([D(30), D(30), D(100), D(10_000)])
+    once = sift(said, seen)
+    assert list(once.believed.values()) == [10_000]
+    assert [one.reason for one in once.held.values()] == ["returned"] * 3
+    twice = sift(said, after(seen, once))
+    assert (twice.believed, twice.held.keys()) == (once.believed, once.held.keys())
 
 
 def test_a_return_within_one_answer():

@@ -457,6 +457,10 @@ def test_currencies_are_those_in_circulation_with_the_users_marked(api, user, ca
     assert {"NOK", "USD", "JPY"} <= set(codes)
     assert not {"XAU", "XTS", "XXX"} & set(codes)
     assert [one["code"] for one in body if one["in_use"]] == ["NOK", "SEK"]
+    user.portfolios.create(name="Broker", currency="USD")
+    user.pension_accounts.create(name="Pension", currency="DKK")
+    body = api.get("/api/v1/currencies").json()
+    assert [one["code"] for one in body if one["in_use"]] == ["DKK", "NOK", "SEK", "USD"]
     assert next(one for one in body if one["code"] == "JPY") == {
         "code": "JPY", "name": "Yen", "symbol": "¥", "decimal_places": 0, "in_use": False
     }  # fmt: skip

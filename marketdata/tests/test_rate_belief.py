@@ -109,7 +109,7 @@ def test_an_inverted_rate_is_never_confirmed(last, ecb):
 
 
 def test_later_rates_near_one_held_back_are_held_back_with_it():
-    # 134 is no factor of ten of 11 and would be confirmed.
+    # 134 is not a factor of ten of 11 and would be confirmed.
     assert sifted([131, 134, 134, 11.2], last=11) == (
         [11.2],
         [(131, "factor_of_ten"), (134, "follows"), (134, "follows")],

@@ -12,7 +12,7 @@ from marketdata import services
 from marketdata.calc.rates import FRESH_DAYS, Leg, find_rate, pairs_needed
 from marketdata.models import CurrencyPair, HistoricalExchangeRate
 from marketdata.queries import exchange_rate_for_trade, exchange_rates_for_import
-from marketdata.selectors import rate_on, rates_now, rates_on
+from marketdata.selectors import rate_on, rates_now, rates_on, rates_on_days
 from marketdata.sources import registry
 from marketdata.tests.factories import with_rates
 
@@ -276,6 +276,27 @@ def test_an_import_looks_up_any_number_of_rates_in_a_few_queries(
     assert found["USD", "NOK", FRIDAY] == D("10.4")
     assert found["NOK", "NOK", FRIDAY] == 1
     assert found["USD", "NOK", date(2024, 5, 9)] == D("11.1234")
+
+
+@pytest.mark.django_db
+def test_rates_of_many_days_are_those_of_each_day():
+    with_rates("USD", "NOK", {date(2014, 3, 3): "6", date(2024, 5, 6): "11"})
+    with_rates("EUR", "NOK", {date(2024, 5, 2): "11.5", date(2024, 5, 14): "11.6"})
+    with_rates("EUR", "USD", {date(2024, 5, 3): "1.25", date(2024, 5, 8): "1.2"})
+    days = [date(2014, 3, 2), date(2014, 3, 3), date(2023, 1, 1)]
+    days += [date(2024, 5, 1) + timedelta(days=number) for number in range(20)]
+    pairs = [("USD", "NOK"), ("NOK", "USD"), ("NOK", "EUR"), ("NOK", "NOK"), ("SEK", "NOK")]
+    wanted = [(base, target, day) for base, target in pairs for day in days]
+    expected = {}
+    for base, target, day in wanted:
+        rate = rate_on(base=base, target=target, day=day)
+        if rate is not None:
+            expected[base, target, day] = rate
+    assert rates_on_days(wanted) == expected
+    assert rates_on_days(wanted[:1]) == {}
+    for one in expected:
+        assert rates_on_days([one]) == {one: expected[one]}
+    assert rates_on_days([]) == {}
 
 
 @pytest.mark.django_db

@@ -24,7 +24,7 @@ def _empty_process():
 
 
 def days(*values):
-    return [None if np.isnan(value) else value for value in values]
+    return np.where(np.isnan(values), None, values).tolist()
 
 
 def test_closes_are_carried_forward_and_unknown_before_the_first():

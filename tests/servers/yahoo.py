@@ -6,6 +6,7 @@ splits, in single precision, a bar's time being the opening of its day.
 """
 
 import json
+import math
 import struct
 import threading
 import time
@@ -59,6 +60,8 @@ class Listed:
     price: float | None = None  # of the market now; the last close unless set
     at: datetime | None = None  # when that was; the end of the last close's day unless set
     is_delisted: bool = False  # days without a close are refused
+    is_busy: bool = False  # splits and dividends are left out; closes stay restated by them
+    answers_as: str = ""  # the symbol that the answer names, if another than the one asked for
 
     def moment(self, day: date, at: clock) -> datetime:
         return datetime.combine(day, at, tzinfo=ZoneInfo(self.zone))
@@ -66,7 +69,8 @@ class Listed:
     def later_factor(self, day: date) -> float:
         factor = 1.0
         for split, (new, old) in self.splits.items():
-            if split > day and split <= datetime.now(ZoneInfo(self.zone)).date():
+            has_begun = day < split <= datetime.now(ZoneInfo(self.zone)).date()
+            if has_begun and 0 < new < math.inf and old:
                 factor *= new / old
         return factor
 
@@ -174,16 +178,17 @@ class FakeYahoo:
             error = {"code": "Bad Request", "description": described}
             return 400, {"chart": {"result": None, "error": error}}
         nulls = self.fault_of(symbol) == "nulls"
-        closes = [
-            None
-            if nulls or (close := listed.closes[day]) is None
-            else single(close / listed.later_factor(day))
-            for day in days
-        ]
+        closes: list[float | None] = []
+        for day in days:
+            close = listed.closes[day]
+            if nulls or close is None:
+                closes.append(None)
+            else:
+                closes.append(single(close / listed.later_factor(day)))
         known = [day for day in sorted(listed.closes) if listed.closes[day] is not None]
         meta: dict[str, Any] = {
             "currency": None if nulls else listed.currency,
-            "symbol": symbol,
+            "symbol": listed.answers_as or symbol,
             "exchangeName": "TST",
             "fullExchangeName": listed.exchange,
             "instrumentType": listed.kind,
@@ -217,12 +222,16 @@ class FakeYahoo:
                 int(listed.moment(day, listed.opens).timestamp()) for day in days
             ]
             bars = dict.fromkeys(("open", "high", "low", "close"), closes)
-            volume = [None if close is None else 1000 for close in closes]
+            volume: list[int | None] = [1000] * len(closes)
+            for position, close in enumerate(closes):
+                if close is None:
+                    volume[position] = None
             result["indicators"] = {
                 "quote": [{**bars, "volume": volume}],
                 "adjclose": [{"adjclose": closes}],
             }
-        if events := self._events(listed, first, last):
+        events = self._events(listed, first, last)
+        if events and not listed.is_busy:
             result["events"] = events
         return 200, {"chart": {"result": [result], "error": None}}
 
