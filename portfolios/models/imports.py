@@ -38,19 +38,35 @@ class ImportBatch(models.Model):
     rows = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)
     duplicates = models.PositiveIntegerField(default=0)
+    completed = models.PositiveIntegerField(default=0)  # of the duplicates
     ignored = models.PositiveIntegerField(default=0)
-    # Rows about cash alone: [{type, currency, count, amount}].
+    # Transactions of money alone, and groups, that were made of the rows that are `created`.
+    money_created = models.PositiveIntegerField(default=0)
+    groups_created = models.PositiveIntegerField(default=0)
+    # Rows that moved nothing: [{type, currency, count, amount}].
     ignored_sums = models.JSONField(default=list, blank=True)
     failed = models.PositiveIntegerField(default=0)
     checkpoint_count = models.PositiveIntegerField(default=0)
+    # Whether it books the shares that stood before its rows.
+    accepts_opening = models.BooleanField(default=False)
+    # What stood before its rows and was not booked: [{currency, amount, date} or
+    # {ticker, quantity, date}].
+    opening = models.JSONField(default=list, blank=True)
     reconciled = models.BooleanField(null=True, blank=True)
     first_divergence = models.JSONField(null=True, blank=True)
     errors = models.JSONField(default=list, blank=True)
+    # The same put together: one for an instrument, one for a word.
+    problems = models.JSONField(default=list, blank=True)
     warnings = models.JSONField(default=list, blank=True)
     instruments = models.JSONField(default=list, blank=True)
+    mapping_name = models.CharField(
+        max_length=100, blank=True, help_text="The saved mapping by which the file was read."
+    )
     # Transaction → external id of equal rows that existed before and took the file's id. Undo
     # removes it again.
     adopted = models.JSONField(default=dict, blank=True, editable=False)
+    # Transaction → its columns before this import completed it, to which undo returns.
+    completed_rows = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -141,6 +157,22 @@ class Checkpoint(models.Model):
         return f"{self.day} {self.amount} {self.currency or self.stock}"
 
 
+class KnownRows(models.Model):
+    """The rows of an import that the portfolio had already: transaction → line of the file.
+
+    If the import that recorded one of them is undone, it goes over to this one. In a table of its
+    own, because it can be as long as the file.
+    """
+
+    import_batch = models.OneToOneField(
+        ImportBatch, on_delete=models.CASCADE, primary_key=True, related_name="known_rows"
+    )
+    rows = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"Rows that {self.import_batch} knew"
+
+
 class PendingImport(models.Model):
     """The file of an import that waits for a worker, kept until the import is finished.
 
@@ -194,3 +226,36 @@ class InstrumentAlias(ErrorsAtFields):
 
     def __str__(self) -> str:
         return f"{self.key} is {self.ticker}"
+
+
+class ImportMapping(ErrorsAtFields):
+    """What a user said of the files of one kind.
+
+    Either a `mapping` saved under a name, with the `header` of its file by which it is found again,
+    or the words of a broker's own format that were given a meaning, named as that format.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="import_mappings"
+    )
+    name = models.CharField(max_length=100)
+    format = models.CharField(max_length=30)
+    mapping = models.JSONField(default=dict)
+    header = models.JSONField(default=list, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "mapping of files"
+        verbose_name_plural = "mappings of files"
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                name="import_mapping_once",
+                violation_error_message="The user has a mapping of this name already.",
+            ),
+            models.CheckConstraint(condition=~models.Q(name=""), name="import_mapping_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -13,6 +13,7 @@ from financeproj.core.db.fields import (
     currency_constraint,
 )
 from financeproj.core.db.names import FOLDED, Named
+from financeproj.core.identifiers import MAX_TICKER_LENGTH
 from marketdata.models import StockMetadata
 
 
@@ -21,7 +22,7 @@ class CashFromBy(models.TextChoices):
     IMPORT = "import"
 
 
-class Portfolio(ErrorsAtFields, Named):
+class Portfolio(Named, ErrorsAtFields):
     """Holdings at one broker, reported in one currency.
 
     `used_credit` and `cash` are the latest of the dated `PortfolioBalance` rows. From the day
@@ -46,6 +47,8 @@ class Portfolio(ErrorsAtFields, Named):
     )
     position = models.PositiveIntegerField(default=0)
     version = models.PositiveBigIntegerField(default=0, editable=False)
+    # Shares moved between it and another portfolio, so that a writer locks both.
+    is_linked = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -148,12 +151,16 @@ class Holding(models.Model):
     charges = ExactDecimalField(default=0, editable=False)
     first_transaction_on = models.DateField(null=True, blank=True, editable=False)
     last_transaction_on = models.DateField(null=True, blank=True, editable=False)
-    # The day of a split that makes the value doubtful: the source's split could not be booked
-    # (a later sale would exceed what it leaves), or prices entered by hand may not include it.
+    # The day of a split of the source that could not be booked, because a later sale would exceed
+    # what it leaves.
     unbooked_split_on = models.DateField(null=True, blank=True, editable=False)
     # The ids of the source's splits (`HeldBack`) that wait for the user's word about this holding,
     # with the reason of each.
     waiting_splits = models.JSONField(default=dict, blank=True, editable=False)
+    # The ticker to which the instrument was renamed, where the user does not want to follow it.
+    dismissed_rename = models.CharField(
+        max_length=MAX_TICKER_LENGTH, blank=True, default="", editable=False
+    )
     version = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -188,6 +195,12 @@ class Holding(models.Model):
     def name(self) -> str:
         """The user's own name of the instrument, else the source's."""
         return self.company_name or self.stock.company_name
+
+    @property
+    def is_rename_dismissed(self) -> bool:
+        """Whether the user does not want to follow the new ticker of the instrument."""
+        renamed_to = self.stock.renamed_to
+        return bool(renamed_to) and self.dismissed_rename == renamed_to
 
 
 class DismissedSplit(models.Model):

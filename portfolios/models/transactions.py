@@ -37,6 +37,9 @@ class TransactionGroup(ErrorsAtFields):
     class Kind(models.TextChoices):
         CONVERSION = "conversion"
         TRANSFER = "transfer"
+        EXCHANGE = "exchange"
+        SPIN_OFF = "spin_off"
+        EXERCISE = "exercise"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     portfolio = models.ForeignKey(Portfolio, on_delete=models.CASCADE, related_name="groups")
@@ -46,6 +49,8 @@ class TransactionGroup(ErrorsAtFields):
     external_id = models.CharField(max_length=200, null=True, blank=True)
     # Its legs stood before as rows of their own, and stay when the group is deleted.
     is_linked = models.BooleanField(default=False, editable=False)
+    # The codes of what was not known when it was entered.
+    warnings = models.JSONField(default=list, blank=True, editable=False)
     import_batch = models.ForeignKey(
         ImportBatch,
         on_delete=models.SET_NULL,
@@ -62,6 +67,16 @@ class TransactionGroup(ErrorsAtFields):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.label}".strip()
+
+
+# What companies do to their shares.
+ACTION_KINDS = (
+    TransactionGroup.Kind.EXCHANGE,
+    TransactionGroup.Kind.SPIN_OFF,
+    TransactionGroup.Kind.EXERCISE,
+)
+ACTION_KIND_CHOICES = [(kind.value, kind.label) for kind in ACTION_KINDS]
+TRANSFER_KIND_CHOICES = [(TransactionGroup.Kind.TRANSFER.value, "Transfer")]
 
 
 class Transaction(ErrorsAtFields):
@@ -109,6 +124,14 @@ class Transaction(ErrorsAtFields):
         related_name="transactions",
         editable=False,
     )
+    # Of an exchange_in, its part of the cost that moves; of an exchange_out, that of the cash.
+    cost_share = ExactDecimalField(null=True, blank=True, editable=False)
+    # An exchange_out whose quantity is all that is held.
+    takes_all = models.BooleanField(default=False, editable=False)
+    # Of an exchange_in, units of its instrument's currency for one unit of the cash that was paid.
+    cash_rate = ExactDecimalField(null=True, blank=True, editable=False)
+    # The columns that a row had before it became a leg. Deleting the group gives them back.
+    stood_as = models.JSONField(null=True, blank=True, editable=False)
     # What a leg of a group takes out or brings in; it follows from the replay of its chain.
     carried = CarriedField(null=True, blank=True, editable=False)
     note = models.CharField(max_length=500, blank=True)
@@ -241,6 +264,11 @@ class Transaction(ErrorsAtFields):
         indexes = [
             models.Index(fields=["holding", "date", "sequence"], name="transaction_ledger"),
             models.Index(fields=["portfolio", "date", "sequence"], name="transaction_newest"),
+            models.Index(
+                fields=["portfolio"],
+                condition=models.Q(type=TransactionType.SPLIT),
+                name="transaction_splits",
+            ),
         ]
 
     def __str__(self) -> str:
