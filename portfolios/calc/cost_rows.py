@@ -13,7 +13,7 @@ from typing import NamedTuple
 from financeproj.core.money import EXACT, ONE, ZERO
 from portfolios.calc.carried import Brought, Taken
 from portfolios.calc.kinds import RULES, TransactionType
-from portfolios.calc.ledger import Entry, Position, cash_part, charge_of, states
+from portfolios.calc.ledger import E, Entry, Position, cash_part, charge_of, states
 
 
 class CostRow(NamedTuple):
@@ -31,7 +31,7 @@ class CostRow(NamedTuple):
     share: float
 
 
-def cost_rows(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[CostRow]]]:
+def cost_rows(entries: Iterable[E]) -> Iterator[tuple[E, list[CostRow]]]:
     """Yield each entry in the order of effect with its rows. `entries` come in any order.
 
     The cash of an exchange is a row of its own before that of the shares: a sale of what was

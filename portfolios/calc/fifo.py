@@ -110,7 +110,7 @@ class Lots:
             gross_c = entry.quantity * (entry.price or ZERO)
             cost_c = sum((lot.cost_c for lot in self.lots), ZERO)
             part = returned_part(gross_c - charge_of(entry), cost_c)
-            return [lot.part(part, ZERO) for lot in self.lots]
+            return self._part_of_each(part)
         elif isinstance(entry.carried, Brought):
             for one in entry.carried.lots:
                 self.lots.append(Lot(one.bought_on, one.quantity, one.cost_p, one.cost_c))
@@ -130,7 +130,11 @@ class Lots:
             return self._take_everything()
         if entry.quantity:
             return self._take(entry.quantity)
-        return [lot.part(taken.share, ZERO) for lot in self.lots]
+        return self._part_of_each(taken.share)
+
+    def _part_of_each(self, share: Decimal) -> list[Lot]:
+        """Take `share` of the cost of every lot, but no shares."""
+        return [lot.part(share, ZERO) for lot in self.lots]
 
     def _take_everything(self) -> list[Lot]:
         everything = list(self.lots)

@@ -53,6 +53,13 @@ class Rules:
         return self.shares != 0 and self.money == 0 and not self.is_exchange
 
     @property
+    def brings_cost(self) -> bool:
+        """Whether the cost was brought along: price and rate are those that were paid, charges
+        included.
+        """
+        return self.is_transfer and self.shares > 0
+
+    @property
     def is_income(self) -> bool:
         return self.shares == 0 and self.money > 0 and not self.returns_cost
 
@@ -94,8 +101,14 @@ class TransactionType(StrEnum):
     BUY = "buy", Rules(code=2, rank=3, shares=+1, money=-1)
     SELL = "sell", Rules(code=7, rank=5, shares=-1, money=+1)
     DIVIDEND = "dividend", Rules(code=3, rank=4, money=+1, is_paid_in_any_currency=True)
-    INTEREST = "interest", Rules(code=4, rank=4, money=+1, stands_alone=True)
-    FEE = "fee", Rules(code=5, rank=4, money=-1, stands_alone=True)
+    INTEREST = (
+        "interest",
+        Rules(code=4, rank=4, money=+1, is_paid_in_any_currency=True, stands_alone=True),
+    )
+    FEE = (
+        "fee",
+        Rules(code=5, rank=4, money=-1, is_paid_in_any_currency=True, stands_alone=True),
+    )
     TAX = (
         "tax",
         Rules(code=6, rank=4, money=-1, is_paid_in_any_currency=True, stands_alone=True),

@@ -45,7 +45,8 @@ class Trades:
     is the quantity right after the transaction, from the exact ledger: sums of floats would leave
     1e-17 shares of a holding that was sold completely. `share` is the part of the cost that leaves
     beyond that of the shares which leave: 0 but for returns of capital and exchanges. The cash of
-    an exchange is a row of its own, a sale or a purchase that moves no shares.
+    an exchange is a row of its own, a sale or a purchase that moves no shares. `group` is the same
+    number for all rows of an exchange, else 0.
     """
 
     instrument: NDArray[np.int32]
@@ -57,6 +58,7 @@ class Trades:
     rate: Floats
     held: Floats
     share: Floats
+    group: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.day)
@@ -187,6 +189,15 @@ def priced_days(market: Market) -> Flags:
     if priced is None:
         priced = np.arange(market.close.shape[1]) >= priced_from[:, None]
     return priced
+
+
+def unpriced_somewhere(market: Market) -> Flags | None:
+    """Return the same; None where every instrument has both on every day."""
+    priced = _priced_days(market, first_priced_column(market))
+    if priced is not None:
+        return priced
+    priced = priced_days(market)
+    return None if priced.all() else priced
 
 
 def _rated_days(market: Market) -> Flags:
