@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from portfolios.calc.exchanges import exchanged
 from portfolios.calc.layout import (
     CHARGES,
     INCOME,
@@ -86,6 +87,9 @@ def bridge(trades: Trades, market: Market) -> Bridge:
     )
     rate = trades.rate[counted]
     rate_of_day = market.rates[market.currency[instrument], column]
+    # The cash of an exchange is in the portfolio's currency.
+    is_cash = (trades.group[counted] != 0) & is_one_of(kind, PURCHASES + SALES)
+    rate_of_day = np.where(is_cash, rate, rate_of_day)
     gross = trades.quantity[counted] * trades.price[counted]
     cost = trades.commission[counted] * rate
 
@@ -112,6 +116,10 @@ def bridge(trades: Trades, market: Market) -> Bridge:
     lost, exit_column, worth = exits(placed, market)
     rate_before = market.rates[market.currency[lost], exit_column - 1]
     moved_in -= summed(lost, worth * rate_before, len(start))
+
+    exchanges = exchanged(placed, market)
+    if exchanges is not None:
+        moved_in += summed(exchanges.instrument, exchanges.worth, len(start))
 
     return Bridge(
         start_value=start,

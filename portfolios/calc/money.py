@@ -28,11 +28,24 @@ def money_of(row: Settled, portfolio_currency: str) -> tuple[str, Decimal]:
     currency = row.settlement_currency or portfolio_currency
     if row.settlement_amount is not None:
         return currency, row.settlement_amount
+    return currency, _settled(row, cash_effect(row), currency, portfolio_currency)
+
+
+def moved_and_formula(row: Settled, portfolio_currency: str) -> tuple[str, Decimal, Decimal]:
+    """Return the same, and the formula's amount in the portfolio's currency."""
+    currency = row.settlement_currency or portfolio_currency
     effect = cash_effect(row)
+    if row.settlement_amount is not None:
+        return currency, row.settlement_amount, effect
+    return currency, _settled(row, effect, currency, portfolio_currency), effect
+
+
+def _settled(row: Settled, effect: Decimal, currency: str, portfolio_currency: str) -> Decimal:
+    """Return the formula's `effect` as it goes through the account in `currency`."""
     if currency != portfolio_currency:
         with localcontext(EXACT):
             effect = effect / (row.exchange_rate or ONE)
-    return currency, to_minor_units(effect, currency)
+    return to_minor_units(effect, currency)
 
 
 def to_minor_units(amount: Decimal, currency: str) -> Decimal:

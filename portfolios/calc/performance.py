@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from portfolios.calc.columns import sums_of
+from portfolios.calc.exchanges import exchanged
 from portfolios.calc.kinds import RULES
 from portfolios.calc.layout import (
     CHARGES,
@@ -61,6 +63,8 @@ def _commission_signs() -> Floats:
     return signs
 
 
+# A sum that is smaller than this part of what it was added up from is the noise of floats.
+NOISE = 1e-12
 CODES = 1 + max(rules.code for rules in RULES.values())
 _ROW = _flow_rows()
 _COMMISSION_SIGN = _commission_signs()
@@ -75,7 +79,8 @@ class Daily:
     `bought` is what each holding took in beyond what left it that day, with fees and taxes;
     `released` is what left each holding beyond what it took in, with income. `income`, `charges`
     and `realised_gain` cover every holding, the others those with a price. `missing` are the
-    instruments that were held or traded on a day without one.
+    instruments that were held or traded on a day without one. With money, which
+    `portfolios.calc.cash` adds, the value can be below 0.
     """
 
     value: Floats
@@ -181,8 +186,12 @@ def running_cost(placed: Layout, paid: Floats) -> Floats:
     return carried
 
 
-def daily(trades: Trades, market: Market) -> Daily:
-    """Return all daily figures of a portfolio over the columns of `market`."""
+def daily(trades: Trades, market: Market, cash_from: int | None = None) -> Daily:
+    """Return all daily figures of a portfolio's securities over the columns of `market`.
+
+    From the column `cash_from` on, their money goes into and out of the portfolio's own money: it
+    is not a flow then. `portfolios.calc.cash` has the rest.
+    """
     placed = layout(trades, market)
     trades, column, days = placed.trades, placed.column, placed.days
     gross = trades.quantity * trades.price
@@ -204,10 +213,16 @@ def daily(trades: Trades, market: Market) -> Daily:
         row = np.where(costs_more, _CHARGED, row)
         row = np.where(priced, row, _NO_CASH)
         by_row = _sum_by_day(row, column, np.abs(cash), days)
+    if cash_from is not None:
+        by_row = np.where(np.arange(days) < cash_from, by_row, 0.0)
     inflow = by_row[_BOUGHT] + by_row[_CHARGED]
     outflow = by_row[_SOLD] + by_row[_EARNED]
     invested = np.bincount(column[is_one_of(trades.kind, PURCHASES) & priced], minlength=days) > 0
     _add_transfers(placed, market, priced, inflow, outflow, invested)
+    moved = exchanged(placed, market)
+    if cash_from is not None:
+        is_transfer = is_one_of(trades.kind, TRANSFERS_IN + TRANSFERS_OUT)
+        priced = priced & (is_transfer | (column < cash_from))
     passed_through = _passed_through(placed, market, priced, cash)
     bought, released = inflow - passed_through, outflow - passed_through
     exited = np.zeros(days)
@@ -217,6 +232,10 @@ def daily(trades: Trades, market: Market) -> Daily:
         exited = _exited(placed, market)
         outflow += exited
         missing = unpriced_instruments(placed)
+    if moved is not None:
+        inflow += moved.enters
+        outflow += moved.leaves
+        invested |= moved.came
     for flow in (inflow, outflow, bought, released, income, charges, realised):
         flow[:1] = 0.0
     invested[:1] = False
@@ -337,10 +356,8 @@ def _add_entries(placed: Layout, market: Market, inflow: Floats, invested: Flags
 
 def combined(parts: Sequence[Daily], days: int) -> Daily:
     """Add up several portfolios, each already `converted`; `missing` is left to the caller."""
-    sums = {name: np.zeros(days) for name in AMOUNTS}
+    sums = sums_of(parts, AMOUNTS, days)
     invested = np.zeros(days, dtype=bool)
     for part in parts:
         invested |= part.invested
-        for name in AMOUNTS:
-            sums[name] += getattr(part, name)
     return Daily(**sums, invested=invested, missing=np.zeros(0, dtype=np.int64))

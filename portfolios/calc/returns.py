@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from portfolios.calc.layout import Flags, Floats
-from portfolios.calc.performance import Daily
+from portfolios.calc.performance import NOISE, Daily
 from portfolios.calc.xirr import InternalRate, internal_rate
 
 TRADING_DAYS_A_YEAR = 252
@@ -19,13 +19,15 @@ def daily_returns(daily: Daily) -> Floats:
     """Return the return of each day as a fraction, [day]; column 0 is 0.
 
     Inflows count from the start of the day, outflows until its end. What only changed places is
-    neither.
+    neither. With money a value can be below 0: such a day has no return.
     """
     value, result = daily.value, np.zeros(len(daily.value))
     switched = daily.switched
     start = value[:-1] + (daily.inflow - switched)[1:]
     end = value[1:] + (daily.outflow - switched)[1:]
-    at_work = (start > 0) & ((value[:-1] > 0) | daily.invested[1:])
+    at_work = start > NOISE * (value[:-1] + daily.inflow[1:])
+    at_work &= end >= -NOISE * (value[1:] + daily.outflow[1:])
+    at_work &= (value[:-1] > 0) | (daily.invested[1:] & (value[:-1] == 0))
     np.divide(end, start, out=result[1:], where=at_work)
     result[1:] -= at_work
     return result
@@ -94,12 +96,22 @@ def invested_days(daily: Daily) -> Flags:
     return invested
 
 
+def days_below_zero(daily: Daily) -> Flags:
+    """Return the days of the period that begin or end with a value below 0, [day]."""
+    below = daily.value < 0
+    below[1:] |= daily.value[:-1] < 0
+    below[:1] = False
+    return below
+
+
 def days_counted(daily: Daily, first_day: int, *, weekends: bool) -> Flags:
     """Return the invested days that count for the volatility, [day].
 
-    Mondays to Fridays alone, unless something held trades on weekends too.
+    Mondays to Fridays alone, unless something held trades on weekends too. Days that begin or end
+    below 0 do not count.
     """
     invested = invested_days(daily)
+    invested &= ~days_below_zero(daily)
     if weekends:
         return invested
     weekday = (np.arange(first_day, first_day + len(invested)) + 3) % 7  # day 0 was a Thursday

@@ -50,9 +50,12 @@ def sample(first_day: int, columns: int, interval: Interval) -> Sample:
 
 
 def tidy(series: Floats, scale: float | None = None) -> Floats:
-    """Round to 13 digits of the largest value (or of `scale`): later digits are float noise."""
+    """Round to 13 digits of the largest value (or of `scale`): later digits are float noise.
+
+    NaN stays.
+    """
     if scale is None:
-        scale = float(np.abs(series).max(initial=0.0))
+        scale = float(np.fmax.reduce(np.abs(series), initial=0.0))
     if not 0 < scale < np.inf:
         return series
     places = 13 - int(np.ceil(np.log10(scale)))

@@ -1,6 +1,6 @@
 """What a holding and a portfolio are worth now. docs/definitions.md, "A holding today"."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, localcontext
@@ -207,9 +207,9 @@ def summarise(
     *,
     cash: Decimal,
     used_credit: Decimal,
-    unrated: Sequence[str] = (),
+    of_money: Mapping[str, str] | None = None,
 ) -> Summary:
-    """Add up holdings. `unrated` are currencies of cash without a rate, which `cash` leaves out.
+    """Add up holdings. `of_money` says why currencies of cash are left out, or in doubt.
 
     Cost, realised gain, income and charges cover all holdings; figures that need a price cover
     those with one. `missing` names the others, and holdings whose quantity or price is in doubt,
@@ -235,7 +235,7 @@ def summarise(
                 is_stale = is_stale or line.is_stale
                 if line.price_as_of is not None:
                     price_times.append(line.price_as_of)
-        missing_why.update(dict.fromkeys(unrated, "no_rate"))
+        missing_why.update(of_money or {})
         unrealised_gain = round_for_display(totals.unrealised_gain)
         realised_gain = round_for_display(totals.realised_gain)
         income = round_for_display(totals.income)

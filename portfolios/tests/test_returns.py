@@ -26,21 +26,18 @@ def one_instrument(closes, trades, rates=None, first_day=MONDAY):
     """A history of one instrument: a close (or None) a day, and (day offset, kind, quantity, price,
     fee, rate).
     """
-    listed = [
-        Trade(0, first_day + day, kind, D(str(quantity)), *(D(str(number)) for number in rest))
-        for day, kind, quantity, *rest in trades
-    ]
+    listed = []
+    for day, kind, *numbers in trades:
+        listed.append(Trade(0, first_day + day, kind, *map(D, map(str, numbers))))
+    known = dict.fromkeys(range(first_day, first_day + len(closes)))
+    for day, close in enumerate(closes, first_day):
+        if close is not None:
+            known[day] = D(str(close))
+    rates = rates or [1] * len(closes)
     return History(
         currency=[0],
-        closes=[
-            {
-                first_day + day: None if close is None else D(str(close))
-                for day, close in enumerate(closes)
-            }
-        ],
-        rates=[
-            {first_day + day: D(str(rate)) for day, rate in enumerate(rates or [1] * len(closes))}
-        ],
+        closes=[known],
+        rates=[{day: D(str(rate)) for day, rate in enumerate(rates, first_day)}],
         trades=listed,
     )
 
@@ -310,6 +307,10 @@ def test_the_internal_rate_and_the_index_agree_when_nothing_flows_in_between():
 DAYS = 30
 
 
+def _filled(series, value):
+    return {day: known or value for day, known in series.items()}
+
+
 @pytest.mark.untraced
 @settings(max_examples=100, deadline=None)
 @given(histories(instruments=1, days=DAYS), st.integers(FIRST_DAY + 1, FIRST_DAY + DAYS - 1))
@@ -317,10 +318,11 @@ def test_a_sale_at_the_close_and_a_buy_at_the_previous_close_leave_the_return_al
     """In a portfolio of one instrument, on a day without other trades: flows in at the start, out
     at the end.
     """
+    (known,) = history.closes
     history = replace(
         history,
-        closes=[{on: close or D(10) for on, close in history.closes[0].items()}],
-        rates=[{on: rate or D(2) for on, rate in rates.items()} for rates in history.rates],
+        closes=[_filled(known, D(10))],
+        rates=[_filled(rates, D(2)) for rates in history.rates],
         trades=[
             Trade(0, FIRST_DAY, Kind.BUY, D(1), D(9)),
             *(one for one in history.trades if one.day < day),

@@ -3,7 +3,7 @@
 Random days are made from rates and amounts, and the trades and closes follow from them: purchases
 and paid fees count from the morning, sales, transfers and income until the evening, and what is
 sold for something else, or reinvested, changes places in the evening. Days that bring new money
-into one holding and take money out of another for good are left out: they cannot be told from a
+into one holding and take money out of another for good are left out: they look the same as a
 switch.
 """
 
@@ -204,6 +204,7 @@ def figures(one, holdings, first=0, last=None):
         rate=np.ones(len(rows)),
         held=np.array(after),
         share=np.zeros(len(after)),
+        group=np.zeros(len(after), dtype=np.int64),
     )
     close = np.array(one.closes).T[list(holdings)][:, first:last]
     market = Market(

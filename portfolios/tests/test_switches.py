@@ -151,7 +151,10 @@ def test_what_trades_on_weekends_has_the_volatility_of_all_days(
     """The type says it of a coin, the closes on Saturdays of anything else."""
     stock = make_stock(price="100", asset_type=asset_type)
     start = date(2024, 3, 4)
-    prices = ["150" if (start + timedelta(day)).weekday() > 4 else "100" for day in range(66)]
+    prices = ["100"] * 66
+    for day in range(66):
+        if (start + timedelta(day)).weekday() > 4:
+            prices[day] = "150"
     closes(stock, *prices, start=start)
     trade(portfolio, stock, "buy", "1", "100", on=start)
     body = get(api, url(portfolio, "performance"))
@@ -264,6 +267,7 @@ def _trades(rows) -> Trades:
         rate=np.ones(count),
         held=np.array(held),
         share=np.zeros(len(held)),
+        group=np.zeros(len(held), dtype=np.int64),
     )
 
 

@@ -73,3 +73,9 @@ def test_a_series_has_twelve_digits_each_and_none_below_the_noise_of_its_largest
 def test_omitted_values_are_below_a_billionth_of_the_largest():
     series = np.array([9.87654321987654321e9, 1.23456789e-3])
     assert np.abs(tidy(series) - series).max() <= 1e-12 * series[0]
+
+
+def test_what_is_unknown_on_a_day_leaves_the_other_days_tidy():
+    tidied = tidy_series(np.array([3.980000000000005, np.nan, 1.4e-13, 12345.6]))
+    assert tidied[[0, 2, 3]].tolist() == [3.98, 0, 12345.6]
+    assert np.isnan(tidied[1])

@@ -1,4 +1,4 @@
-"""Test what an instrument is worth that nobody prices: what its user last paid or got for it."""
+"""Test what an instrument without prices is worth: what its user last paid or got for it."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,10 +31,13 @@ class Row(NamedTuple):
 
 def rows(*given: tuple[str, str | None, int]) -> Sequence[Row]:
     """Return rows of (type, price, days after DAY)."""
-    return [
-        Row(kind, None if price is None else D(price), DAY + timedelta(after), sequence=number)
-        for number, (kind, price, after) in enumerate(given)
-    ]
+    made = []
+    for number, (kind, text, after) in enumerate(given):
+        price = None
+        if text is not None:
+            price = D(text)
+        made.append(Row(kind, price, DAY + timedelta(after), sequence=number))
+    return made
 
 
 def on(prices, after):
@@ -153,6 +157,7 @@ def test_series_and_performance_agree_with_the_summary(api, portfolio, cabin):
     url = f"/api/v1/portfolios/{portfolio.pk}"
     series = api.get(f"{url}/timeline?end=2024-05-06").json()
     assert [point["market_value"] for point in series["points"]] == [1000, 1000, 1000, 2600, 2600]
+    assert series["stale"] is True
     series = api.get(f"{url}/timeline?interval=month").json()
     assert series["points"][-1]["market_value"] == 2600
     assert (series["stale"], series["missing"], series["missing_why"]) == (True, [], {})
@@ -195,7 +200,7 @@ def test_days_before_the_first_close_are_worth_what_was_paid(api, portfolio, mak
     body = api.get(url).json()
     assert [point["market_value"] for point in body["points"]] == [1000, 1000, 1400, 1400]
     assert [point["net_flow"] for point in body["points"]] == [1000, 0, 0, 0]
-    assert body["missing"] == []
+    assert (body["missing"], body["stale"]) == ([], False)
 
 
 def test_without_a_rate_what_was_paid_is_in_no_sum(api, portfolio, user, no_other_rates):
@@ -205,3 +210,39 @@ def test_without_a_rate_what_was_paid_is_in_no_sum(api, portfolio, user, no_othe
     assert (summary["market_value"], summary["missing_why"]) == (0, {"HUT": "no_rate"})
     rate("ISK", "NOK", "0.08")
     assert summary_of(api, portfolio)["market_value"] == 80
+
+
+def test_a_split_that_the_source_does_not_know_divides_closes_until_the_next_one(
+    api, portfolio, make_stock
+):
+    """Before, the shares of a weekend counted at the price of the old ones."""
+    stock = make_stock("FRESH.DEMO")
+    with_closes(
+        stock, {DAY: 90, DAY + timedelta(1): 93, DAY + timedelta(4): 33}, source="simulated"
+    )
+    trade(portfolio, stock, "buy", "10", "90", on=DAY)
+    trade(portfolio, stock, "split", "3", on=DAY + timedelta(2))
+    url = f"/api/v1/portfolios/{portfolio.pk}"
+    body = api.get(f"{url}/timeline?end=2024-05-07").json()
+    assert [point["market_value"] for point in body["points"]] == [900, 930, 930, 930, 990, 990]
+    assert (body["points"][-1]["twr_index"], body["missing"]) == (110, [])
+
+
+def test_the_change_of_the_day_sees_through_a_split_that_the_source_does_not_know(
+    api, portfolio, make_stock
+):
+    stock = make_stock("FRESH.DEMO")
+    today = timezone.localdate()
+    with_closes(stock, {today - timedelta(1): 93}, source="simulated")
+    trade(portfolio, stock, "buy", "10", "90", on=today - timedelta(1))
+    trade(portfolio, stock, "split", "3", on=today)
+
+    def shown():
+        (holding,) = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
+        return [holding[name] for name in ("price", "previous_close", "market_value", "day_change")]
+
+    assert shown() == [31, None, 930, None]
+    with_closes(stock, {today: 33}, source="simulated")
+    assert shown() == [33, 31, 990, 60]
+    market.record_splits(stock=stock, splits=[(today, D(3))], source="simulated")
+    assert shown() == [33, 31, 990, 60]

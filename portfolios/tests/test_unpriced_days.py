@@ -21,13 +21,14 @@ RATES = [None, 10, 11, None, None, 12, 12]  # day 0 is the day before the period
 def history_of(trades: list, rates: list = RATES, price: int = 100) -> History:
     """Return one instrument in a foreign currency; `trades` are (day, kind, quantity)."""
     days = range(FIRST_DAY, FIRST_DAY + len(rates))
+    known = dict.fromkeys(days)
+    for day, rate in zip(days, rates, strict=True):
+        if rate is not None:
+            known[day] = D(rate)
     return History(
         currency=[1],
         closes=[dict.fromkeys(days, D(price))],
-        rates=[
-            dict.fromkeys(days, D(1)),
-            dict(zip(days, (None if rate is None else D(rate) for rate in rates), strict=True)),
-        ],
+        rates=[dict.fromkeys(days, D(1)), known],
         trades=[
             Trade(0, FIRST_DAY + day, kind, D(quantity), D(price), D(0), D(rate))
             for day, kind, quantity, rate in trades
