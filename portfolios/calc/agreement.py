@@ -71,6 +71,11 @@ class BookedRow(Struct, frozen=True, gc=False):
         """Whether it is an opening that follows from other rows or from checkpoints."""
         return self.source == "derived"
 
+    @property
+    def is_split_of_source(self) -> bool:
+        """Whether it is a split that was booked because the source knows it."""
+        return self.type == "split" and self.source == "market_data"
+
 
 class Stated(Struct, frozen=True):
     """A checkpoint and the import that left it."""

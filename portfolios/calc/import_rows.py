@@ -12,6 +12,7 @@ from msgspec import Struct
 from financeproj.core.money import ZERO
 
 VALUE_SHOWN = 100
+REVERSED, REVERSAL = "reversed", "reversal"
 
 Day = date  # within a class that has a field `date`
 
@@ -19,7 +20,16 @@ Day = date  # within a class that has a field `date`
 class ImportRow(Struct, frozen=True):
     """One transaction of a file: values as the file has them, None where it says nothing.
 
-    `row` is its line; the header is line 1.
+    `row` is its line; the header is line 1. A row that `is_money_alone` has no instrument: its
+    `settlement_amount` is signed as it moves the balance in `settlement_currency`, and `price` is
+    that without its sign. One that `is_converted` has amounts that were converted at our own rate.
+    One with `is_cost_unknown` has shares that come in without a price. Rows with the same `group`
+    belong together, in a group of `group_kind`; `cost_share` is the part of the cost that a leg
+    with shares takes over, or the cash of what goes out. The quantity 0 of what goes out stands
+    for all. One that `takes_back` is not a transaction: either REVERSED, a row as the broker had it
+    before it was reversed in the same file, or REVERSAL, which says what instrument, amount and
+    currency an earlier row had that it reverses. `known_as` is the fingerprint under which an
+    earlier version recorded it, if that was another.
     """
 
     row: int
@@ -38,6 +48,15 @@ class ImportRow(Struct, frozen=True):
     settlement_currency: str | None = None
     settlement_amount: Decimal | None = None
     booked_on: Day | None = None
+    is_money_alone: bool = False
+    is_converted: bool = False
+    is_cost_unknown: bool = False
+    group: str = ""
+    group_kind: str = ""
+    group_label: str = ""
+    cost_share: Decimal | None = None
+    known_as: str = ""
+    takes_back: str = ""
 
     @property
     def charge(self) -> Decimal:
@@ -50,7 +69,7 @@ class RowProblem(Struct, frozen=True):
 
     `code` is for programs. `message` is a text in English with the placeholders of `params`, which
     is what is translated: `%(ticker)s`. `row` is the line in the file, `column` the column at fault
-    and `value` what stands there.
+    and `value` what stands there. `sample` is the text of the row, of the first of its kind.
     """
 
     code: str
@@ -59,6 +78,7 @@ class RowProblem(Struct, frozen=True):
     row: int = 0
     column: str | None = None
     value: str | None = None
+    sample: str = ""
 
     @property
     def detail(self) -> str:
@@ -68,7 +88,9 @@ class RowProblem(Struct, frozen=True):
     def at(self, row: int, column: str | None, value: object) -> "RowProblem":
         """The same problem, of this value in this column of this row."""
         shown = None if value is None else str(value)
-        return RowProblem(self.code, self.message, self.params, row, column, shown)
+        return RowProblem(
+            self.code, self.message, self.params, row, column, shown, sample=self.sample
+        )
 
     def as_entry(self) -> dict[str, object]:
         """Return an entry of `ImportBatch.errors`: the detail in English and, if it has values, the
@@ -77,13 +99,13 @@ class RowProblem(Struct, frozen=True):
         entry: dict[str, object] = {
             "row": self.row,
             "column": self.column,
-            "value": None if self.value is None else _storable(self.value[:VALUE_SHOWN]),
+            "value": None if self.value is None else storable(self.value[:VALUE_SHOWN]),
             "code": self.code,
-            "detail": _storable(self.detail),
+            "detail": storable(self.detail),
         }
         if self.params:
             entry["message"] = self.message
-            entry["params"] = {name: _storable(value) for name, value in self.params.items()}
+            entry["params"] = {name: storable(value) for name, value in self.params.items()}
         return entry
 
 
@@ -108,6 +130,6 @@ def gettext_noop(message: str) -> str:
     return message
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """`text` without null characters, which Python and JSON take, but PostgreSQL does not."""
     return text.replace("\x00", "\ufffd")
