@@ -14,7 +14,7 @@ from marketdata.services import record_history
 from marketdata.sources import History, InstrumentInfo
 from portfolios import services
 from portfolios.models import Holding, Transaction
-from portfolios.tests.conftest import trade
+from portfolios.tests.conftest import quote, trade
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/held-back"
@@ -51,6 +51,7 @@ FACTORS = [("2023-01-04", "1.281"), ("2024-04-02", "1.253")]
 @pytest.fixture
 def spun_off(portfolio, stock):
     """100 shares of an instrument whose source lists the factors of two spin-offs as splits."""
+    quote(stock, "187.9")
     trade(portfolio, stock, "buy", "100", "187.9", on=day("2022-06-01"))
     say(stock, splits=FACTORS, closes=[("2022-06-01", "301.6"), ("2024-04-03", "187.9")])
     return portfolio
@@ -67,6 +68,7 @@ def test_price_factors_of_spin_offs_are_held_back_and_count_in_prices_alone(api,
     assert found[1]["effect"].endswith("128.1 shares instead of 100.")
     summary = api.get(f"/api/v1/portfolios/{spun_off.pk}").json()["summary"]
     assert summary["missing_why"] == {"FJORD.DEMO": "split_held_back"}
+    assert (summary["market_value"], summary["unrealised_gain"]) == (18790, 0)
 
 
 def test_an_accepted_split_is_booked_for_the_holdings_of_that_user_alone(
@@ -116,7 +118,7 @@ def test_a_split_that_moves_by_a_day_is_one_split(portfolio, stock):
     assert StockSplit.objects.get().date == day("2024-06-11")
 
 
-def test_a_corrected_ratio_brings_all_closes_into_the_old_shares(portfolio, stock):
+def test_a_corrected_ratio_brings_all_closes_into_the_old_shares(api, portfolio, stock):
     trade(portfolio, stock, "buy", "240", "4", on=day("2023-05-02"))
     twelfth, twentieth = str(1 / 12), "0.05"
     before = [("2023-05-02", "4.356667"), ("2024-06-07", "4.356667"), ("2024-06-10", "52.28")]
@@ -127,6 +129,8 @@ def test_a_corrected_ratio_brings_all_closes_into_the_old_shares(portfolio, stoc
     assert shares(portfolio) == 12
     closes = stock.prices.order_by("date").values_list("close", flat=True)
     assert list(closes) == [D("2.614"), D("2.614"), D("52.28")]
+    points = api.get("/api/v1/stocks/FJORD.DEMO/history", {"end": "2024-06-10"}).json()["points"]
+    assert {point["adjusted_close"] for point in points} == {52.28}
 
 
 @pytest.mark.parametrize(
@@ -267,3 +271,60 @@ def test_ratios_that_cannot_be_are_no_events(portfolio, stock):
     say(stock, splits=[*splits, ("2999-01-01", 2)], dividends=[("2024-06-10", "NaN")])
     assert (shares(portfolio), HeldBack.objects.count()) == (10, 0)
     assert Holding.objects.get().waiting_splits == {}
+
+
+@pytest.mark.parametrize("accept", [0, 1, "yes", None])
+def test_an_answer_is_true_or_false_and_nothing_like_it(api, accept):
+    body = {"ticker": "ACME", "kind": "split", "accept": accept}
+    answer = api.post("/api/v1/held-back", body)
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["attr"]) == (422, "accept")
+
+
+SMOOTH = [("2024-05-02", 50), ("2024-06-07", 50), ("2024-06-10", 50), ("2024-06-11", 51)]
+UNDONE = [("2024-05-02", 100), ("2024-06-07", 100), ("2024-06-10", 50), ("2024-06-11", 51)]
+
+
+def test_a_split_that_the_first_answer_lacked_counts_when_the_next_has_it(portfolio, stock):
+    """The closes of an answer without its splits are in today's shares."""
+    trade(portfolio, stock, "buy", "40", "100", on=day("2024-05-02"))
+    say(stock, closes=SMOOTH)
+    assert shares(portfolio) == 40
+    say(stock, splits=[("2024-06-10", 2)], closes=UNDONE)
+    assert (shares(portfolio), StockSplit.objects.get().ratio) == (80, 2)
+    stored = stock.prices.order_by("date").values_list("close", flat=True)
+    assert list(stored) == [100, 100, 50, 51]
+    assert not HeldBack.objects.filter(state="held_back").exists()
+
+
+def test_a_split_that_no_close_shows_waits_again_when_the_source_repeats_it(
+    portfolio, stock, time_machine
+):
+    trade(portfolio, stock, "buy", "40", "50", on=day("2024-05-02"))
+    for splits in ([("2024-06-10", 2)], [], [], [("2024-06-10", 2)]):
+        say(stock, splits=splits, closes=SMOOTH)
+        assert (shares(portfolio), StockSplit.objects.count()) == (40, 0)
+        time_machine.move_to(timezone.now() + timedelta(days=1))
+    [row] = HeldBack.objects.filter(kind="split")
+    assert (row.state, row.reason) == ("held_back", "not_shown")
+
+
+def test_a_price_factor_corrected_to_a_split_that_no_close_shows_is_not_booked(portfolio, stock):
+    trade(portfolio, stock, "buy", "40", "50", on=day("2024-05-02"))
+    say(stock, splits=[("2024-06-10", "1.281")], closes=SMOOTH)
+    say(stock, splits=[("2024-06-10", 2)], closes=SMOOTH)
+    assert shares(portfolio) == 40
+    assert HeldBack.objects.get(kind="split").reason == "not_shown"
+
+
+def test_a_split_of_today_is_compared_with_the_close_that_was_traded_before_it(portfolio, stock):
+    """The source lists the split, and has not restated its closes yet."""
+    today = timezone.localdate()
+    before = str(today - timedelta(days=1))
+    trade(portfolio, stock, "buy", "40", "100", on=day(before))
+    say(stock, closes=[(before, 100)])
+    say(stock, splits=[(str(today), 2)], closes=[(before, 200), (str(today), 100)])
+    assert shares(portfolio) == 40
+    assert HeldBack.objects.get(kind="split").reason == "not_shown"
+    say(stock, splits=[(str(today), 2)], closes=[(before, 100), (str(today), 50)])
+    assert shares(portfolio) == 80

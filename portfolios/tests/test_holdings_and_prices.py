@@ -84,7 +84,7 @@ def changes(held, portfolio):
             "exchange_rate",
         ),
         "a name": (
-            lambda: services.rename_holding(holding=holding, company_name="America"),
+            lambda: services.update_holding(holding=holding, company_name="America"),
             "company_name",
         ),
         "the instrument": (lambda: _save(held, asset_type="etf"), "asset_type"),
@@ -121,7 +121,7 @@ def test_a_change_shows_at_once(held, portfolio, show, what):
 
 
 def test_a_name_that_the_source_gives_later_is_shown(held, show):
-    services.rename_holding(holding=held.holdings.get(), company_name="")
+    services.update_holding(holding=held.holdings.get(), company_name="")
     _save(held, company_name="")
     assert show()["company_name"] == ""
     info = InstrumentInfo(held.ticker, company_name="United Shares", currency=held.currency)

@@ -12,6 +12,7 @@ from portfolios.valuation.agreement import (
     live_import,
     names_several_accounts,
     read_agreements,
+    reversed_rows,
     stated_in,
 )
 from portfolios.valuation.cash import (
@@ -22,13 +23,12 @@ from portfolios.valuation.cash import (
     cash_pairs,
     money_in,
 )
-from portfolios.valuation.net_value import NetValue, net_value_of
+from portfolios.valuation.net_value import NetValue, net_value_of, why_missing_together
 from portfolios.valuation.traded import TRADE
 from portfolios.valuation.valued import (
     ValuationData,
     ValuedHolding,
     ValuedPortfolio,
-    doubtful_from,
     read_valuation_data,
     value_portfolios,
     valued,
@@ -50,14 +50,15 @@ __all__ = [
     "comparable_checkpoints",
     "compare_import",
     "described",
-    "doubtful_from",
     "live_import",
     "money_in",
     "names_several_accounts",
     "net_value_of",
     "read_agreements",
     "read_valuation_data",
+    "reversed_rows",
     "stated_in",
     "value_portfolios",
     "valued",
+    "why_missing_together",
 ]

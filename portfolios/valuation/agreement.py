@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from financeproj.core.db.rows import by_pk
 from financeproj.core.money import strip_zeros
 from financeproj.core.shared.versioned_cache import VersionedCache
 from portfolios.calc.agreement import (
@@ -19,6 +20,7 @@ from portfolios.calc.agreement import (
     counting,
 )
 from portfolios.calc.import_rows import Checkpoint as StatedCheckpoint
+from portfolios.calc.taken_back import booked_rows_of, entries_of
 from portfolios.models import Checkpoint, ImportBatch, Portfolio, Transaction
 
 MAX_CHECKPOINTS_CACHED = 500_000
@@ -43,41 +45,35 @@ _CHECKPOINT_COLUMNS = (
 
 
 def agreements_of(portfolios: Iterable[Portfolio]) -> dict[UUID, Agreement]:
-    """Return how far each portfolio agrees. At most three queries for all that are not cached."""
-    found: dict[UUID, Agreement] = {}
-    unknown: dict[UUID, Portfolio] = {}
-    for portfolio in portfolios:
-        cached = agreement_cache.get(portfolio.pk, portfolio.version)
-        if cached is None:
-            unknown[portfolio.pk] = portfolio
-        else:
-            found[portfolio.pk] = cached
-    if unknown:
-        read = read_agreements(unknown.values())
-        for pk, portfolio in unknown.items():
-            agreement = found[pk] = read[pk]
-            agreement_cache.put(pk, portfolio.version, agreement, len(agreement.compared) + 1)
-    return found
+    """Return how far each portfolio agrees. At most four queries for all that are not cached."""
+
+    def size(agreement: Agreement) -> int:
+        return len(agreement.compared) + 1
+
+    return agreement_cache.get_or_read(portfolios, read_agreements, size)
 
 
 def read_agreements(portfolios: Iterable[Portfolio]) -> dict[UUID, Agreement]:
     """Compare all checkpoints of the `portfolios` with their ledgers as these are now."""
-    by_pk = {portfolio.pk: portfolio for portfolio in portfolios}
-    stated = stated_in(by_pk)
-    found = {pk: Agreement({}) for pk in by_pk}
+    portfolio_of = by_pk(portfolios)
+    stated = stated_in(portfolio_of)
+    found = {pk: Agreement({}) for pk in portfolio_of}
     if not stated:
         return found
     mixed = _of_several_accounts(stated)
     comparable = [pk for pk in stated if pk not in mixed]
     rows: dict[UUID, list[BookedRow]] = defaultdict(list)
     if comparable:
-        for portfolio_id, row in booked_rows(Transaction.objects.filter(portfolio__in=comparable)):
+        stored = Transaction.objects.filter(portfolio__in=comparable)
+        for portfolio_id, row in _booked_by_portfolio(stored):
+            rows[portfolio_id].append(row)
+        for portfolio_id, row in _reversed_by_portfolio(comparable):
             rows[portfolio_id].append(row)
     for pk, of_portfolio in stated.items():
         if pk in mixed:
             found[pk] = Agreement({}, checkpoints=len(counting(of_portfolio)), is_comparable=False)
         else:
-            found[pk] = compare(of_portfolio, rows[pk], by_pk[pk].currency)
+            found[pk] = compare(of_portfolio, rows[pk], portfolio_of[pk].currency)
     return found
 
 
@@ -144,12 +140,33 @@ def _accounts(portfolio_ids: Iterable[UUID]) -> QuerySet[ImportBatch, tuple[UUID
     return imports.values_list("portfolio_id", "account").distinct().order_by()
 
 
-def booked_rows(rows: QuerySet[Transaction]) -> Iterator[tuple[UUID, BookedRow]]:
-    """Yield the portfolio of each of `rows`, and what of it is compared. One query."""
+def booked_rows(rows: QuerySet[Transaction]) -> Iterator[BookedRow]:
+    """Yield what of each of `rows` is compared. One query."""
+    for _, row in _booked_by_portfolio(rows):
+        yield row
+
+
+def _booked_by_portfolio(rows: QuerySet[Transaction]) -> Iterator[tuple[UUID, BookedRow]]:
     for portfolio_id, *values in rows.values_list("portfolio_id", *_ROW_COLUMNS).iterator(
         READ_AT_ONCE
     ):
         yield portfolio_id, BookedRow(*values)
+
+
+def reversed_rows(portfolio: Portfolio) -> Iterator[BookedRow]:
+    """Yield what rows that were reversed later moved in the broker's balances. One query."""
+    for _, row in _reversed_by_portfolio([portfolio.pk]):
+        yield row
+
+
+def _reversed_by_portfolio(portfolio_ids: Iterable[UUID]) -> Iterator[tuple[UUID, BookedRow]]:
+    imports = ImportBatch.objects.filter(
+        portfolio__in=list(portfolio_ids), state=ImportBatch.State.DONE
+    ).exclude(completed_rows={})
+    for portfolio_id, completed in imports.values_list("portfolio_id", "completed_rows"):
+        for entry in entries_of(completed).values():
+            for row in booked_rows_of(entry):
+                yield portfolio_id, row
 
 
 # --- What one import agrees with ------------------------------------------------------------------

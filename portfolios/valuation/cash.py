@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from msgspec import Struct
 
 from financeproj.core.json_types import ReadOnlyDecimal
+from financeproj.core.missing import NO_RATE, gravest, with_rate_held_back
 from financeproj.core.money import EXACT, ONE, ZERO, round_for_display, strip_zeros
 from financeproj.core.shared.versioned_cache import VersionedCache
 from marketdata.calc.rates import Pair, can_value
@@ -77,27 +78,20 @@ money_cache = VersionedCache(MAX_DAYS_CACHED)
 
 def money_in(portfolios: Iterable[Portfolio]) -> dict[UUID, Money]:
     """Return the balances of each portfolio. One query for all that this process has not cached."""
-    found: dict[UUID, Money] = {}
-    unknown: dict[UUID, Portfolio] = {}
+
+    def size(money: Money) -> int:
+        return 1 + sum(len(history.days) for history in money.values())
+
+    return money_cache.get_or_read(portfolios, _read, size)
+
+
+def _read(portfolios: Sequence[Portfolio]) -> dict[UUID, Money]:
+    moved: dict[UUID, dict[str, dict[date, Decimal]]] = {}
+    currencies = {}
     for portfolio in portfolios:
-        cached = money_cache.get(portfolio.pk, portfolio.version)
-        if cached is None:
-            unknown[portfolio.pk] = portfolio
-        else:
-            found[portfolio.pk] = cached
-    if unknown:
-        read = _read(unknown)
-        for pk, portfolio in unknown.items():
-            money = found[pk] = read[pk]
-            size = sum(len(history.days) for history in money.values())
-            money_cache.put(pk, portfolio.version, money, max(1, size))
-    return found
-
-
-def _read(portfolios: Mapping[UUID, Portfolio]) -> dict[UUID, Money]:
-    moved: dict[UUID, dict[str, dict[date, Decimal]]] = {pk: {} for pk in portfolios}
-    currencies = {pk: portfolio.currency for pk, portfolio in portfolios.items()}
-    rows = Transaction.objects.filter(portfolio__in=list(portfolios))
+        moved[portfolio.pk] = {}
+        currencies[portfolio.pk] = portfolio.currency
+    rows = Transaction.objects.filter(portfolio__in=portfolios)
     for portfolio_id, day, currency, amount in money_moved(rows, currencies):
         by_day = moved[portfolio_id].setdefault(currency, {})
         by_day[day] = EXACT.add(by_day.get(day, ZERO), amount)
@@ -127,13 +121,19 @@ class CurrencyBalance(Struct):
 class CashOn:
     """Cash and used credit on a day, in the portfolio's currency.
 
-    `missing` are the currencies without a rate: they are in neither.
+    `missing` are the currencies without a rate: they are in neither. `in_doubt` are those of which
+    a later rate is held back.
     """
 
     cash: Decimal
     used_credit: Decimal
     currencies: Sequence[CurrencyBalance]
     missing: Sequence[str]
+    in_doubt: Sequence[str] = ()
+
+    @property
+    def missing_why(self) -> dict[str, str]:
+        return gravest(dict.fromkeys(self.missing, NO_RATE), with_rate_held_back(self.in_doubt))
 
 
 def cash_pairs(portfolio: Portfolio, money: Money) -> set[Pair]:
@@ -146,9 +146,13 @@ def cash_on(portfolio: Portfolio, money: Money, day: date, rates: Mapping[Pair, 
     cash = used_credit = ZERO
     currencies: list[CurrencyBalance] = []
     missing: list[str] = []
+    in_doubt: list[str] = []
     for code, history in money.items():
         balance = history.on(day)
         rate = _rate(code, portfolio.currency, day, rates)
+        known = rates.get((code, portfolio.currency))
+        if balance and known is not None and known.is_behind:
+            in_doubt.append(code)
         value = None if rate is None else EXACT.multiply(balance, rate)
         if value is None and balance:
             missing.append(code)
@@ -158,7 +162,8 @@ def cash_on(portfolio: Portfolio, money: Money, day: date, rates: Mapping[Pair, 
             used_credit = EXACT.subtract(used_credit, value)
         shown = None if value is None else round_for_display(value)
         currencies.append(CurrencyBalance(code, strip_zeros(balance), shown))
-    return CashOn(round_for_display(cash), round_for_display(used_credit), currencies, missing)
+    cash, used_credit = round_for_display(cash), round_for_display(used_credit)
+    return CashOn(cash, used_credit, currencies, missing, in_doubt)
 
 
 def _rate(code: str, target: str, day: date, rates: Mapping[Pair, RateNow]) -> Decimal | None:

@@ -12,13 +12,20 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
+from financeproj.core.db.rows import pks_of
 from financeproj.core.money import strip_zeros
 from financeproj.core.shared.versioned_cache import VersionedCache
 from marketdata.models import StockMetadata
 from marketdata.selectors import PriceNow, prices_now, with_staleness_of_now
 from portfolios.calc.trade_prices import TradePrices
 from portfolios.models import Holding, Portfolio
-from portfolios.valuation.traded import UserTrades, lacks_closes, read_trades, with_trades
+from portfolios.valuation.traded import (
+    UserTrades,
+    instruments_with_own_splits,
+    lacks_closes,
+    read_trades,
+    with_trades,
+)
 
 MAX_HOLDINGS_CACHED = 10_000
 EXACT_COLUMNS = ("current_quantity", "cost_basis", "realised_gain", "income", "charges")
@@ -30,8 +37,8 @@ class HoldingsAndPrices:
 
     Requests share it: do not change it. `holdings`, each with its `stock`, `currencies` (of all
     instruments), `open_stock_ids` and `open_currencies` (of what is still held) are by portfolio;
-    `prices`, the latest stored, are by instrument. `lacking` are the instruments that trades of
-    their user may price, `trades` those trades, both by user. `rows_stamp` changes whenever a
+    `prices`, the latest stored, are by instrument. `lacking` are the instruments that trades or
+    splits of their user may price, `trades` those, both by user. `rows_stamp` changes whenever a
     holding, its instrument, a close, a split or a quote does, `stamp` also with such a trade in
     another portfolio.
     """
@@ -81,10 +88,10 @@ def read_holdings_and_prices(
 ) -> HoldingsAndPrices:
     """Read what valuing `portfolios` needs.
 
-    One query if this process has the rows already or `known` is still true, two if it has the
-    prices, else six. One to three more for a user who has an instrument that lacks closes.
+    One query if this process has the rows already or `known` is still true, three if it has the
+    prices, else seven. One to three more for a user who has an instrument that lacks closes.
     """
-    key = tuple(portfolio.pk for portfolio in portfolios)
+    key = tuple(pks_of(portfolios))
     market, stamp = _stamps_of(portfolios)
     found: HoldingsAndPrices | None = holdings_cache.get(key, stamp)
     if found is None:
@@ -154,9 +161,11 @@ def _read(portfolios: Sequence[Portfolio], market: str, stamp: str) -> HoldingsA
             unknown.add(holding.stock_id)
     stored = _prices_of(sorted(stock_ids), market)
     found.prices = {pk: price for pk, price in stored.items() if pk not in unknown}
+    has_own_splits = instruments_with_own_splits(portfolios)
     for portfolio_id, holdings in found.holdings.items():
         for holding in holdings:
-            if lacks_closes(holding, found.prices.get(holding.stock_id)):
+            lacks = lacks_closes(holding, found.prices.get(holding.stock_id))
+            if lacks or holding.stock_id in has_own_splits:
                 found.lacking[user_of[portfolio_id]][holding.stock_id] = holding.stock
     return found
 

@@ -36,11 +36,14 @@ from portfolios.calc.valuation import (
 from portfolios.models import Holding, Portfolio
 from portfolios.valuation.cash import CashOn, Money, cash_on, cash_pairs, money_in
 from portfolios.valuation.holdings_and_prices import HoldingsAndPrices, read_holdings_and_prices
-from portfolios.valuation.traded import TRADE
 
 
 class ValuedHolding(Struct):
-    """A holding with what it is worth now; the fields and their order are the contract's."""
+    """A holding with what it is worth now; the fields and their order are the contract's.
+
+    `renamed_to` is the ticker under which the source lists the instrument now, while shares of the
+    former one are held.
+    """
 
     id: UUID
     portfolio_id: UUID
@@ -72,6 +75,8 @@ class ValuedHolding(Struct):
     weight: ReadOnlyDecimal | None
     first_transaction_on: date | None
     last_transaction_on: date | None
+    renamed_to: str | None
+    rename_dismissed: bool
 
 
 @dataclass(slots=True)
@@ -163,20 +168,6 @@ def value_portfolios(data: ValuationData) -> list[ValuedPortfolio]:
         return [_value_portfolio(portfolio, data) for portfolio in data.portfolios]
 
 
-def doubtful_from(holding: Holding, price: PriceNow | None) -> date | None:
-    """Return the day from which a split makes the holding's value doubtful, None if none does.
-
-    A price entered by hand is in the shares of its day: one of the split's day or later takes the
-    split into account, as that of a trade always does.
-    """
-    split_on = holding.unbooked_split_on
-    if not split_on or price is None or not holding.stock.is_manual:
-        return split_on
-    if price.source == TRADE or price.day >= split_on:
-        return None
-    return split_on
-
-
 @dataclass(slots=True)
 class _Quote:
     """The price and rate with which a holding is valued; None where unknown.
@@ -193,21 +184,24 @@ class _Quote:
     rate: Decimal | None = None
     is_stale: bool = False
     is_rate_stale: bool = False
-    is_doubtful: bool = False
     is_price_held_back: bool = False
     is_rate_held_back: bool = False
 
 
 def _quote_of(
-    holding: Holding, target: str, prices: Mapping[UUID, PriceNow], rates: Mapping[Pair, RateNow]
+    holding: Holding,
+    target: str,
+    prices: Mapping[UUID, PriceNow],
+    rates: Mapping[Pair, RateNow],
+    today: date,
 ) -> _Quote:
     """Return the latest price and the rate into the currency `target`."""
     price = prices.get(holding.stock_id)
-    quote = _Quote(is_doubtful=doubtful_from(holding, price) is not None)
+    quote = _Quote()
     if price is not None:
         quote.price = price.price
         quote.previous_close = price.previous_close
-        quote.has_day_change = price.has_day_change(timezone.localdate())
+        quote.has_day_change = price.has_day_change(today)
         quote.day = price.day
         quote.as_of = price.as_of
         quote.source = price.source
@@ -227,8 +221,9 @@ def _quote_of(
 def _value_portfolio(portfolio: Portfolio, data: ValuationData) -> ValuedPortfolio:
     holdings, lines = [], []
     prices = data.stored.prices_for(portfolio.user_id)
+    today = timezone.localdate()  # once: each call looks up the time zone
     for holding in data.stored.holdings.get(portfolio.pk, ()):
-        quote = _quote_of(holding, portfolio.currency, prices, data.rates)
+        quote = _quote_of(holding, portfolio.currency, prices, data.rates, today)
         valuation = value_holding(
             quantity=holding.current_quantity,
             average_cost=holding.average_cost_per_share,
@@ -244,11 +239,11 @@ def _value_portfolio(portfolio: Portfolio, data: ValuationData) -> ValuedPortfol
         lines.append(line)
         holdings.append(_valued_holding(holding, quote, line))
     cash, used_credit = portfolio.cash, portfolio.used_credit
-    unrated: Sequence[str] = ()
+    of_money: Mapping[str, str] = {}
     derived = data.cash_of(portfolio)
     if derived is not None:
-        cash, used_credit, unrated = derived.cash, derived.used_credit, derived.missing
-    summary = summarise(lines, cash=cash, used_credit=used_credit, unrated=unrated)
+        cash, used_credit, of_money = derived.cash, derived.used_credit, derived.missing_why
+    summary = summarise(lines, cash=cash, used_credit=used_credit, of_money=of_money)
     for valued_holding in holdings:
         share = fraction(valued_holding.market_value, summary.market_value)
         valued_holding.weight = rounded(share)
@@ -289,7 +284,7 @@ def _why_missing(holding: Holding, quote: _Quote, valuation: Valuation) -> str |
     if valuation.market_value is None:
         return NO_PRICE if quote.price is None else NO_RATE
     if holding.is_closed:
-        return SPLIT_UNBOOKED if quote.is_doubtful else None
+        return SPLIT_UNBOOKED if holding.unbooked_split_on else None
     if not holding.stock.has_history:
         return HISTORY_PENDING
     if holding.waiting_splits:
@@ -298,7 +293,7 @@ def _why_missing(holding: Holding, quote: _Quote, valuation: Valuation) -> str |
         return PRICE_HELD_BACK
     if quote.is_rate_held_back:
         return RATE_HELD_BACK
-    if quote.is_doubtful:
+    if holding.unbooked_split_on:
         return SPLIT_UNBOOKED
     if holding.stock.described_currency:
         return CURRENCY_DIFFERS
@@ -340,4 +335,6 @@ def _valued_holding(holding: Holding, quote: _Quote, line: SummaryLine) -> Value
         weight=None,
         first_transaction_on=holding.first_transaction_on,
         last_transaction_on=holding.last_transaction_on,
+        renamed_to=None if holding.is_closed else stock.renamed_to or None,
+        rename_dismissed=holding.is_rename_dismissed,
     )

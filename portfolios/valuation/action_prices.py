@@ -1,0 +1,37 @@
+"""The prices of instruments on the day on which one is exchanged for another."""
+
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from financeproj.core.db.rows import pks_of
+from marketdata.models import StockMetadata
+from marketdata.selectors import closes_on, prices_now
+from portfolios.valuation.taken_over import first_closes
+from portfolios.valuation.traded import read_trades
+
+
+def action_prices(
+    *, user_id: UUID, given: StockMetadata, targets: Collection[StockMetadata], day: date
+) -> dict[UUID, Decimal]:
+    """Return the price of each instrument on `day`, in its own currency; unknown ones are absent.
+
+    It is the last close; of `targets` else the first one within 14 days after, else what the user
+    paid or got. A constant number of queries.
+    """
+    stocks = [stock for stock in (given, *targets) if not stock._state.adding]
+    found: dict[UUID, Decimal] = {}
+    for pk, close in closes_on(pks_of(stocks), day).items():
+        found[pk] = close.price
+    lacking = set(pks_of(targets)).difference(found)
+    for (pk, _), price in first_closes((pk, day) for pk in lacking).items():
+        found[pk] = price
+    unpriced = [stock for stock in stocks if stock.pk not in found]
+    if unpriced:
+        traded = read_trades(user_id, unpriced, prices_now(pks_of(unpriced)))
+        for pk, own in traded.of_stock.items():
+            trade = own.on(day)
+            if trade is not None:
+                found[pk] = trade[1]
+    return found
