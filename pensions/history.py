@@ -1,5 +1,6 @@
 """How pension accounts, their values and plans appear in the history."""
 
+from financeproj.core.db.rows import fields_of
 from financeproj.core.money import strip_zeros
 from financeproj.history.services import HistoryObject
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
@@ -16,7 +17,7 @@ def account_object(account: PensionAccount) -> HistoryObject:
 
 
 def account_fields(account: PensionAccount) -> dict[str, object]:
-    return {field: getattr(account, field) for field in ACCOUNT_FIELDS}
+    return fields_of(account, ACCOUNT_FIELDS)
 
 
 def value_object(entry: PensionValueEntry) -> HistoryObject:
@@ -32,7 +33,7 @@ def value_object(entry: PensionValueEntry) -> HistoryObject:
 
 
 def value_fields(entry: PensionValueEntry) -> dict[str, object]:
-    return {field: getattr(entry, field) for field in VALUE_FIELDS}
+    return fields_of(entry, VALUE_FIELDS)
 
 
 def plan_object(plan: ContributionPlan) -> HistoryObject:
@@ -47,4 +48,4 @@ def plan_object(plan: ContributionPlan) -> HistoryObject:
 
 
 def plan_fields(plan: ContributionPlan) -> dict[str, object]:
-    return {field: getattr(plan, field) for field in PLAN_FIELDS}
+    return fields_of(plan, PLAN_FIELDS)

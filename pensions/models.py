@@ -30,7 +30,7 @@ class PensionAccounts(models.QuerySet["PensionAccount"]):
         )
 
 
-class PensionAccount(ErrorsAtFields, Named):
+class PensionAccount(Named, ErrorsAtFields):
     """A pension account. `ynab_account_id` is the YNAB account to fetch its balance from."""
 
     # What `with_current_value` adds.

@@ -10,7 +10,7 @@ import numpy as np
 from django.utils import timezone
 from msgspec import UNSET
 
-from financeproj.core.missing import gravest, without_rate
+from financeproj.core.missing import NO_RATE, gravest, with_rate_held_back, without_rate
 from financeproj.core.money import EXACT, round_for_display, round_for_storage, strip_zeros
 from financeproj.users.models import User
 from marketdata.selectors import Conversion
@@ -225,10 +225,14 @@ def _start_of(
         start.missing_why = gravest(start.missing_why, portfolios.missing_why)
         start.stale |= portfolios.stale
     if start.total is None:
-        pairs = [name for name in start.missing_why if "/" in name]
-        start.reasons["start_value"] = _unknown_rates(pairs)
+        start.reasons["start_value"] = _unknown_rates(_without_rate(start.missing_why))
     _add_contributions(start, user, accounts, assumptions, today)
     return start
+
+
+def _without_rate(missing_why: Mapping[str, str]) -> list[str]:
+    """Return the pairs of currencies, such as "USD/NOK", that have no rate."""
+    return [name for name, code in missing_why.items() if code == NO_RATE and "/" in name]
 
 
 def _unknown_rates(pairs: Sequence[str]) -> str:
@@ -252,6 +256,7 @@ def _add_contributions(
     plans = list(ContributionPlan.objects.filter(account__in=currency_of))
     rates = Conversion({currency_of[plan.account_id] for plan in plans}, user.base_currency)
     start.stale |= rates.stale
+    start.missing_why = gravest(start.missing_why, with_rate_held_back(rates.in_doubt))
     if rates.missing:
         start.missing_why = gravest(start.missing_why, without_rate(rates.missing))
         start.reasons["contributions"] = _unknown_rates(rates.missing)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from financeproj.core.errors import NotFound
-from financeproj.core.missing import without_rate
+from financeproj.core.missing import gravest, with_rate_held_back, without_rate
 from financeproj.core.money import EXACT, ZERO, strip_zeros
 from financeproj.users.models import User
 from marketdata import selectors as marketdata
@@ -88,8 +88,8 @@ def accounts_with_values(user: User) -> list[ValuedAccount]:
 class PensionsValue:
     """The sum of accounts' latest values in one currency; None if a rate is missing.
 
-    `missing_why` names the pairs without a rate, `stale` says whether a rate is old. Accounts
-    without a value count as 0.
+    `missing_why` names the pairs without a rate or with one in doubt, `stale` says whether a rate
+    is old. Accounts without a value count as 0.
     """
 
     value: Decimal | None
@@ -105,12 +105,13 @@ def value_of_accounts(accounts: Iterable[PensionAccount], currency: str) -> Pens
         if account.current_value is not None
     ]
     rates = marketdata.Conversion({code for _, code in values}, currency)
+    missing_why = gravest(without_rate(rates.missing), with_rate_held_back(rates.in_doubt))
     if rates.missing:
-        return PensionsValue(None, without_rate(rates.missing), rates.stale)
+        return PensionsValue(None, missing_why, rates.stale)
     total = ZERO
     for value, code in values:
         total = EXACT.add(total, rates.convert(value, code))
-    return PensionsValue(strip_zeros(total), {}, rates.stale)
+    return PensionsValue(strip_zeros(total), missing_why, rates.stale)
 
 
 def needed_pairs() -> set[tuple[str, str]]:

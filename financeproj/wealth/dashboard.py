@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 
 from msgspec import Struct
 
-from financeproj.core.missing import gravest, without_rate
+from financeproj.core.missing import gravest
 from financeproj.core.money import EXACT, ZERO, round_for_display
 from financeproj.users.models import User
 from marketdata.selectors import Conversion
@@ -16,7 +16,7 @@ from pensions.projections import Assumptions, has_goal, projection_of
 from pensions.selectors import accounts_of, value_of_accounts
 from portfolios.calc.valuation import fraction, rounded
 from portfolios.payloads import PortfolioPayload, portfolio_payloads
-from portfolios.valuation import ValuedPortfolio
+from portfolios.valuation import ValuedPortfolio, why_missing_together
 
 MAX_MOVERS = 5
 # None when a rate into the base currency is unknown.
@@ -129,12 +129,7 @@ def dashboard_of(user: User, portfolios: Sequence[ValuedPortfolio]) -> Dashboard
     accounts = list(accounts_of(user))
     pensions = value_of_accounts(accounts, currency)
     sums = None if rates.missing else _sums_of(portfolios, rates)
-    summaries = [valued.summary for valued in portfolios]
-    missing_why = gravest(
-        *(summary.missing_why for summary in summaries),
-        pensions.missing_why,
-        without_rate(rates.missing),
-    )
+    missing_why = gravest(why_missing_together(portfolios, rates), pensions.missing_why)
     amounts = dict.fromkeys(AMOUNTS) if sums is None else _amounts_of(sums, pensions.value)
     return DashboardPayload(
         currency=currency,

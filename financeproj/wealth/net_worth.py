@@ -11,12 +11,20 @@ from django.utils import timezone
 from msgspec import Struct
 
 from financeproj.core.json_types import DateText
-from financeproj.core.missing import gravest, without_rate
+from financeproj.core.missing import gravest, with_rate_held_back, without_rate
 from financeproj.users.models import User
+from marketdata.selectors import rates_in_doubt
 from pensions.selectors import ValuedAccount, accounts_with_values
 from portfolios.calc.layout import Floats
 from portfolios.calc.timeline import Interval, sample, tidy_series
-from portfolios.reports.balances import Balances, Entries, balances_of, cash_over_time, on_days
+from portfolios.reports.balances import (
+    Balances,
+    Entries,
+    balances_of,
+    cash_over_time,
+    is_any_on,
+    on_days,
+)
 from portfolios.reports.figures import rates_into
 from portfolios.reports.histories import PortfolioHistory
 from portfolios.reports.periods import Period
@@ -141,12 +149,20 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayloa
     portfolios = figures.daily.value
     cash, credit, pensions = np.zeros((3, period.columns))
     unknown_pairs: set[str] = set()
+    doubtful_pairs: set[str] = set()
+    pairs = {(code, wealth.currency) for code in wealth.currencies() - {wealth.currency}}
+    for history in wealth.report.histories:
+        money = wealth.money.get(history.portfolio.pk, {})
+        pairs |= cash_pairs(history.portfolio, money)
+    in_doubt = rates_in_doubt(pairs)
 
     def converted(amounts: Floats, code: str) -> Floats:
         """Convert daily amounts; NaN where there is an amount and no rate."""
         result: Floats = np.where(amounts == 0, 0.0, amounts * rates[code])
         if np.isnan(result).any():
             unknown_pairs.add(f"{code}/{wealth.currency}")
+        if is_any_on(amounts, in_doubt.get((code, wealth.currency), []), period):
+            doubtful_pairs.add(f"{code}/{wealth.currency}")
         return result
 
     for history in wealth.report.histories:
@@ -159,15 +175,19 @@ def net_worth_over_time(wealth: Wealth, *, interval: Interval) -> NetWorthPayloa
             wealth.money.get(history.portfolio.pk, {}),
             period,
             begins=begins,
+            in_doubt=in_doubt,
         )
         unknown_pairs |= own.missing
+        doubtful_pairs |= own.doubtful
         cash += converted(own.cash, code)
         credit += converted(own.credit, code)
     for pension in wealth.pensions:
         pensions += converted(on_days(pension.entries, period), pension.account.currency)
 
     columns = (portfolios, cash, credit, pensions, portfolios + cash - credit + pensions)
-    missing_why = gravest(figures.missing_why, without_rate(unknown_pairs))
+    missing_why = gravest(
+        figures.missing_why, without_rate(unknown_pairs), with_rate_held_back(doubtful_pairs)
+    )
     return NetWorthPayload(
         currency=wealth.currency,
         start=period.start,

@@ -1,6 +1,6 @@
 """Cash and used credit over time: as the user entered them, or from the transactions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -8,6 +8,8 @@ from uuid import UUID
 
 import numpy as np
 
+from marketdata.calc.rates import Pair
+from marketdata.selectors import Stretches
 from portfolios.calc.layout import Floats
 from portfolios.models import Portfolio, PortfolioBalance
 from portfolios.reports.figures import rates_into
@@ -72,12 +74,14 @@ def on_days(entries: Entries, period: Period, *, begins: date | None = None) -> 
 class CashDaily:
     """Cash and used credit, [column], in the portfolio's currency.
 
-    `missing` are the pairs without a rate on a day on which one was needed.
+    `missing` are the pairs without a rate on a day on which one was needed; `doubtful` those of
+    which a later rate is held back on such a day.
     """
 
     cash: Floats
     credit: Floats
     missing: set[str]
+    doubtful: set[str]
 
 
 def cash_over_time(
@@ -87,20 +91,29 @@ def cash_over_time(
     period: Period,
     *,
     begins: date | None,
+    in_doubt: Mapping[Pair, Stretches],
 ) -> CashDaily:
-    """Return cash and used credit of every day: from `cash_from` on they follow from `money`."""
+    """Return cash and used credit of every day: from `cash_from` on they follow from `money`.
+
+    `in_doubt` has the days on which a later rate of a pair is held back.
+    """
     cash = on_days(balances.cash, period, begins=begins)
     credit = on_days(balances.credit, period, begins=begins)
     missing: set[str] = set()
+    doubtful: set[str] = set()
     if portfolio.cash_from is None:
-        return CashDaily(cash, credit, missing)
+        return CashDaily(cash, credit, missing, doubtful)
     first = max((portfolio.cash_from - period.day_before).days, 0)
     cash[first:] = credit[first:] = 0.0
     others = [code for code in money if code != portfolio.currency]
     rates, _ = rates_into(portfolio.currency, others, period)
     for code, history in money.items():
         entries = list(zip(history.days, history.balances, strict=True))
-        amounts = on_days(entries, period)[first:]
+        amounts = on_days(entries, period)
+        amounts[:first] = 0.0
+        if is_any_on(amounts, in_doubt.get((code, portfolio.currency), []), period):
+            doubtful.add(f"{code}/{portfolio.currency}")
+        amounts = amounts[first:]
         if code != portfolio.currency:
             amounts = np.where(amounts == 0, 0.0, amounts * rates[code][first:])
             if np.isnan(amounts).any():
@@ -108,4 +121,14 @@ def cash_over_time(
             amounts = np.nan_to_num(amounts)
         cash[first:] += np.maximum(amounts, 0.0)
         credit[first:] += np.maximum(-amounts, 0.0)
-    return CashDaily(cash, credit, missing)
+    return CashDaily(cash, credit, missing, doubtful)
+
+
+def is_any_on(amounts: Floats, stretches: Stretches, period: Period) -> bool:
+    """Return whether there is an amount on a day of `stretches`."""
+    for first, last in stretches:
+        begin = (max(first, period.start) - period.day_before).days
+        end = (min(last, period.end) - period.day_before).days
+        if amounts[begin : end + 1].any():
+            return True
+    return False

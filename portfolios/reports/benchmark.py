@@ -1,6 +1,6 @@
 """Instruments with which a portfolio is compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,9 +10,11 @@ from uuid import UUID
 import numpy as np
 from msgspec import Struct
 
+from financeproj.core.db.rows import pks_of
 from marketdata import series
 from marketdata.models import StockMetadata
 from marketdata.selectors import dividends_of, splits_of
+from portfolios.calc.columns import positions_of
 from portfolios.calc.layout import Floats
 from portfolios.reports.periods import Period
 
@@ -54,6 +56,11 @@ class BenchmarkIndex:
         return float(self.levels[-1]) / 100 - 1
 
 
+def stocks_of(benchmarks: Iterable[Benchmark]) -> list[StockMetadata]:
+    """Return the benchmarks that can be had."""
+    return [one.stock for one in benchmarks if one.stock is not None]
+
+
 def benchmark_indices(
     benchmarks: Sequence[Benchmark], currency: str, period: Period, wanted: ReturnKind
 ) -> list[BenchmarkIndex]:
@@ -62,10 +69,10 @@ def benchmark_indices(
     With `total` its dividends are reinvested on the evening of their ex-date; an instrument of
     which no dividend is known has a price index in any case. A fixed number of queries.
     """
-    stocks = [one.stock for one in benchmarks if one.stock is not None]
+    stocks = stocks_of(benchmarks)
     if not stocks:
         return [BenchmarkIndex(one.ticker, None, None, one.reason) for one in benchmarks]
-    ids = [stock.pk for stock in stocks]
+    ids = pks_of(stocks)
     closes = series.closes(ids, period.day_before, period.end)
     pairs = [(stock.currency, currency) for stock in stocks]
     rates = series.rates(pairs, period.day_before, period.end)
@@ -73,7 +80,7 @@ def benchmark_indices(
     dividends: dict[UUID, list[tuple[date, Decimal]]] = {}
     if wanted == "total":
         dividends = dividends_of(ids)
-    row_of = {pk: row for row, pk in enumerate(ids)}
+    row_of = positions_of(ids)
     found = []
     for one in benchmarks:
         if one.stock is None:

@@ -1,17 +1,19 @@
 """Portfolios with all their transactions, as reports about periods need them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from marketdata.calc.rates import Pair
+from financeproj.core.db.rows import by_pk
+from financeproj.core.shared.versioned_cache import VersionedCache
+from marketdata.calc.rates import Pair, pairs_into
 from marketdata.models import AssetType
-from marketdata.selectors import PriceNow, days_in_doubt
+from marketdata.selectors import PriceNow, days_in_doubt, rates_in_doubt
 from portfolios.calc.trade_prices import TradePrices
 from portfolios.models import Holding, Portfolio
+from portfolios.reports.money_rows import MoneyVector, money_rows_of
 from portfolios.reports.vectors import TradeVector, trades_of
-from portfolios.valuation import doubtful_from
 from portfolios.valuation.holdings_and_prices import HoldingsAndPrices, read_holdings_and_prices
 
 
@@ -28,7 +30,7 @@ class Instrument:
     has_history: bool
     has_known_closes: bool
     version: int
-    doubtful_from: date | None
+    unbooked_split_on: date | None
     is_described_otherwise: bool
     has_waiting_split: bool
 
@@ -39,7 +41,8 @@ class PortfolioHistory:
 
     `instruments` are in the order of `vector.holding_ids`; `prices` are by instrument, as are
     `trades`, the user's own prices of those that lack closes, and `held_back`, the first and last
-    days of stretches on which a price later than the standing one is held back.
+    days of stretches on which a price later than the standing one is held back; `rates_held_back`
+    is the same by pair. `money` is given where it is asked for and the portfolio has a `cash_from`.
     """
 
     portfolio: Portfolio
@@ -48,6 +51,39 @@ class PortfolioHistory:
     prices: Mapping[UUID, PriceNow]
     trades: Mapping[UUID, TradePrices]
     held_back: Mapping[UUID, Sequence[tuple[date, date]]]
+    money: MoneyVector | None = None
+    rates_held_back: Mapping[Pair, Sequence[tuple[date, date]]] = field(default_factory=dict)
+
+    @property
+    def first_on(self) -> date | None:
+        """The day of the first transaction; openings do not count."""
+        days = [self.vector.first_on]
+        if self.money is not None:
+            days.append(self.money.first_on)
+        return min(_known(days), default=None)
+
+    @property
+    def begins_on(self) -> date | None:
+        """The day of the first transaction of all, before which there are no figures."""
+        days = [self.vector.begins_on]
+        if self.money is not None:
+            days.append(self.money.begins_on)
+        return min(_known(days), default=None)
+
+    @property
+    def last_on(self) -> date | None:
+        """The day of the last transaction."""
+        days = [self.vector.last_on]
+        if self.money is not None:
+            days.append(self.money.last_on)
+        return max(_known(days), default=None)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it still has shares, or money where that counts."""
+        if self.money is not None and self.money.unsettled:
+            return True
+        return any(instrument.is_held for instrument in self.instruments)
 
     @property
     def stock_ids(self) -> list[UUID]:
@@ -57,7 +93,18 @@ class PortfolioHistory:
     def pairs(self) -> list[Pair]:
         """From each instrument's currency to the portfolio's, by currency."""
         currencies = {instrument.currency for instrument in self.instruments}
-        return [(currency, self.portfolio.currency) for currency in sorted(currencies)]
+        return pairs_into(self.portfolio.currency, sorted(currencies))
+
+    @property
+    def money_pairs(self) -> list[Pair]:
+        """From each currency of its money to the portfolio's, as `money.currencies`."""
+        if self.money is None:
+            return []
+        return pairs_into(self.portfolio.currency, self.money.currencies)
+
+
+def _known(days: Iterable[date | None]) -> list[date]:
+    return [day for day in days if day is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +119,7 @@ class Histories:
         """The day of the first transaction of all."""
         first_on = None
         for history in self.of_each:
-            day = history.vector.first_on
+            day = history.first_on
             if day is not None and (first_on is None or day < first_on):
                 first_on = day
         return first_on
@@ -82,9 +129,9 @@ class Histories:
         """The day of the last transaction of all, if nothing is held any more."""
         ended_on = None
         for history in self.of_each:
-            if any(instrument.is_held for instrument in history.instruments):
+            if history.is_held:
                 return None
-            day = history.vector.last_on
+            day = history.last_on
             if day is not None and (ended_on is None or day > ended_on):
                 ended_on = day
         return ended_on
@@ -103,32 +150,81 @@ class Histories:
         pairs: set[Pair] = set()
         for history in self.of_each:
             pairs.update(history.pairs)
+            pairs.update(history.money_pairs)
             pairs.add((history.portfolio.currency, currency))
         return pairs
 
 
-def read_histories(portfolios: Sequence[Portfolio]) -> Histories:
+MAX_INSTRUMENTS_CACHED = 10_000
+# By portfolio; the version is the stamp of its holdings and prices.
+instruments_cache = VersionedCache(MAX_INSTRUMENTS_CACHED)
+
+
+def read_histories(
+    portfolios: Sequence[Portfolio], *, currency: str = "", with_cash: bool = False
+) -> Histories:
     """Read the transactions and latest prices of `portfolios`; deleted ones are left out.
 
-    One query for what this process has read before, more for what changed since.
+    `currency` is that of the figures, where it is another than a portfolio's. `with_cash` reads the
+    money of those with a `cash_from` too. One query for what this process has read before, more for
+    what changed since.
     """
     stored = read_holdings_and_prices(portfolios)
     portfolios = _still_there(portfolios, stored)
     vectors = trades_of(portfolios, stored.holdings)
-    stale = [price.stale for price in stored.prices.values()]
-    in_doubt = [pk for pk, price in stored.prices.items() if price.held_back_on is not None]
+    stale: list[bool] = []
+    in_doubt: list[UUID] = []
+    for stock_id, price in stored.prices.items():
+        stale.append(price.stale)
+        if price.held_back_on is not None:
+            in_doubt.append(stock_id)
     held_back = days_in_doubt(in_doubt) if in_doubt else {}
-    histories = []
+    money: dict[UUID, MoneyVector] = {}
+    if with_cash:
+        money = money_rows_of(portfolio for portfolio in portfolios if portfolio.cash_from)
+    rates_held_back = rates_in_doubt(_pairs_of(portfolios, stored, money, currency))
+    histories: list[PortfolioHistory] = []
+    counted_from: list[date | None] = []
     for portfolio in portfolios:
+        if with_cash:
+            counted_from.append(portfolio.cash_from)
         vector = vectors[portfolio.pk]
-        holdings = {holding.pk: holding for holding in stored.holdings.get(portfolio.pk, ())}
         prices = stored.prices_for(portfolio.user_id)
-        instruments = [_instrument(holdings[pk], prices) for pk in vector.holding_ids]
+        instruments = _instruments(portfolio, vector, stored)
         trades = stored.trades_for(portfolio.user_id)
         histories.append(
-            PortfolioHistory(portfolio, vector, instruments, prices, trades, held_back)
+            PortfolioHistory(
+                portfolio,
+                vector,
+                instruments,
+                prices,
+                trades,
+                held_back,
+                money.get(portfolio.pk),
+                rates_held_back,
+            )
         )
-    return Histories(histories, stamp=repr((stored.stamp, stale)))
+    return Histories(histories, stamp=repr((stored.stamp, stale, counted_from)))
+
+
+def _pairs_of(
+    portfolios: Sequence[Portfolio],
+    stored: HoldingsAndPrices,
+    money: Mapping[UUID, MoneyVector],
+    into: str,
+) -> set[Pair]:
+    """Return the pairs from the currencies of instruments and `money` into those of their
+    portfolios, and from these into the currency `into` of the figures.
+    """
+    pairs = set()
+    for portfolio in portfolios:
+        for currency in stored.currencies.get(portfolio.pk, ()):
+            pairs.add((currency, portfolio.currency))
+        if portfolio.pk in money:
+            pairs.update((code, portfolio.currency) for code in money[portfolio.pk].currencies)
+        if into:
+            pairs.add((portfolio.currency, into))
+    return {pair for pair in pairs if pair[0] != pair[1]}
 
 
 def _still_there(portfolios: Sequence[Portfolio], stored: HoldingsAndPrices) -> list[Portfolio]:
@@ -141,7 +237,21 @@ def _still_there(portfolios: Sequence[Portfolio], stored: HoldingsAndPrices) -> 
     return [portfolio for portfolio in portfolios if portfolio.pk in stored_ids]
 
 
-def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument:
+def _instruments(
+    portfolio: Portfolio, vector: TradeVector, stored: HoldingsAndPrices
+) -> Sequence[Instrument]:
+    """Return the instruments in the order of the vector, for which they are kept."""
+    kept_for, instruments = instruments_cache.get(portfolio.pk, stored.stamp) or (None, ())
+    if kept_for is vector:
+        return instruments
+    holdings = by_pk(stored.holdings.get(portfolio.pk, ()))
+    instruments = [_instrument(holdings[pk]) for pk in vector.holding_ids]
+    size = max(1, len(instruments))
+    instruments_cache.put(portfolio.pk, stored.stamp, (vector, instruments), size)
+    return instruments
+
+
+def _instrument(holding: Holding) -> Instrument:
     stock = holding.stock
     return Instrument(
         holding_id=holding.pk,
@@ -153,7 +263,7 @@ def _instrument(holding: Holding, prices: Mapping[UUID, PriceNow]) -> Instrument
         has_history=stock.has_history,
         has_known_closes=stock.has_known_closes,
         version=stock.version,
-        doubtful_from=doubtful_from(holding, prices.get(holding.stock_id)),
+        unbooked_split_on=holding.unbooked_split_on,
         is_described_otherwise=bool(stock.described_currency),
         has_waiting_split=bool(holding.waiting_splits),
     )

@@ -4,6 +4,7 @@ The reported figures can be calculated from one of these answers alone, its page
 does.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from itertools import islice
 
@@ -11,6 +12,8 @@ from django.utils import timezone
 
 from financeproj.core.money import round_for_display, round_for_storage
 from marketdata.selectors import rates_on
+from portfolios.calc.carried import Brought
+from portfolios.calc.kinds import types_where
 from portfolios.calc.ledger import Position, order, states
 from portfolios.models import Transaction
 from portfolios.reports.pages import Explanation, PageQuery, page_of
@@ -23,6 +26,7 @@ from portfolios.reports.shown import (
 )
 from portfolios.valuation import ValuedHolding, ValuedPortfolio
 
+TYPES_OUT = types_where(lambda rules: rules.shares < 0)
 FORMULAS = {
     "current_quantity": "what the transactions add up to: the quantity after the last step",
     "average_cost_per_share": "cost ÷ quantity after the last step, in the instrument's currency",
@@ -71,6 +75,7 @@ def holding_explained(
         "portfolio_currency": target,
         "inputs": {
             "transactions": transactions,
+            "carried_from": _carried_from(rows),
             "price": {
                 "price": holding.price,
                 "previous_close": holding.previous_close,
@@ -86,6 +91,20 @@ def holding_explained(
         "numbers": numbers,
     }
     return Explanation(body, page.next_after)
+
+
+def _carried_from(rows: Iterable[LedgerEntry]) -> list[dict[str, object]]:
+    """Show the holdings from which costs came in, whose explanations lead back to the purchases.
+
+    No query without such costs, else one.
+    """
+    groups = {row.group_id for row in rows if isinstance(row.carried, Brought)}
+    if not groups:
+        return []
+    legs = Transaction.objects.filter(group__in=groups, type__in=TYPES_OUT).order_by("date")
+    columns = ("group_id", "group__kind", "date", "holding_id", "holding__stock__ticker")
+    names = ("group_id", "kind", "date", "holding_id", "ticker")
+    return [dict(zip(names, values, strict=True)) for values in legs.values_list(*columns)]
 
 
 def _average_rate_paid(holding: ValuedHolding) -> Decimal | None:

@@ -3,13 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
+from financeproj.core.db.rows import pks_of
 from financeproj.core.errors import InvalidCursor
-from portfolios.reports.shown import LedgerEntry
 
 ROWS_AT_ONCE = 1000
+
+
+class Listed(Protocol):
+    """A row of a list of transactions."""
+
+    @property
+    def pk(self) -> UUID: ...
+    @property
+    def effective_date(self) -> date: ...
+
 
 Body = TypeVar("Body", covariant=True)
 
@@ -50,11 +60,11 @@ class Explanation(Generic[Body]):
     next_after: UUID | None = None
 
 
-def page_of(rows: Sequence[LedgerEntry], query: PageQuery) -> Page:
+def page_of(rows: Sequence[Listed], query: PageQuery) -> Page:
     """Return the page of the ordered `rows` that is asked for. Raises InvalidCursor."""
     first = 0
     if query.after is not None:
-        keys = [row.pk for row in rows]
+        keys = pks_of(rows)
         if query.after not in keys:
             raise InvalidCursor(
                 "The transaction of `cursor` is not listed any more. Start without `cursor`.",

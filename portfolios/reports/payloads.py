@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from datetime import date
-from typing import Annotated
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -12,13 +12,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from financeproj.core.json_types import DateText
 from portfolios.calc import returns
-from portfolios.calc.bridge import PARTS, bridge
 from portfolios.calc.layout import Floats
 from portfolios.calc.timeline import (
     Interval,
     Sample,
     sample,
-    tidy,
     tidy_amount,
     tidy_fraction,
     tidy_index,
@@ -27,10 +25,7 @@ from portfolios.calc.timeline import (
 from portfolios.reports.benchmark import BenchmarkIndex, ReturnKind, benchmark_indices
 from portfolios.reports.figures import (
     Figures,
-    cut_to_history,
     figures_of,
-    market_of,
-    why_missing,
 )
 from portfolios.reports.periods import Period
 from portfolios.reports.report import Report
@@ -78,6 +73,12 @@ class BenchmarkReturnPayload(Struct):
     reason: str | UnsetType = UNSET
 
 
+WithoutCash: TypeAlias = Annotated[
+    list[str],
+    Meta(description="With include_cash, the portfolios that count with their securities alone."),
+]
+
+
 class TimelinePayload(Struct):
     currency: str
     start: date
@@ -88,6 +89,7 @@ class TimelinePayload(Struct):
     stale: bool
     missing: list[str]
     missing_why: dict[str, str]
+    without_cash: WithoutCash
     portfolios: Annotated[
         list[PortfolioValuesPayload] | UnsetType, Meta(description="With by=portfolio.")
     ] = UNSET
@@ -133,37 +135,11 @@ class PerformancePayload(Struct):
     max_drawdown: DrawdownPayload
     missing: list[str]
     missing_why: dict[str, str]
+    without_cash: WithoutCash
     benchmark: Annotated[
         BenchmarkPayload | UnsetType, Meta(description="The first of the benchmarks.")
     ] = UNSET
     benchmarks: list[BenchmarkReturnPayload] = field(default_factory=list)
-
-
-class BridgePartsPayload(Struct):
-    """What moved a value; the fields are those of `calc.bridge.PARTS`."""
-
-    start_value: float
-    net_flow: float
-    price_effect: float
-    fx_effect: float
-    income: float
-    charges: float
-    commissions: float
-    end_value: float
-
-
-class HoldingBridgePayload(BridgePartsPayload, kw_only=True):
-    holding_id: UUID
-    ticker: str
-
-
-class BridgePayload(BridgePartsPayload, kw_only=True):
-    currency: str
-    start: date
-    end: date
-    holdings: list[HoldingBridgePayload]
-    missing: list[str]
-    missing_why: dict[str, str]
 
 
 def timeline(report: Report) -> TimelinePayload:
@@ -197,6 +173,7 @@ def timeline(report: Report) -> TimelinePayload:
         stale=figures.stale,
         missing=figures.missing,
         missing_why=figures.missing_why,
+        without_cash=report.without_cash,
     )
     if query.by == "portfolio" and report.covers_all:
         payload.portfolios = _values_of_each(report, chosen)
@@ -251,6 +228,7 @@ def performance(report: Report) -> PerformancePayload:
     """Return the figures of the whole period; what does not exist is None, with its reason."""
     figures = report.figures()
     payload = performance_of(figures, weekends=report.includes_weekends())
+    payload.without_cash = report.without_cash
     indices = _benchmark_indices(report, figures)
     payload.benchmarks = [_benchmark_return(one) for one in indices]
     if indices:
@@ -285,7 +263,7 @@ def performance_of(figures: Figures, *, weekends: bool) -> PerformancePayload:
         income=tidy_amount(numbers.income.sum(), scale),
         charges=tidy_amount(numbers.charges.sum(), scale),
         realised_gain=tidy_amount(numbers.realised_gain.sum(), scale),
-        unrealised_gain=tidy_amount(end_value - numbers.cost_basis[-1], scale),
+        unrealised_gain=tidy_amount(figures.securities[-1] - numbers.cost_basis[-1], scale),
         invested_from=None if invested is None else invested.start,
         invested_until=None if invested is None else invested.end,
         twr=_tidy_rate(rates.twr),
@@ -297,6 +275,7 @@ def performance_of(figures: Figures, *, weekends: bool) -> PerformancePayload:
         max_drawdown=_drawdown(figures, index),
         missing=figures.missing,
         missing_why=figures.missing_why,
+        without_cash=[],
     )
 
 
@@ -336,11 +315,15 @@ def scale_of(figures: Figures) -> float:
     """Return the largest of the amounts that the figures are made of."""
     numbers = figures.daily
     flows = numbers.inflow.sum() + numbers.outflow.sum()
-    return float(max(numbers.value[0], numbers.value[-1], flows, numbers.cost_basis[-1]))
+    values = np.abs(numbers.value)
+    # Those of unpriced days are in no flow.
+    booked = [np.abs(one).sum() for one in (numbers.income, numbers.charges, numbers.realised_gain)]
+    return float(max(values[0], values[-1], flows, numbers.cost_basis[-1], *booked))
 
 
 RATES = ("twr", "twr_annualised", "mwr", "mwr_period", "volatility")
 SHORT = "short_period"
+BELOW_ZERO = "negative_value"
 
 
 @dataclass(slots=True)
@@ -376,6 +359,10 @@ def _rates(
     rates.twr_annualised = returns.annualised(rates.twr, days)
     if rates.twr_annualised is None:
         reasons["twr_annualised"] = SHORT if is_short else "total_loss"
+    if returns.days_below_zero(numbers).any():
+        # Those days have no return, so the others do not make one of the period.
+        rates.twr = rates.twr_annualised = None
+        reasons["twr"] = reasons["twr_annualised"] = BELOW_ZERO
     internal = returns.money_weighted(numbers, period.first_day)
     rates.mwr_period = internal.period
     if internal.reason:
@@ -391,33 +378,3 @@ def _rates(
     if rates.volatility is None:
         reasons["volatility"] = "too_few_days" if counted.sum() < 2 else "total_loss"
     return rates
-
-
-def bridge_of(report: Report) -> BridgePayload:
-    """Return what moved the value, per holding and in total; unchanged holdings are left out."""
-    history, period = report.history, report.period
-    shorter, _ = cut_to_history(history, period)
-    market, _ = market_of(history, shorter)
-    parts = bridge(history.vector.trades, market)
-    scale = parts.largest()
-    columns = [tidy(getattr(parts, name), scale).tolist() for name in PARTS]
-    holdings = []
-    for instrument, row in zip(history.instruments, zip(*columns, strict=True), strict=True):
-        if any(row):
-            amounts = dict(zip(PARTS, row, strict=True))
-            holdings.append(
-                HoldingBridgePayload(
-                    holding_id=instrument.holding_id, ticker=instrument.ticker, **amounts
-                )
-            )
-    total = {name: tidy_amount(amount, scale) for name, amount in parts.total().items()}
-    missing_why = why_missing(history, parts.missing, market, period)
-    return BridgePayload(
-        currency=history.portfolio.currency,
-        start=period.start,
-        end=period.end,
-        **total,
-        holdings=holdings,
-        missing=sorted(missing_why),
-        missing_why=missing_why,
-    )

@@ -4,7 +4,7 @@ The reported figures can be calculated from one of these answers alone, its page
 does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -16,10 +16,12 @@ from portfolios.calc import returns
 from portfolios.calc.kinds import RULES
 from portfolios.calc.layout import Flags, priced_days
 from portfolios.calc.ledger import Position, cash_effect, replay, states
+from portfolios.reports.cash_explained import CashExplained, MoneyListed
 from portfolios.reports.figures import Figures, market_of
 from portfolios.reports.histories import PortfolioHistory
 from portfolios.reports.pages import Explanation, Page, PageQuery, page_of
 from portfolios.reports.payloads import performance_of
+from portfolios.reports.periods import Period
 from portfolios.reports.report import Report
 from portfolios.reports.shown import (
     LedgerEntry,
@@ -55,6 +57,13 @@ FORMULAS = {
     "realised_gain": "the sum of the realised gains of the period's sales",
     "unrealised_gain": "end_value − the sum of cost_basis over the end_positions with a value",
 }
+FORMULAS_WITH_CASH = FORMULAS | {
+    "start_value": f"{FORMULAS['start_value']}, + the sum of balance × rate over start_cash",
+    "end_value": f"{FORMULAS['end_value']}, + the sum of balance × rate over end_cash",
+    "twr": f"{FORMULAS['twr']}, on a day that begins below 0, and where a sum of the day is below "
+    "0; what was deposited and withdrawn in one currency on a day is netted in inflow and outflow",
+    "unrealised_gain": "the sum of value − cost_basis over the end_positions with a value",
+}
 
 
 def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[str, object]]:
@@ -63,11 +72,14 @@ def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[
     The transactions, their flows and gains are those of one page.
     """
     history, period, figures = report.history, report.period, report.figures()
+    cash = None if history.money is None else CashExplained(history, period)
     weekends = report.includes_weekends()
     payload = performance_of(figures, weekends=weekends)
     ledgers = ledgers_until(history, period.end)
     ledgers_before: dict[UUID, list[LedgerEntry]] = {}
-    rows: list[LedgerEntry] = []
+    rows: list[LedgerEntry | MoneyListed] = []
+    if cash is not None:
+        rows += cash.listed()
     for holding_id, ledger in ledgers.items():
         rows += ledger
         ledgers_before[holding_id] = [row for row in ledger if row.effective_date < period.start]
@@ -75,7 +87,7 @@ def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[
     page = page_of(rows, query)
     listed = rows[page.first : page.end]
     numbers = {}
-    for name, formula in FORMULAS.items():
+    for name, formula in (FORMULAS if cash is None else FORMULAS_WITH_CASH).items():
         reason = payload.reasons.get(name)
         numbers[name] = {"value": getattr(payload, name), "formula": formula, "reason": reason}
     body: dict[str, object] = {
@@ -83,12 +95,13 @@ def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[
         "start": period.start,
         "end": period.end,
         "inputs": {
-            "transactions": [transaction_shown(row) for row in listed],
+            "transactions": [_transaction_shown(row, cash) for row in listed],
             "start_positions": positions_shown(history, ledgers_before, period.day_before),
             "end_positions": positions_shown(history, ledgers, period.end),
+            **_balances_shown(cash, period),
         },
         "intermediate": {
-            "flows": _Flows(report, figures, ledgers).of(listed, page),
+            "flows": _Flows(report, figures, ledgers, cash).of(listed, page),
             "days": _days(figures, weekends=weekends),
             "cash_flows": _cash_flows(figures),
             "realised_gains": _realised_gains(listed, period.start),
@@ -100,13 +113,37 @@ def performance_explained(report: Report, query: PageQuery) -> Explanation[dict[
         "numbers": numbers,
         "missing": figures.missing,
         "missing_why": figures.missing_why,
+        "without_cash": report.without_cash,
     }
     return Explanation(body, page.next_after)
 
 
-def _realised_gains(rows: Sequence[LedgerEntry], start: date) -> list[dict[str, object]]:
+def _transaction_shown(
+    row: LedgerEntry | MoneyListed, cash: CashExplained | None
+) -> dict[str, object]:
+    if isinstance(row, MoneyListed):
+        return row.shown()
+    if cash is None:
+        return transaction_shown(row)
+    return transaction_shown(row) | cash.settled(row.pk)
+
+
+def _balances_shown(cash: CashExplained | None, period: Period) -> dict[str, object]:
+    if cash is None:
+        return {}
+    return {
+        "start_cash": cash.balances(period.day_before),
+        "end_cash": cash.balances(period.end),
+    }
+
+
+def _realised_gains(
+    rows: Sequence[LedgerEntry | MoneyListed], start: date
+) -> list[dict[str, object]]:
     gains = []
     for row in rows:
+        if isinstance(row, MoneyListed):
+            continue
         if row.realised_gain is not None and row.effective_date >= start:
             gain = strip_zeros(row.realised_gain)
             gains.append(
@@ -120,10 +157,14 @@ class _Flows:
 
     Flows are transactions on priced days, what a holding had when a first priced day began, and
     what it had before a first unpriced one. Such entries and transfers count at the day's price and
-    rate, exits at those of the evening before, which are shown with them.
+    rate, exits at those of the evening before, which are shown with them. With `cash` what changes
+    shares for money is none.
     """
 
-    def __init__(self, report: Report, figures: Figures, ledgers: Ledgers) -> None:
+    def __init__(
+        self, report: Report, figures: Figures, ledgers: Ledgers, cash: CashExplained | None
+    ) -> None:
+        self._cash = cash
         self._history, self._start, self._ledgers = report.history, report.period.start, ledgers
         self._instruments = {
             instrument.holding_id: instrument for instrument in self._history.instruments
@@ -132,9 +173,15 @@ class _Flows:
         self._priced = _priced_days(self._history, figures)
         self._quotes: dict[date, Quotes] = {}
 
-    def of(self, rows: Sequence[LedgerEntry], page: Page) -> list[dict[str, object]]:
+    def of(self, rows: Sequence[LedgerEntry | MoneyListed], page: Page) -> list[dict[str, object]]:
         """Return the flows of a page by day; `rows` are its transactions in the order of entry."""
-        flows = [(row.effective_date, self._flow(row)) for row in rows if self._counts(row)]
+        flows: list[tuple[date, dict[str, object]]] = []
+        for row in rows:
+            flow = self._flow_of(row)
+            if flow is not None:
+                flows.append((row.effective_date, flow))
+        if self._cash is not None:
+            flows += self._cash.entries_and_exits(page)
         for holding_id, priced in self._priced.items():
             changes = np.flatnonzero(np.diff(priced.astype(np.int8))) + 1
             for column in changes.tolist():
@@ -164,12 +211,33 @@ class _Flows:
         }
         return [(day, flow | self._at_market(holding_id, valued_on, held))]
 
-    def _counts(self, row: LedgerEntry) -> bool:
-        """Return whether a transaction is a flow: not a split, and on a priced day."""
-        if row.effective_date < self._start or RULES[row.type].is_ratio:
-            return False
+    def _flow_of(self, row: LedgerEntry | MoneyListed) -> dict[str, object] | None:
+        """Return a transaction as a flow; None if it is none: a split, or on an unpriced day.
+
+        Of an exchange or spin-off only the cash is.
+        """
+        cash, day = self._cash, row.effective_date
+        if isinstance(row, MoneyListed):
+            return None if cash is None else cash.flow_of_money(row)
+        rules = RULES[row.type]
+        if day < self._start or rules.is_ratio:
+            return None
+        if rules.is_exchange and not cash_effect(row):
+            return None
         priced = self._priced.get(row.holding_id)
-        return priced is None or bool(priced[day_number(row.effective_date) - self._first_day])
+        is_priced = priced is None or bool(priced[day_number(day) - self._first_day])
+        if cash is None or not cash.counts_on(day) or not cash.moves_money(row.pk):
+            return self._flow(row) if is_priced else None
+        amount = cash.flow_of_trade(row.pk, is_priced=is_priced)
+        if amount is None:
+            return None
+        return {
+            "date": day,
+            "transaction_id": row.pk,
+            "holding_id": row.holding_id,
+            "amount": abs(amount),
+            "direction": "in" if amount > 0 else "out",
+        }
 
     def _flow(self, row: LedgerEntry) -> dict[str, object]:
         rules = RULES[row.type]
@@ -214,10 +282,14 @@ def _priced_days(history: PortfolioHistory, figures: Figures) -> dict[UUID, Flag
     return found
 
 
+def _until(rows: Iterable[LedgerEntry], day: date) -> list[LedgerEntry]:
+    return [row for row in rows if row.effective_date <= day]
+
+
 def _held_when_day_began(rows: Sequence[LedgerEntry], day: date) -> Decimal:
     """Return the shares held when `day` began, after a split of that day."""
     position = Position()
-    for row, state in states(row for row in rows if row.effective_date <= day):
+    for row, state in states(_until(rows, day)):
         if row.effective_date < day or RULES[row.type].is_ratio:
             position = state
     return position.quantity or ZERO
@@ -225,7 +297,7 @@ def _held_when_day_began(rows: Sequence[LedgerEntry], day: date) -> Decimal:
 
 def _held_on(rows: Sequence[LedgerEntry], day: date) -> Decimal:
     """Return the shares held at the end of `day`."""
-    position, _ = replay([row for row in rows if row.effective_date <= day])
+    position, _ = replay(_until(rows, day))
     return position.quantity or ZERO
 
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from financeproj.core.db.rows import pks_of
 from financeproj.core.errors import NotFound
 from marketdata import series
 from marketdata import services as marketdata
@@ -15,7 +16,7 @@ from marketdata.models import StockMetadata
 from marketdata.weekends import any_trades_on_weekends
 from portfolios.calc.timeline import Interval
 from portfolios.models import Portfolio
-from portfolios.reports.benchmark import Benchmark, ReturnKind
+from portfolios.reports.benchmark import Benchmark, ReturnKind, stocks_of
 from portfolios.reports.figures import Figures, figures_of, figures_of_all
 from portfolios.reports.histories import Histories, PortfolioHistory, read_histories
 from portfolios.reports.periods import Period, period_of
@@ -32,11 +33,12 @@ class ReportQuery(Struct, frozen=True):
     by: Grouping = "all"
     benchmarks: tuple[Benchmark, ...] = ()
     benchmark_return: ReturnKind = "total"
+    include_cash: bool = False
 
     @property
     def benchmark_stocks(self) -> list[StockMetadata]:
         """The benchmarks that can be had."""
-        return [one.stock for one in self.benchmarks if one.stock is not None]
+        return stocks_of(self.benchmarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,13 @@ class Scope:
     currency: str
     covers_all: bool
 
+    def read_histories(self, query: ReportQuery) -> Histories:
+        """Read the histories of the portfolios for figures in the currency."""
+        return read_histories(self.portfolios, currency=self.currency, with_cash=query.include_cash)
+
     def read_again(self) -> "Scope":
         """Return the same portfolios as they are stored now."""
-        ids = [portfolio.pk for portfolio in self.portfolios]
+        ids = pks_of(self.portfolios)
         portfolios = list(Portfolio.objects.filter(pk__in=ids))
         return Scope(portfolios, self.currency, self.covers_all)
 
@@ -72,6 +78,13 @@ class Report:
     def history(self) -> PortfolioHistory:
         """The portfolio of a report about one."""
         return self.histories[0]
+
+    @property
+    def without_cash(self) -> list[str]:
+        """The names of the portfolios that count with their securities alone, if cash is asked."""
+        if not self.query.include_cash:
+            return []
+        return [history.portfolio.name for history in self.histories if history.money is None]
 
     def figures(self) -> Figures:
         """Calculate the daily figures of everything that the report covers."""
@@ -122,6 +135,7 @@ def prepare_report(
         benchmark_ids.append(stock.pk)
         pairs.add((stock.currency, scope.currency))
     refused = [one.reason for one in query.benchmarks]
+    names = [portfolio.name for portfolio in scope.portfolios] if query.include_cash else []
     marketdata.ensure_rates(pairs=pairs)
     market = series.fingerprint(stock_ids=benchmark_ids, pairs=pairs)
     return Report(
@@ -130,17 +144,17 @@ def prepare_report(
         currency=scope.currency,
         covers_all=scope.covers_all,
         period=period,
-        fingerprint=repr((scope.currency, histories.stamp, market, refused, extra_versions)),
+        fingerprint=repr((scope.currency, histories.stamp, market, refused, names, extra_versions)),
     )
 
 
 def _complete_histories(scope: Scope, query: ReportQuery) -> Histories:
     """Read the histories, after closes that were never fetched are."""
-    histories = read_histories(scope.portfolios)
+    histories = scope.read_histories(query)
     stock_ids = histories.stock_ids_without_closes()
-    stock_ids.update(stock.pk for stock in query.benchmark_stocks)
+    stock_ids.update(pks_of(query.benchmark_stocks))
     if not stock_ids:
         return histories
     marketdata.ensure_history(stock_ids=stock_ids)
     # A split that came with the closes changes the versions of portfolios.
-    return read_histories(scope.read_again().portfolios)
+    return scope.read_again().read_histories(query)

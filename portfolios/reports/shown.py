@@ -14,7 +14,7 @@ from msgspec import Struct
 from financeproj.core.money import ONE, round_for_display, strip_zeros
 from marketdata.calc.rates import can_value
 from marketdata.selectors import RateNow, closes_on, rates_on
-from portfolios.calc.carried import Carried
+from portfolios.calc.carried import Carried, Taken
 from portfolios.calc.ledger import Position, replay
 from portfolios.models import Transaction
 from portfolios.reports.histories import Instrument, PortfolioHistory
@@ -38,12 +38,12 @@ class LedgerEntry(Struct, eq=False, gc=False):
     tax: Decimal
     exchange_rate: Decimal | None
     realised_gain: Decimal | None
+    group_id: UUID | None
     carried: Carried | None
 
 
-_COLUMNS = [
-    "holding__stock__ticker" if name == "ticker" else name for name in LedgerEntry.__struct_fields__
-]
+_STORED_AS = {"ticker": "holding__stock__ticker"}
+_COLUMNS = [_STORED_AS.get(name, name) for name in LedgerEntry.__struct_fields__]
 
 Ledgers = Mapping[UUID, Sequence[LedgerEntry]]
 
@@ -76,17 +76,17 @@ class RateShown(Struct):
 
 
 def rate_shown(base: str, target: str, rate: RateNow | None, day: date) -> RateShown:
-    """Show a rate with its source; all is None when no rate is known."""
+    """Show a rate with its source; all is None when none of the last 90 days is known."""
     if base == target:
         return RateShown(base, target, ONE, day, "identity", False)
-    if rate is None:
+    if rate is None or not can_value(rate, day):
         return RateShown(base, target, None, None, None, None)
     return RateShown(base, target, strip_zeros(rate.rate), rate.date, rate.source, rate.stale)
 
 
 def transaction_shown(row: LedgerEntry) -> dict[str, object]:
-    """Show what a transaction contributes to the figures."""
-    return {
+    """Show what a transaction contributes to the figures; of a leg also what it carries."""
+    shown: dict[str, object] = {
         "id": row.pk,
         "holding_id": row.holding_id,
         "ticker": row.ticker,
@@ -98,6 +98,35 @@ def transaction_shown(row: LedgerEntry) -> dict[str, object]:
         "commission": strip_zeros(row.commission),
         "tax": strip_zeros(row.tax),
         "exchange_rate": stripped(row.exchange_rate),
+    }
+    if row.carried is not None:
+        shown["group_id"] = row.group_id
+        shown["carried"] = _carried_shown(row.carried)
+    return shown
+
+
+def _carried_shown(carried: Carried) -> dict[str, object]:
+    """Show the cost that a leg brings in, with its lots, or how it takes out."""
+    if isinstance(carried, Taken):
+        return {
+            "share_of_cost": round_for_display(carried.share),
+            "cash": round_for_display(carried.cash_p),
+            "share_of_cash": round_for_display(carried.cash_share),
+            "takes_all": carried.takes_all,
+        }
+    lots = []
+    for lot in carried.lots:
+        shown = {
+            "bought_on": lot.bought_on,
+            "quantity": round_for_display(lot.quantity),
+            "cost": round_for_display(lot.cost_c),
+            "cost_in_portfolio_currency": round_for_display(lot.cost_p),
+        }
+        lots.append(shown)
+    return {
+        "cost": round_for_display(carried.cost_c),
+        "cost_in_portfolio_currency": round_for_display(carried.cost_p),
+        "lots": lots,
     }
 
 
@@ -160,8 +189,6 @@ class Quotes:
 
     def rate(self, instrument: Instrument) -> RateShown:
         rate = self._rates.get((instrument.currency, self._currency))
-        if rate is not None and not can_value(rate, self._day):
-            rate = None
         return rate_shown(instrument.currency, self._currency, rate, self._day)
 
     def value(self, instrument: Instrument, quantity: Decimal) -> Decimal | None:

@@ -4,8 +4,8 @@ The rows stay the truth. Every change of a holding's transactions increases its 
 same database transaction. Holdings whose version differs are read again, the others are reused.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from itertools import starmap
@@ -17,19 +17,28 @@ import numpy as np
 import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import F, FloatField
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 from numpy.typing import NDArray
 
+from financeproj.core.db.rows import pks_of
 from financeproj.core.money import EXACT, ZERO
 from financeproj.core.shared.versioned_cache import VersionedCache, write_of_a_read
 from portfolios.calc.carried import Carried
+from portfolios.calc.columns import column, positions_of
 from portfolios.calc.cost_rows import cost_rows
-from portfolios.calc.kinds import RULES, rank_of, shares_after
-from portfolios.calc.layout import Trades
-from portfolios.models import Holding, Portfolio, Transaction, TransactionVector
+from portfolios.calc.kinds import RULES, TransactionType, rank_of, shares_after
+from portfolios.calc.layout import Flags, Trades
+from portfolios.models import (
+    Holding,
+    Portfolio,
+    Transaction,
+    TransactionSource,
+    TransactionVector,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+TRANSFER_IN = TransactionType.TRANSFER_IN.rules.code
 EPOCH = date(1970, 1, 1)
 MAX_BYTES_CACHED = 64 << 20
 # A vector is stored again when more than this part of it was read; below it, the next reader can do
@@ -50,16 +59,34 @@ class TradeVector:
     """The transactions of one portfolio.
 
     `trades.instrument` is an index into `holding_ids`, the holdings with transactions. `versions`
-    has all holdings, each with its version when its rows were read, or the one before.
+    has all holdings, each with its version when its rows were read, or the one before. `opened` are
+    the holdings of which shares were there before the imported files begin: an opening.
     """
 
     holding_ids: Sequence[UUID]
     trades: Trades
     versions: Mapping[UUID, int]
+    opened: Set[UUID] = frozenset()
 
     @property
     def first_on(self) -> date | None:
-        """The day of the first transaction."""
+        """The day of the first transaction other than an opening."""
+        days = self.trades.day[~self._openings()]
+        return day_of(days.min()) if len(days) else self.begins_on
+
+    def _openings(self) -> Flags:
+        """Mark the openings: they come before all others of their instrument."""
+        trades = self.trades
+        begins = np.ones(len(trades), dtype=bool)
+        begins[1:] = trades.instrument[1:] != trades.instrument[:-1]
+        is_opened = np.array([pk in self.opened for pk in self.holding_ids], dtype=bool)
+        if len(trades):
+            begins &= is_opened[trades.instrument] & (trades.kind == TRANSFER_IN)
+        return begins
+
+    @property
+    def begins_on(self) -> date | None:
+        """The day of the first transaction, an opening too."""
         if not len(self.trades):
             return None
         return day_of(self.trades.day.min())
@@ -84,7 +111,7 @@ class TradeVector:
     @property
     def size(self) -> int:
         """Bytes in memory, roughly."""
-        return 61 * len(self.trades) + 250 * len(self.versions)
+        return 69 * len(self.trades) + 250 * len(self.versions)
 
 
 vector_cache = VersionedCache(MAX_BYTES_CACHED)
@@ -103,7 +130,7 @@ def trades_of(
         vector = vector_cache.get(portfolio.pk, None)
         if vector is not None:
             cached[portfolio.pk] = vector
-    known = cached | _stored_vectors({portfolio.pk for portfolio in portfolios} - cached.keys())
+    known = cached | _stored_vectors(set(pks_of(portfolios)) - cached.keys())
     found = {}
     for portfolio in portfolios:
         old = known.get(portfolio.pk)
@@ -186,7 +213,7 @@ def discard_vector(vector: TransactionVector) -> None:
 # --- As stored ------------------------------------------------------------------------------------
 
 Column = NDArray[np.generic]  # type: ignore[explicit-any]  # each has a type of its own
-_DTYPES = {"instrument": "i4", "day": "i4", "kind": "i1"}
+_DTYPES = {"instrument": "i4", "day": "i4", "kind": "i1", "group": "i8"}
 
 
 def packed(vector: TradeVector) -> bytes:
@@ -194,6 +221,7 @@ def packed(vector: TradeVector) -> bytes:
     parts: dict[str, object] = {
         "holdings": [pk.bytes for pk in vector.holding_ids],
         "versions": [(pk.bytes, version) for pk, version in vector.versions.items()],
+        "opened": sorted(pk.bytes for pk in vector.opened),
     }
     for name in Trades.__slots__:
         parts[name] = np.ascontiguousarray(getattr(vector.trades, name)).tobytes()
@@ -203,14 +231,15 @@ def packed(vector: TradeVector) -> bytes:
 def _unpacked(data: bytes) -> TradeVector | None:
     """Read a stored vector; None for one of an earlier release, which had fewer columns."""
     parts = msgspec.msgpack.decode(data)
-    if "versions" not in parts or "share" not in parts:
+    if not {"versions", "group", "opened"} <= parts.keys():
         return None
+    opened = {UUID(bytes=pk) for pk in parts.pop("opened")}
     versions = {UUID(bytes=pk): version for pk, version in parts.pop("versions")}
     holding_ids = [UUID(bytes=pk) for pk in parts.pop("holdings")]
     columns = {}
     for name, part in parts.items():
         columns[name] = np.frombuffer(part, _DTYPES.get(name, "f8"))
-    return TradeVector(holding_ids, Trades(**columns), versions)
+    return TradeVector(holding_ids, Trades(**columns), versions, opened)
 
 
 # --- From the transactions ------------------------------------------------------------------------
@@ -231,30 +260,30 @@ def update_vector(old: TradeVector | None, holdings: Sequence[Holding]) -> tuple
     reused = {pk for pk in old.holding_ids if pk in versions and pk not in changed}
     currency_of = {holding.pk: holding.stock.currency for holding in holdings}
     holding_ids = sorted(reused.union(read.holding_ids), key=lambda pk: (currency_of[pk], pk))
-    index_of = {pk: index for index, pk in enumerate(holding_ids)}
+    index_of = positions_of(holding_ids)
     parts = (
         _reindexed(read, index_of),
         _reindexed(old, {pk: index_of[pk] for pk in reused}),
     )
     columns = {}
     for name in Trades.__slots__:
-        columns[name] = np.concatenate([part[name] for part in parts])
+        columns[name] = np.concatenate([getattr(part, name) for part in parts])
     # Each holding comes whole from one part, where its rows are in order already.
     order = np.argsort(columns["instrument"], kind="stable")
-    trades = Trades(**{name: column[order] for name, column in columns.items()})
-    return TradeVector(holding_ids, trades, versions), len(read.trades)
+    trades = Trades(**columns).take(order)
+    opened = read.opened | (old.opened & reused)
+    return TradeVector(holding_ids, trades, versions, opened), len(read.trades)
 
 
-def _reindexed(vector: TradeVector, index_of: Mapping[UUID, int]) -> dict[str, Column]:
-    """Return the columns of the holdings in `index_of`, with its numbers as instruments."""
+def _reindexed(vector: TradeVector, index_of: Mapping[UUID, int]) -> Trades:
+    """Return the transactions of the holdings in `index_of`, with its numbers as instruments."""
     trades = vector.trades
     index = np.array([index_of.get(pk, -1) for pk in vector.holding_ids], dtype=np.int32)
     instrument = trades.instrument
     if len(trades):
         instrument = index[instrument]
     chosen = instrument >= 0
-    columns = {name: getattr(trades, name)[chosen] for name in Trades.__slots__}
-    return columns | {"instrument": instrument[chosen]}
+    return replace(trades.take(chosen), instrument=instrument[chosen])
 
 
 class _Row(NamedTuple):
@@ -265,12 +294,14 @@ class _Row(NamedTuple):
     effective_date: date
     sequence: int
     quantity: Decimal
-    price: float | None
+    price: float  # 0 without one, as the rate
     commission: float  # with tax
-    rate: float | None
+    rate: float
     carried: Carried | None
+    source: str
     held: float | None = None
     share: float = 0.0
+    group: int = 0
 
     @property
     def needs_ledger(self) -> bool:
@@ -290,7 +321,9 @@ class _Entry(NamedTuple):
     commission: Decimal
     tax: Decimal
     exchange_rate: Decimal | None
+    group_id: UUID | None
     carried: Carried | None
+    source: str
 
 
 def _read(pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding]) -> TradeVector:
@@ -316,7 +349,8 @@ def _read(pks: Collection[UUID], *, covers_all: bool, holdings: Sequence[Holding
     )
     if by_ledger:
         rows += _rows_by_ledger(by_ledger)
-    return TradeVector(list(place), _trades(rows, place), {})
+    opened = {row.holding_id for row in rows if row.source == TransactionSource.DERIVED}
+    return TradeVector(list(place), _trades(rows, place), {}, opened)
 
 
 def _rows_by_ledger(pks: Collection[UUID]) -> Iterator[_Row]:
@@ -338,9 +372,18 @@ def _rows_by_ledger(pks: Collection[UUID]) -> Iterator[_Row]:
                     commission=row.commission,
                     rate=row.rate,
                     carried=stored_entry.carried,
+                    source=stored_entry.source,
                     held=row.held,
                     share=row.share,
+                    group=_number_of(stored_entry),
                 )
+
+
+def _number_of(entry: _Entry) -> int:
+    """Return the same number for all rows of an exchange; 0 stands for none."""
+    if entry.group_id is None or not RULES[entry.type].is_exchange:
+        return 0
+    return (entry.group_id.int >> 65) | 1
 
 
 def _stored_rows(
@@ -352,9 +395,9 @@ def _stored_rows(
     else:
         rows = rows.filter(holding__in=pks)
     rows = rows.annotate(
-        price_float=Cast("price", FloatField()),
+        price_float=Coalesce(Cast("price", FloatField()), 0.0),
         commission_float=Cast(F("commission") + F("tax"), FloatField()),
-        rate_float=Cast("exchange_rate", FloatField()),
+        rate_float=Coalesce(Cast("exchange_rate", FloatField()), 0.0),
     )
     columns = rows.values_list(
         "holding_id",
@@ -366,22 +409,27 @@ def _stored_rows(
         "commission_float",
         "rate_float",
         "carried",
+        "source",
     )
     return starmap(_Row, columns)
 
 
 def _trades(rows: Sequence[_Row], place: Mapping[UUID, int]) -> Trades:
-    """Turn rows, in the order of the ledger, into arrays; a price or rate that is None is 0."""
+    """Turn rows, in the order of the ledger, into arrays."""
+    instruments = [place[row.holding_id] for row in rows]
+    days = [day_number(row.effective_date) for row in rows]
+    kinds = [RULES[row.type].code for row in rows]
     return Trades(
-        instrument=np.array([place[row.holding_id] for row in rows], dtype=np.int32),
-        day=np.array([day_number(row.effective_date) for row in rows], dtype=np.int32),
-        kind=np.array([RULES[row.type].code for row in rows], dtype=np.int8),
-        quantity=np.array([float(row.quantity) for row in rows], dtype=np.float64),
-        price=np.array([row.price or 0.0 for row in rows], dtype=np.float64),
-        commission=np.array([row.commission for row in rows], dtype=np.float64),
-        rate=np.array([row.rate or 0.0 for row in rows], dtype=np.float64),
+        instrument=np.array(instruments, dtype=np.int32),
+        day=np.array(days, dtype=np.int32),
+        kind=np.array(kinds, dtype=np.int8),
+        quantity=column(rows, "quantity", np.float64),
+        price=column(rows, "price", np.float64),
+        commission=column(rows, "commission", np.float64),
+        rate=column(rows, "rate", np.float64),
         held=np.array(_held_after(rows), dtype=np.float64),
-        share=np.array([row.share for row in rows], dtype=np.float64),
+        share=column(rows, "share", np.float64),
+        group=column(rows, "group", np.int64),
     )
 
 

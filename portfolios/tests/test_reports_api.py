@@ -201,6 +201,15 @@ def test_a_holding_without_a_price_is_left_out_with_its_flows_and_named(
     assert (bridge["missing"], bridge["missing_why"]) == (body["missing"], body["missing_why"])
 
 
+def test_what_was_booked_without_a_price_is_rounded_too(api, portfolio, make_stock, no_other_rates):
+    """Before, the gain was 0.5999999999999999."""
+    stock = make_stock("HUT.DEMO", "ISK")
+    trade(portfolio, stock, "buy", "3", "0.1", exchange_rate="1", on=MONDAY)
+    trade(portfolio, stock, "sell", "3", "0.3", exchange_rate="1", on=MONDAY)
+    body = api.get(url(portfolio, "performance")).json()
+    assert (body["realised_gain"], body["missing"]) == (0.6, ["HUT.DEMO"])
+
+
 def test_a_total_loss_has_no_internal_rate(api, portfolio, make_stock):
     stock = make_stock(price="0")
     closes(stock, "100", "0")

@@ -184,7 +184,7 @@ def test_all_portfolios_together_are_the_sum_of_each_converted_day_by_day(histor
     known = [day for day, rate in history.rates[1].items() if rate is not None]
     history.known_from = min(known, default=10**9)
     expected = oracle.answer(oracle.with_trade_prices(history), start, end)
-    into_usd = {day: D(0) if rate is None else 1 / rate for day, rate in history.rates[1].items()}
+    into_usd = {day: 1 / rate for day, rate in history.rates[1].items() if rate is not None}
     for number, day in zip(range(start - 1, end + 1), expected.days, strict=True):
         for name in ("value", "cost_basis", "inflow", "outflow", "bought", "released", "income"):
             setattr(day, name, getattr(day, name) * into_usd.get(number, D(0)))
