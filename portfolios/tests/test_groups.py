@@ -82,6 +82,19 @@ def test_money_moves_between_own_portfolios(api, portfolio, other):
     assert len(answer(api.get(f"{URL}?portfolio_id={other.pk}"))["results"]) == 1
 
 
+def test_put_keeps_what_it_leaves_out_and_null_clears_the_booking_day(api, portfolio):
+    given = conversion(portfolio, note="for Oslo", booked_on="2024-05-06")
+    path = f"{URL}/{answer(api.post(URL, given), 201)['id']}"
+    changed = conversion(portfolio, amount=1100, note=None)
+    body = answer(api.put(path, changed))
+    assert body["note"] == "for Oslo"
+    assert [row["booked_on"] for row in body["transactions"]] == ["2024-05-06", "2024-05-06"]
+    body = answer(api.put(path, {**changed, "booked_on": None, "note": ""}))
+    assert body["note"] == ""
+    assert [row["booked_on"] for row in body["transactions"]] == [None, None]
+    assert moved()[0] == ("conversion", "NOK", D(-1100))
+
+
 def test_a_dry_run_records_nothing(api, portfolio):
     body = answer(api.post(f"{URL}?dry_run=true", conversion(portfolio)))
     assert body["id"] is None
