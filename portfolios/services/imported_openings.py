@@ -1,6 +1,6 @@
 """The openings that imports make: what stood in each currency before the rows of the files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from uuid import uuid4
@@ -12,14 +12,15 @@ from portfolios.calc.import_rows import Checkpoint
 from portfolios.calc.kinds import TransactionType
 from portfolios.models import OpeningBalance, Portfolio, Transaction, TransactionSource
 from portfolios.services.openings import ONE_DAY, first_row_on, set_opening
-from portfolios.valuation import booked_rows, comparable_checkpoints
+from portfolios.valuation import booked_rows, comparable_checkpoints, reversed_rows
 
 
-def keep_imported_openings(portfolio: Portfolio) -> None:
+def keep_imported_openings(portfolio: Portfolio, only: Container[str] | None = None) -> None:
     """Work out again what stood before the imported rows of the locked `portfolio`.
 
-    Call it after each import and each undo; changes by hand leave these openings as they are. A
-    currency that a person opened keeps that opening. Four queries, and more if one changes.
+    Call it after each import and each undo; changes by hand leave these openings as they are, but
+    for `only` those currencies, whose opening was taken back. A currency that a person opened keeps
+    that opening. A portfolio without rows has no opening. Four queries, and more if one changes.
     """
     derived = Transaction.objects.filter(
         portfolio=portfolio, type=TransactionType.OPENING, source=TransactionSource.DERIVED
@@ -29,10 +30,14 @@ def keep_imported_openings(portfolio: Portfolio) -> None:
     if not stand and not stated:
         return
     opened = opened_by_hand(portfolio)
-    made = openings(stated, _rows_until(portfolio, first_balances(stated)), portfolio.currency)
-    day = (first_row_on(portfolio) or date.max) - ONE_DAY
+    made: Mapping[str, Decimal] = {}
+    first = first_row_on(portfolio)
+    if first is not None:
+        rows = _rows_until(portfolio, first_balances(stated))
+        made = openings(stated, rows, portfolio.currency)
+    day = (first or date.max) - ONE_DAY
     for currency in sorted(stand | made.keys()):
-        if currency not in opened:
+        if currency not in opened and (only is None or currency in only):
             set_opening(portfolio, currency, made.get(currency, Decimal(0)), day)
 
 
@@ -43,7 +48,8 @@ def _rows_until(portfolio: Portfolio, first: Mapping[str, Checkpoint]) -> list[B
     day = max(checkpoint.day for checkpoint in first.values())
     can_count = Q(date__lte=day) | Q(booked_on__lte=day) | Q(imported_on__lte=day)
     rows = Transaction.objects.filter(can_count, portfolio=portfolio)
-    return [row for _, row in booked_rows(rows)]
+    reversed_by_then = [row for row in reversed_rows(portfolio) if row.date <= day]
+    return [*booked_rows(rows), *reversed_by_then]
 
 
 def with_openings(
@@ -52,12 +58,19 @@ def with_openings(
     """Return `rows` with the openings that an import would make in place of those that stand."""
     rows = list(rows)
     opened = opened_by_hand(portfolio)
-    made = openings(stated, rows, portfolio.currency)
-    kept = [row for row in rows if not row.is_derived or row.settlement_currency in opened]
+    made: Mapping[str, Decimal] = {}
+    if not all(row.is_derived for row in rows):
+        made = openings(stated, rows, portfolio.currency)
+    kept = [row for row in rows if not row.is_derived or _stays(row, opened)]
     for currency, amount in made.items():
         if currency not in opened:
             kept.append(_opening(currency, amount))
     return kept
+
+
+def _stays(row: BookedRow, opened: Container[str | None]) -> bool:
+    """Whether an opening is one of shares, or of a currency that a person opened."""
+    return bool(row.ticker) or row.settlement_currency in opened
 
 
 def opened_by_hand(portfolio: Portfolio) -> set[str]:

@@ -4,6 +4,8 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.db.models import Q
+
 from financeproj.core.money import EXACT, ONE, ZERO
 from portfolios.calc.kinds import TransactionType
 from portfolios.models import OpeningBalance, Portfolio, Transaction, TransactionSource
@@ -42,8 +44,10 @@ def moved_before(portfolio: Portfolio, day: date) -> dict[str, Decimal]:
 
 
 def first_row_on(portfolio: Portfolio) -> date | None:
-    """Return the day of the first row; an opening is not a first row."""
-    rows = Transaction.objects.filter(portfolio=portfolio).exclude(type=TransactionType.OPENING)
+    """Return the day of the first row; an opening, of money or shares, is not a first row."""
+    rows = Transaction.objects.filter(portfolio=portfolio).exclude(
+        Q(type=TransactionType.OPENING) | Q(source=TransactionSource.DERIVED)
+    )
     return rows.order_by("date").values_list("date", flat=True).first()
 
 
