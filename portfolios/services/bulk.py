@@ -12,14 +12,16 @@ from financeproj.core.errors import DomainError
 from financeproj.history.services import record
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
+from portfolios.calc.kinds import TransactionType
 from portfolios.models import Holding, Portfolio, Transaction
 from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.holdings import holding_for
 from portfolios.services.ledger_rows import next_sequence
 from portfolios.services.money import complete_money, insert_money, refuse_conversion
 from portfolios.services.openings import keep_openings
+from portfolios.services.repeated_splits import RepeatedSplit, refuse_repeated_splits
 from portfolios.services.replay import InsufficientQuantity, replay_holding
-from portfolios.services.transactions import complete, fresh, locked_as_read, validate
+from portfolios.services.transactions import all_fresh, complete, lock_portfolios_of, validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Entered:
     portfolio: Portfolio
     stock: StockMetadata | None
     company_name: str = ""
+    force: bool = False  # as in record_transaction
 
 
 def record_transactions(*, entered: Sequence[Entered]) -> list[Transaction]:
@@ -85,22 +88,25 @@ def _learn_splits(entered: Sequence[Entered]) -> bool:
 
 @transaction.atomic
 def _write(entered: Sequence[Entered]) -> list[Transaction]:
-    portfolios = {one.portfolio.pk: one.portfolio for one in entered}
-    locked = {pk: locked_as_read(portfolios[pk]) for pk in sorted(portfolios)}
+    locked = lock_portfolios_of(entered)
     marketdata.keep_instruments(stocks=[one.stock for one in entered if one.stock is not None])
-    holdings: dict[UUID, Holding] = {}
+    holdings: dict[tuple[UUID, UUID], Holding] = {}
     for place, one in enumerate(entered):
         with at_place(place):
             one.row.portfolio = locked[one.portfolio.pk]
             if one.stock is None:
                 insert_money(one.row)
             else:
-                holding = _insert(one, one.stock)
-                holdings[holding.pk] = holding
+                _insert(one, one.stock, holdings)
     places = {one.row.pk: place for place, one in enumerate(entered)}
+    splits = _splits_of(entered)
     for holding in holdings.values():
         try:
+            refuse_repeated_splits(holding, splits)
             replay_holding(holding)
+        except RepeatedSplit as error:
+            error.attr = f"transactions.{places[error.pk]}.quantity"
+            raise
         except InsufficientQuantity as error:
             if error.entry.pk in places:
                 error.attr = f"transactions.{places[error.entry.pk]}.quantity"
@@ -109,14 +115,29 @@ def _write(entered: Sequence[Entered]) -> list[Transaction]:
         keep_openings(portfolio)
     for one in entered:
         record("created", transaction_object(one.row), after=transaction_fields(one.row))
-    return [fresh(one.row) for one in entered]
+    return all_fresh([one.row for one in entered])
 
 
-def _insert(one: Entered, stock: StockMetadata) -> Holding:
+def _insert(one: Entered, stock: StockMetadata, holdings: dict[tuple[UUID, UUID], Holding]) -> None:
+    """Store a transaction with shares; `holdings` are those found before, by portfolio and
+    instrument.
+    """
     row = one.row
-    holding = holding_for(portfolio=row.portfolio, stock=stock, company_name=one.company_name)
-    row.holding = holding
+    place = row.portfolio.pk, stock.pk
+    if place not in holdings:
+        holdings[place] = holding_for(
+            portfolio=row.portfolio, stock=stock, company_name=one.company_name
+        )
+    row.holding = holdings[place]
     row.sequence = next_sequence(row.portfolio)
     validate(row)
     row.save(force_insert=True)
-    return holding
+
+
+def _splits_of(entered: Sequence[Entered]) -> dict[UUID, bool]:
+    """Return the splits, each with whether it is recorded even if the user has it already."""
+    splits: dict[UUID, bool] = {}
+    for one in entered:
+        if one.row.type == TransactionType.SPLIT:
+            splits[one.row.pk] = one.force
+    return splits

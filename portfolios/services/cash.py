@@ -38,6 +38,7 @@ def set_cash_from(
     transaction.
     """
     openings = openings or {}
+    taken_back: set[str] = set()
     portfolio = lock_portfolio(portfolio)
     before = portfolio_fields(portfolio)
     if cash_from is None:
@@ -47,7 +48,7 @@ def set_cash_from(
                 attr="opening",
                 code="invalid",
             )
-        _take_openings_back(portfolio)
+        taken_back = _take_openings_back(portfolio)
     else:
         refuse_future(cash_from)
         _refuse_plain_openings(portfolio, openings)
@@ -57,7 +58,7 @@ def set_cash_from(
     portfolio.save(update_fields=["cash_from", "cash_from_by", "updated_at"])
     touch(portfolio)
     keep_openings(portfolio)
-    keep_imported_openings(portfolio)
+    keep_imported_openings(portfolio, taken_back)
     record("changed", portfolio_object(portfolio), before=before, after=portfolio_fields(portfolio))
     return Portfolio.objects.get(pk=portfolio.pk)
 
@@ -69,13 +70,15 @@ def _derived_openings(portfolio: Portfolio) -> dict[str, Transaction]:
     return {row.settlement_currency or "": row for row in rows}
 
 
-def _take_openings_back(portfolio: Portfolio) -> None:
+def _take_openings_back(portfolio: Portfolio) -> set[str]:
+    """Delete what a person said, with the rows that follow from it, and return its currencies."""
     said = OpeningBalance.objects.filter(portfolio=portfolio)
+    currencies = set(said.values_list("currency", flat=True))
     derived = _derived_openings(portfolio)
-    for currency in said.values_list("currency", flat=True):
-        if currency in derived:
-            derived[currency].delete()
+    for currency in currencies & derived.keys():
+        derived[currency].delete()
     said.delete()
+    return currencies
 
 
 def _refuse_plain_openings(portfolio: Portfolio, openings: Mapping[str, Decimal]) -> None:

@@ -16,7 +16,7 @@ from portfolios.models import (
     TransactionSource,
     TransactionType,
 )
-from portfolios.services.ledger_rows import lock_portfolio
+from portfolios.services.ledger_rows import lock_portfolios
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 
 RIGHT_TO_ANSWER = "marketdata.change_heldback"
@@ -42,8 +42,7 @@ def answer_held_back(*, user: User, row: HeldBack, accept: bool) -> None:
 @transaction.atomic
 def _answer_split(*, user: User, row: HeldBack, accept: bool) -> None:
     """Keep the user's word about a split and replay the user's holdings of the instrument."""
-    for portfolio in Portfolio.objects.filter(user=user).order_by("pk"):
-        lock_portfolio(portfolio)
+    lock_portfolios(Portfolio.objects.filter(user=user).values_list("pk", flat=True))
     of_user = Holding.objects.filter(portfolio__user=user, stock=row.stock_id)
     holdings = list(of_user.select_related("portfolio", "stock"))
     answer = HeldBackAnswer.objects.filter(held_back=row, user=user).first()

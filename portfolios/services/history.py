@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 
+from financeproj.core.db.rows import fields_of
 from financeproj.core.money import ZERO, strip_zeros
 from financeproj.history.services import HistoryObject
+from portfolios.calc.kinds import RULES
 from portfolios.models import (
     DismissedSplit,
     Holding,
     ImportBatch,
+    ImportMapping,
     InstrumentAlias,
     Portfolio,
     Transaction,
@@ -51,7 +54,7 @@ def portfolio_object(portfolio: Portfolio) -> HistoryObject:
 
 
 def portfolio_fields(portfolio: Portfolio) -> dict[str, object]:
-    return {field: getattr(portfolio, field) for field in PORTFOLIO_FIELDS}
+    return fields_of(portfolio, PORTFOLIO_FIELDS)
 
 
 def holding_object(holding: Holding) -> HistoryObject:
@@ -95,7 +98,7 @@ def transaction_object(row: Transaction) -> HistoryObject:
 
 
 def transaction_fields(row: Transaction) -> dict[str, object]:
-    return {field: getattr(row, field) for field in TRANSACTION_FIELDS}
+    return fields_of(row, TRANSACTION_FIELDS)
 
 
 def group_object(group: TransactionGroup) -> HistoryObject:
@@ -113,9 +116,30 @@ def group_fields(group: TransactionGroup, legs: Iterable[Transaction]) -> dict[s
     """Return the fields of a group and, of each leg, what it moves."""
     fields: dict[str, object] = {"kind": group.kind, "note": group.note}
     for row in legs:
+        if row.holding is not None:
+            fields |= _fields_of_shares(row, row.holding.stock.ticker)
+            fields["label"], fields["external_id"] = group.label, group.external_id
+            continue
         side = "amount_in" if (row.settlement_amount or ZERO) > 0 else "amount_out"
         fields[side] = row.settlement_amount
         fields["date"], fields["booked_on"] = row.date, row.booked_on
+    return fields
+
+
+def _fields_of_shares(row: Transaction, ticker: str) -> dict[str, object]:
+    """Return what a leg with shares moves; those of a target begin with its ticker."""
+    fields: dict[str, object] = {"date": row.date, "booked_on": row.booked_on}
+    if RULES[row.type].shares > 0:
+        fields[f"{ticker}.quantity"] = row.quantity
+        fields[f"{ticker}.rate"] = row.exchange_rate
+        if row.cost_share is not None:
+            fields[f"{ticker}.cost_share"] = row.cost_share
+        return fields
+    fields["quantity_out"] = None if row.takes_all else row.quantity
+    if row.settlement_amount is not None:
+        fields["cash"] = row.settlement_amount
+        fields["cash_currency"] = row.settlement_currency or row.portfolio.currency
+        fields["cash_share"] = row.cost_share
     return fields
 
 
@@ -137,6 +161,12 @@ def import_counts(import_batch: ImportBatch) -> dict[str, int]:
         "ignored": import_batch.ignored,
         "failed": import_batch.failed,
     }
+
+
+def mapping_object(mapping: ImportMapping) -> HistoryObject:
+    return HistoryObject(
+        type="import_mapping", id=mapping.pk, label=mapping.name, owner_id=mapping.user_id
+    )
 
 
 def alias_object(alias: InstrumentAlias) -> HistoryObject:

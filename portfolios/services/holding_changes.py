@@ -11,6 +11,7 @@ from msgspec import Struct
 from financeproj.core.errors import DomainError
 from financeproj.core.money import round_for_storage, strip_zeros
 from marketdata.selectors import KnownSplit
+from portfolios.calc.carried import Carried
 from portfolios.calc.import_rows import ImportRow, RowProblem
 from portfolios.calc.kinds import RULES
 from portfolios.calc.ledger import Oversold, Position, Step, order, replay
@@ -22,15 +23,32 @@ from portfolios.services.split_booking import Dismissed, settle_splits
 Problems = list[RowProblem]
 
 
+class ImportedLeg(Struct, frozen=True):
+    """What a row has as a leg of the group that its import makes."""
+
+    group_id: UUID
+    carried: Carried
+    exchange_rate: Decimal | None = None
+    cost_share: Decimal | None = None
+    takes_all: bool = False
+    cash_rate: Decimal | None = None
+
+
 class NewRow(Struct, frozen=True):
     """A row of the file that the portfolio does not have yet, and its entry in the ledger of
     `holding`.
+
+    One that `is_opening` stands for no row of the file: it books what was held before. `import_id`
+    is then the import that accepted it.
     """
 
     file_row: ImportRow
     fingerprint: str
     entry: LedgerRow
     holding: Holding
+    leg: ImportedLeg | None = None
+    is_opening: bool = False
+    import_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +82,17 @@ def fit_rows(
     known: list[KnownSplit],
     dismissed: list[Dismissed],
     half_unit: Decimal,
+    *,
+    is_reopened: bool = False,
 ) -> FittedRows:
     """Replay `holding` with the rows `added`; as long as shares lack, without some of them.
 
-    After a split, a row may take `half_unit` more than is held: it then takes all.
+    Without any it is replayed if it `is_reopened`: a row of `old` is another than is stored. After
+    a split, a row may take `half_unit` more than is held: it then takes all.
     """
     problems: Problems = []
     taken_back = 1
-    while added:
+    while added or is_reopened:
         entries = [one.entry for one in added]
         rows, gone = settle_splits(holding, [*old, *entries], known=known, dismissed=dismissed)
         try:
@@ -95,6 +116,8 @@ def fit_rows(
                 problems.append(_row_problem(one, "quantity", refused[one.entry.pk]))
             else:
                 kept.append(one)
+        if not old and all(one.is_opening for one in kept):
+            kept = []  # shares of no other row
         added = kept
     return FittedRows(None, problems, is_short=bool(problems))
 

@@ -1,6 +1,6 @@
 """The rows of a ledger: read for a replay, and stored after it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -9,6 +9,9 @@ from django.db.models import F
 from django.utils import timezone
 from msgspec import Struct
 
+from financeproj.core.db.rows import by_pk
+from financeproj.core.errors import Conflict
+from portfolios.calc.agreement import BookedRow
 from portfolios.calc.carried import Carried
 from portfolios.calc.money import money_of
 from portfolios.models import Holding, Portfolio, Transaction
@@ -48,10 +51,39 @@ _STORED = LedgerRow.__struct_fields__[:-2]
 def lock_portfolio(portfolio: Portfolio) -> Portfolio:
     """Return the portfolio's row, locked until the transaction ends: other writers wait here.
 
-    SQLite has no row locks; there the immediate transaction has shut other writers out already.
+    Portfolios that shares may have come from or gone to are locked with it. SQLite has no row
+    locks; there the immediate transaction has shut other writers out already. Raises
+    Portfolio.DoesNotExist, Conflict as lock_portfolios does.
     """
+    locked = lock_portfolios([portfolio.pk])
+    if portfolio.pk not in locked:
+        raise Portfolio.DoesNotExist
+    return locked[portfolio.pk]
+
+
+def lock_portfolios(pks: Iterable[UUID]) -> dict[UUID, Portfolio]:
+    """Lock portfolios, with all that may be in a chain with one of them, and return them by id.
+
+    Always in the order of their ids, so that two calls never wait for each other: call it once in a
+    database transaction, for all that it writes. A portfolio that was deleted is left out. Raises
+    Conflict (`try_again`) if another request connected more portfolios meanwhile.
+    """
+    asked = Portfolio.objects.filter(pk__in=list(pks))
+    users = asked.filter(is_linked=True).values("user")
+    linked = Portfolio.objects.filter(is_linked=True, user__in=users)
+    both = asked.order_by().values("pk").union(linked.order_by().values("pk"))
+    wanted = Portfolio.objects.filter(pk__in=both)
     # no_key: rows that merely refer to the portfolio need not wait.
-    return Portfolio.objects.select_for_update(no_key=True).get(pk=portfolio.pk)
+    rows = wanted.select_for_update(no_key=True).order_by("pk")
+    locked = by_pk(rows)
+    linked_users = {row.user_id for row in locked.values() if row.is_linked}
+    if linked_users:
+        linked = Portfolio.objects.filter(is_linked=True, user__in=linked_users)
+        if linked.exclude(pk__in=list(locked)).exists():
+            raise Conflict(
+                "Shares were moved between your portfolios just now. Try again.", code="try_again"
+            )
+    return locked
 
 
 def touch(portfolio: Portfolio) -> None:
@@ -71,6 +103,11 @@ def stored_rows(
         row = LedgerRow(*values)
         found[row.holding_id].append(row)
     return found
+
+
+def holding_ids_of(rows: Iterable[Transaction]) -> set[UUID]:
+    """Return the holdings that `rows` belong to; money alone has none."""
+    return {row.holding_id for row in rows if row.holding_id is not None}
 
 
 def next_sequence(portfolio: Portfolio) -> int:
@@ -100,6 +137,29 @@ def to_transaction(row: LedgerRow, *, portfolio: Portfolio, **fields: object) ->
         average_cost_per_share_at_transaction=row.average_cost_per_share_at_transaction,
         realised_gain=row.realised_gain,
         **fields,
+    )
+
+
+def booked_row(entry: LedgerRow, ticker: str) -> BookedRow:
+    """Return what a row that is not stored yet moves."""
+    return BookedRow(
+        pk=entry.pk,
+        ticker=ticker,
+        type=entry.type,
+        date=entry.date,
+        effective_date=entry.effective_date,
+        sequence=entry.sequence,
+        quantity=entry.quantity,
+        price=entry.price,
+        commission=entry.commission,
+        tax=entry.tax,
+        exchange_rate=entry.exchange_rate,
+        settlement_currency=None,
+        settlement_amount=None,
+        booked_on=None,
+        carried=entry.carried,
+        source=entry.source,
+        import_id=None,
     )
 
 

@@ -1,5 +1,6 @@
 """Record, change and delete transactions of money alone: deposits, withdrawals, interest, fees …"""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.ledger_rows import lock_portfolio, next_sequence, touch
 from portfolios.services.openings import keep_openings
 from portfolios.services.transactions import (
+    commit_at_once,
     duplicate_opening,
     fresh,
     locked_as_read,
@@ -37,13 +39,14 @@ def record_money(
     booked_on: date | None = None,
     note: str = "",
     external_id: str | None = None,
+    before_commit: Callable[[Transaction], None] = commit_at_once,
 ) -> Transaction:
     """Add one transaction of money alone.
 
     `settlement_amount` is signed as it moves the balance, in `settlement_currency`, by default the
-    portfolio's. `tax` is what was withheld of interest, whose amount is the net. Raises
-    DomainError, ValidationError, or Conflict on a repeated external id or a second opening in a
-    currency.
+    portfolio's. `tax` is what was withheld of interest, whose amount is the net. `before_commit`
+    sees the row before it is committed, and may roll it back. Raises DomainError, ValidationError,
+    or Conflict on a repeated external id or a second opening in a currency.
     """
     row = Transaction(
         portfolio=portfolio,
@@ -64,7 +67,9 @@ def record_money(
         insert_money(row)
         keep_openings(row.portfolio)
         record("created", transaction_object(row), after=transaction_fields(row))
-    return fresh(row)
+        stored = fresh(row)
+        before_commit(stored)
+    return stored
 
 
 def update_money(*, row: Transaction, **changes: object) -> Transaction:
@@ -127,8 +132,8 @@ def insert_money(row: Transaction) -> None:
     """Check and insert a completed row of money; under the portfolio's lock."""
     is_opening = row.type == TransactionType.OPENING and not row.is_derived
     currency = row.settlement_currency or ""
-    told = OpeningBalance.objects.filter(portfolio=row.portfolio, currency=currency)
-    if is_opening and told.exists():
+    stated = OpeningBalance.objects.filter(portfolio=row.portfolio, currency=currency)
+    if is_opening and stated.exists():
         raise duplicate_opening(currency)
     row.sequence = next_sequence(row.portfolio)
     validate(row)

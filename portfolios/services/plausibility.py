@@ -37,12 +37,12 @@ class Checked(NamedTuple):
 def warnings_of(rows: Iterable[Transaction]) -> dict[UUID, list[PlausibilityWarning]]:
     """Return what looks like a mistake in stored transactions, by their id. Three queries.
 
-    Rows of money alone have nothing to compare.
+    Rows of money alone and legs of groups have nothing to compare.
     """
     checked = []
     for row in rows:
-        if row.holding is None:
-            continue
+        if row.holding is None or row.group_id is not None:
+            continue  # a leg has the price and the rate of its group
         stock, currency = row.holding.stock, row.portfolio.currency
         checked.append(
             Checked(row.pk, stock, currency, row.type, row.date, row.price, row.exchange_rate)

@@ -1,6 +1,6 @@
 """Create, change, order and delete portfolios, and set their cash and used credit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import chain
@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max, ProtectedError, QuerySet
 from django.utils import timezone
 
+from financeproj.core.db.rows import by_pk
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.history.services import record, without_owner
 from financeproj.users.history import user_fields, user_object
@@ -24,7 +25,8 @@ from portfolios.models import (
 )
 from portfolios.services.cash import is_derived_balance
 from portfolios.services.history import portfolio_fields, portfolio_object
-from portfolios.services.ledger_rows import lock_portfolio
+from portfolios.services.ledger_rows import lock_portfolio, lock_portfolios
+from portfolios.services.links import replay_left, unlink_others
 
 BalanceKind = PortfolioBalance.Kind
 BALANCE_COLUMNS = {BalanceKind.CASH: "cash", BalanceKind.CREDIT: "used_credit"}
@@ -184,19 +186,23 @@ def _show_latest_balance(portfolio: Portfolio, kind: str) -> Portfolio:
 def order_portfolios(*, user: User, ids: Sequence[UUID]) -> None:
     """Put the user's portfolios in the order of `ids`, which must contain each of them once."""
     User.objects.select_for_update().get(pk=user.pk)
-    portfolios = {portfolio.pk: portfolio for portfolio in Portfolio.objects.filter(user=user)}
+    portfolios = by_pk(Portfolio.objects.filter(user=user))
     if len(ids) != len(set(ids)) or set(ids) != set(portfolios):
         raise DomainError(
             "ids must contain each of your portfolios exactly once.",
             attr="ids",
             code="invalid_order",
         )
-    before = {portfolio.name: portfolio.position for portfolio in portfolios.values()}
+    before = _positions(portfolios.values())
     for position, pk in enumerate(ids):
         portfolios[pk].position = position
     Portfolio.objects.bulk_update(portfolios.values(), ["position"])
-    after = {portfolio.name: portfolio.position for portfolio in portfolios.values()}
+    after = _positions(portfolios.values())
     record("portfolios_ordered", user_object(user), before=before, after=after)
+
+
+def _positions(portfolios: Iterable[Portfolio]) -> dict[str, object]:
+    return {portfolio.name: portfolio.position for portfolio in portfolios}
 
 
 @transaction.atomic
@@ -205,12 +211,14 @@ def delete_portfolio(*, portfolio: Portfolio) -> None:
     portfolio = lock_portfolio(portfolio)
     deleted, before = portfolio_object(portfolio), portfolio_fields(portfolio)
     transactions = Transaction.objects.filter(portfolio=portfolio).count()
-    # Legs in other portfolios become plain transactions.
-    TransactionGroup.objects.filter(transactions__portfolio=portfolio).delete()
+    rows = Transaction.objects.filter(portfolio=portfolio)
+    groups = TransactionGroup.objects.filter(transactions__portfolio=portfolio).distinct()
+    left = unlink_others(groups, rows)
     # Transactions first: imports cannot be deleted while transactions refer to them.
     Transaction.objects.filter(portfolio=portfolio).delete()
     ImportBatch.objects.filter(portfolio=portfolio).delete()
     portfolio.delete()
+    replay_left(left)
     record("deleted", deleted, before=before, counts={"transactions": transactions})
 
 
@@ -222,7 +230,9 @@ def delete_users(*, users: QuerySet[User]) -> None:
     """
     # Portfolios first: they hold the instruments, and a cascade takes half a minute for 100,000
     # transactions.
-    for portfolio in Portfolio.objects.filter(user__in=users).order_by("pk"):
+    owned = Portfolio.objects.filter(user__in=users).order_by("pk")
+    lock_portfolios(owned.values_list("pk", flat=True))
+    for portfolio in owned:
         delete_portfolio(portfolio=portfolio)
     deleted = [(user_object(user), user_fields(user)) for user in users]
     try:

@@ -1,14 +1,15 @@
 """Find splits that a user records a second time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from financeproj.core.db.rows import pks_of
 from financeproj.core.errors import Conflict
 from financeproj.core.money import strip_zeros
 from portfolios.calc.kinds import TransactionType
-from portfolios.models import Transaction, TransactionSource
+from portfolios.models import Holding, Transaction, TransactionSource
 from portfolios.services.ledger_rows import LedgerRow, stored_rows
 from portfolios.services.split_booking import SAME_SPLIT, held_on, same_split
 
@@ -22,12 +23,16 @@ def repeated_splits(rows: Sequence[LedgerRow], new: Iterable[LedgerRow]) -> dict
     candidates = [row for row in new if row.type == TransactionType.SPLIT]
     if not candidates:
         return {}
-    fresh = {row.pk for row in candidates}
-    is_booked = TransactionSource.MARKET_DATA
-    known = [row for row in rows if row.type == TransactionType.SPLIT and row.pk not in fresh]
-    known = [row for row in known if row.source != is_booked]
+    fresh = set(pks_of(candidates))
+    counted: list[LedgerRow] = []
+    known: list[LedgerRow] = []
+    for row in rows:
+        if row.pk in fresh:
+            continue
+        counted.append(row)
+        if row.type == TransactionType.SPLIT and row.source != TransactionSource.MARKET_DATA:
+            known.append(row)
     repeated: dict[UUID, LedgerRow] = {}
-    counted = [row for row in rows if row.pk not in fresh]
     held_before: dict[tuple[date, UUID | None], Decimal] = {}
     for row in sorted(candidates, key=lambda row: (row.date, row.sequence)):
         for earlier in known:
@@ -51,19 +56,36 @@ def repeated_splits(rows: Sequence[LedgerRow], new: Iterable[LedgerRow]) -> dict
 
 
 def refuse_repeated_split(row: Transaction) -> None:
-    """Raise Conflict (`duplicate_split`) where the stored `row` is a split that the user has."""
-    if row.type != TransactionType.SPLIT:
+    """Raise RepeatedSplit where the stored `row` is a split that the user has already."""
+    if row.type == TransactionType.SPLIT:
+        refuse_repeated_splits(row.own_holding, {row.pk: False})
+
+
+def refuse_repeated_splits(holding: Holding, new: Mapping[UUID, bool]) -> None:
+    """Raise RepeatedSplit where one of the `new` splits of a holding, all stored, is one that the
+    user has already, also among the new ones.
+
+    The values say which of them are recorded nevertheless.
+    """
+    if not new:
         return
-    holding = row.own_holding
     rows = stored_rows([holding])[holding.pk]
-    repeated = repeated_splits(rows, [one for one in rows if one.pk == row.pk])
-    earlier = repeated.get(row.pk)
-    if earlier is None:
-        return
-    raise Conflict(
-        f"The holding already has this split: {strip_zeros(earlier.quantity)} new shares for one, "
-        f"on {earlier.date} (transaction {earlier.pk}). Send force=true to record both.",
-        attr="quantity",
-        code="duplicate_split",
-        more={"transaction_id": str(earlier.pk)},
-    )
+    candidates = [row for row in rows if row.pk in new]
+    for pk, earlier in repeated_splits(rows, candidates).items():
+        if not new[pk]:
+            raise RepeatedSplit(pk, earlier)
+
+
+class RepeatedSplit(Conflict):
+    """The split `pk` is the same as an `earlier` one."""
+
+    def __init__(self, pk: UUID, earlier: LedgerRow) -> None:
+        self.pk = pk
+        super().__init__(
+            "The holding already has this split: "
+            f"{strip_zeros(earlier.quantity)} new shares for one, on {earlier.date} "
+            f"(transaction {earlier.pk}). Send force=true to record both.",
+            attr="quantity",
+            code="duplicate_split",
+            more={"transaction_id": str(earlier.pk)},
+        )

@@ -8,12 +8,15 @@ from django.db import transaction
 from financeproj.core.db.rows import insert_as_they_are
 from financeproj.core.errors import DomainError
 from financeproj.users.models import User
+from marketdata.models import StockMetadata
 from portfolios.models import (
     Checkpoint,
     DismissedSplit,
     Holding,
     ImportBatch,
+    ImportMapping,
     InstrumentAlias,
+    KnownRows,
     OpeningBalance,
     Portfolio,
     PortfolioBalance,
@@ -22,7 +25,8 @@ from portfolios.models import (
 )
 from portfolios.services.held_back import accept_booked_splits
 from portfolios.services.ledger_check import ledger_faults
-from portfolios.services.ledger_rows import lock_portfolio
+from portfolios.services.ledger_rows import lock_portfolios
+from portfolios.services.links import keep_links
 from portfolios.services.replay import replay_holding
 
 
@@ -35,11 +39,13 @@ def restore_portfolios(
     openings: Iterable[OpeningBalance],
     imports: Iterable[ImportBatch],
     checkpoints: Iterable[Checkpoint],
+    known_rows: Iterable[KnownRows],
     holdings: Iterable[Holding],
     groups: Iterable[TransactionGroup],
     transactions: Iterable[Transaction],
     dismissed_splits: Iterable[DismissedSplit],
     aliases: Iterable[InstrumentAlias],
+    mappings: Iterable[ImportMapping],
     known_before: Collection[UUID],
 ) -> None:
     """Store the rows of a user who has none yet, as they are, and replay every holding.
@@ -50,21 +56,26 @@ def restore_portfolios(
     """
     User.objects.select_for_update().get(pk=user.pk)
     insert_as_they_are(Portfolio, portfolios)
-    for portfolio in Portfolio.objects.filter(user=user).order_by("pk"):
-        lock_portfolio(portfolio)
+    lock_portfolios(Portfolio.objects.filter(user=user).values_list("pk", flat=True))
     insert_as_they_are(PortfolioBalance, balances)
     insert_as_they_are(OpeningBalance, openings)
     insert_as_they_are(ImportBatch, imports)
     insert_as_they_are(Checkpoint, checkpoints)
+    insert_as_they_are(KnownRows, known_rows)
     insert_as_they_are(Holding, holdings)
     insert_as_they_are(DismissedSplit, dismissed_splits)
     insert_as_they_are(TransactionGroup, groups)
     insert_as_they_are(Transaction, transactions)
     insert_as_they_are(InstrumentAlias, aliases)
+    insert_as_they_are(ImportMapping, mappings)
+    keep_links(Portfolio.objects.filter(user=user).values_list("pk", flat=True))
     restored = Holding.objects.filter(portfolio__user=user)
     faults = ledger_faults(restored)
     if faults:
         raise DomainError(f"Replayed, {faults[0]}.", code="ledger_differs")
+    # In files of before, a split of the user's own makes prices by hand doubtful.
+    by_hand = restored.filter(stock__source=StockMetadata.MANUAL, stock__splits__isnull=True)
+    by_hand.update(unbooked_split_on=None)
     accept_booked_splits(user=user)
     known = restored.filter(stock__in=known_before).select_related("portfolio", "stock")
     for holding in known.order_by("pk"):

@@ -15,7 +15,7 @@ from marketdata.selectors import instruments_to_settle
 from marketdata.services import delete_instrument, leave_to_user
 from portfolios.models import Checkpoint, Holding, Portfolio, Transaction
 from portfolios.services.history import holding_object
-from portfolios.services.ledger_rows import lock_portfolio
+from portfolios.services.ledger_rows import lock_portfolios
 from portfolios.services.replay import replay_holding
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -44,13 +44,12 @@ def _move_to_shared(own: StockMetadata, shared: StockMetadata) -> None:
     Raises DomainError; nothing is written then.
     """
     # All of the user's portfolios: a trade that is being recorded may add a holding of it.
-    for portfolio in Portfolio.objects.filter(user=own.owner_id).order_by("pk"):
-        lock_portfolio(portfolio)
+    lock_portfolios(Portfolio.objects.filter(user=own.owner_id).values_list("pk", flat=True))
     if not StockMetadata.objects.filter(pk=own.pk, owner=own.owner_id).exists():
         return  # another process was first
     holdings = Holding.objects.filter(stock=own).select_related("portfolio")
     for holding in holdings.order_by("portfolio_id"):
-        _move(holding, shared.pk)
+        move_holding(holding, shared)
     _move_checkpoints(own, shared)
     delete_instrument(stock=own)
 
@@ -62,10 +61,11 @@ def _move_checkpoints(own: StockMetadata, shared: StockMetadata) -> None:
     Checkpoint.objects.filter(~Exists(known), stock=own).update(stock=shared)
 
 
-def _move(holding: Holding, shared_id: UUID) -> None:
-    target = Holding.objects.filter(portfolio=holding.portfolio_id, stock=shared_id).first()
+def move_holding(holding: Holding, stock: StockMetadata) -> None:
+    """Move a holding to another instrument, and replay it."""
+    target = Holding.objects.filter(portfolio=holding.portfolio_id, stock=stock).first()
     if target is None:
-        Holding.objects.filter(pk=holding.pk).update(stock=shared_id)
+        Holding.objects.filter(pk=holding.pk).update(stock=stock)
         target_id = holding.pk
     else:
         target_id = target.pk
@@ -75,4 +75,7 @@ def _move(holding: Holding, shared_id: UUID) -> None:
         holding.delete()
     moved = Holding.objects.select_related("portfolio", "stock").get(pk=target_id)
     replay_holding(moved)
-    record("moved_to_shared_instrument", holding_object(moved), door=Door.SOURCE)
+    if stock.owner_id is None:
+        record("moved_to_shared_instrument", holding_object(moved), door=Door.SOURCE)
+    else:
+        record("moved_to_own_instrument", holding_object(moved))

@@ -2,16 +2,19 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from financeproj.core.db.rows import pks_of
 from financeproj.core.money import EXACT, ZERO
 from marketdata.calc.events import SAME_RATIO, pair_events
 from marketdata.models import HeldBack
 from marketdata.selectors import KnownSplit
 from portfolios.calc.kinds import RULES, TransactionType, shares_after
 from portfolios.calc.ledger import Oversold, order, replay
+from portfolios.calc.share_openings import Split
+from portfolios.calc.trade_prices import SAME_SPLIT_DAYS as SAME_SPLIT
 from portfolios.models import (
     DismissedSplit,
     Holding,
@@ -20,8 +23,6 @@ from portfolios.models import (
 )
 from portfolios.services.ledger_rows import LedgerRow
 
-# Brokers book a split up to a week from the day on which it took effect.
-SAME_SPLIT = timedelta(days=7)
 # Or only the whole shares that it leaves: 105 shares at 1:10 are 10 and a payment.
 WHOLE_WITHIN = Decimal("1e-9")
 
@@ -32,6 +33,7 @@ Dismissed = tuple[date, Decimal]
 
 State = HeldBack.State
 Reason = HeldBack.Reason
+BOOKED = (State.BELIEVED, State.ACCEPTED)
 
 
 def settle_splits(
@@ -48,30 +50,34 @@ def settle_splits(
     the source's day, unless a sale in between needs it on its own. It is not booked where nothing
     is held, where the user deleted it (`dismissed`, a day and ratio each), or where it would make a
     later sale exceed the holding. Nor does a corrected ratio replace the booked one that a sale
-    needs. `unbooked_split_on` then says so, and also of which day a split is that the prices of an
-    instrument priced by hand know nothing of. What waits for the user's word is in
+    needs. `unbooked_split_on` then says so. What waits for the user's word is in
     `waiting_splits`: splits that are not believed, and others than the user's own within a week.
     """
     booked: dict[date, LedgerRow] = {}
     own: list[LedgerRow] = []
+    own_splits: list[LedgerRow] = []
     for row in rows:
         if _is_booked(row):
             booked[row.date] = row
-        else:
-            own.append(row)
+            continue
+        own.append(row)
+        if row.type == TransactionType.SPLIT:
+            own_splits.append(row)
     said = [split for split in known if split.state != State.WITHDRAWN]
     said = _without_dismissed(said, dismissed)
-    own_splits = [row for row in own if row.type == TransactionType.SPLIT]
     matches = _match(own, own_splits, said)
     splits = [_UserSplit(row, matches.get(row.pk), row.effective_date) for row in own_splits]
     wanted = _wanted(holding, own, splits, said)
     settled = _settle_days(holding, own, splits, booked, wanted)
     settled = _keep_needed(holding, settled, booked, known)
-    if holding.stock.is_manual and not holding.unbooked_split_on:
-        unknown = [split.row.date for split in splits if split.match is None]
-        holding.unbooked_split_on = max(unknown, default=None)
-    kept = {row.pk for row in settled}
+    kept = set(pks_of(settled))
     return settled, [row for row in booked.values() if row.pk not in kept]
+
+
+def splits_to_book(known: Iterable[KnownSplit], dismissed: Collection[Dismissed]) -> list[Split]:
+    """Return the source's splits that are booked where shares are held and the user has none."""
+    kept = _without_dismissed(list(known), dismissed)
+    return [Split(one.date, one.ratio) for one in kept if one.state in BOOKED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +113,10 @@ def _match(
     if not own_splits or not known:
         return {}
     certain = list(own)
+    own_days = [row.date for row in own_splits]
     for split in known:
-        is_alone = all(abs(split.date - row.date) > SAME_SPLIT for row in own_splits)
-        if is_alone and split.state in (State.BELIEVED, State.ACCEPTED):
+        is_alone = not _is_near(split.date, own_days)
+        if is_alone and split.state in BOOKED:
             certain.append(_split_row(split))
     candidates = []
     for row in own_splits:
@@ -153,15 +160,20 @@ def _wanted(
     known: list[KnownSplit],
 ) -> list[KnownSplit]:
     """Return the splits to book, and set `waiting_splits` to those that wait for the user."""
-    matched = [split.match for split in splits]
-    unmatched = [split.row.date for split in splits if split.match is None]
+    matched: list[KnownSplit] = []
+    unmatched: list[date] = []
+    for own_split in splits:
+        if own_split.match is None:
+            unmatched.append(own_split.row.date)
+        else:
+            matched.append(own_split.match)
     spin_offs = [row.date for row in own if row.type == SPIN_OFF and not row.quantity]
     wanted: list[KnownSplit] = []
     waiting: dict[str, str] = {}
     for split in known:
         if split in matched:
             continue
-        is_near_own = any(abs(split.date - day) <= SAME_SPLIT for day in unmatched)
+        is_near_own = _is_near(split.date, unmatched)
         reason = split.reason
         if split.state == State.ACCEPTED:
             wanted.append(split)
@@ -171,12 +183,17 @@ def _wanted(
             continue
         if split.state == State.BELIEVED:
             reason = Reason.USER_DIFFERS
-        is_answered = any(abs(split.date - day) <= SAME_SPLIT for day in spin_offs)
-        rows = [*own, *(_split_row(other) for other in wanted)]
+        is_answered = _is_near(split.date, spin_offs)
+        rows = [*own, *map(_split_row, wanted)]
         if not is_answered and held_on(rows, split.date):
             waiting[str(split.pk or split.date)] = reason
     holding.waiting_splits = waiting
     return wanted
+
+
+def _is_near(day: date, days: Iterable[date]) -> bool:
+    """Return whether `day` is at most a week from one of `days`."""
+    return any(abs(day - other) <= SAME_SPLIT for other in days)
 
 
 def _split_row(split: KnownSplit) -> LedgerRow:
@@ -206,7 +223,7 @@ def _keep_needed(
     """Keep what was booked of a split that the source moved, corrected to a price factor or
     withdrew, where a later sale needs it.
     """
-    kept = {row.pk for row in settled}
+    kept = set(pks_of(settled))
     split_of_day = {split.date: split for split in known}
     for row in booked.values():
         split = split_of_day.get(row.date)

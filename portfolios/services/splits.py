@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
-from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
+from financeproj.core.db.rows import pks_of
 from financeproj.core.errors import DomainError
 from financeproj.history.models import Door
 from financeproj.history.services import HistoryObject, record
@@ -17,7 +17,7 @@ from marketdata.models import StockMetadata, StockSplit
 from portfolios.models import DismissedSplit, Holding, Transaction, TransactionType
 from portfolios.services.history import dismissed_split_object
 from portfolios.services.ledger_check import repair_holding
-from portfolios.services.ledger_rows import lock_portfolio, touch
+from portfolios.services.ledger_rows import lock_portfolios, touch
 from portfolios.services.replay import replay_holding
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -33,13 +33,8 @@ def book_splits(*, stock: StockMetadata, by_hand: bool = False) -> None:
     """
     holdings = Holding.objects.filter(stock=stock).select_related("portfolio", "stock")
     booked: Counter[UUID] = Counter()
-    # Always in the same order, so that two of these calls never wait for each other.
-    for holding in holdings.order_by("portfolio_id"):
-        try:
-            holding.portfolio = lock_portfolio(holding.portfolio)
-            holding.refresh_from_db()
-        except ObjectDoesNotExist:  # deleted since the query
-            continue
+    locked = lock_portfolios(holdings.values_list("portfolio_id", flat=True))
+    for holding in holdings.filter(portfolio__in=list(locked)).order_by("portfolio_id"):
         try:
             with transaction.atomic():
                 bookings = replay_holding(holding)
@@ -77,7 +72,7 @@ def catch_up(holdings: Iterable[Holding]) -> None:
     A process that stores a split books it in the holdings that are committed by then, and on
     PostgreSQL it does not wait for others. SQLite allows only one write at a time.
     """
-    new = [holding.pk for holding in holdings]
+    new = pks_of(holdings)
     if new and connection.features.has_select_for_update:
         transaction.on_commit(lambda: _book_missed(new), robust=True)
 

@@ -1,14 +1,17 @@
 """Record, change and delete one transaction. Each replays its holding."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import chain
+from typing import NamedTuple, Protocol, TypeVar
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from financeproj.core.db.rows import by_pk, fields_of, pks_of
 from financeproj.core.errors import Conflict, DomainError
 from financeproj.core.money import ONE, ZERO
 from financeproj.history.services import record
@@ -16,17 +19,30 @@ from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from portfolios.calc.kinds import ENTERED_TYPES, RULES
-from portfolios.models import Portfolio, Transaction, TransactionSource
+from portfolios.models import Portfolio, Transaction, TransactionGroup, TransactionSource
+from portfolios.services.given_rates import refuse_impossible_rate
 from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.holdings import holding_for
-from portfolios.services.ledger_rows import lock_portfolio, next_sequence
+from portfolios.services.ledger_rows import lock_portfolio, lock_portfolios, next_sequence
 from portfolios.services.openings import keep_openings
 from portfolios.services.repeated_splits import refuse_repeated_split
 from portfolios.services.replay import InsufficientQuantity, replay_holding
 from portfolios.services.split_booking import dismiss
 
+Written = TypeVar("Written", Transaction, TransactionGroup)
 # What the formula for the money of a transaction reads.
 FIELDS_OF_THE_FORMULA = ("type", "quantity", "price", "commission", "tax", "exchange_rate")
+
+
+class Stood(NamedTuple):
+    """What a transaction had before a change, and may keep where it could not be entered now."""
+
+    charge: tuple[str, Decimal, Decimal]  # type, commission, tax
+    exchange_rate: Decimal | None
+
+
+def commit_at_once(recorded: object) -> None:
+    """Do nothing with what was recorded, before it is committed."""
 
 
 def record_transaction(
@@ -47,6 +63,7 @@ def record_transaction(
     external_id: str | None = None,
     company_name: str = "",
     force: bool = False,
+    before_commit: Callable[[Transaction], None] = commit_at_once,
 ) -> Transaction:
     """Add one transaction to the portfolio's holding of `stock` and replay the holding.
 
@@ -55,9 +72,10 @@ def record_transaction(
     these into the portfolio's currency; without it the rate of the day is looked up, outside of the
     database transaction. `settlement_amount` is the broker's own signed amount in
     `settlement_currency`, by default the portfolio's. `force` records a split
-    that the user has already. Raises InsufficientQuantity, naming the transaction and the date, if
-    any sale would exceed what is held, Conflict on a repeated external id or split, else
-    DomainError or ValidationError. Nothing is written then.
+    that the user has already. `before_commit` sees the row before it is committed, and may roll it
+    back. Raises InsufficientQuantity, naming the transaction and the date, if any sale would exceed
+    what is held, Conflict on a repeated external id or split, else DomainError or ValidationError.
+    Nothing is written then.
     """
     row = Transaction(
         type=type,
@@ -91,9 +109,11 @@ def record_transaction(
         replay_holding(holding, cause=row)
         keep_openings(locked)
         record("created", transaction_object(row), after=transaction_fields(row))
-        return fresh(row)
+        stored = fresh(row)
+        before_commit(stored)
+        return stored
 
-    return _with_source_splits(write, stock)
+    return with_source_splits(write, stock)
 
 
 def update_transaction(*, row: Transaction, force: bool = False, **changes: object) -> Transaction:
@@ -104,17 +124,23 @@ def update_transaction(*, row: Transaction, force: bool = False, **changes: obje
     record_transaction. Raises as record_transaction does; nothing is written then.
     """
     stock = row.own_holding.stock
+    _refuse_leg(row)
+    _refuse_worked_out(row, changes)
+    stood = Stood(_charge_of(row), row.exchange_rate)
     _change(row, changes)
-    complete(row, portfolio=row.portfolio, stock=stock)
+    complete(row, portfolio=row.portfolio, stock=stock, stood=stood)
 
     @transaction.atomic
     def write() -> Transaction:
         portfolio = locked_as_read(row.portfolio)
         # Read again under the lock: another request can have changed other fields.
         current = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
+        _refuse_leg(current)
+        _refuse_worked_out(current, changes)
         holding = current.own_holding
         current.portfolio = holding.portfolio = portfolio
         before = transaction_fields(current)
+        stood = Stood(_charge_of(current), current.exchange_rate)
         if current.source == TransactionSource.MARKET_DATA:
             # An edited split of the source becomes the user's own, and the source's must not be
             # booked again next to it.
@@ -122,7 +148,7 @@ def update_transaction(*, row: Transaction, force: bool = False, **changes: obje
             current.source = TransactionSource.MANUAL
         _change(current, changes)
         current.exchange_rate = current.exchange_rate or row.exchange_rate  # as looked up above
-        complete(current, portfolio=portfolio, stock=stock)
+        complete(current, portfolio=portfolio, stock=stock, stood=stood)
         if not RULES[current.type].can_realise:
             current.realised_gain = None  # it was of a sale
         validate(current)
@@ -140,12 +166,42 @@ def update_transaction(*, row: Transaction, force: bool = False, **changes: obje
         )
         return fresh(current)
 
-    return _with_source_splits(write, stock)
+    return with_source_splits(write, stock)
+
+
+# What of an opening of shares follows from the files.
+WORKED_OUT = ("type", "date", "quantity", "booked_on")
+
+
+def _refuse_worked_out(row: Transaction, changes: Mapping[str, object]) -> None:
+    """Raise Conflict (`derived_row`) for a change of what is worked out of an opening."""
+    if not row.is_derived:
+        return
+    for name in WORKED_OUT:
+        if name in changes and changes[name] != getattr(row, name):
+            raise _derived_row()
+
+
+def _derived_row() -> Conflict:
+    return Conflict(
+        "These shares were there before the imported files begin, and their number follows from "
+        "the files. Only the price can be changed; undoing the import takes them away.",
+        code="derived_row",
+    )
+
+
+def _refuse_leg(row: Transaction) -> None:
+    """Raise Conflict for a leg of a group, which changes and goes with its group."""
+    if row.group_id is not None:
+        raise Conflict(
+            "This transaction is part of a group. Change or delete the group.",
+            code="part_of_group",
+        )
 
 
 def _change(row: Transaction, changes: dict[str, object]) -> None:
     """Set fields; what the formula reads differently clears the broker's amount."""
-    before = {field: getattr(row, field) for field in FIELDS_OF_THE_FORMULA}
+    before = fields_of(row, FIELDS_OF_THE_FORMULA)
     amount = row.settlement_amount
     for field, value in changes.items():
         setattr(row, field, value)
@@ -165,12 +221,37 @@ def _brings_another(amount: Decimal, given: object) -> bool:
 def locked_as_read(portfolio: Portfolio) -> Portfolio:
     """Lock the portfolio. Raises Conflict if its currency changed after rates were looked up."""
     locked = lock_portfolio(portfolio)
-    if locked.currency != portfolio.currency:
+    _require_currency(portfolio, locked)
+    return locked
+
+
+def all_locked_as_read(portfolios: Iterable[Portfolio]) -> dict[UUID, Portfolio]:
+    """Lock several portfolios as locked_as_read does, and return them by id."""
+    by_id = by_pk(portfolios)
+    locked = lock_portfolios(by_id)
+    for pk, portfolio in by_id.items():
+        if pk not in locked:
+            raise Portfolio.DoesNotExist
+        _require_currency(portfolio, locked[pk])
+    return {pk: locked[pk] for pk in by_id}
+
+
+class _InPortfolio(Protocol):
+    @property
+    def portfolio(self) -> Portfolio: ...
+
+
+def lock_portfolios_of(rows: Iterable[_InPortfolio]) -> dict[UUID, Portfolio]:
+    """Lock the portfolios of transactions or legs as locked_as_read does."""
+    return all_locked_as_read(row.portfolio for row in rows)
+
+
+def _require_currency(read: Portfolio, locked: Portfolio) -> None:
+    if locked.currency != read.currency:
         raise Conflict(
             "The portfolio's currency was changed just now. Try again.",
             code="currency_changed",
         )
-    return locked
 
 
 @transaction.atomic
@@ -182,6 +263,9 @@ def delete_transaction(*, row: Transaction) -> None:
     """
     portfolio = lock_portfolio(row.portfolio)
     row = Transaction.objects.select_related("holding__stock").get(pk=row.pk)
+    _refuse_leg(row)
+    if row.is_derived:
+        raise _derived_row()
     holding = row.own_holding
     row.portfolio = holding.portfolio = portfolio
     if row.source == TransactionSource.MARKET_DATA:
@@ -196,10 +280,12 @@ def delete_transaction(*, row: Transaction) -> None:
     record("deleted", deleted, before=transaction_fields(row))
 
 
-def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) -> None:
+def complete(
+    row: Transaction, *, portfolio: Portfolio, stock: StockMetadata, stood: Stood | None = None
+) -> None:
     """Check what needs no lock, and look up a missing exchange rate. May ask the sources.
 
-    Raises DomainError.
+    A charge or rate that `stood` before may stay where a new one is refused. Raises DomainError.
     """
     refuse_future(row.date)
     row.effective_date = row.date
@@ -216,6 +302,13 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
             attr="quantity",
             code="invalid",
         )
+    if rules.brings_cost and (stood is None or _charge_of(row) != stood.charge):
+        _refuse_charge(row)
+    is_new_rate = stood is None or row.exchange_rate != stood.exchange_rate
+    if is_new_rate and not rules.brings_cost:
+        refuse_impossible_rate(
+            row.exchange_rate, stock.currency, portfolio.currency, "exchange_rate"
+        )
     _check_settlement(row, portfolio=portfolio, stock=stock)
     if not rules.is_priced:
         return
@@ -223,6 +316,22 @@ def complete(row: Transaction, *, portfolio: Portfolio, stock: StockMetadata) ->
         raise DomainError("A price is required.", attr="price", code="required")
     if row.exchange_rate is None:
         row.exchange_rate = _rate_of_the_day(stock.currency, portfolio.currency, row.date)
+
+
+def _charge_of(row: Transaction) -> tuple[str, Decimal, Decimal]:
+    return row.type, row.commission, row.tax
+
+
+def _refuse_charge(row: Transaction) -> None:
+    """Raise DomainError (`no_charge`) where a charge is given."""
+    for attr, charge in (("commission", row.commission), ("tax", row.tax)):
+        if charge:
+            raise DomainError(
+                f"A {row.type} has no {attr}: add it to the price, which is the average cost that "
+                "the shares bring along.",
+                attr=attr,
+                code="no_charge",
+            )
 
 
 def refuse_future(day: date) -> None:
@@ -284,7 +393,7 @@ def validate(row: Transaction) -> None:
         problems = chain.from_iterable(error.error_dict.values())
         codes = {problem.code for problem in problems}
         if "duplicate_external_id" in codes:
-            raise _repeated_external_id(row) from error
+            raise repeated_external_id(row.external_id) from error
         if "duplicate_opening" in codes:
             raise duplicate_opening(row.settlement_currency or "") from error
         raise
@@ -298,9 +407,9 @@ def duplicate_opening(currency: str) -> Conflict:
     )
 
 
-def _repeated_external_id(row: Transaction) -> Conflict:
+def repeated_external_id(external_id: str | None) -> Conflict:
     return Conflict(
-        f"The portfolio already has a transaction with the external id {row.external_id}.",
+        f"The portfolio already has a transaction with the external id {external_id}.",
         attr="external_id",
         code="duplicate_external_id",
     )
@@ -308,11 +417,18 @@ def _repeated_external_id(row: Transaction) -> Conflict:
 
 def fresh(row: Transaction) -> Transaction:
     """Read the row with its derived columns: the replay changed other instances of it."""
-    rows = Transaction.objects.select_related("holding__stock", "portfolio", "group")
-    return rows.get(pk=row.pk)
+    [read] = all_fresh([row])
+    return read
 
 
-def _with_source_splits(write: Callable[[], Transaction], stock: StockMetadata) -> Transaction:
+def all_fresh(rows: Sequence[Transaction]) -> list[Transaction]:
+    """Read the rows with their derived columns, in their order. One query."""
+    stored = Transaction.objects.select_related("holding__stock", "portfolio", "group")
+    found = stored.in_bulk(pks_of(rows))
+    return [found[row.pk] for row in rows]
+
+
+def with_source_splits(write: Callable[[], Written], stock: StockMetadata) -> Written:
     """Call `write`, and once more if shares were missing and the source then reports a split."""
     is_new = stock._state.adding
     try:
