@@ -52,7 +52,7 @@ urlpatterns = [
     path("held-back", held_back.HeldBackListView.as_view()),
     path("held-back/<uuid:pk>", held_back.HeldBackView.as_view()),
     path("stocks/<str:ticker>/price", market.PriceView.as_view()),
-    path("stocks/<str:ticker>/prices", market.PricesByHandView.as_view()),
+    path("stocks/<str:ticker>/prices", instruments.PricesByHandView.as_view()),
     path("stocks/<str:ticker>/prices/<str:date>", market.PriceByHandView.as_view()),
     path("stocks/<str:ticker>/history", market.HistoryView.as_view()),
     path("exchange-rates/<str:from>/<str:to>", market.RateView.as_view()),
@@ -76,6 +76,7 @@ urlpatterns = [
     path("portfolios/<uuid:pk>/allocation", reports.AllocationView.as_view()),
     path("portfolios/<uuid:pk>/realised-gains", reports.RealisedGainsView.as_view()),
     path("timeline", reports.TimelineView.as_view()),
+    path("bridge", reports.BridgeView.as_view()),
     path("performance", reports.PerformanceView.as_view()),
     path("allocation", reports.AllocationOfAllView.as_view()),
     path(
@@ -86,6 +87,7 @@ urlpatterns = [
     path("holdings/<uuid:pk>/transactions", HOLDING.as_view({"get": "transactions"})),
     path("transactions", TRANSACTION.as_view({"get": "list", "post": "create"})),
     path("transactions/import-csv", imports.ImportCsvView.as_view()),
+    path("transactions/import-csv/failed-rows", imports.FailedRowsView.as_view()),
     path("transaction-groups", groups.GroupViewSet.as_view({"get": "list", "post": "create"})),
     path(
         "transaction-groups/<uuid:pk>",
@@ -97,6 +99,8 @@ urlpatterns = [
     path("export", exports.ExportView.as_view()),
     path("imports", imports.ImportViewSet.as_view({"get": "list"})),
     path("imports/formats", imports.FormatsView.as_view()),
+    path("imports/mappings", imports.MappingsView.as_view()),
+    path("imports/mappings/<path:name>", imports.MappingView.as_view()),
     path(
         "imports/<uuid:pk>",
         imports.ImportViewSet.as_view({"get": "retrieve", "delete": "destroy"}),

@@ -6,13 +6,17 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from financeproj.core.errors import DomainError, NotFound
 from financeproj.users.api.authentication import user_of
+from marketdata.queries import instrument_named
+from marketdata.services import can_describe
 from portfolios.selectors import portfolios_of
+from portfolios.services import can_price
 
 THEMES = ("light", "dark")
 
@@ -66,6 +70,28 @@ def portfolio(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show a portfolio; 404 for another user's, as in the API."""
     found = get_object_or_404(portfolios_of(user_of(request)), pk=pk)
     return render(request, "portfolios/portfolio.html", {"portfolio": found})
+
+
+@require_safe
+@never_cache
+@login_required
+def instrument(request: HttpRequest, ticker: str) -> HttpResponse:
+    """Show an instrument; 404 for one that neither the user nor a source knows, as in the API."""
+    user = user_of(request)
+    ticker = ticker.strip().upper()
+    try:
+        name = instrument_named(user=user, ticker=ticker).company_name
+    except NotFound as error:
+        raise Http404 from error
+    except DomainError:  # No source can be asked: the page says so.
+        name = ""
+    shown = {
+        "ticker": ticker,
+        "name": name or ticker,
+        "may_describe": can_describe(user=user, ticker=ticker),
+        "may_price": can_price(user=user, ticker=ticker),
+    }
+    return render(request, "portfolios/instrument.html", shown)
 
 
 @require_safe

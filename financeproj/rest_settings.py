@@ -50,6 +50,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "TransactionTypeEnum": "portfolios.models.TRANSACTION_TYPES",
         "TradeTypeEnum": "portfolios.models.TRADE_TYPE_CHOICES",
+        "ActionKindEnum": "portfolios.models.ACTION_KIND_CHOICES",
+        "TransferKindEnum": "portfolios.models.TRANSFER_KIND_CHOICES",
         "MoneyTypeEnum": "portfolios.models.MONEY_TYPE_CHOICES",
         "TransactionSourceEnum": "portfolios.models.TransactionSource",
         "ErrorTypeEnum": "financeproj.core.api.schema.ERROR_TYPES",

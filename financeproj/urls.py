@@ -62,6 +62,7 @@ urlpatterns = [
     path("dashboard", pages.dashboard, name="dashboard"),
     path("portfolios", pages.portfolios, name="portfolios"),
     path("portfolios/<uuid:pk>", pages.portfolio, name="portfolio"),
+    path("instruments/<str:ticker>", pages.instrument, name="instrument"),
     path("pension", pages.pension, name="pension"),
     path("held-back", pages.held_back, name="held_back"),
     path("settings", pages.settings, name="settings"),

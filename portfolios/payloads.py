@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from django.utils.translation import gettext
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from financeproj.core.json_types import ReadOnlyDecimal
 from financeproj.core.money import strip_zeros
@@ -55,7 +55,19 @@ class WarningPayload(Struct):
     detail: str
 
 
+class HoldingState(Struct):
+    """What is held; the cost is in the portfolio's currency, the average in the instrument's."""
+
+    ticker: str
+    portfolio_id: UUID
+    quantity: ReadOnlyDecimal
+    cost_basis: ReadOnlyDecimal
+    average_cost_per_share: ReadOnlyDecimal | None
+
+
 class TransactionPayload(Struct):
+    """A transaction. In a dry run it has its holding before and after; money alone has none."""
+
     id: RecordedId
     holding_id: UUID | None
     portfolio_id: UUID
@@ -84,6 +96,8 @@ class TransactionPayload(Struct):
     created_at: datetime
     updated_at: datetime
     warnings: list[WarningPayload]
+    before: list[HoldingState] | UnsetType = UNSET
+    after: list[HoldingState] | UnsetType = UNSET
 
 
 def portfolio_payloads(portfolios: Sequence[ValuedPortfolio]) -> list[PortfolioPayload]:

@@ -13,6 +13,7 @@ from portfolios.models import (
     Checkpoint,
     Holding,
     ImportBatch,
+    ImportMapping,
     InstrumentAlias,
     Portfolio,
     Transaction,
@@ -42,7 +43,14 @@ def transactions_visible_to(user: User) -> QuerySet[Transaction]:
     )
 
 
-_NOT_SHOWN = {"effective_date", "imported_as"}
+_NOT_SHOWN = {
+    "effective_date",
+    "imported_as",
+    "cost_share",
+    "takes_all",
+    "cash_rate",
+    "stood_as",
+}
 _SHOWN_COLUMNS = [
     *(field.name for field in Transaction._meta.concrete_fields if field.name not in _NOT_SHOWN),
     "holding__company_name",
@@ -68,7 +76,7 @@ def groups_visible_to(user: User) -> QuerySet[TransactionGroup]:
 
 
 def imports_visible_to(user: User) -> QuerySet[ImportBatch]:
-    return ImportBatch.objects.filter(portfolio__user=user)
+    return ImportBatch.objects.filter(portfolio__user=user).select_related("portfolio")
 
 
 def troubled_imports() -> QuerySet[ImportBatch]:
@@ -84,6 +92,11 @@ def instrument_aliases(user: User, keys: Iterable[str]) -> dict[str, str]:
     """Return the ticker that the user chose before, by key; unknown keys are absent."""
     aliases = InstrumentAlias.objects.filter(user=user, key__in=set(keys))
     return dict(aliases.values_list("key", "ticker"))
+
+
+def import_mappings_of(user: User) -> QuerySet[ImportMapping]:
+    """Return the mappings that the user saved, and the words of formats, by name."""
+    return ImportMapping.objects.filter(user=user).order_by("name")
 
 
 def held_stock_ids() -> set[UUID]:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models.query import QuerySet
 from django.utils import timezone
 
+from financeproj.core.db.rows import pks_of
 from financeproj.history.context import current_acting, current_request_id
 from financeproj.history.models import Door, HistoryEntry
 
@@ -114,12 +115,12 @@ def restore_history(*, owner_id: UUID, entries: Iterable[HistoryEntry]) -> int:
     remaining = iter(entries)
     restored = 0
     while chunk := list(islice(remaining, RESTORED_AT_ONCE)):
-        stored = HistoryEntry.objects.filter(pk__in=[entry.pk for entry in chunk])
+        stored = HistoryEntry.objects.filter(pk__in=pks_of(chunk))
         of_others = set(stored.exclude(owner_id=owner_id).values_list("pk", flat=True))
         for entry in chunk:
             if entry.pk in of_others:
                 entry.pk = uuid5(owner_id, str(entry.pk))
-        known = HistoryEntry.objects.filter(pk__in=[entry.pk for entry in chunk])
+        known = HistoryEntry.objects.filter(pk__in=pks_of(chunk))
         known_keys = set(known.values_list("pk", flat=True))
         new = [entry for entry in chunk if entry.pk not in known_keys]
         HistoryEntry.objects.bulk_create(new)

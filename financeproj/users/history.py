@@ -1,5 +1,6 @@
 """How users appear in the history."""
 
+from financeproj.core.db.rows import fields_of
 from financeproj.history.services import HistoryObject
 from financeproj.users.models import User
 
@@ -21,4 +22,4 @@ def user_object(user: User) -> HistoryObject:
 
 def user_fields(user: User) -> dict[str, object]:
     """Return what the history keeps of a user; the password is not among it."""
-    return {field: getattr(user, field) for field in FIELDS}
+    return fields_of(user, FIELDS)

@@ -99,9 +99,9 @@ def _entered(
     portfolio, stock = target_of(user, body, known=stocks.get(key))
     if key[0] is not None:
         stocks.setdefault(key, stock)
-    company_name = body.pop("company_name", "")
+    company_name, force = body.pop("company_name", ""), body.pop("force", False)
     row = Transaction(source=TransactionSource.MANUAL, **body)
-    return services.Entered(row, portfolio, stock, company_name)
+    return services.Entered(row, portfolio, stock, company_name, force)
 
 
 def _without_history(rows: list[Transaction]) -> set[str]:

@@ -43,8 +43,8 @@ def cash_payload(portfolio: Portfolio) -> CashPayload:
         cash=strip_zeros(cash),
         used_credit=strip_zeros(used_credit),
         currencies=list(today.currencies),
-        missing=list(today.missing),
-        missing_why=dict.fromkeys(today.missing, "no_rate"),
+        missing=sorted(today.missing_why),
+        missing_why=today.missing_why,
     )
 
 

@@ -1,8 +1,9 @@
 from typing import Any
 
+from django.db.models import Q
 from django_filters import rest_framework as filters
 
-from financeproj.core.api.query import check_period
+from financeproj.core.api.query import TextFilter, check_period
 from portfolios.calc.kinds import TYPES_WITHOUT_HOLDING
 from portfolios.models import TRANSACTION_TYPES, Transaction
 
@@ -10,7 +11,7 @@ from portfolios.models import TRANSACTION_TYPES, Transaction
 class TransactionFilter(filters.FilterSet):
     portfolio_id = filters.UUIDFilter(field_name="portfolio_id")
     holding_id = filters.UUIDFilter(field_name="holding_id")
-    ticker = filters.CharFilter(method="by_ticker")
+    ticker = TextFilter(method="by_ticker")
     type = filters.ChoiceFilter(choices=TRANSACTION_TYPES)
     start = filters.DateFilter(field_name="date", lookup_expr="gte", input_formats=["%Y-%m-%d"])
     end = filters.DateFilter(field_name="date", lookup_expr="lte", input_formats=["%Y-%m-%d"])
@@ -22,12 +23,32 @@ class TransactionFilter(filters.FilterSet):
         "trade; with import_id, or a type that has no instrument, it is all.",
     )
 
+    q = TextFilter(
+        method="by_text",
+        help_text="Rows with this text in the ticker, the name, the note or the external id.",
+    )
+    sort = filters.ChoiceFilter(
+        choices=[("-date", "Newest first"), ("date", "Oldest first")],
+        method="as_they_are",
+        help_text="`date` for the oldest first; by default `-date`, the newest first.",
+    )
+
     class Meta:
         model = Transaction
         fields: list[str] = []
 
     def by_ticker(self, queryset: Any, name: str, value: str) -> Any:
         return queryset.filter(holding__stock__ticker=value.upper())
+
+    def by_text(self, queryset: Any, name: str, value: str) -> Any:
+        found = Q(note__icontains=value) | Q(external_id__icontains=value)
+        for column in ("holding__company_name", "holding__stock__company_name"):
+            found |= Q(**{f"{column}__icontains": value})
+        return queryset.filter(found | Q(holding__stock__ticker__icontains=value))
+
+    def as_they_are(self, queryset: Any, name: str, value: str) -> Any:
+        """Leave the order to the pages."""
+        return queryset
 
     def by_kind(self, queryset: Any, name: str, value: str) -> Any:
         return queryset if value == "all" else queryset.filter(holding__isnull=value == "money")

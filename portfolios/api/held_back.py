@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from financeproj.core.api.query import choice_parameter
 from financeproj.core.api.schema import refusals
-from financeproj.core.api.serializers import ApiSerializer, TextField
+from financeproj.core.api.serializers import ApiSerializer, StrictBooleanField, TextField
 from financeproj.core.api.views import ApiView
 from financeproj.core.errors import NotFound
 from financeproj.core.money import strip_zeros
@@ -50,7 +50,7 @@ class HeldBackPayload(Struct):
 
 
 class AnswerSerializer(ApiSerializer):
-    accept = serializers.BooleanField()
+    accept = StrictBooleanField()
 
 
 class AnswerToAllSerializer(AnswerSerializer):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from msgspec import Struct
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,10 +17,12 @@ from financeproj.core.money import strip_zeros
 from financeproj.users.api.authentication import user_of
 from financeproj.users.models import User
 from marketdata import queries, services
-from marketdata.api.payloads import DividendPayload, SplitPayload
-from marketdata.models import AssetType, StockMetadata
-from marketdata.selectors import DayClose, instrument_details
+from marketdata.api.payloads import DividendPayload, SplitPayload, StoredPricePayload
+from marketdata.api.serializers import EnteredPriceSerializer
+from marketdata.models import AssetType, HistoricalStockPrice, StockMetadata
+from marketdata.selectors import DayClose, instrument_details, prices_by_hand
 from portfolios.selectors import holdings_visible_to
+from portfolios.services import enter_price_by_hand, instrument_to_enter, unpriced_instrument
 
 
 class DayClosePayload(Struct):
@@ -29,16 +31,23 @@ class DayClosePayload(Struct):
 
 
 class HeldInPayload(Struct):
-    """A holding of the instrument; `current_quantity` in shares."""
+    """A holding of the instrument; `current_quantity` in shares.
+
+    `rename_dismissed`: the user does not want to follow its new ticker.
+    """
 
     id: UUID
     portfolio_id: UUID
     portfolio_name: str
     current_quantity: Decimal
+    rename_dismissed: bool
 
 
 class InstrumentPayload(Struct):
     """An instrument with its first and last stored close, as traded.
+
+    `renamed_to` is the ticker under which its source lists it now, if another: an exchange of one
+    share for one of that ticker follows it.
 
     `held_back` is the number of its prices and dividends that are held back, and of the splits that
     wait for the user.
@@ -59,6 +68,7 @@ class InstrumentPayload(Struct):
     dividends: list[DividendPayload]
     holdings: list[HeldInPayload]
     held_back: int
+    renamed_to: str | None
 
 
 class InstrumentChangeSerializer(ApiSerializer):
@@ -90,9 +100,52 @@ class InstrumentView(ApiView):
         return Response(_payload(user_of(request), stock))
 
 
+class PricesByHandView(ApiView):
+    @extend_schema(responses={200: list[StoredPricePayload], **refusals(409)})
+    def get(self, request: Request, ticker: str) -> Response:
+        """The prices entered by hand, newest first."""
+        user = user_of(request)
+        if unpriced_instrument(user=user, ticker=ticker) is not None:
+            return Response([])
+        stock = services.instrument_to_price(user=user, ticker=ticker)
+        return Response([_stored_price(row) for row in prices_by_hand(stock)])
+
+    @extend_schema(
+        request=EnteredPriceSerializer,
+        responses={**dict.fromkeys((200, 201), StoredPricePayload), **refusals(409)},
+    )
+    def post(self, request: Request, ticker: str) -> Response:
+        """A price by hand, for an instrument that no source has described: one's own, to staff
+        also another user's. A second one on a date replaces the first (200). An instrument that one
+        holds and of which its source has no prices becomes one's own.
+        """
+        user = user_of(request)
+        instrument_to_enter(user=user, ticker=ticker)
+        form = EnteredPriceSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        row, is_new = enter_price_by_hand(
+            user=user,
+            ticker=ticker,
+            day=form.validated_data["date"],
+            close=form.validated_data["close"],
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(_stored_price(row), status=code)
+
+
+def _stored_price(row: HistoricalStockPrice) -> StoredPricePayload:
+    return StoredPricePayload(
+        ticker=row.stock.ticker,
+        date=row.date,
+        close=strip_zeros(row.close),
+        currency=row.stock.currency,
+        source=row.source,
+    )
+
+
 def _payload(user: User, stock: StockMetadata) -> InstrumentPayload:
     known = instrument_details(stock)
-    found = holdings_visible_to(user).filter(stock=stock).select_related("portfolio")
+    found = holdings_visible_to(user).filter(stock=stock).select_related("portfolio", "stock")
     holdings = list(found.order_by("portfolio__name", "pk"))
     waiting: set[str] = set()
     for holding in holdings:
@@ -117,10 +170,12 @@ def _payload(user: User, stock: StockMetadata) -> InstrumentPayload:
                 portfolio_id=holding.portfolio_id,
                 portfolio_name=holding.portfolio.name,
                 current_quantity=strip_zeros(holding.current_quantity),
+                rename_dismissed=holding.is_rename_dismissed,
             )
             for holding in holdings
         ],
         held_back=known.held_back + len(waiting),
+        renamed_to=stock.renamed_to or None,
     )
 
 

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 
 from financeproj.core.api.errors import BadQuery
 from financeproj.core.api.query import (
+    boolean_parameter,
     choice_parameter,
     date_parameter,
     limit_parameter,
@@ -38,6 +39,12 @@ BENCHMARK_RETURN = OpenApiParameter(
     default="total",
     description="total: the benchmarks' dividends are reinvested; price: they are left out.",
 )
+INCLUDE_CASH = OpenApiParameter(
+    "include_cash",
+    bool,
+    default=False,
+    description="Count the money too, from the `cash_from` of each portfolio on.",
+)
 PAGE = page_parameters(ROWS_AT_ONCE)
 YEAR = OpenApiParameter(
     "year",
@@ -52,11 +59,13 @@ def report_query(
     with_interval: bool = False,
     with_grouping: bool = False,
     with_benchmark: bool = False,
+    with_cash: bool = False,
 ) -> ReportQuery:
     """Parse what a request about a period asks for. May ask a source for the benchmark.
 
-    `interval`, `by` and `benchmark` are read only by the reports that have them. Raises BadQuery
-    for a parameter that cannot be read, DomainError (`too_many`) for more than five benchmarks.
+    `interval`, `by`, `benchmark` and `include_cash` are read only by the reports that have them.
+    Raises BadQuery for a parameter that cannot be read, DomainError (`too_many`) for more than five
+    benchmarks.
     """
     interval: Interval = "day"
     if with_interval:
@@ -76,6 +85,7 @@ def report_query(
         by=grouping,
         benchmarks=benchmarks,
         benchmark_return=benchmark_return,
+        include_cash=with_cash and boolean_parameter(request, "include_cash", False),
     )
 
 

@@ -23,6 +23,7 @@ from portfolios.api.query import (
     BENCHMARK_RETURN,
     BY,
     END,
+    INCLUDE_CASH,
     INTERVAL,
     PAGE,
     START,
@@ -34,6 +35,7 @@ from portfolios.api.query import (
 from portfolios.api.views import get_own_or_404, get_portfolio_or_404
 from portfolios.reports import payloads
 from portfolios.reports.allocation import OF_ALL, OF_ONE, PartPayload, allocation
+from portfolios.reports.bridges import BridgePayload, bridge_of
 from portfolios.reports.gains import METHODS, RealisedGainPayload, realised_gains
 from portfolios.reports.holding_explained import holding_explained
 from portfolios.reports.pages import Explanation
@@ -43,7 +45,7 @@ from portfolios.reports.report import Report, ReportQuery, Scope, prepare_report
 
 class ReportView(ApiView):
     # All reports accept these, so that a client can send one set to each.
-    ignored_parameters = ("start", "end", "interval", "benchmark")
+    ignored_parameters = ("start", "end", "interval", "benchmark", "benchmark_return")
 
 
 def scope_of(request: Request, pk: UUID | None) -> Scope:
@@ -70,26 +72,29 @@ def answer_report(request: Request, report: Report, calculate: Callable[[], Any]
 
 class TimelineView(ReportView):
     @extend_schema(
-        parameters=[START, END, INTERVAL, BENCHMARK, BENCHMARK_RETURN, BY],
+        parameters=[START, END, INTERVAL, BENCHMARK, BENCHMARK_RETURN, BY, INCLUDE_CASH],
         responses={200: payloads.TimelinePayload, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
         """Value, cost, flows, income and the time-weighted index, a point a day, ISO week or
         month.
         """
-        query = report_query(request, with_interval=True, with_grouping=True, with_benchmark=True)
+        query = report_query(
+            request, with_interval=True, with_grouping=True, with_benchmark=True, with_cash=True
+        )
         report = report_for(request, pk, query)
         return answer_report(request, report, lambda: payloads.timeline(report))
 
 
 class PerformanceView(ReportView):
     @extend_schema(
-        parameters=[START, END, BENCHMARK, BENCHMARK_RETURN],
+        parameters=[START, END, BENCHMARK, BENCHMARK_RETURN, INCLUDE_CASH],
         responses={200: payloads.PerformancePayload, **THIRD_PARTY},
     )
     def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
         """Gain, rates of return and risk of a period; `reasons` says why a figure is null."""
-        report = report_for(request, pk, report_query(request, with_benchmark=True))
+        query = report_query(request, with_benchmark=True, with_cash=True)
+        report = report_for(request, pk, query)
         return answer_report(request, report, lambda: payloads.performance(report))
 
 
@@ -119,14 +124,14 @@ def link_behind(request: Request, explanation: Explanation[Any]) -> dict[str, st
 
 
 class PerformanceExplainView(ReportView):
-    @extend_schema(parameters=[START, END, *PAGE], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[START, END, INCLUDE_CASH, *PAGE], responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """Where every figure of the performance comes from: inputs with sources, formulas, values
         in between. At most 1,000 transactions at once, with their flows and gains.
         """
         page = page_query(request)
         with heavy_request(user_of(request).pk):
-            report = report_for(request, pk)
+            report = report_for(request, pk, report_query(request, with_cash=True))
             return answer_explanation(request, report, lambda: performance_explained(report, page))
 
 
@@ -148,11 +153,11 @@ class HoldingExplainView(ReportView):
 
 
 class BridgeView(ReportView):
-    @extend_schema(parameters=[START, END], responses=payloads.BridgePayload)
-    def get(self, request: Request, pk: UUID) -> HttpResponse:
+    @extend_schema(parameters=[START, END, INCLUDE_CASH], responses=BridgePayload)
+    def get(self, request: Request, pk: UUID | None = None) -> HttpResponse:
         """How the start value became the end value, per holding and in total."""
-        report = report_for(request, pk)
-        return answer_report(request, report, lambda: payloads.bridge_of(report))
+        report = report_for(request, pk, report_query(request, with_cash=True))
+        return answer_report(request, report, lambda: bridge_of(report))
 
 
 class AllocationView(ReportView):

@@ -11,6 +11,7 @@ from financeproj.core.api.serializers import (
     ExactDecimalField,
     PastDateField,
     PatternField,
+    StrictBooleanField,
     TextField,
     required_error,
 )
@@ -74,9 +75,17 @@ class OrderSerializer(ApiSerializer):
 
 
 class HoldingInputSerializer(ApiSerializer):
-    company_name = TextField(max_length=200, allow_blank=True)
+    company_name = TextField(max_length=200, required=False, allow_blank=True)
+    rename_dismissed = StrictBooleanField(
+        required=False, help_text="Whether to stay with the ticker, not to follow `renamed_to`."
+    )
 
     answer_fields = ValuedHolding.__struct_fields__
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise required_error("company_name")
+        return attrs
 
 
 class BookedSerializer(ApiSerializer):
@@ -118,9 +127,15 @@ class TransactionChangeSerializer(BookedSerializer):
         allow_null=True,
         help_text="The broker's own signed amount; without it, the formula stands.",
     )
-    force = serializers.BooleanField(
+    force = StrictBooleanField(
         required=False, help_text="Record a split that the holding has already."
     )
+
+
+class ShareLegSerializer(TransactionChangeSerializer):
+    """A leg of a transfer of shares."""
+
+    type = serializers.ChoiceField(TRADE_TYPE_CHOICES, required=False)
 
 
 class MoneyChangeSerializer(BookedSerializer):
@@ -132,6 +147,11 @@ class MoneyChangeSerializer(BookedSerializer):
     type = serializers.ChoiceField(MONEY_TYPE_CHOICES)
     amount = ExactDecimalField(required=False)
     settlement_amount = ExactDecimalField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("settlement_amount") is not None:
+            data = {name: value for name, value in data.items() if name != "amount"}
+        return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         amount = attrs.pop("amount", None)

@@ -1,8 +1,10 @@
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -40,8 +42,10 @@ from portfolios.payloads import (
     portfolio_payloads,
     transaction_payload,
 )
+from portfolios.reports.group_states import group_states
 from portfolios.valuation import ValuedHolding
 
+DRY_RUN = OpenApiParameter("dry_run", bool, default=False)
 # In a viewset `list` is its own method.
 PORTFOLIOS = list[PortfolioPayload]
 HOLDINGS = list[ValuedHolding]
@@ -94,6 +98,16 @@ def transactions_shown(rows: Iterable[Transaction]) -> list[TransactionPayload]:
     rows = list(rows)
     warnings = services.warnings_of(rows)
     return [transaction_payload(row, warnings.get(row.pk, ())) for row in rows]
+
+
+def look_and_roll_back(row: Transaction) -> TransactionPayload:
+    """Show a transaction that is not committed yet with its holding, and take it back."""
+    [shown] = transactions_shown([row])
+    shown.id = None
+    if row.holding_id is not None:
+        shown.before, shown.after = group_states([row])
+    transaction.set_rollback(True)
+    return shown
 
 
 class PortfolioViewSet(ApiView, ViewSet):
@@ -187,7 +201,7 @@ class HoldingViewSet(ApiView, ViewSet):
     def partial_update(self, request: Request, pk: UUID) -> Response:
         holding = self.get_holding(request, pk)
         return self.answer(
-            services.rename_holding(
+            services.update_holding(
                 holding=holding, **validated(serializers.HoldingInputSerializer, request)
             )
         )
@@ -233,20 +247,30 @@ class TransactionViewSet(ApiView, GenericViewSet):
 
     @extend_schema(
         request=TRANSACTION_INPUT,
-        responses={201: TransactionPayload, **refusals(409)},
+        parameters=[DRY_RUN],
+        responses={200: TransactionPayload, 201: TransactionPayload, **refusals(409)},
     )
     def create(self, request: Request) -> Response:
+        """With `dry_run=true`, the answer is what would be recorded, and nothing is. It has the
+        holding before and after; money alone has none.
+        """
+        is_dry = boolean_parameter(request, "dry_run", default=False)
+        seen: list[TransactionPayload] = []
         if is_money_alone(request.data):
             body = validated(serializers.MoneyInputSerializer, request)
             portfolio = portfolio_of(user_of(request), body.pop("portfolio_id"))
-            log_portfolio(portfolio.pk)
-            row = services.record_money(portfolio=portfolio, **body)
+            write = partial(services.record_money, portfolio=portfolio, **body)
         else:
             body = validated(serializers.TransactionInputSerializer, request)
             portfolio, stock = target_of(user_of(request), body)
-            log_portfolio(portfolio.pk)
-            row = services.record_transaction(portfolio=portfolio, stock=stock, **body)
-            stock = row.own_holding.stock
+            write = partial(services.record_transaction, portfolio=portfolio, stock=stock, **body)
+        log_portfolio(portfolio.pk)
+        if is_dry:
+            write(before_commit=lambda row: seen.append(look_and_roll_back(row)))
+            return Response(seen[-1])
+        row = write()
+        if row.holding is not None:
+            stock = row.holding.stock
             if stock.history_fetched_at is None and not stock.is_manual:
                 enqueue_on_commit(fetch_history, str(stock.pk))
         return self.answer(row, status=status.HTTP_201_CREATED)
@@ -270,6 +294,10 @@ class TransactionViewSet(ApiView, GenericViewSet):
             changes = validated(serializers.MoneyChangeSerializer, request, partial=partial)
             update = services.update_money if row.group_id is None else services.update_leg
             return self.answer(update(row=row, **changes))
+        if row.group is not None:
+            services.group_to_change(row)
+            changes = validated(serializers.ShareLegSerializer, request, partial=True)
+            return self.answer(services.update_share_leg(row=row, **changes))
         changes = validated(serializers.TransactionChangeSerializer, request, partial=partial)
         if "external_id" in changes:
             changes["external_id"] = changes["external_id"] or None
@@ -307,7 +335,9 @@ class TransactionViewSet(ApiView, GenericViewSet):
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
         row = get_own_or_404(self.get_queryset(), pk)
-        if row.group is not None:
+        if row.group is not None and row.holding_id is not None:
+            services.delete_share_leg(row=row)
+        elif row.group is not None:
             services.delete_group(group=row.group)
         elif row.is_money_alone:
             services.delete_money(row=row)

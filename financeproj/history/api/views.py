@@ -14,6 +14,7 @@ from financeproj.core.api.query import (
     CursorPages,
     NewestFirst,
     QueryFilterBackend,
+    TextFilter,
     check_period,
 )
 from financeproj.core.api.views import ApiView
@@ -24,8 +25,8 @@ from financeproj.history.models import HistoryEntry
 
 class HistoryFilter(filters.FilterSet):
     portfolio_id = filters.UUIDFilter(field_name="portfolio_id")
-    object = filters.CharFilter(method="by_object")
-    actor = filters.CharFilter(method="by_actor")
+    object = TextFilter(method="by_object")
+    actor = TextFilter(method="by_actor")
     start = filters.DateFilter(field_name="at", lookup_expr="date__gte", input_formats=["%Y-%m-%d"])
     end = filters.DateFilter(field_name="at", lookup_expr="date__lte", input_formats=["%Y-%m-%d"])
 
