@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminDateWidget
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
 
 from financeproj.core.admin import (
     CascadingDeleteAdmin,
@@ -15,6 +19,7 @@ from financeproj.core.admin import (
     VectorAdmin,
     number_column,
 )
+from financeproj.core.db.rows import pks_of
 from financeproj.core.money import ZERO
 from financeproj.core.shared.enqueue import enqueue_on_commit
 from financeproj.users.admin import FinanceUserAdmin
@@ -22,9 +27,11 @@ from financeproj.users.models import User
 from marketdata.tasks import fetch_history
 from portfolios import services
 from portfolios.models import (
+    ACTION_KINDS,
     Checkpoint,
     DismissedSplit,
     Holding,
+    ImportMapping,
     InstrumentAlias,
     OpeningBalance,
     Portfolio,
@@ -45,7 +52,7 @@ class OwnerAdmin(FinanceUserAdmin):
         services.delete_users(users=User.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        services.delete_users(users=User.objects.filter(pk__in=[user.pk for user in queryset]))
+        services.delete_users(users=User.objects.filter(pk__in=pks_of(queryset)))
 
 
 class PortfolioForm(ServiceForm):
@@ -179,9 +186,12 @@ class TransactionForm(ServiceForm):
                 enqueue_on_commit(fetch_history, str(holding.stock_id))
             return row
         fields.pop("holding", None)
-        row = Transaction.objects.select_related("holding__stock", "portfolio").get(
+        row = Transaction.objects.select_related("holding__stock", "portfolio", "group").get(
             pk=self.instance.pk
         )
+        if not row.is_money_alone and row.group_id is not None:
+            fields.pop("external_id")
+            return services.update_share_leg(row=row, **fields)
         if not row.is_money_alone:
             return services.update_transaction(row=row, **fields)
         for name in FIELDS_OF_SHARES:
@@ -241,7 +251,9 @@ class TransactionAdmin(ServiceAdmin):
             messages.warning(request, warning.detail())
 
     def delete_row(self, row: Transaction) -> None:
-        if row.group is not None:
+        if row.group is not None and row.holding_id is not None:
+            services.delete_share_leg(row=row)
+        elif row.group is not None:
             services.delete_group(group=row.group)
         elif row.is_money_alone:
             services.delete_money(row=row)
@@ -256,7 +268,7 @@ class HoldingForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> Holding:
         holding = Holding.objects.select_related("stock", "portfolio").get(pk=self.instance.pk)
-        return services.rename_holding(holding=holding, **fields)
+        return services.update_holding(holding=holding, **fields)
 
 
 @admin.action(description="Refresh prices", permissions=["change"])
@@ -355,13 +367,75 @@ class InstrumentAliasAdmin(ServiceAdmin):
         services.delete_alias(row)
 
 
+@admin.register(ImportMapping)
+class ImportMappingAdmin(ReadOnlyAdmin, ServiceAdmin):
+    list_display = ("name", "format", "user", "updated_at")
+    list_filter = ("format", "user")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
+    date_hierarchy = "updated_at"
+
+    def delete_row(self, row: ImportMapping) -> None:
+        services.delete_mapping(row)
+
+
+class GroupForm(ServiceForm):
+    """The day and the texts of a group; what the legs move is changed on the pages, or by API."""
+
+    date = forms.DateField(widget=AdminDateWidget)
+
+    class Meta:
+        model = TransactionGroup
+        fields = ("label", "note")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        legs = Transaction.objects.filter(group=self.instance.pk)
+        days = legs.values_list("date", flat=True)
+        self.fields["date"].initial = max(days, default=None)
+
+    def write(self, fields: dict[str, Any]) -> TransactionGroup:
+        group = TransactionGroup.objects.select_related("portfolio").get(pk=self.instance.pk)
+        return services.describe_group(group=group, **fields)
+
+
 @admin.register(TransactionGroup)
-class TransactionGroupAdmin(ReadOnlyAdmin, ServiceAdmin):
-    list_display = ("kind", "portfolio", "note", "created_at")
+class TransactionGroupAdmin(ServiceAdmin):
+    form = GroupForm
+    list_display = ("kind", "label", "portfolio", "legs", "note", "created_at")
     list_filter = ("kind", "portfolio")
     list_select_related = ("portfolio",)
-    search_fields = ("note", "label", "external_id", "portfolio__name")
+    search_fields = (
+        "note",
+        "label",
+        "external_id",
+        "portfolio__name",
+        "transactions__holding__stock__ticker",
+    )
     date_hierarchy = "created_at"
+    fields = ("kind", "portfolio", "legs", "date", "label", "note", "external_id", "import_batch")
+    readonly_fields = ("kind", "portfolio", "legs", "external_id", "import_batch")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TransactionGroup]:
+        groups = super().get_queryset(request)
+        return groups.prefetch_related("transactions__holding__stock", "transactions__portfolio")
+
+    @admin.display(description="transactions")
+    def legs(self, row: TransactionGroup) -> str:
+        links: list[tuple[str, str]] = []
+        for leg in row.transactions.all():
+            thing = leg.holding.stock.ticker if leg.holding else leg.settlement_currency
+            address = reverse("admin:portfolios_transaction_change", args=[leg.pk])
+            links.append((address, f"{leg.date} {leg.type} {thing}"))
+        return format_html_join(", ", '<a href="{}">{}</a>', links)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Only what a company did has a label."""
+        is_action = obj is not None and obj.kind in ACTION_KINDS
+        return self.readonly_fields if is_action else (*self.readonly_fields, "label")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # groups are entered on the pages, or by API
 
     def delete_row(self, row: TransactionGroup) -> None:
         services.delete_group(group=row)

@@ -196,6 +196,7 @@ def test_figures_that_are_only_shown_have_no_zeros_behind_them(page, portfolio, 
         ({"quantity": "-1"}, "quantity", "The quantity must be above 0."),
         ({"price": "-5"}, "price", "The price must be 0 or more."),
         ({"commission": "-1"}, "commission", "The commission must be 0 or more."),
+        ({"type": "transfer_in", "commission": "5"}, "commission", "add it to the price"),
         ({"exchange_rate": "0"}, "exchange_rate", "The exchange rate must be above 0."),
     ],
 )

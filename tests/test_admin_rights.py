@@ -171,10 +171,10 @@ def form_of(row: Model | None) -> dict[str, Any]:
     for name in ("name", "note", "company_name", "username", "first_name"):
         if name in fields:
             fields[name] = "Changed"
-    simple = (str, int, float, bool)
-    return {
-        name: value if isinstance(value, simple) else str(value) for name, value in fields.items()
-    }
+    for name, value in fields.items():
+        if not isinstance(value, str | int | float):
+            fields[name] = str(value)
+    return fields
 
 
 def run_action(client: Client, model: type[Model], action: str) -> Any:
