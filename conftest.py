@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,34 @@ from financeproj.core.shared import locks
 from financeproj.users.models import User
 from marketdata import vectors as market_vectors
 from marketdata.selectors import forget_legs
-from portfolios.reports import vectors
+from portfolios.reports import histories, money_rows, vectors
 from portfolios.valuation import holdings_and_prices, traded
 from tests import history_watch
 from tests.servers.cache import empty_cache
 from tests.servers.processes import django_db_setup, first_database  # noqa: F401  (fixtures)
 from tests.servers.yahoo import _no_network, yahoo  # noqa: F401  (fixtures; the first blocks the network in every test)
 
+ROOT = Path(__file__).parent
 PASSWORD = "correct horse battery"
+# The files that take longest, in turns one that waits for servers and one that does not.
+LONGEST = (
+    "tests/browser/test_pages_hold.py",
+    "integrations/statements/tests/test_samples.py",
+    "tests/test_faults.py",
+    "integrations/backups/tests/test_older_backups.py",
+    "integrations/backups/tests/test_processes.py",
+    "tests/test_admin_rights.py",
+    "tests/browser/test_journey.py",
+    "tests/test_schema_holds.py",
+    "tests/browser/test_import_steps.py",
+    "integrations/imports/tests/test_bad_input.py",
+    "tests/test_history_walk_commands.py",
+    "integrations/imports/tests/test_import.py",
+    "tests/test_market_data_processes.py",
+    "tests/test_admin_pages.py",
+    "tests/test_deploy.py",
+    "integrations/statements/tests/test_nordnet.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -106,25 +126,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = by_turns(items)
 
 
+def _waits(item: pytest.Item) -> bool:
+    """Return whether a test mostly waits for servers."""
+    return not {"installation", "live_server"}.isdisjoint(getattr(item, "fixturenames", ()))
+
+
 def by_turns(items: list[pytest.Item]) -> list[pytest.Item]:
     """Distribute the files whose tests mostly wait for servers evenly among the others.
 
-    Test processes that take one file after the other then keep all cores busy.
+    Test processes that take one file after the other then keep all cores busy. The longest files
+    come first, so that none of them runs alone at the end.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    waiting = [
-        path
-        for path, tests in files.items()
-        if any(
-            {"installation", "live_server"} & set(getattr(test, "fixturenames", ()))
-            for test in tests
-        )
-    ]
+    waiting = [path for path, tests in files.items() if any(map(_waits, tests))]
     places: dict[Path, float] = {}
     for kind in (sorted(waiting), sorted(files.keys() - set(waiting), reverse=True)):
         places |= {path: number / len(kind) for number, path in enumerate(kind)}
+    for number, name in enumerate(LONGEST):
+        places[ROOT / name] = number - len(LONGEST)
     return [
         item
         for path in sorted(files, key=lambda path: (places[path], path))
@@ -151,10 +172,25 @@ def forget() -> None:
     """Clear this process's versioned caches: after a rollback, ids and versions are reused."""
     market_vectors.vector_cache.clear()
     vectors.vector_cache.clear()
+    histories.instruments_cache.clear()
     holdings_and_prices.holdings_cache.clear()
     holdings_and_prices.prices_cache.clear()
     traded.trades_cache.clear()
+    money_rows.money_rows_cache.clear()
     forget_legs()
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: str, django_db_blocker: Any) -> Iterator[None]:  # noqa: F811
+    """Keep what a module's fixtures store until its last test.
+
+    What a test itself writes is rolled back after it, as everywhere.
+    """
+    from django.db import transaction
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(autouse=True)

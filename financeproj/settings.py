@@ -294,7 +294,8 @@ else:
             # No fsync: a crash of the machine may lose cached values.
             "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {TABLE}",
         },
-        "TEST": {"NAME": str(VAR_DIR / "test-cache.sqlite3")},
+        # Each connection makes its only table: there is nothing to migrate.
+        "TEST": {"NAME": str(VAR_DIR / "test-cache.sqlite3"), "MIGRATE": False},
     }
     DATABASE_ROUTERS = ["financeproj.core.shared.embedded_cache.EmbeddedCacheRouter"]
     CACHES = {
@@ -449,7 +450,9 @@ LOG_LEVEL = read(
     one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     "DEBUG, INFO, WARNING or ERROR",
 )
-LOGGING = logging_config(log_format=LOG_FORMAT, level=LOG_LEVEL)
+# What a command prints, such as JSON, must not be mixed with log lines.
+LOG_STREAM = "stderr" if Path(sys.argv[0]).name == "manage.py" else "stdout"
+LOGGING = logging_config(log_format=LOG_FORMAT, level=LOG_LEVEL, stream=LOG_STREAM)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10  # debug: one line per request is enough

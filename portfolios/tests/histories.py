@@ -69,7 +69,7 @@ def histories(
         trade = Trade(
             instrument, FIRST_DAY + offset, kind, quantity, price, fee, Decimal(1) if own else rate
         )
-        if kind is Kind.TRANSFER_OUT:
+        if kind in (Kind.TRANSFER_IN, Kind.TRANSFER_OUT):
             trade.commission = Decimal(0)
         ledgers[instrument].apply(trade)
         history.trades.append(trade)
@@ -118,18 +118,17 @@ def arrays(history: History, start: int, end: int) -> tuple[Trades, Market]:
         rate=floats([trade.rate for trade, _ in rows]),
         held=floats([held for _, held in rows]),
         share=np.zeros(len(rows)),
+        group=np.zeros(len(rows), dtype=np.int64),
     )
 
     def matrix(series: list[dict[int, Decimal | None]]) -> np.ndarray:
-        return np.array(
-            [
-                [
-                    np.nan if (value := one.get(day)) is None else float(value)
-                    for day in range(start - 1, end + 1)
-                ]
-                for one in series
-            ]
-        ).reshape(len(series), end - start + 2)
+        filled = np.full((len(series), len(columns)), np.nan)
+        for row, one in enumerate(series):
+            for column, day in enumerate(columns):
+                value = one.get(day)
+                if value is not None:
+                    filled[row, column] = float(value)
+        return filled
 
     columns = range(start - 1, end + 1)
     market = Market(

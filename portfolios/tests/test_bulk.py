@@ -1,6 +1,8 @@
 """Test recording many transactions at once."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portfolios.models import Holding, Portfolio, Transaction
 from portfolios.tests.conftest import trade
@@ -94,3 +96,36 @@ def test_anonymous_users_record_nothing(client, portfolio):
     response = client.post(URL, {"transactions": [deposit(portfolio)]}, "application/json")
     assert response.status_code == 401
     assert Portfolio.objects.get().version == portfolio.version
+
+
+def split(portfolio, **changes):
+    return row(portfolio, type="split", quantity=4, price=None, date="2024-05-20", **changes)
+
+
+def test_a_split_that_comes_twice_or_is_known_is_refused_unless_forced(api, portfolio, stock):
+    twice = api.post(URL, {"transactions": [row(portfolio), split(portfolio), split(portfolio)]})
+    assert (twice.status_code, codes(twice)) == (
+        409,
+        [("duplicate_split", "transactions.2.quantity")],
+    )
+    assert not Transaction.objects.exists()
+    forced = split(portfolio, force=True)
+    both = api.post(URL, {"transactions": [row(portfolio), split(portfolio), forced]})
+    assert both.status_code == 201, both.content
+    assert Holding.objects.get().current_quantity == 160
+    known = api.post(URL, {"transactions": [deposit(portfolio), split(portfolio)]})
+    assert codes(known) == [("duplicate_split", "transactions.1.quantity")]
+    assert Transaction.objects.count() == 3
+
+
+def test_each_further_transaction_costs_at_most_ten_queries(
+    api, portfolio, stock, django_assert_max_num_queries
+):
+    api.post(URL, {"transactions": [row(portfolio)]})
+    with CaptureQueriesContext(connection) as one:
+        api.post(URL, {"transactions": [row(portfolio)]})
+    with django_assert_max_num_queries(len(one) + 9 * 10) as ten:
+        response = api.post(URL, {"transactions": [row(portfolio, price=n) for n in range(10)]})
+    assert response.status_code == 201, response.content
+    checks = [query for query in ten.captured_queries if "_check" in query["sql"]]
+    assert len(checks) == 10

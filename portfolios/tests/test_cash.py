@@ -125,6 +125,21 @@ def test_what_was_entered_counts_before_the_day(api, portfolio, stock):
     assert [point["cash"] for point in points] == [70, 70, 520, 520]
 
 
+@pytest.mark.parametrize(
+    ("opening", "expected"),
+    [
+        ("x", ("not_a_list", "opening")),
+        ([5], ("invalid", "opening.0")),
+        ([{"currency": "NOK"}], ("required", "opening.0.amount")),
+    ],
+)
+def test_an_opening_that_cannot_be_read_is_named_by_its_place(api, portfolio, opening, expected):
+    body = {"cash_from": str(DAY), "opening": opening}
+    response = api.put(url(portfolio, "/cash-from"), body)
+    assert (response.status_code, codes(response)) == (422, [expected])
+    assert answer(api.get(url(portfolio)))["cash_from"] is None
+
+
 def test_used_credit_is_a_field_of_the_answer_while_it_is_derived(api, portfolio):
     money(portfolio, "withdrawal", "-10")
     answer(cash_from(api, portfolio, DAY))

@@ -5,6 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from conftest import api_client
 from financeproj.history.models import HistoryEntry
@@ -12,6 +13,8 @@ from financeproj.users.models import User
 from marketdata.models import HistoricalStockPrice, StockMetadata
 from marketdata.tests.factories import instrument, with_closes
 from portfolios.models import Holding
+from portfolios.services import create_portfolio
+from portfolios.tests.conftest import trade
 
 pytestmark = pytest.mark.django_db
 
@@ -59,9 +62,11 @@ def test_an_instrument_is_shown_with_its_closes_events_and_holdings(api, user, c
                 "portfolio_id": portfolio["id"],
                 "portfolio_name": "House",
                 "current_quantity": 2,
+                "rename_dismissed": False,
             }
         ],
         "held_back": 0,
+        "renamed_to": None,
     }
 
 
@@ -156,3 +161,63 @@ def test_an_instrument_typed_while_the_source_was_down_can_be_priced_by_hand(api
     )
     assert StockMetadata.objects.get().is_unconfirmed
     assert HistoricalStockPrice.objects.get().close == D("95")
+
+
+# --- A shared instrument of which its source has no prices ---------------------------------------
+
+
+@pytest.fixture
+def idle(shared):
+    """One that its source describes, was asked for, and has no prices of."""
+    StockMetadata.objects.filter(pk=shared.pk).update(history_fetched_at=timezone.now())
+    shared.refresh_from_db()
+    return shared
+
+
+def test_a_holder_prices_what_its_source_has_no_prices_of(api, user, other_user, portfolio, idle):
+    theirs = create_portfolio(user=other_user, name="Theirs", currency="NOK")
+    for where in (portfolio, theirs):
+        trade(where, idle, "buy", "10", "100", exchange_rate="10")
+    path = "/api/v1/stocks/acme/prices"
+    assert api.get(path).json() == []
+    answer = api.post(path, {"date": "2024-06-03", "close": 120})
+    assert (answer.status_code, answer.json()["close"]) == (201, 120)
+    own = StockMetadata.objects.get(owner=user)
+    assert (own.ticker, own.currency, own.source) == ("ACME", "USD", "manual")
+    assert Holding.objects.get(portfolio=portfolio).stock == own
+    assert Holding.objects.get(portfolio=theirs).stock == idle
+    assert HistoricalStockPrice.objects.get().stock == own
+    [shown] = api.get(f"/api/v1/portfolios/{portfolio.pk}/holdings").json()
+    assert (shown["price"], shown["price_source"]) == (120, "manual")
+    assert api.post(path, {"date": "2024-06-03", "close": 121}).status_code == 200
+    assert len(api.get(path).json()) == 1
+    moved = HistoryEntry.objects.get(action="moved_to_own_instrument")
+    assert moved.portfolio_id == portfolio.pk
+
+
+def test_who_does_not_hold_it_cannot_price_it(api, other_user, idle):
+    theirs = create_portfolio(user=other_user, name="Theirs", currency="NOK")
+    trade(theirs, idle, "buy", "10", "100", exchange_rate="10")
+    answer = api.post("/api/v1/stocks/ACME/prices", {"date": "2024-06-03", "close": 120})
+    assert (answer.status_code, codes(answer)) == (409, ["not_manual"])
+    assert not StockMetadata.objects.filter(owner__isnull=False).exists()
+
+
+def test_a_price_that_is_refused_leaves_the_shared_instrument(api, portfolio, idle):
+    trade(portfolio, idle, "buy", "10", "100", exchange_rate="10")
+    answer = api.post("/api/v1/stocks/ACME/prices", {"date": "2024-06-03", "close": -1})
+    assert answer.status_code == 422
+    assert Holding.objects.get().stock == idle
+    assert StockMetadata.objects.count() == 1
+
+
+@pytest.mark.parametrize("what", ["a close", "not asked yet"])
+def test_what_its_source_prices_or_was_not_asked_for_stays_shared(api, portfolio, idle, what):
+    trade(portfolio, idle, "buy", "10", "100", exchange_rate="10")
+    if what == "a close":
+        with_closes(idle, {date(2024, 6, 3): 100})
+    else:
+        StockMetadata.objects.update(history_fetched_at=None)
+    answer = api.post("/api/v1/stocks/ACME/prices", {"date": "2024-06-04", "close": 120})
+    assert (answer.status_code, codes(answer)) == (409, ["not_manual"])
+    assert Holding.objects.get().stock == idle

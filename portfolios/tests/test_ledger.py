@@ -266,7 +266,10 @@ def test_payments_equal_remaining_cost_plus_removed_cost(entries):
 @given(histories())
 def test_gain_is_proceeds_plus_cost_left_less_what_was_paid(entries):
     """Without transfers out: realised + paid = proceeds + cost that is left, in both currencies."""
-    entries = [replace(e, type="sell") if e.type == "transfer_out" else e for e in entries]
+    entries = list(entries)
+    for position, entry in enumerate(entries):
+        if entry.type == "transfer_out":
+            entries[position] = replace(entry, type="sell")
     state, _ = replay(entries)
     for in_p in (False, True):
         paid = proceeds = D(0)

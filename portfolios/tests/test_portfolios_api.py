@@ -323,4 +323,4 @@ def test_the_number_of_queries_does_not_grow_with_holdings_or_transactions(
         for _ in range(3):
             trade(portfolio, stock, "buy", "5", "10")
     assert [queries(url) for url in urls] == before
-    assert max(before) <= 21
+    assert max(before) <= 22

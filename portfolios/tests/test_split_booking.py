@@ -237,9 +237,10 @@ def test_a_holding_that_cannot_take_a_split_does_not_block_others(portfolio, sto
     assert StockSplit.objects.get().date == SPLIT_DAY
 
 
-def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_price_in_new_shares(
+def test_a_split_of_what_is_priced_by_hand_divides_the_price_until_there_is_one_in_new_shares(
     api, portfolio
 ):
+    """Before, the shares counted at four times their value, and were named in `missing`."""
     fund = StockMetadata.objects.create(
         ticker="MYFUND", currency="NOK", source=StockMetadata.MANUAL, owner=portfolio.user
     )
@@ -249,17 +250,16 @@ def test_a_split_of_what_is_priced_by_hand_makes_its_value_doubtful_until_a_pric
 
     def named():
         summary = api.get(address).json()["summary"]
-        assert (
-            api.get(f"{address}/performance?start=2024-01-02").json()["missing"]
-            == summary["missing"]
-        )
+        performance = api.get(f"{address}/performance?start=2024-01-02").json()
+        assert (performance["missing"], performance["twr"]) == ([], 0)
         return summary["missing"], summary["market_value"]
 
     assert named() == ([], 1000)
     split = {"holding_id": str(holding), "type": "split", "date": "2024-03-04", "quantity": 4}
     row = api.post("/api/v1/transactions", split).json()["id"]
-    assert named() == (["MYFUND"], 4000)
-    assert api.get(f"{address}/performance?start=2024-01-02&end=2024-03-01").json()["missing"] == []
+    assert named() == ([], 1000)
+    [shown] = api.get(f"{address}/holdings").json()
+    assert (shown["price"], shown["current_quantity"]) == (25, 40)
     api.delete(f"/api/v1/transactions/{row}")
     assert named() == ([], 1000)
     api.post("/api/v1/transactions", split)
