@@ -1,9 +1,11 @@
 """Check a broker's figures against each other, and derive those that the file leaves out."""
 
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
 from decimal import Decimal
 
-from financeproj.core.money import EXACT, ZERO, round_for_storage
-from integrations.statements.sheet import BadRow, RawRow, bad_row
+from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage
+from integrations.statements.raw_rows import BadRow, RawRow, bad_row
 from portfolios.calc.import_rows import gettext_noop as _
 
 # A commission that is only the difference of two figures may be this much of the currency, or this
@@ -18,34 +20,121 @@ def cash_effect(side: str, gross: Decimal, charges: Decimal = ZERO) -> Decimal:
     return gross - charges
 
 
-def amount_mismatch(
+def shares_effect(side: str, quantity: Decimal) -> Decimal:
+    """Return what a trade adds to the shares held: negative for a sale."""
+    if side == "buy":
+        return quantity
+    return -quantity
+
+
+def transfer_kind(shares: Decimal) -> str:
+    """Return the type of `shares` that were moved in, or out where they are below 0."""
+    if shares > 0:
+        return "transfer_in"
+    return "transfer_out"
+
+
+def gross_of(side: str, net: Decimal, charges: Decimal) -> Decimal:
+    """Return quantity × price of a trade for which `net` was paid or received with the charges."""
+    if side == "buy":
+        return net - charges
+    return net + charges
+
+
+def amount_differs(
     raw: RawRow,
     column: str,
     *,
     quantity: Decimal,
     price: Decimal,
     expected: Decimal,
+    rate: Decimal = ONE,
     charges: Decimal | None = None,
 ) -> BadRow:
     """Make the error of a row whose `column` is not the `expected` amount."""
     if charges is None:
         message = _("%(quantity)s × %(price)s = %(expected)s, but the amount is %(amount)s.")
-    else:
+    elif rate == ONE:
         message = _(
             "%(quantity)s × %(price)s with charges of %(charges)s gives %(expected)s, but the "
             "amount is %(amount)s."
         )
+    else:
+        message = _(
+            "%(quantity)s × %(price)s × %(rate)s with charges of %(charges)s gives %(expected)s, "
+            "but the amount is %(amount)s."
+        )
     return bad_row(
         column,
         raw[column],
-        "amount_mismatch",
+        "amount_differs",
         message,
         quantity=quantity,
         price=price,
+        rate=rate,
         expected=expected,
         charges=charges,
         amount=raw[column],
     )
+
+
+def require_amount(
+    raw: RawRow,
+    column: str,
+    side: str,
+    quantity: Decimal,
+    price: Decimal,
+    *,
+    amount: Decimal,
+    charges: Decimal = ZERO,
+    rate: Decimal = ONE,
+) -> None:
+    """Check that quantity × price × rate with its charges is the `amount` that the broker booked.
+
+    `side` is buy or one of the types that bring money, `rate` converts the price to the currency of
+    `amount` and `charges`. The sums may differ by what the rounding of the figures explains
+    (`rounding_of_product`, and half a unit of the amount's last digit). Raises
+    BadRow(amount_differs).
+    """
+    gross = EXACT.multiply(EXACT.multiply(quantity, price), rate)
+    expected = cash_effect(side, gross, charges)
+    rounding = rounding_of_product(quantity, price, rate) + half_unit(amount)
+    if abs(amount - expected) > rounding:
+        raise amount_differs(
+            raw,
+            column,
+            quantity=quantity,
+            price=price,
+            rate=rate,
+            charges=charges,
+            expected=expected,
+        )
+
+
+def rounding_of_product(quantity: Decimal, price: Decimal, rate: Decimal = ONE) -> Decimal:
+    """Return by how much quantity × price × rate may be off because all three are rounded.
+
+    Each may be off by half a unit of the last digit that the file writes. Whole shares are counted,
+    not rounded, and a rate of 1 converts nothing.
+    """
+    quantity, price = abs(quantity), abs(price)
+    of_quantity = half_unit(quantity) if quantity != quantity.to_integral_value() else ZERO
+    of_rate = half_unit(rate) if rate != ONE else ZERO
+    highest = (quantity + of_quantity) * (price + half_unit(price)) * (rate + of_rate)
+    return highest - quantity * price * rate
+
+
+def half_unit(number: Decimal) -> Decimal:
+    """Return half a unit of the last digit with which a number is written: 0.005 for 1.50."""
+    return Decimal(5).scaleb(-decimals_of(number) - 1)
+
+
+def decimals_of(number: Decimal) -> int:
+    """Return how many decimals a number is written with."""
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return 0
+    return max(-exponent, 0)
 
 
 def require_commission(
@@ -59,7 +148,7 @@ def require_commission(
 ) -> None:
     """Check a commission that was derived: the amount in `column` less quantity × price.
 
-    Raises BadRow(amount_mismatch) if it is negative by more than `rounding`, or more than both
+    Raises BadRow(amount_differs) if it is negative by more than `rounding`, or more than both
     100 and 5 %: then one of the figures has another meaning.
     """
     gross = EXACT.multiply(quantity, price)
@@ -69,7 +158,7 @@ def require_commission(
     raise bad_row(
         column,
         raw[column],
-        "amount_mismatch",
+        "amount_differs",
         _(
             "%(quantity)s × %(price)s = %(gross)s, but the amount is %(amount)s. A difference of "
             "%(difference)s is not a plausible commission."
@@ -87,21 +176,31 @@ def divide(value: Decimal, by: Decimal) -> Decimal:
     return round_for_storage(EXACT.divide(value, by))
 
 
-def split_ratio(held: Decimal, added: Decimal) -> Decimal:
+def divide_known(value: Decimal | None, by: Decimal | None) -> Decimal | None:
+    """Return a quotient as it is stored; None where a number is missing or 0."""
+    if not value or not by:
+        return None
+    return divide(value, by)
+
+
+def split_ratio(held: Decimal, added: Decimal, column: str) -> Decimal:
     """Return the ratio of a split for which the file gives only the `added` shares.
 
-    `held` is the number of shares before it, according to the file. Raises BadRow unless the
-    ratio is a plain number: otherwise the file does not begin with the first purchase.
+    `held` is the number of shares before it, according to the file; `added`, from `column`, is
+    negative for a reverse split. Raises BadRow unless the ratio, or its inverse, is a plain number:
+    otherwise the file does not begin with the first purchase.
     """
-    if held > 0 and added > 0:
-        ratio = EXACT.divide(held + added, held)
+    after = EXACT.add(held, added)
+    if held > 0 and after > 0 and added:
+        higher, lower = max(held, after), min(held, after)
+        ratio = EXACT.divide(higher, lower)
         step = Decimal(1) if ratio >= Decimal("1.9") else Decimal("0.1")
         plain = ratio.quantize(step)
         # The shares are rounded to some eight places.
         if plain > 1 and abs(ratio - plain) < Decimal("0.0005"):
-            return plain
+            return plain if added > 0 else divide(ONE, plain)
     raise bad_row(
-        "Quantity",
+        column,
         added,
         "unknown_split_ratio",
         _(
@@ -109,3 +208,20 @@ def split_ratio(held: Decimal, added: Decimal) -> Decimal:
             "data source knows are booked automatically."
         ),
     )
+
+
+def reversed_lines(rows: Iterable[tuple[Hashable, Decimal, int]]) -> set[int]:
+    """Find the rows that another row reverses to the cent. Returns the lines of both.
+
+    `rows` are (what is paid, amount, line), oldest first. Rows are pairs if the first is the same
+    and their amounts are opposite.
+    """
+    waiting: dict[tuple[Hashable, Decimal], list[int]] = defaultdict(list)
+    found: set[int] = set()
+    for paid, amount, line in rows:
+        opposite = waiting[paid, -amount]
+        if opposite:
+            found |= {opposite.pop(), line}
+        elif amount:
+            waiting[paid, amount].append(line)
+    return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from integrations.statements.base import (
     MAX_BYTES,
+    MAX_CELL,
     MAX_COLUMNS,
     MAX_ROWS,
     FileProblem,
@@ -18,8 +19,7 @@ DELIMITERS = (",", ";", "\t")
 # More than any statement needs. It limits the memory for a file without line ends or with an open
 # quote.
 MAX_LINE = 100_000
-# The longest text that is kept is a note of 500 characters.
-MAX_CELL = 4_000
+TITLE_LINES = 20
 # Marks a cell that was shortened. It is in no number, date, currency or ticker, so a shortened one
 # is an error of its row.
 CUT_OFF = "…"
@@ -38,15 +38,15 @@ _NAMED_DELIMITER = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
 def read_table(data: bytes) -> Table:
     """Cut a file into cells. Raises FileProblem.
 
-    The header is the first line that is not blank. A line `sep=;` before it, as Excel writes, names
-    the delimiter.
+    The header is the first line that is not blank; the registry looks for it further down if that
+    is a title. A line `sep=;` before it, as Excel writes, names the delimiter.
     """
     if len(data) > MAX_BYTES:
         raise FileTooLarge(f"Files are limited to {MAX_BYTES // 1_000_000} MB.")
     text, encoding = decode(data)
     first = _first_line(text)
     named = _NAMED_DELIMITER.fullmatch(first)
-    delimiter = named[1] if named else find_delimiter(first)
+    delimiter = named[1] if named else find_delimiter(_widest_line(text, first))
 
     header: list[str] | None = None
     header_line = 0
@@ -167,6 +167,14 @@ def find_delimiter(header: str) -> str:
             best = delimiter
             most = count
     return best
+
+
+def _widest_line(text: str, first: str) -> str:
+    """Return the first line, or the widest of the first ones if it has only one cell: a title."""
+    if len(_cells(first, find_delimiter(first))) > 1:
+        return first
+    head = text[:MAX_LINE].splitlines()[:TITLE_LINES]
+    return max([first, *head], key=lambda line: len(_cells(line, find_delimiter(line))))
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -4,14 +4,17 @@ The rows come in the order in which the broker booked them, without those that w
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
 from financeproj.core.money import EXACT, ZERO
+from integrations.statements.amounts import decimals_of
 from integrations.statements.base import StatementRow
-from integrations.statements.sheet import BadRow, RawRow, Sheet
+from integrations.statements.raw_rows import BadRow, RawRow
+from integrations.statements.sheet import Sheet
 from integrations.statements.values import checked_day
 from portfolios.calc.import_rows import Checkpoint
 from portfolios.calc.kinds import RULES
@@ -29,21 +32,78 @@ class _Figure(NamedTuple):
 
 
 def leave_balances(
-    sheet: Sheet, rows: Iterable[RawRow], *, booked: str, balance: str, currency: str
+    sheet: Sheet,
+    rows: Iterable[RawRow],
+    *,
+    booked: str,
+    balance: str,
+    currency: str,
+    reserved: Mapping[int, Decimal] | None = None,
 ) -> None:
     """Leave a day's last balance of each currency as checkpoints.
 
-    `booked`, `balance` and `currency` are columns. Without a currency some of whose rows are not
-    read: what they moved is missing in the ledger.
+    `booked` and `balance` are columns; `currency` is one, or the code itself. `reserved` is how
+    much of the balance after a row, by line, is not a transaction. Without a currency some of whose
+    rows are not read: what they moved is missing in the ledger.
     """
     figures: list[_Figure] = []
     incomplete = _currencies_not_read(sheet)
     for raw in rows:
-        code = raw[currency]
+        code = sheet.currency_of(raw, currency)
         if code in incomplete or not sheet.options.is_currency(code):
             continue
-        figures += _figures(sheet, raw, code, booked, balance)
+        for figure in _figures(sheet, raw, code, booked, balance):
+            amount = figure.amount - (reserved or {}).get(raw.line, ZERO)
+            figures.append(figure._replace(amount=amount))
     sheet.statement.checkpoints += _last_of_each_day(figures, sheet, booked, is_money=True)
+
+
+def moved_by_balance(
+    sheet: Sheet,
+    *,
+    balance: str,
+    currency: str,
+    amounts: Sequence[str],
+    left_out: Callable[[RawRow], bool] = lambda raw: False,
+) -> Callable[[RawRow], Decimal | None]:
+    """Return a function that says what a row moved, if the balances before and after it agree.
+
+    `currency` is a column, or the code itself. Of the columns `amounts`, the first that is filled
+    counts. Rows that are `left_out` moved nothing. Before the first row of a currency stood 0, or
+    it is not known what stood.
+    """
+
+    @cache
+    def balances_before() -> dict[int, Decimal]:
+        before: dict[int, Decimal] = {}
+        latest: dict[str, Decimal] = {}
+        for raw in sheet:
+            if left_out(raw):
+                continue
+            code = sheet.currency_of(raw, currency)
+            before[raw.line] = latest.get(code, ZERO)
+            after = _number(raw, balance)
+            if after is not None:
+                latest[code] = after
+        return before
+
+    def moved(raw: RawRow) -> Decimal | None:
+        filled = [name for name in amounts if raw[name]]
+        amount = _number(raw, filled[0]) if filled else None
+        after = _number(raw, balance)
+        before = balances_before().get(raw.line)
+        if amount is None or after is None or before is None:
+            return None
+        return amount if EXACT.add(before, amount) == after else None
+
+    return moved
+
+
+def _number(raw: RawRow, column: str) -> Decimal | None:
+    try:
+        return raw.number(column)
+    except BadRow:
+        return None
 
 
 def leave_shares(
@@ -65,7 +125,8 @@ def leave_shares(
             rules = RULES[row.type]
             if rules.moves_shares or rules.is_ratio:
                 instrument = row.isin or row.symbol or row.ticker
-                figures += _figures(sheet, raw, instrument, booked, total)
+                said = _figures(sheet, raw, instrument, booked, total)
+                figures += [figure._replace(row=row.row) for figure in said]
     sheet.statement.checkpoints += _last_of_each_day(figures, sheet, booked, is_money=False)
 
 
@@ -76,11 +137,7 @@ def _currencies_not_read(sheet: Sheet) -> set[str]:
 
 def _figures(sheet: Sheet, raw: RawRow, thing: str, booked: str, column: str) -> list[_Figure]:
     """Return what a row says, nothing if it cannot be read: its problem is reported elsewhere."""
-    day = _day(sheet, raw, booked)
-    try:
-        amount = raw.number(column)
-    except BadRow:
-        amount = None
+    day, amount = _day(sheet, raw, booked), _number(raw, column)
     if day is None or amount is None or sheet.options.number_problem(amount):
         return []
     return [_Figure(thing, day, amount, raw.line)]
@@ -96,7 +153,7 @@ def _last_of_each_day(
     figures: Sequence[_Figure], sheet: Sheet, booked: str, *, is_money: bool
 ) -> list[Checkpoint]:
     rows_of_day = Counter(_day(sheet, raw, booked) for raw in sheet)
-    decimals = max((_decimals(figure.amount) for figure in figures), default=0)
+    decimals = max((decimals_of(figure.amount) for figure in figures), default=0)
     last: dict[tuple[str, date], Checkpoint] = {}
     for figure in figures:
         last[figure.thing, figure.day] = Checkpoint(
@@ -110,11 +167,6 @@ def _last_of_each_day(
     return list(last.values())
 
 
-def _decimals(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 0
-
-
 def rounding_of(row: StatementRow, rate: Decimal, *, most: int = 2) -> Decimal:
     """Return how much quantity × price × rate may be off, as the file rounds all three.
 
@@ -123,7 +175,7 @@ def rounding_of(row: StatementRow, rate: Decimal, *, most: int = 2) -> Decimal:
     price = row.price or ZERO
     of_price = EXACT.multiply(row.quantity, _half_unit(price, most)) * rate
     of_quantity = ZERO
-    if _decimals(row.quantity):
+    if decimals_of(row.quantity):
         of_quantity = EXACT.multiply(price, _half_unit(row.quantity, 0)) * rate
     of_rate = ZERO
     if rate != 1:
@@ -132,4 +184,4 @@ def rounding_of(row: StatementRow, rate: Decimal, *, most: int = 2) -> Decimal:
 
 
 def _half_unit(number: Decimal, least: int) -> Decimal:
-    return Decimal(5).scaleb(-max(_decimals(number), least) - 1)
+    return Decimal(5).scaleb(-max(decimals_of(number), least) - 1)

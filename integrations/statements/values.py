@@ -5,9 +5,11 @@ value or RowProblem, so a text that occurs a thousand times is read once.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from integrations.statements.base import FileProblem, Options
@@ -15,6 +17,7 @@ from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
 
 EARLIEST = date(1900, 1, 1)
+SHORT = 100  # characters
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
@@ -105,12 +108,22 @@ def checked_day(day: date | None, options: Options) -> date | RowProblem:
     return day
 
 
-# No-break space, figure space, thin space, narrow no-break space, and the minus sign.
-_PLAIN = str.maketrans({"\xa0": " ", "\u2007": " ", "\u2009": " ", "\u202f": " ", "\u2212": "-"})
+# No-break space, figure space, thin space, narrow no-break space, the minus sign, and the curly
+# apostrophe that Swiss files have between thousands.
+_PLAIN = str.maketrans(
+    {
+        "\xa0": " ",
+        "\u2007": " ",
+        "\u2009": " ",
+        "\u202f": " ",
+        "\u2212": "-",
+        "\u2019": "'",
+    }
+)
 
 
 def plain_text(text: str) -> str:
-    """Replace the spaces and minus signs of spreadsheets and banks by those of a keyboard."""
+    """Replace spaces, minus signs and apostrophes of banks by those of a keyboard."""
     return text.translate(_PLAIN).strip()
 
 
@@ -122,8 +135,41 @@ def single_spaced(text: str) -> str:
     return " ".join(text.split())
 
 
+# Letters that do not come apart into a plain one and an accent.
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "æ": "ae", "đ": "d", "ı": "i"})
+
+
+def folded(text: str) -> str:
+    """Return a text in small letters without accents, with single spaces, for comparing words.
+
+    Text that was UTF-8 but was read as Windows-1252 (WÃ¤hrung) is repaired first.
+    """
+    if len(text) > SHORT:
+        return _folded(text)  # A thousand of these would stay in memory.
+    return _folded_short(text)
+
+
+def _folded(text: str) -> str:
+    if "Ã" in text or "Å" in text or "Ä" in text:
+        text = _repaired(text)
+    plain = unicodedata.normalize("NFKD", plain_text(text).casefold())
+    letters = [letter for letter in plain if not unicodedata.combining(letter)]
+    return single_spaced("".join(letters).translate(_LETTERS))
+
+
+_folded_short = lru_cache(maxsize=10_000)(_folded)
+
+
+def _repaired(text: str) -> str:
+    try:
+        return text.encode("windows-1252").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
-    grouped = rf"[1-9]\d{{0,2}}(?:{thousands}\d{{3}})+|[1-9]\d{{0,2}}(?: \d{{3}})+"
+    groups = "|".join(rf"(?:{mark}\d{{3}})+" for mark in (thousands, " ", "'"))
+    grouped = rf"[1-9]\d{{0,2}}(?:{groups})"
     return re.compile(
         rf"[+-]?(?:(?:{grouped}|\d+)(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d{{1,3}})?",
         re.ASCII,
@@ -132,8 +178,8 @@ def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
 
 _POINT = _number_pattern(r"\.", ",")
 _COMMA = _number_pattern(",", r"\.")
-_TO_POINT = str.maketrans({",": None, " ": None})
-_TO_COMMA = str.maketrans({".": None, " ": None, ",": "."})
+_TO_POINT = str.maketrans({",": None, " ": None, "'": None})
+_TO_COMMA = str.maketrans({".": None, " ": None, "'": None, ",": "."})
 _STYLES: dict[str, tuple[re.Pattern[str], dict[int, Any]]] = {
     "point": (_POINT, _TO_POINT),
     "comma": (_COMMA, _TO_COMMA),
@@ -152,6 +198,15 @@ def number_in(text: str, style: str) -> Decimal | None:
     if not pattern.fullmatch(number):
         return None
     return Decimal(number.translate(table))
+
+
+def number_style(texts: Iterable[str], *, delimiter: str, options: Options) -> str:
+    """Return the decimal separator of numbers that all have the same: "point" or "comma".
+
+    Raises FileProblem(ambiguous_numbers).
+    """
+    plain = [plain_text(text) for text in set(texts)]
+    return options.decimal or _style_of(plain, delimiter, mixed=False)
 
 
 def read_numbers(

@@ -19,7 +19,7 @@ def held():
 
 
 def rounded(holding, places="0.01"):
-    return tuple(None if value is None else value.quantize(D(places)) for value in holding)
+    return tuple(value and value.quantize(D(places)) for value in holding)
 
 
 def ledger():
