@@ -11,9 +11,12 @@ from decimal import Decimal
 from itertools import starmap
 from typing import Any
 
+import msgspec
+
 from financeproj.core.identifiers import MAJOR_CURRENCIES
-from financeproj.core.money import strip_zeros
+from financeproj.core.money import EXACT, ONE, ZERO, round_for_storage, strip_zeros
 from integrations.statements.base import (
+    IGNORE,
     FileProblem,
     Format,
     Options,
@@ -23,9 +26,11 @@ from integrations.statements.base import (
     column_key,
 )
 from integrations.statements.checks import problems_of, unknown_currency
-from integrations.statements.values import read_dates, read_numbers
+from integrations.statements.totals import ignore_totals, take_ends
+from integrations.statements.values import folded, read_dates, read_numbers
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
+from portfolios.calc.kinds import MONEY_TYPES, RULES, types_where
 
 COLUMNS = (
     "date",
@@ -43,7 +48,13 @@ COLUMNS = (
     "settlement_currency",
     "settlement_amount",
     "booked_on",
+    "group",
+    "group_kind",
+    "group_label",
+    "cost_share",
 )
+# What every version has exported. In such a file shares that were moved in may have a charge.
+EXPORTED = COLUMNS[:11]
 REQUIRED = ("date", "type", "ticker", "quantity", "price")
 # The fields of a StatementRow after its line, in their order.
 VALUES = (
@@ -63,11 +74,28 @@ VALUES = (
     "settlement_amount",
     "booked_on",
 )
-NUMBERS = ("quantity", "price", "commission", "exchange_rate", "tax", "settlement_amount")
+GROUP = ("group", "group_kind", "group_label", "cost_share")
+NUMBERS = (
+    "quantity",
+    "price",
+    "commission",
+    "exchange_rate",
+    "tax",
+    "settlement_amount",
+    "cost_share",
+)
 EXAMPLE = (
     f"{','.join(COLUMNS)}\r\n"
     "2024-03-01,buy,EQNR.OL,Equinor ASA,10,281.35,NOK,29,,,\r\n"
     "2024-05-15,dividend,EQNR.OL,,10,3.68,NOK,,,,\r\n"
+)
+
+LEGS = types_where(lambda rules: rules.is_exchange)
+MOVED_IN = types_where(lambda rules: rules.brings_cost)
+LABEL = 100  # characters
+SIGN_NEEDED = RowProblem(
+    "settlement_amount_required",
+    _("Money of this type can come in or go out: give settlement_amount, signed."),
 )
 
 # A spreadsheet reads a cell that begins like this as a formula, also with the full-width characters
@@ -93,18 +121,38 @@ def recognises(table: Table) -> bool:
     return set(map(column_key, table.header)).issuperset(REQUIRED)
 
 
-def read(table: Table, options: Options, *, name: str = "generic") -> Statement:
-    """Read rows and report every problem of each. Raises FileProblem."""
-    positions = _positions(table)
+def read(
+    table: Table,
+    options: Options,
+    *,
+    name: str = "generic",
+    required: Sequence[str] = REQUIRED,
+    complete: Callable[[StatementRow, int], StatementRow] = lambda row, index: row,
+) -> Statement:
+    """Read rows and report every problem of each. Raises FileProblem.
+
+    `complete` adds to a row, given its number in the table, what other columns say. Rows whose word
+    means "ignore" are ignored.
+    """
+    positions = _positions(table, required)
+    totals = take_ends(table, positions)
     table.require_rectangle()
     statement = Statement(name, table.encoding, table.delimiter)
+    ignore_totals(statement, totals)
     columns = list(zip(*table.records, strict=True)) or [()] * len(table.header)
     statement.unread = _unread(table.header, columns)
     absent = ("",) * len(table.records)
     cells: dict[str, Sequence[str]] = dict.fromkeys(COLUMNS, absent)
     for column, position in positions.items():
         cells[column] = columns[position]
-    for index, row in enumerate(_rows(table, cells, options)):
+    is_export = positions.keys() >= set(EXPORTED)
+    for index, read_row in enumerate(_rows(table, cells, options)):
+        if read_row.type == IGNORE:
+            statement.ignore(cells["type"][index].strip(), line=read_row.row)
+            continue
+        row = complete(read_row, index)
+        if is_export:
+            row = _with_charge_in_price(row)
         problems = problems_of(row)
         if not problems:
             statement.rows.append(row)
@@ -126,7 +174,7 @@ def _rows(
     """
     values: dict[str, dict[str, Any]] = {
         "date": _dates(cells["date"], options),
-        "type": _by_text(cells["type"], str.casefold),
+        "type": _by_text(cells["type"], lambda text: _type(text, options)),
         "ticker": _by_text(cells["ticker"], _ticker),
         "currency": _by_text(cells["currency"], lambda text: _currency(text, options)),
         "company_name": _by_text(cells["company_name"], unguarded),
@@ -139,7 +187,109 @@ def _rows(
     }
     values |= dict.fromkeys(NUMBERS, _numbers(cells, table.delimiter, options))
     fields = [map(values[name].__getitem__, cells[name]) for name in VALUES]
-    return starmap(StatementRow, zip(table.lines, *fields, strict=True))
+    rows = starmap(StatementRow, zip(table.lines, *fields, strict=True))
+    numbers = values["cost_share"]
+    groups = [cells[name] for name in GROUP]
+    for row, group, kind, label, share in zip(rows, *groups, strict=True):
+        if _is_money(row):
+            yield _as_money(row, group.strip(), kind.strip())
+        elif row.type in LEGS:
+            yield _as_leg(row, group.strip(), kind.strip(), label.strip(), numbers[share])
+        else:
+            yield row
+
+
+def _as_leg(
+    row: StatementRow, group: str, kind: str, label: str, share: Decimal | RowProblem | None
+) -> StatementRow:
+    """Return a leg of a group of shares. An empty quantity of what goes out stands for all."""
+    quantity: Decimal | RowProblem | None = row.quantity
+    if quantity is None and RULES[row.type].shares < 0:
+        quantity = ZERO
+    return msgspec.structs.replace(
+        row,
+        quantity=quantity,
+        price=None,
+        group=group,
+        group_kind=kind,
+        group_label=unguarded(label)[:LABEL],
+        cost_share=share,
+    )
+
+
+def _with_charge_in_price(row: StatementRow) -> StatementRow:
+    """Put into the price what an earlier version exported as the charge of shares moved in."""
+    charges = (row.commission or ZERO, row.tax or ZERO)
+    is_readable = all(isinstance(one, Decimal) for one in (row.quantity, *charges))
+    if row.type not in MOVED_IN or not is_readable or not isinstance(row.price, Decimal):
+        return row
+    if not row.quantity or not row.charge > 0:
+        return row
+    cost = EXACT.add(EXACT.multiply(row.quantity, row.price), row.charge)
+    return msgspec.structs.replace(
+        row,
+        price=round_for_storage(EXACT.divide(cost, row.quantity)),
+        commission=None,
+        tax=None,
+        former_price=row.price,
+        former_charge=row.charge,
+    )
+
+
+def _type(text: str, options: Options) -> str:
+    """Return our type for a word: what a person said of it, else the word itself."""
+    kind = text.casefold()
+    if options.types:
+        kind = options.types.get(folded(text), kind)
+    return kind
+
+
+def _is_money(row: StatementRow) -> bool:
+    """Whether a row has no instrument, and its type can do without."""
+    return not row.ticker and row.type in MONEY_TYPES
+
+
+def _as_money(row: StatementRow, group: str, group_kind: str) -> StatementRow:
+    """Return a row of money alone; without `settlement_amount` the type says the sign.
+
+    What could not be read stays as it is, and is reported by the checks.
+    """
+    amount: Decimal | RowProblem | None = row.settlement_amount
+    if amount is None:
+        amount = _signed(row)
+    quantity: Decimal | RowProblem = ONE
+    if isinstance(row.quantity, RowProblem):
+        quantity = row.quantity
+    price = row.price
+    if isinstance(amount, Decimal):
+        price = abs(amount)
+    currency, settled_in = None, row.settlement_currency
+    if isinstance(row.currency, RowProblem):
+        currency = row.currency
+    else:
+        settled_in = settled_in or row.currency
+    return msgspec.structs.replace(
+        row,
+        quantity=quantity,
+        price=price,
+        currency=currency,
+        settlement_currency=settled_in,
+        settlement_amount=amount,
+        is_money_alone=True,
+        group=group,
+        group_kind=group_kind,
+    )
+
+
+def _signed(row: StatementRow) -> Decimal | RowProblem | None:
+    """Return quantity × price with the sign of the type; None where either sign is possible."""
+    sign = RULES[row.type].cash or RULES[row.type].money
+    quantity = ONE if row.quantity is None else row.quantity
+    if not isinstance(quantity, Decimal) or not isinstance(row.price, Decimal):
+        return None
+    if not sign:
+        return SIGN_NEEDED
+    return EXACT.multiply(sign * quantity, row.price)
 
 
 def _by_text(texts: Iterable[str], convert: Callable[[str], Any]) -> dict[str, Any]:
@@ -179,14 +329,14 @@ def _unread(header: Iterable[str], columns: Iterable[Sequence[str]]) -> list[str
     return found
 
 
-def _positions(table: Table) -> dict[str, int]:
+def _positions(table: Table, required: Sequence[str]) -> dict[str, int]:
     """Return the position of each of our columns.
 
     Raises FileProblem(unknown_format, duplicate_column).
     """
     table.require_distinct_columns()
     positions = {column_key(name): position for position, name in enumerate(table.header)}
-    missing = [name for name in REQUIRED if name not in positions]
+    missing = [name for name in required if name not in positions]
     if missing:
         raise FileProblem(
             "unknown_format", f"The header lacks {', '.join(missing)}. Add these columns."
@@ -253,7 +403,7 @@ def write(rows: Iterable[StatementRow]) -> Iterator[str]:
                 row.type,
                 guarded(row.ticker),
                 guarded(row.company_name),
-                _digits(row.quantity),
+                _digits(row.quantity) if row.quantity or row.group_kind == "spin_off" else "",
                 _digits(row.price),
                 row.currency,
                 _digits(row.commission),
@@ -264,6 +414,10 @@ def write(rows: Iterable[StatementRow]) -> Iterator[str]:
                 row.settlement_currency or "",
                 _digits(row.settlement_amount),
                 row.booked_on.isoformat() if row.booked_on else "",
+                row.group,
+                row.group_kind,
+                guarded(row.group_label),
+                _digits(row.cost_share),
             ]
         )
         yield buffer.getvalue()
