@@ -27,7 +27,7 @@ SAMPLES = [
 01-03-2024,10:00,01-03-2024,,,iDEAL Deposit,,EUR,"1.000,00",EUR,"1.000,00",
 """,
         [2, 3, 4, 5, 6, 7, 8, 9, 10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-        currency="EUR", created=4, ignored=6, reconciled=True, instruments={ATLAS: "ATLAS.USD.DEMO"},
+        currency="EUR", created=6, ignored=4, reconciled=True, instruments={ATLAS: "ATLAS.USD.DEMO"},
         rates=(("USD", "EUR", date(2024, 5, 16), "0.92"),),
         # 324 USD for 300 EUR; the fee of 2 EUR is 2.16 USD: 326.16 / 3; 3 and 0.45 USD at 0.92
         held={"ATLAS.USD.DEMO": (3, D("108.72"), D("302.00"), 0, D("2.76"), D("0.414"))},
@@ -45,7 +45,7 @@ SAMPLES = [
 01-03-2024,08:00,01-03-2024,,,Deposit,,GBP,100.00,GBP,100.00,
 """,
         [1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4],
-        currency="GBP", created=3, ignored=4, reconciled=True, instruments={HARBOUR: "HARBOUR.GBP.DEMO"},
+        currency="GBP", created=4, ignored=3, reconciled=True, instruments={HARBOUR: "HARBOUR.GBP.DEMO"},
         # 20 at 4.96 become 40 at 2.48; 10 sold at 3
         held={"HARBOUR.GBP.DEMO": (30, D("2.48"), D("74.4"), D("5.2"), 0, 0)},
     ),
@@ -60,7 +60,7 @@ SAMPLES = [
 14-03-2024,09:05,14-03-2024,,,iDEAL Depósitos,,EUR,1000.00,EUR,1000.00,
 """,
         [2, 3, 4], [0, 1, 2, 3],
-        currency="EUR", created=2, ignored=3, reconciled=True, instruments={FUND: "WERELD.EUR.DEMO"},
+        currency="EUR", created=3, ignored=2, reconciled=True, instruments={FUND: "WERELD.EUR.DEMO"},
         # 298.71 + 1 for 6; 2 sold for 121 - 0.5 = 120.50, their cost 99.9033...
         held={"WERELD.EUR.DEMO": (4, D("49.9517"), D("199.8067"), D("20.5967"), 0, 0)},
     ),
@@ -80,7 +80,7 @@ SAMPLES.append(
 10-03-2024,10:39,10-03-2024,,,Versement,,EUR,1000.00,EUR,1000.00,
 """,
         [2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5],
-        currency="EUR", created=3, ignored=4, reconciled=True, instruments={FUND: "WERELD.EUR.DEMO"},
+        currency="EUR", created=6, ignored=1, reconciled=True, instruments={FUND: "WERELD.EUR.DEMO"},
         rates=(("USD", "EUR", date(2024, 6, 28), "0.92"), ("EUR", "USD", date(2024, 6, 28), "1.086956521739130")),
         # 795 + 5 for 10; 2.30 and 0.30 USD at 0.92
         held={"WERELD.EUR.DEMO": (10, 80, 800, 0, D("2.116"), D("0.276"))},
