@@ -5,11 +5,19 @@ from decimal import Decimal as D
 
 import pytest
 
-from integrations.statements.nordnet import FINNISH, NORWEGIAN
+from integrations.statements.nordnet import NORWEGIAN
 from marketdata.tests.factories import with_rates
 from portfolios.models import Holding, InstrumentAlias, Transaction
 
 pytestmark = pytest.mark.django_db
+
+FINNISH = (
+    "Id", "Kirjauspäivä", "Kauppapäivä", "Maksupäivä", "Salkku", "Tapahtumatyyppi", "Arvopaperi",
+    "ISIN", "Määrä", "Kurssi", "Korko", "Kokonaiskulut", "Valuutta", "Summa", "Valuutta",
+    "Hankinta-arvo", "Valuutta", "Tulos", "Valuutta", "Kokonaismäärä", "Saldo", "Vaihtokurssi",
+    "Tapahtumateksti", "Mitätöintipäivä", "Laskelma", "Vahvistusnumero", "Välityspalkkio",
+    "Valuutta", "Viitevaluuttakurssi", "Alkuperäinen korko",
+)  # fmt: skip
 
 # Newest first, as Nordnet writes it.
 ROWS = [
@@ -83,15 +91,14 @@ def test_the_file_gives_the_brokers_own_figures(upload):
     body = upload.done(data=statement(), instruments=CHOICES)
     assert (body["format"], body["encoding"], body["delimiter"]) == ("nordnet", "utf-16", "\t")
     assert (body["reconciled"], body["first_divergence"], body["errors"]) == (True, None, [])
-    # A reinvested dividend is a payment and a purchase; the cancelled row, half of the split and
-    # the cash are ignored.
-    assert (body["created"], body["ignored"], body["rows"]) == (11, 4, 15)
+    # Each row counts once, also the reinvested dividend that is a payment and a purchase. The
+    # cancelled row and half of the split are ignored.
+    assert (body["created"], body["ignored"], body["rows"]) == (12, 2, 14)
     assert body["ignored_sums"] == [
-        {"type": "innskudd", "currency": "NOK", "count": 1, "amount": "50068"},
         {"type": "cancelled", "currency": "", "count": 1, "amount": "0"},
         {"type": "split: shares taken out", "currency": "", "count": 1, "amount": "0"},
-        {"type": "plattformavgift", "currency": "NOK", "count": 1, "amount": "-12.5"},
     ]
+    assert (body["money_created"], body["groups_created"]) == (2, 0)
     holdings = held()
     # 40 at 201.70 and 78: 203.65 a share; 30 sold for 7,800 - 39
     assert holdings["FJORDLAKS.DEMO"] == (10, D("203.65"), D("2036.5"), D("1651.5"), 0, 0)
@@ -110,7 +117,7 @@ def test_the_second_time_nothing_is_new_and_the_choices_are_remembered(upload, d
     assert InstrumentAlias.objects.count() == 4
     before = dump()
     response = upload(data=statement())
-    assert (response.status_code, response.json()["duplicates"]) == (200, 11)
+    assert (response.status_code, response.json()["duplicates"]) == (200, 12)
     assert {one["resolved_by"] for one in response.json()["instruments"]} == {"earlier choice"}
     assert response.json()["reconciled"] is True
     assert dump() == before
@@ -121,7 +128,7 @@ def test_overlapping_halves_add_nothing_twice(upload):
     upload.done(data=older, instruments=CHOICES)
     upload.done(data=newer)
     halves = held()
-    assert Transaction.objects.count() == 11
+    assert Transaction.objects.count() == 13
     Transaction.objects.all().delete()
     Holding.objects.all().delete()
     upload.done(data=statement())
@@ -159,32 +166,37 @@ def test_a_balance_that_is_not_the_sum_of_the_rows_is_the_first_divergence(uploa
     }
 
 
-def test_an_amount_that_its_own_row_contradicts_comes_before_any_checkpoint(upload):
+def test_an_amount_that_its_own_row_contradicts_is_an_error_of_the_row(upload, dump):
     wrong = [row.replace("|39|7 761|NOK|10|", "|39|7 861|NOK|11|") for row in ROWS]
-    body = upload.done(data=statement(wrong), instruments=CHOICES)
-    assert (body["reconciled"], body["first_divergence"]) == (
-        False,
-        {"row": 3, "expected": "amount 7861 NOK", "got": "amount 7761.00 NOK"},
-    )
+    before = dump()
+    body = upload(data=statement(wrong), instruments=CHOICES).json()
+    [error] = body["errors"]
+    assert (error["row"], error["column"], error["code"]) == (3, "Beløp", "amount_differs")
+    assert "7761" in error["detail"]
+    assert dump() == before
 
 
 LONG, RATE_REQUIRED = "9" * 5000, "exchange_rate_required"
 
 
-def test_rows_that_nordnet_cancels_later_are_named_until_deleted(upload, api):
+def test_rows_that_nordnet_cancels_later_are_gone_from_their_day(upload, api):
     upload.done(data=statement(), instruments=CHOICES)
     [paid] = [row for row in ROWS if row.startswith("204|")]
     later = [paid.replace("USD/AKSJE|", "USD/AKSJE|2025-06-01")]
+    body = upload(data=statement(later)).json()
     detail = (
-        "The broker reversed line 2, but it is recorded here. "
-        "Delete the dividend of HARBOR.USD.DEMO on 2025-05-15."
+        "The broker reversed the dividend of HARBOR.USD.DEMO on 2025-05-15. It is taken out of the "
+        "portfolio; undoing this import puts it back."
     )
-    assert upload(data=statement(later)).json()["warnings"] == [
-        {"code": "reversed_but_recorded", "detail": detail, "row": 2}
-    ]
-    dividend = Transaction.objects.get(external_id="204")
-    assert api.delete(f"/api/v1/transactions/{dividend.pk}").status_code == 204
-    assert upload(data=statement(later)).json()["warnings"] == []
+    assert {"code": "reversed", "detail": detail, "row": 2} in body["warnings"]
+    assert (body["created"], body["ignored"]) == (0, 1)
+    assert not Transaction.objects.filter(external_id="204").exists()
+    again = upload(data=statement(later)).json()
+    assert (again["id"], again["warnings"]) == (None, [])
+    # The first file again brings it no more.
+    assert upload(data=statement()).json()["created"] == 0
+    assert api.delete(f"/api/v1/imports/{body['id']}").status_code == 204
+    assert Transaction.objects.get(external_id="204").type == "dividend"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +208,7 @@ def test_rows_that_nordnet_cancels_later_are_named_until_deleted(upload, api):
         ("210|2025-08-01|igår|KJØPT|Fjordlaks|NO0000000101|1|1|0|0|NOK|5|1|||", "Handelsdag", "invalid"),
         ("210|2025-08-01|2025-08-01|KJØPT|Fjordlaks|NO0000000101|1||0|0|NOK|5|1|||", "Kurs", "required"),
         ("210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-5,04||0|1|10,4||", "Beløp", "unpaired_reversal"),
-        ("210|2025-08-01|2025-08-01|KUPONGSKATT|Harbor|US0000000103|5|||7,81||0|1|10,4076||", "Beløp", "unsupported"),
+        ("210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||52,04|NOK|0|1|mange||", "Vekslingskurs", "invalid"),
         (f"{LONG}|2025-08-01|2025-08-01|KJØPT|Orkla|NO0000000101|1|1|0|0|NOK|5|1|||", "external_id", "max_length"),
         ("210|2025-08-01|2025-08-01|KJØPT|Harbor|US0000000103|1|9|99|0|USD|6|1|0||", "Vekslingskurs", RATE_REQUIRED),
     ],
@@ -206,11 +218,11 @@ def test_a_row_that_cannot_be_read_is_an_error_and_never_dropped(upload, row, co
     assert [(error["row"], error["column"], error["code"]) for error in body["errors"]] == [
         (2, column, code)
     ]
-    assert (body["failed"], body["created"]) == (1, 11)
+    assert (body["failed"], body["created"]) == (1, 12)
 
 
-def test_a_reversed_dividend_is_an_error_and_no_second_dividend(upload, dump):
-    row = "210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-52,04||0|36 549|10,4076|UTBYTTE HRB 1 USD/AKSJE|"
+def test_a_reversal_of_no_dividend_is_an_error_and_no_second_dividend(upload, dump):
+    row = "210|2025-08-01|2025-08-01|UTBYTTE|Harbor|US0000000103|5|1||-50,04||0|36 551|10,4076|UTBYTTE HRB 1 USD/AKSJE|"
     before = dump()
     response = upload(data=statement([row, *ROWS]), instruments=CHOICES)
     assert response.status_code == 422
@@ -281,8 +293,8 @@ def test_the_finnish_export_is_the_same_file_in_other_words(upload):
     body = upload.done(data=data, instruments='{"FI0000000106": "KONE.EUR.DEMO"}')
     assert (body["format"], body["created"], body["ignored"], body["reconciled"]) == (
         "nordnet",
-        4,
-        1,
+        5,
+        0,
         True,
     )
     # The account is in EUR and this portfolio in NOK: the rate of the day, not the account's 1.

@@ -25,7 +25,7 @@ SAMPLES = [
         "nordnet in Norwegian", "nordnet", "NOK",
         data=test_nordnet.statement(), older=test_nordnet.statement(test_nordnet.ROWS[5:]),
         newer=test_nordnet.statement(test_nordnet.ROWS[:9]),
-        created=11, ignored=4, reconciled=True, instruments=json.loads(test_nordnet.CHOICES),
+        created=12, ignored=2, reconciled=True, instruments=json.loads(test_nordnet.CHOICES),
         held={
             # 40 at 201.70 and 2 x 39: 203.65 a share; 30 sold for 7,800 - 39, their cost 6,109.50
             "FJORDLAKS.DEMO": (10, D("203.65"), D("2036.5"), D("1651.5"), 0, 0),
@@ -40,7 +40,7 @@ SAMPLES = [
     Sample(
         "nordnet in Finnish", "nordnet", "EUR",
         data=_finnish(_FINNISH), older=_finnish(_FINNISH[1:]), newer=_finnish(_FINNISH[:3]),
-        created=4, ignored=1, reconciled=True, instruments={"FI0000000106": "KONE.EUR.DEMO"},
+        created=5, ignored=0, reconciled=True, instruments={"FI0000000106": "KONE.EUR.DEMO"},
         held={"KONE.EUR.DEMO": (4, 30, 120, -7, 4, D("1.02"))},  # one of five sold for 23
     ),
 ]  # fmt: skip
