@@ -1,49 +1,106 @@
-"""Interactive Brokers: the activity statement, with sections of different columns."""
+"""Interactive Brokers: the activity statement, with sections of different columns, in English,
+German and French.
+"""
 
 import re
+from collections import defaultdict
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 
-from financeproj.core.money import ONE, ZERO
-from integrations.statements.amounts import divide
+from financeproj.core.identifiers import is_isin
+from financeproj.core.money import EXACT, ONE, ZERO
+from integrations.statements.accounts import require_account, several_accounts
+from integrations.statements.amounts import amount_differs, divide, half_unit, require_amount
 from integrations.statements.base import FileProblem, Format, Options, Statement, Table
+from integrations.statements.checks import REQUIRED
 from integrations.statements.days import compact_day
 from integrations.statements.ibkr import (
     TAX,
-    TAX_ON_INTEREST,
+    add_exchange,
+    add_money,
     add_payment,
+    cancelled_lines,
     is_tax_on_interest,
-    named_instrument,
+    isins_of,
+    names_instrument,
+    pair_of,
     reversed_lines,
+    reversed_payment,
 )
-from integrations.statements.sheet import RawRow, Sheet, bad_row, unpaired_reversal
-from integrations.statements.values import single_spaced
+from integrations.statements.ibkr_actions import Actions
+from integrations.statements.ibkr_assets import (
+    FOREX,
+    PER_CENT,
+    is_per_cent,
+    require_imported,
+    symbol_of,
+)
+from integrations.statements.ibkr_history import recognises as is_history
+from integrations.statements.ibkr_transfers import add_transfer
+from integrations.statements.ibkr_words import (
+    category_of,
+    column_of,
+    commission_currency,
+    section_of,
+)
+from integrations.statements.raw_rows import BadRow, RawRow, unpaired_reversal
+from integrations.statements.sheet import Sheet
+from integrations.statements.values import number_in
 from portfolios.calc.import_rows import RowProblem
-from portfolios.calc.import_rows import gettext_noop as _
 
-_SPLIT = re.compile(r"\bSplit (\d{1,15}) for (\d{1,15})\b", re.IGNORECASE)
-_TOTAL = re.compile(r"\A\s*+Total\b")
+_BETWEEN_CODES = re.compile(r"[;, ]")
+_TOTAL = re.compile(r"\A\s*+(?:Total|Gesamt)")
+# The second cell of a row.
+_KINDS = {"Header", "Data", "SubTotal", "Total", "Notes"}
+# What tells the same trades: an order is the sum of its trades, a trade that of its executions.
+LEVELS = ("Order", "Trade", "Execution")
+# What explains a trade: the lots that it closed.
+EXPLAINS = ("Closedlot", "Closed lot", "Lot", "Washsale", "Wash sale")
+NUMBERS = (
+    "Quantity", "T. Price", "Proceeds", "Comm/Fee", "Amount", "Market Value", "Cash Amount", "Qty",
+)  # fmt: skip
 # Sections of what happened.
 TRADES_SECTION, ACTIONS, WITHHOLDING = "Trades", "Corporate Actions", "Withholding Tax"
+INSTRUMENTS = "Financial Instrument Information"
 DIVIDENDS, IN_LIEU, CHARGES = "Dividends", "Payment In Lieu Of Dividends", "Transaction Fees"
-CASH_SECTIONS = ("Deposits & Withdrawals", "Interest", "Fees", "Other Fees", "Broker Interest Paid")
+OF_MONEY = {
+    "Deposits & Withdrawals": "deposit",
+    "Interest": "interest",
+    "Broker Interest Paid": "interest",
+    "Broker Interest Received": "interest",
+    "Bond Interest Received": "interest",
+    "Bond Interest Paid": "interest",
+    "Fees": "fee",
+    "Other Fees": "fee",
+    "Commission Adjustments": "fee",
+    "Advisor Fees": "fee",
+    "Sales Tax": "fee",
+}
+COLUMNS_OF_MONEY = {
+    "Currency", "Date", "Settle Date", "Description", "Amount", "Subtitle", "Account", "Code",
+}  # fmt: skip
+SECTION_COLUMN = "Section"  # of a row: its first cell, which has no name
+CASH_SECTIONS = tuple(OF_MONEY)
 SECTIONS = (TRADES_SECTION, ACTIONS, DIVIDENDS, IN_LIEU, WITHHOLDING, CHARGES, *CASH_SECTIONS)
-# Shares that are added or removed without a trade. The file does not give their cost.
+# Shares that are added or removed without a trade. The file does not give their cost; of transfers
+# it gives the market value.
+TRANSFERS = "Transfers"
 MOVES = (
-    "Transfers",
+    TRANSFERS,
     "Incoming Trade Transfers",
     "Outgoing Trade Transfers",
     "Grant Activity",
     "Stock Grant Activity",
 )
 # Sections that summarise or explain the others. A section that is listed nowhere is reported as
-# ignored.
+# ignored, or as an error if its columns are those of money.
 SUMMARIES = {
     "Statement", "Account Information", "Net Asset Value", "Change in NAV",
     "Mark-to-Market Performance Summary", "Realized & Unrealized Performance Summary",
     "Month & Year to Date Performance Summary", "Total P/L for Statement Period", "Cash Report",
     "Open Positions", "Forex Balances", "Forex P/L Details", "Net Stock Position Summary",
-    "Complex Positions Summary", "Financial Instrument Information", "Codes", "Notes",
+    "Complex Positions Summary", INSTRUMENTS, "Codes", "Notes",
     "Legal Notes", "Notes/Legal Notes", "Interest Accruals", "Change in Dividend Accruals",
     "Open Dividend Accruals", "Change in Interest Accruals", "Collateral for Customer Borrowing",
     "Base Currency Exchange Rate", "Trade Summary by Asset Class", "Trade Summary by Symbol",
@@ -54,53 +111,176 @@ _KNOWN = {name.casefold(): name for name in (*SECTIONS, *MOVES, *SUMMARIES)}
 
 
 def is_activity_statement(table: Table) -> bool:
-    return [name.strip() for name in table.header[:2]] == ["Statement", "Header"]
+    section, kind = (*map(str.strip, table.header[:2]), "", "")[:2]
+    is_statement = section_of(section) == "Statement" and kind == "Header"
+    return is_statement and not is_history(table)
 
 
 def read_activity(table: Table, options: Options) -> Statement:
     """Read sections of different columns under one another: `Trades,Header,…`, `Trades,Data,…`."""
-    sheets = _sheets(table, options)
+    sections = _sections(table)
+    sheets = _sheets(sections, options)
     statement = Statement("ibkr-activity", table.encoding, table.delimiter)
-    isins = _isins(sheets)
-    splits: set[tuple[str, str, str]] = set()
+    statement.account = _keep_one_account(sheets, options.account, statement)
+    isins = _listed_isins(sections) | isins_of(raw for _section, sheet in sheets for raw in sheet)
+    actions = Actions(raw for section, sheet in sheets if section == ACTIONS for raw in sheet)
     for section, sheet in sheets:
         sheet.statement = statement
         reversed_rows: set[int] = set()
+        alone: set[int] = set()
         if section in (DIVIDENDS, IN_LIEU, WITHHOLDING):
             reversed_rows = reversed_lines(sheet, "Currency")
+        elif section == TRADES_SECTION:
+            _keep_coarsest(sheet)
+            reversed_rows, alone = cancelled_lines(map(_trade, sheet))
         for raw in sheet:
             if _is_total(raw):
                 continue
             with sheet.collect_problem(raw):
                 if raw.line in reversed_rows:
-                    sheet.ignore(raw, "reversed")
+                    read = partial(_read_activity_row, sheet, section, raw, isins, actions)
+                    sheet.ignore_reversed(raw, "reversed", read=read)
+                elif raw.line in alone:
+                    raise _cancelled_alone(raw, isins)
                 else:
-                    _read_activity_row(sheet, section, raw, isins, splits)
+                    _read_activity_row(sheet, section, raw, isins, actions)
     return statement
+
+
+def _keep_one_account(sheets: list[tuple[str, Sheet]], chosen: str, statement: Statement) -> str:
+    """Keep the rows of one account, and return it, empty if the file names none.
+
+    Raises FileProblem if the file has several and none is chosen, or if the chosen one is not in
+    it. A row that names none of several accounts could be of any, so it fails.
+    """
+    read = [sheet for section, sheet in sheets if section in SECTIONS or section in MOVES]
+    accounts = {raw["Account"] for sheet in read for raw in sheet if not _is_total(raw)} - {""}
+    if chosen:
+        require_account(chosen, accounts)
+    elif len(accounts) > 1:
+        raise several_accounts(accounts)
+    for sheet in read if len(accounts) > 1 else ():
+        kept = []
+        for raw in sheet:
+            if raw["Account"] == chosen or _is_total(raw):
+                kept.append(raw)
+            elif not raw["Account"]:
+                statement.failed += 1
+                statement.problems.append(REQUIRED.at(raw.line, "Account", None))
+        sheet.rows = kept
+    return chosen or min(accounts, default="")
+
+
+def _trade(raw: RawRow) -> tuple[tuple[str, ...], bool, int]:
+    """Return what a trade and its cancellation have alike, whether it cancels one, and its line."""
+    alike = (raw["Symbol"], raw["Currency"], raw["Quantity"].lstrip("-"), raw["T. Price"])
+    return alike, "Ca" in _BETWEEN_CODES.split(raw["Code"]), raw.line
+
+
+def _cancelled_alone(raw: RawRow, isins: dict[str, str]) -> BadRow:
+    """Make the error of a row that cancels a trade of an earlier file."""
+    quantity = raw.required_number("Quantity")
+    return unpaired_reversal(
+        "Quantity",
+        quantity,
+        type="sell" if quantity > 0 else "buy",
+        date=raw.day("Date/Time"),
+        quantity=abs(quantity),
+        price=raw.required_number("T. Price"),
+        isin=isins.get(raw["Symbol"]),
+        symbol=raw["Symbol"],
+    )
+
+
+def _keep_coarsest(sheet: Sheet) -> None:
+    """Keep the coarsest level of each symbol's trades: the others repeat them."""
+    levels: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for raw in sheet:
+        levels[raw["Asset Category"], raw["Currency"], raw["Symbol"]].add(_level(raw))
+    kept = []
+    for raw in sheet:
+        present = levels[raw["Asset Category"], raw["Currency"], raw["Symbol"]]
+        repeated = [level for level in LEVELS if level in present][1:]
+        if _level(raw) not in (*repeated, *EXPLAINS) or _is_total(raw):
+            kept.append(raw)
+        else:
+            sheet.ignore(raw, f"details: {raw['DataDiscriminator'].lower()}")
+    sheet.rows = kept
+
+
+def _level(raw: RawRow) -> str:
+    return raw["DataDiscriminator"].capitalize()
 
 
 def _is_total(raw: RawRow) -> bool:
     return len(raw.cells) > 2 and _TOTAL.match(raw.cells[2]) is not None
 
 
-def _sheets(table: Table, options: Options) -> list[tuple[str, Sheet]]:
+def _listed_isins(sections: list[tuple[str, Table]]) -> dict[str, str]:
+    """Return the ISIN of each symbol, from the list of instruments.
+
+    A symbol may have several names there: `SAP, SAPd`. One with two ISINs is left out.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for section, part in sections:
+        names = list(map(column_of, part.header))
+        if section != INSTRUMENTS or "Symbol" not in names:
+            continue
+        position = names.index("Symbol")
+        for cells in part.records:
+            isins = set(filter(is_isin, map(str.strip, cells)))
+            for symbol in cells[position].split(",") if position < len(cells) else ():
+                found[symbol.strip()] |= isins
+    isins_of_one: dict[str, str] = {}
+    for symbol, isins in found.items():
+        if len(isins) == 1:
+            isins_of_one[symbol] = isins.pop()
+    return isins_of_one
+
+
+def _sheets(everything: list[tuple[str, Table]], options: Options) -> list[tuple[str, Sheet]]:
     """Return the sections with rows that count, as (name, sheet)."""
+    sections = [(section, part) for section, part in everything if part.lines]
+    style = _style_of([part for section, part in sections if section in SECTIONS])
     found: list[tuple[str, Sheet]] = []
-    for section, part in _sections(table):
-        if not part.lines or section in SUMMARIES:
+    for section, part in sections:
+        if section in SUMMARIES:
             continue
         if section in SECTIONS or section in MOVES:
             part.drop_empty_ends()
         sheet = Sheet(
-            "ibkr-activity",
-            part,
-            options,
-            read_day=compact_day,
-            decimal="point",
-            numbers=("Quantity", "T. Price", "Comm/Fee", "Amount"),
+            "ibkr-activity", part, options, read_day=compact_day, decimal=style, numbers=NUMBERS
         )
+        sheet.for_words = _for_words(sheet)
         found.append((section, sheet))
     return found
+
+
+def _for_words(sheet: Sheet) -> dict[str, str]:
+    """Return where a row of money has what it needs when a person says what its section means."""
+    named = {column_of(name): name for name in sheet.columns}
+    day = named.get("Settle Date") or named.get("Date") or named.get("Date/Time")
+    wanted = {"date": day, "amount": named.get("Amount"), "currency": named.get("Currency")}
+    return {field: column for field, column in wanted.items() if column}
+
+
+def _style_of(parts: list[Table]) -> str:
+    """Return the decimal separator of the statement, which is a comma in some languages."""
+    for part in parts:
+        names = list(map(column_of, part.header))
+        columns = [names.index(name) for name in NUMBERS if name in names]
+        for cells in part.records:
+            for column in columns:
+                text = cells[column] if column < len(cells) else ""
+                if number_in(text, "comma") is not None and number_in(text, "point") is None:
+                    return "comma"
+    return "point"
+
+
+def _in_english(part: Table, section: str) -> None:
+    """Give the columns of a section that is read their English names."""
+    if section in SECTIONS or section in MOVES:
+        part.header = list(map(column_of, part.header))
 
 
 def _sections(table: Table) -> list[tuple[str, Table]]:
@@ -109,9 +289,11 @@ def _sections(table: Table) -> list[tuple[str, Table]]:
     first_row = (table.header_line, table.header)
     for line, cells in chain([first_row], zip(table.lines, table.records, strict=True)):
         written, kind = (cell.strip() for cell in (*cells, "", "")[:2])
-        section = _KNOWN.get(written.casefold(), written)
+        english = section_of(written)
+        section = _KNOWN.get(english.casefold(), english)
         if kind == "Header":
-            part = Table(table.encoding, table.delimiter, line, cells, [], [])
+            part = Table(table.encoding, table.delimiter, line, list(cells), [], [])
+            _in_english(part, section)
             sections.append((section, part))
         elif kind == "Data" and sections and sections[-1][0] == section:
             part = sections[-1][1]
@@ -124,6 +306,8 @@ def _sections(table: Table) -> list[tuple[str, Table]]:
                 f"Line {line} belongs to the section {section}, but the header of that section is "
                 "not above it. Export the statement again.",
             )
+        elif kind not in _KINDS:
+            table.require_end_after(line)
     if not any(section in SECTIONS for section, _part in sections):
         raise FileProblem(
             "unknown_format",
@@ -133,46 +317,40 @@ def _sections(table: Table) -> list[tuple[str, Table]]:
     return sections
 
 
-def _isins(sheets: list[tuple[str, Sheet]]) -> dict[str, str]:
-    """Return the ISIN of each symbol, from the descriptions that have both."""
-    found: dict[str, str] = {}
-    for _section, sheet in sheets:
-        for raw in sheet:
-            named = named_instrument(raw)
-            if named:
-                symbol, isin = named
-                found[symbol] = isin
-    return found
-
-
 def _read_activity_row(
     sheet: Sheet,
     section: str,
     raw: RawRow,
     isins: dict[str, str],
-    splits: set[tuple[str, str, str]],
+    actions: Actions,
 ) -> None:
+    currency = raw["Currency"]
     if section == TRADES_SECTION:
         _add_order(sheet, raw, isins)
-    elif section == WITHHOLDING and is_tax_on_interest(raw):
-        sheet.ignore(raw, TAX_ON_INTEREST, raw.number_or_zero("Amount"), raw["Currency"])
+    elif section == WITHHOLDING and (is_tax_on_interest(raw) or not names_instrument(raw)):
+        add_money(sheet, raw, "tax", currency, "Date")
     elif section in (DIVIDENDS, IN_LIEU, WITHHOLDING):
-        kind = TAX if section == WITHHOLDING else "dividends"
-        add_payment(sheet, raw, kind, currency=raw["Currency"], day_column="Date")
+        kind = TAX if section == WITHHOLDING else "dividend"
+        add_payment(sheet, raw, kind, currency=currency, day_column="Date")
     elif section == ACTIONS:
-        _add_split(sheet, raw, splits)
+        actions.add(sheet, raw)
     elif section == CHARGES:
         _add_charge(sheet, raw, isins)
-    elif section in MOVES and raw["Asset Category"] not in ("Cash", "Forex"):
-        message = _(
-            "Shares were added or removed without a trade, and the file does not give their cost. "
-            "Enter them by hand as transfer_in or transfer_out, and skip this row."
-        )
-        raise bad_row("Symbol", raw["Symbol"], "unsupported", message)
-    elif section in CASH_SECTIONS:
-        sheet.ignore(raw, section.casefold(), raw.number_or_zero("Amount"), raw["Currency"])
+    elif section in MOVES:
+        add_transfer(sheet, raw, isins.get(raw["Symbol"]))
+    elif section in OF_MONEY:
+        day = "Settle Date" if raw["Settle Date"] else "Date"
+        add_money(sheet, raw, OF_MONEY[section], currency, day)
+    elif _has_columns_of_money(sheet):
+        raise sheet.unknown_type(SECTION_COLUMN, section)
     else:
         _ignore_unknown_section(sheet, section, raw)
+
+
+def _has_columns_of_money(sheet: Sheet) -> bool:
+    """Return whether an unknown section has the columns of those that move money, and no others."""
+    names = {column_of(name) for name in list(sheet.columns)[2:]}
+    return {"Currency", "Description", "Amount"} <= names <= COLUMNS_OF_MONEY
 
 
 def _ignore_unknown_section(sheet: Sheet, section: str, raw: RawRow) -> None:
@@ -184,70 +362,95 @@ def _ignore_unknown_section(sheet: Sheet, section: str, raw: RawRow) -> None:
 
 
 def _add_order(sheet: Sheet, raw: RawRow, isins: dict[str, str]) -> None:
-    if raw["DataDiscriminator"] != "Order":
-        return  # The lots and sums of the orders above.
-    if raw["Asset Category"] == "Forex":
-        sheet.ignore(raw, "forex", raw.number_or_zero("Quantity"), raw["Symbol"].split(".")[0])
+    if category_of(raw["Asset Category"]) == FOREX:
+        _add_forex(sheet, raw)
         return
-    if raw["Asset Category"] != "Stocks":
-        raise sheet.unknown_type("Asset Category", raw["Asset Category"])
+    category = require_imported(raw, "Asset Category")
+    if _level(raw) not in ("", *LEVELS):
+        raise sheet.unknown_type("DataDiscriminator", raw["DataDiscriminator"])
     quantity = raw.required_number("Quantity")
+    proceeds = raw.number("Proceeds")
+    commission = raw.number_or_zero("Comm/Fee")
+    if not quantity and not proceeds and not commission:
+        sheet.ignore(raw, "neither shares nor money")
+        return
+    side = "buy" if quantity > 0 else "sell"
+    price = raw.required_number("T. Price")
+    if is_per_cent(category, EXACT.multiply(quantity, price), proceeds):
+        price = _price_of_nominal(raw, abs(quantity), price)
+    elif proceeds is not None:
+        require_amount(raw, "Proceeds", side, abs(quantity), price, amount=proceeds)
     sheet.add_net(
         raw,
-        type="buy" if quantity > 0 else "sell",
+        type=side,
         date=raw.day("Date/Time"),
         quantity=abs(quantity),
-        price=raw.required_number("T. Price"),
-        commission=-raw.number_or_zero("Comm/Fee"),
+        price=price,
+        commission=-commission,
         currency=raw["Currency"],
+        settlement_currency=None if proceeds is None else raw["Currency"] or None,
+        settlement_amount=None if proceeds is None else proceeds + commission or None,
         isin=isins.get(raw["Symbol"]),
-        symbol=raw["Symbol"],
+        symbol=symbol_of(raw["Symbol"], category, raw["Currency"]),
     )
 
 
-def _add_split(sheet: Sheet, raw: RawRow, splits: set[tuple[str, str, str]]) -> None:
-    """Add a split once.
+def _price_of_nominal(raw: RawRow, nominal: Decimal, per_cent: Decimal) -> Decimal:
+    """Return the price of one unit of a nominal value, of which the file gives per cent."""
+    proceeds = abs(raw.required_number("Proceeds"))
+    expected = EXACT.multiply(EXACT.multiply(nominal, per_cent), PER_CENT)
+    rounding = EXACT.multiply(nominal * PER_CENT, half_unit(per_cent)) + half_unit(proceeds)
+    if abs(proceeds - expected) > rounding:
+        raise amount_differs(
+            raw, "Proceeds", quantity=nominal, price=per_cent, rate=PER_CENT, expected=expected
+        )
+    return divide(proceeds, nominal)
 
-    If the shares get another ISIN, one row removes the old shares and another adds the new ones.
-    """
-    named = named_instrument(raw)
-    split = _SPLIT.search(single_spaced(raw["Description"]))
-    if not named or not split or int(split[2]) == 0:
-        raise sheet.unknown_type("Description", raw["Description"])
-    symbol, isin = named
-    key = (isin, raw["Report Date"], split[0].casefold())
-    if key in splits:
-        sheet.ignore(raw, "part of a split")
-        return
-    splits.add(key)
-    sheet.add(
+
+def _add_forex(sheet: Sheet, raw: RawRow) -> None:
+    quantity = raw.required_number("Quantity")
+    paid = raw.number("Proceeds")
+    if paid is None:
+        paid = -EXACT.multiply(quantity, raw.required_number("T. Price"))
+    fee, fee_currency = raw.number_or_zero("Comm/Fee"), raw["Currency"]
+    for column in sheet.columns:
+        if code := commission_currency(column):
+            fee, fee_currency = raw.number_or_zero(column), code
+    add_exchange(
+        sheet,
         raw,
-        type="split",
-        # Booked in the evening before the day on which the new shares trade.
-        date=raw.day("Report Date"),
-        quantity=divide(Decimal(split[1]), Decimal(split[2])),
-        isin=isin,
-        symbol=symbol,
-        note=raw["Description"],
+        pair=pair_of(sheet, raw["Symbol"]),
+        bought=quantity,
+        paid=paid,
+        fee=fee,
+        fee_currency=fee_currency,
+        date=raw.day("Date/Time"),
+        note=raw["Symbol"],
     )
 
 
 def _add_charge(sheet: Sheet, raw: RawRow, isins: dict[str, str]) -> None:
     """Add stamp duty and similar charges, which are not in the commission of their trade."""
-    if raw["Asset Category"] != "Stocks":
-        raise sheet.unknown_type("Asset Category", raw["Asset Category"])
+    category = require_imported(raw, "Asset Category")
     amount = raw.required_number("Amount")
+    isin = isins.get(raw["Symbol"])
+    symbol = symbol_of(raw["Symbol"], category, raw["Currency"])
+    day = raw.day("Date/Time")
     if amount > 0:
-        raise unpaired_reversal("Amount", amount)
+        raise reversed_payment(
+            "Amount", amount, raw["Currency"], date=day, isin=isin or "", symbol=symbol
+        )
     sheet.add(
         raw,
         type="fee",
-        date=raw.day("Date/Time"),
+        date=day,
         quantity=ONE,
         price=-amount,
         currency=raw["Currency"],
-        isin=isins.get(raw["Symbol"]),
-        symbol=raw["Symbol"],
+        settlement_currency=raw["Currency"] or None,
+        settlement_amount=amount or None,
+        isin=isin,
+        symbol=symbol,
         note=raw["Description"],
     )
 
