@@ -23,7 +23,7 @@ SAMPLES = [
 2024-01-15;77;Insättning;Insättning;;;20000;SEK;;;;;
 """,
         [2, 3, 4, 5], [0, 1, 2, 3],
-        currency="SEK", created=4, ignored=2, instruments={ATLAS: "ATLAS.USD.DEMO", SKOG: "SKOGEN.SEK.DEMO"},
+        currency="SEK", created=6, ignored=0, instruments={ATLAS: "ATLAS.USD.DEMO", SKOG: "SKOGEN.SEK.DEMO"},
         held={
             # 11,025 + 39 for 100; 40 sold for 5,220 - 39 = 5,181, their cost 4,425.60
             "SKOGEN.SEK.DEMO": (60, D("110.64"), D("6638.4"), D("755.4"), 0, 0),
@@ -45,7 +45,7 @@ SAMPLES = [
 2024-01-15;88;Insättning;Insättning;;;8 000;SEK;;;;;
 """,
         [4, 5, 6, 7, 8], [0, 1, 2, 3, 4, 5],
-        currency="SEK", created=6, ignored=3, instruments={ATLAS: "ATLAS.USD.DEMO", SKOG: "SKOGEN.SEK.DEMO"},
+        currency="SEK", created=9, ignored=0, instruments={ATLAS: "ATLAS.USD.DEMO", SKOG: "SKOGEN.SEK.DEMO"},
         rates=(("USD", "SEK", date(2024, 5, 16), "10.40"),),
         held={
             # 10.5 x 200; 4.5 sold with 10 a share of gain
@@ -69,7 +69,7 @@ SAMPLES = [
 2025-10-01;77;Autogiroinsättning;Autogiroinsättning;;;20000;SEK;;;;;
 """,
         [3, 4, 5, 6, 7, 8], [0, 1, 2, 3, 4],
-        currency="SEK", created=5, ignored=4, instruments={ATLAS: "ATLAS.USD.DEMO", SKOG: "SKOGEN.SEK.DEMO"},
+        currency="SEK", created=9, ignored=0, instruments={ATLAS: "ATLAS.USD.DEMO", SKOG: "SKOGEN.SEK.DEMO"},
         rates=(("USD", "SEK", date(2025, 11, 14), "9.50"),),
         held={
             "SKOGEN.SEK.DEMO": (D("0.5"), 200, 100, 0, 0, 0),
