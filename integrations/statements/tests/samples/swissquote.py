@@ -19,7 +19,7 @@ SAMPLES = [
 10-05-2024 14:31:42;106824458;Buy;WERELD;WERELDFONDS;{FUND};6.0;30.00;1.00;0.00;-181.00;2864.60;CHF
 """,
         [2, 3, 4], [0, 1, 2],
-        currency="CHF", created=4, ignored=1, instruments={FUND: "WERELD.CHF.DEMO"},
+        currency="CHF", created=5, ignored=0, reconciled=True, instruments={FUND: "WERELD.CHF.DEMO"},
         # 3,000 + 25 for 100; 40 sold for 1,300 - 15.25, their cost 1,210
         held={"WERELD.CHF.DEMO": (60, D("30.25"), 1815, D("74.75"), D("48.5"), 0)},
     ),
@@ -32,7 +32,7 @@ SAMPLES = [
 24-05-2024 15:30:02;113947121;Buy;ATL;ATLAS;{ATLAS};10.0;49.50;5.00;0.00;-500.00;500.00;USD
 """,
         [1, 2, 3], [0, 1, 3],
-        currency="CHF", created=2, ignored=2, instruments={ATLAS: "ATLAS.USD.DEMO"},
+        currency="CHF", created=4, ignored=0, reconciled=True, instruments={ATLAS: "ATLAS.USD.DEMO"},
         rates=(("USD", "CHF", date(2024, 5, 24), "0.9"), ("USD", "CHF", date(2024, 7, 5), "0.88")),
         # 500 USD at 0.9 for 10; 4 sold for 234 USD at 0.88 = 205.92, their cost 180
         held={"ATLAS.USD.DEMO": (6, 50, 270, D("25.92"), 0, 0)},
