@@ -1,33 +1,64 @@
-"""Trade Republic: the transactions export of the app. Commas, decimal point.
+"""Trade Republic: the transactions export of the app. A comma or semicolon, decimal point.
 
-Amounts are in the account's currency, fees and taxes negative. A dividend's amount is before tax.
+Amounts are in the account's currency, fees and taxes negative. An amount is before fee and tax.
 """
 
-from collections import defaultdict
-from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import ONE, ZERO
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
-from integrations.statements.sheet import RawRow, Sheet, bad_row, has_columns
-from portfolios.calc.import_rows import gettext_noop as _
+from integrations.statements.raw_rows import RawRow
+from integrations.statements.sheet import Sheet, has_columns
+from integrations.statements.traderepublic_actions import (
+    add_action,
+    add_migration,
+    add_moved,
+    read_cash,
+)
+from integrations.statements.traderepublic_file import (
+    File,
+    add_part,
+    file_of,
+    is_action,
+    kind_of,
+    settled_of,
+)
+from integrations.statements.traderepublic_trades import (
+    add_payment,
+    add_repayment,
+    add_tax,
+    add_trade,
+)
+from integrations.statements.traderepublic_words import (
+    COUPONS,
+    EARNINGS,
+    FEES_END,
+    FREE_DELIVERY,
+    FREE_RECEIPT,
+    MIGRATION,
+    MOVES_MONEY,
+    OF_MONEY,
+    PAYMENTS,
+    REPAYMENTS,
+    TAXES,
+    TRADES,
+)
 
 COLUMNS = (
     "datetime", "date", "account_type", "category", "type", "asset_class", "name", "symbol",
     "shares", "price", "amount", "fee", "tax", "currency", "original_amount", "original_currency",
     "fx_rate", "description", "transaction_id",
 )  # fmt: skip
-# REDEMPTION removes a bond that was repaid. FINAL_MATURITY is the money for it.
-TRADES = {"BUY": "buy", "SELL": "sell", "REDEMPTION": "sell"}
-CASH = {
-    "CUSTOMER_INBOUND", "CUSTOMER_INPAYMENT", "CUSTOMER_OUTBOUND_REQUEST",
-    "TRANSFER_INSTANT_INBOUND", "TRANSFER_INSTANT_OUTBOUND", "CARD_TRANSACTION",
-    "CARD_TRANSACTION_INTERNATIONAL", "INTEREST_PAYMENT", "BONUS", "STOCKPERK",
-}  # fmt: skip
-# Money that names an instrument. What it buys is a row of its own.
-CASH_OF_AN_INSTRUMENT = {"BENEFITS_SAVEBACK", "FINAL_MATURITY"}
-MIGRATION = "MIGRATION"
+# Where a row has what it needs when a person says what its word means.
+FOR_WORDS = {
+    "date": "date",
+    "amount": "amount",
+    "currency": "currency",
+    "quantity": "shares",
+    "symbol": "symbol",
+    "company_name": "name",
+    "external_id": "transaction_id",
+}
 
 
 def read(table: Table, options: Options) -> Statement:
@@ -37,59 +68,74 @@ def read(table: Table, options: Options) -> Statement:
     sheet = Sheet(
         "traderepublic", table, options, read_day=iso_day, decimal="point", numbers=numbers
     )
-    migrated: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for raw in sheet.sort_oldest_first("date", "datetime"):
-        shares = sheet.number(raw["shares"] or "0")
-        if raw["type"] == MIGRATION and isinstance(shares, Decimal):
-            migrated[raw["symbol"], raw["date"]] += shares
+    sheet.for_words = FOR_WORDS
+    if options.account or len({raw["account_type"] for raw in sheet} - {""}) > 1:
+        sheet.set_account("account_type")
+    sheet.sort_oldest_first("date", "datetime")
+    file = file_of(sheet)
     for raw in sheet:
         with sheet.collect_problem(raw):
-            _read_row(sheet, raw, migrated)
+            _read_row(sheet, raw, file)
     return sheet.statement
 
 
-def _read_row(sheet: Sheet, raw: RawRow, migrated: dict[tuple[str, str], Decimal]) -> None:
-    kind = raw["type"].upper()
-    if (kind in CASH and not raw["symbol"]) or kind in CASH_OF_AN_INSTRUMENT:
-        net = raw.number_or_zero("amount") + raw.number_or_zero("fee") + raw.number_or_zero("tax")
-        sheet.ignore(raw, kind.lower(), net, raw["currency"])
+def _read_row(sheet: Sheet, raw: RawRow, file: File) -> None:
+    kind = kind_of(raw)
+    if raw.line in file.reversed:
+        sheet.ignore_reversed(raw, "reversed", raw["transaction_id"])
+    elif raw.line in file.with_money:
+        read_cash(sheet, raw, file)
+    elif kind in REPAYMENTS:
+        add_repayment(sheet, raw, file)
+    elif is_action(raw):
+        add_action(sheet, raw, file)
     elif kind in TRADES:
-        sheet.add_net(
-            raw,
-            type=TRADES[kind],
-            quantity=abs(raw.required_number("shares")),
-            price=raw.required_number("price"),
-            commission=-raw.number_or_zero("fee") - raw.number_or_zero("tax"),
-            **_identity(raw),
-        )
-    elif kind == "DIVIDEND":
-        sheet.add_net(
-            raw,
-            type="dividend",
-            quantity=ONE,
-            price=raw.required_number("amount"),
-            commission=-raw.number_or_zero("tax"),
-            **_identity(raw),
-        )
+        add_trade(sheet, raw)
+    elif kind in PAYMENTS and raw["symbol"]:
+        add_payment(sheet, raw, "interest" if kind in COUPONS else "dividend")
+    elif kind == EARNINGS and raw["symbol"] and raw.number_or_zero("amount") > 0:
+        add_payment(sheet, raw, "dividend")
+    elif kind == FREE_RECEIPT:
+        add_moved(sheet, raw, "transfer_in")
+    elif kind == FREE_DELIVERY:
+        add_moved(sheet, raw, "transfer_out")
     elif kind == MIGRATION:
-        if migrated[raw["symbol"], raw["date"]] != ZERO:
-            message = _(
-                "What was taken out and put in is not the same. Enter by hand what happened."
-            )
-            raise bad_row("shares", raw["shares"], "unpaired_action", message)
-        sheet.ignore(raw, "migration")
+        add_migration(sheet, raw, file)
     else:
+        _add_money(sheet, raw, kind)
+
+
+def _money_of(kind: str) -> str:
+    """Return what a row of money alone is, nothing for an unknown word."""
+    if kind in OF_MONEY:
+        return OF_MONEY[kind]
+    if kind.endswith(FEES_END):
+        return "fee"
+    return "deposit" if kind.startswith(MOVES_MONEY) else ""
+
+
+def _add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
+    amount = raw.number_or_zero("amount")
+    money = _money_of(kind)
+    if kind in TAXES:
+        add_tax(sheet, raw)
+    elif not money or raw["shares"]:
         raise sheet.unknown_type("type", raw["type"])
-
-
-def _identity(raw: RawRow) -> dict[str, Any]:
-    return {
-        "date": raw.day("date"),
-        "isin": raw["symbol"],
-        "company_name": raw["name"],
-        "currency": raw["currency"],
-        "external_id": raw["transaction_id"] or None,
-    }
+    elif kind in COUPONS:
+        tax = -raw.number_or_zero("tax")
+        withheld: dict[str, Any] = {"tax": tax} if tax > 0 and amount > 0 else {}
+        add_part(sheet, raw, "interest", settled_of(raw, amount), **withheld)
+    elif not settled_of(raw, amount):
+        sheet.ignore(raw, kind.lower())
+    else:
+        parts = (
+            (money, amount, ""),
+            ("fee", raw.number_or_zero("fee"), ":fee"),
+            ("tax", raw.number_or_zero("tax"), ":tax"),
+        )
+        for part, value, suffix in parts:
+            if value:
+                add_part(sheet, raw, part, value, suffix)
 
 
 EXAMPLE = (

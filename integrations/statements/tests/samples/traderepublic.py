@@ -19,7 +19,7 @@ SAMPLES = [
 "2024-06-04T14:22:10.000Z","2024-06-04","DEFAULT","CASH","CARD_TRANSACTION","","Shop","","","","-27.270000","","","EUR","","","","","id-4","","","","5999"
 """,
         [0, 1, 2], [1, 2, 3, 4],
-        currency="EUR", created=3, ignored=2, instruments={ATLAS: "ATLAS.EUR.DEMO"},
+        currency="EUR", created=5, ignored=0, instruments={ATLAS: "ATLAS.EUR.DEMO"},
         # 1,000 + 1 for 10; 4 sold for 440 - 1 - 5 of tax, their cost 400.40; 9 less 2.25
         held={"ATLAS.EUR.DEMO": (6, D("100.1"), D("600.6"), D("33.6"), D("6.75"), 0)},
     ),
@@ -34,8 +34,8 @@ SAMPLES = [
 "2024-05-02T15:21:43.161Z","2024-05-02","DEFAULT","TRADING","BUY","FUND","Wereldfonds","{FUND}","8.5000000000","90.000000","-765.00","","","EUR","","","","","id-4","","","",""
 "2024-05-02T14:12:34.276Z","2024-05-02","DEFAULT","CASH","BENEFITS_SAVEBACK","FUND","Wereldfonds","{FUND}","","","4.310000","","","EUR","","","","","id-3","","","",""
 """,
-        [3, 4, 5, 6], [0, 1, 2, 3, 4],
-        currency="EUR", created=3, ignored=4, instruments={FUND: "WERELD.EUR.DEMO", BOND: "BOND.EUR.DEMO"},
+        [2, 3, 4, 5, 6], [0, 1, 2, 3, 4],
+        currency="EUR", created=4, ignored=3, instruments={FUND: "WERELD.EUR.DEMO", BOND: "BOND.EUR.DEMO"},
         held={
             "WERELD.EUR.DEMO": (D("8.5"), 90, 765, 0, 0, 0),
             "BOND.EUR.DEMO": (0, None, 0, D("0.5"), 0, 0),  # 98.50 + 1, paid back with 100
