@@ -23,7 +23,7 @@ Dividend (Dividend),2024-05-16 10:00:00,{HARBOUR},HBR,Harbour,100,5.00,GBX,Not a
 Interest on cash,2024-06-01 02:00:00,,,,,,,,,,0.07,EUR,,,,T-4,,,,
 """,
         [0, 1, 2], [1, 2, 3, 4, 5],
-        currency="EUR", created=4, ignored=2, instruments={ATLAS: "ATLAS.USD.DEMO", HARBOUR: "HARBOUR.GBP.DEMO"},
+        currency="EUR", created=6, ignored=0, instruments={ATLAS: "ATLAS.USD.DEMO", HARBOUR: "HARBOUR.GBP.DEMO"},
         rates=(("GBP", "EUR", date(2024, 5, 16), "1.16"),),
         held={
             # 500 USD and 1 EUR = 1.25 USD, all at 1 / 1.25; 4 sold for 240 USD - 1.20 at 1 / 1.20,
