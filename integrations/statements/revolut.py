@@ -1,16 +1,29 @@
-"""Revolut: the account statements of stocks and of crypto currencies."""
+"""Revolut: the account statement of stocks. Prices are rounded, so the amount decides."""
 
 import re
-from collections import defaultdict
 from datetime import date
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO
-from integrations.statements.amounts import require_commission, split_ratio
+from integrations.statements.amounts import (
+    cash_effect,
+    divide,
+    half_unit,
+    require_commission,
+    reversed_lines,
+    rounding_of_product,
+    split_ratio,
+)
 from integrations.statements.base import Format, Options, Statement, Table
-from integrations.statements.days import iso_day, month_number
-from integrations.statements.sheet import RawRow, Sheet, bad_row, has_columns
-from integrations.statements.values import day_of, plain_text, single_spaced
+from integrations.statements.days import iso_day
+from integrations.statements.exchanges import Held, add_leg
+from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
+from integrations.statements.revolut_mergers import CASH, STOCK, Mergers, find_mergers, kind_of
+from integrations.statements.revolut_text import require_currency, split_money
+from integrations.statements.sheet import Sheet, has_columns
+from integrations.statements.values import day_of
 from portfolios.calc.import_rows import gettext_noop as _
 
 STOCKS = (
@@ -23,216 +36,286 @@ STOCKS = (
     "Currency",
     "FX Rate",
 )
-CRYPTO = ("Symbol", "Type", "Quantity", "Price", "Value", "Fees", "Date")
-SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
-CENT = Decimal("0.01")
-# -$1,234.56, EUR 1 234.56 or 1,234.56 EUR, with single spaces.
-_MONEY = re.compile(
-    r"\A(-?) ?(?:([$€£]) ?|([A-Z]{3}) )?(-?[\d.,]++(?: [\d.,]++)*+)(?: ([A-Z]{3}))?\Z"
-)
-_CRYPTO_DAY = re.compile(r"([A-Za-z]{3,12}) (\d{1,2}), (\d{4})(?:,.*)?")
+# What moves money alone. The sign says whether it was paid or paid back.
+MONEY = {
+    "CASH TOP-UP": "deposit",
+    "CASH WITHDRAWAL": "deposit",
+    "CASH TRANSFER": "deposit",
+    "CASH DEPOSIT": "deposit",
+    "TOP-UP": "deposit",
+    "DEPOSIT": "deposit",
+    "WITHDRAWAL": "deposit",
+    "REWARD": "deposit",
+    "CUSTODY FEE": "fee",
+    "CUSTODY FEE REVERSAL": "fee",
+    "ROBO MANAGEMENT FEE": "fee",
+    "INTEREST": "interest",
+    "CORRECTION": "adjustment",
+    "CASH CORRECTION": "adjustment",
+    "CASH ADJUSTMENT": "adjustment",
+}
+INCOME = {
+    "DIVIDEND": "dividend",
+    "BOND COUPON": "interest",
+    "RETURN OF CAPITAL": "return_of_capital",
+}
+TAX = "DIVIDEND TAX (CORRECTION)"
+_WITHIN_REVOLUT = "TRANSFER FROM REVOLUT"
+# Shares that come without others and without money.
+GRANTED = {"SPINOFF", "SPIN-OFF", "SPIN OFF", "STOCK DIVIDEND", "RIGHTS ISSUE", STOCK}
+_SLASHED_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?: .*)?", re.ASCII)
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}\d", re.ASCII)
+# Where a row has what it needs when a person says what its word means.
+FOR_WORDS = {
+    "date": "Date",
+    "amount": "Total Amount",
+    "currency": "Currency",
+    "quantity": "Quantity",
+    "symbol": "Ticker",
+}
 
 
-def _split_money(table: Table, *columns: str) -> dict[int, dict[str, str]]:
-    """Leave bare numbers in `columns`. Returns the currencies written there, by line and column."""
-    currencies: dict[int, dict[str, str]] = defaultdict(dict)
-    positions = {name.strip(): position for position, name in enumerate(table.header)}
-    for line, record in zip(table.lines, table.records, strict=True):
-        for column in columns:
-            position = positions[column]
-            match = _MONEY.match(single_spaced(plain_text(record[position])))
-            if match:
-                sign, symbol, code_before, number, code_after = match.groups(default="")
-                record[position] = sign + number
-                currencies[line][column] = SYMBOLS.get(symbol) or code_before or code_after
-    return currencies
-
-
-# --- Stocks ---------------------------------------------------------------------------------------
+def stocks_day(text: str) -> date | None:
+    """2024-12-31T10:00:00Z, or 31/12/2024 10:00:00 in files of 2020 and 2021."""
+    match = _SLASHED_DAY.fullmatch(text)
+    if match is None:
+        return iso_day(text)
+    return day_of(int(match[3]), int(match[2]), int(match[1]))
 
 
 def read_stocks(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
+    table.drop_notes()
     table.require_rectangle(is_always_full=True)
-    _split_money(table, "Price per share", "Total Amount")
+    currencies = split_money(table, "Price per share", "Total Amount")
     numbers = ("Quantity", "Price per share", "Total Amount")
-    sheet = Sheet("revolut", table, options, read_day=iso_day, numbers=numbers)
-    held: dict[str, Decimal] = defaultdict(Decimal)
-    for raw in sorted(sheet, key=lambda raw: raw["Date"]):
+    sheet = Sheet("revolut", table, options, read_day=stocks_day, numbers=numbers)
+    sheet.for_words = FOR_WORDS
+    rows = sorted(sheet, key=_moment)
+    cancelled = _cancelled(rows)
+    held, mergers = Held(sheet.statement), find_mergers(rows)
+    for raw in rows:
         with sheet.collect_problem(raw):
-            _read_stock(sheet, raw, held)
+            require_currency(raw, currencies[raw.line], raw["Currency"])
+            read = partial(_read_row, sheet, raw, held, mergers)
+            if raw.line in cancelled:
+                sheet.ignore_reversed(raw, raw["Type"].lower(), read=read)
+            else:
+                read()
     return sheet.statement
 
 
-def _read_stock(sheet: Sheet, raw: RawRow, held: dict[str, Decimal]) -> None:
-    kind = raw["Type"].upper()
+def _read_row(sheet: Sheet, raw: RawRow, held: Held, mergers: Mergers) -> None:
+    if raw["Ticker"]:
+        _read_stock(sheet, raw, held, mergers)
+    else:
+        _read_money(sheet, raw)
+
+
+def _moment(raw: RawRow) -> tuple[date, str]:
+    return (stocks_day(raw["Date"]) or date.min, raw["Date"])
+
+
+def _cancelled(rows: list[RawRow]) -> set[int]:
+    """Return the lines of payments and corrections of tax that another row takes back."""
+    paid = []
+    for raw in rows:
+        kind = kind_of(raw)
+        if kind in INCOME or kind == TAX:
+            paid.append(((kind, raw["Ticker"], raw["Currency"]), _amount_or_zero(raw), raw.line))
+    return reversed_lines(paid)
+
+
+def _amount_or_zero(raw: RawRow) -> Decimal:
+    try:
+        return raw.number_or_zero("Total Amount")
+    except BadRow:
+        return ZERO
+
+
+def _read_money(sheet: Sheet, raw: RawRow) -> None:
+    kind = kind_of(raw)
+    if kind.startswith(_WITHIN_REVOLUT):
+        money = "deposit"
+    elif kind in MONEY:
+        money = MONEY[kind]
+    elif kind == TAX:
+        money = "tax"
+    else:
+        raise sheet.unknown_type("Type", raw["Type"])
+    _add_money(sheet, raw, money)
+
+
+def _add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
+    sheet.add_money(
+        raw,
+        kind,
+        raw.required_number("Total Amount"),
+        raw["Currency"],
+        date=raw.day("Date"),
+        note=" ".join(filter(None, (raw["Type"], raw["Ticker"]))),
+    )
+
+
+def _read_stock(sheet: Sheet, raw: RawRow, held: Held, mergers: Mergers) -> None:
+    kind = kind_of(raw)
     ticker = raw["Ticker"]
-    identity: dict[str, str | None] = {
-        "symbol": ticker or None,
-        "currency": raw["Currency"],
-        "note": raw["Type"],
-    }
-    if not ticker:
-        sheet.ignore(raw, kind.lower(), raw.number_or_zero("Total Amount"), raw["Currency"])
-    elif kind.startswith("BUY"):
-        _add_trade(sheet, raw, "buy", held, identity)
-    elif kind.startswith("SELL"):
-        _add_trade(sheet, raw, "sell", held, identity)
-    elif kind == "DIVIDEND":
-        sheet.add(
-            raw,
-            type="dividend",
-            date=raw.day("Date"),
-            quantity=ONE,
-            price=raw.required_number("Total Amount"),
-            **identity,
-        )
+    if kind == "BUY" or kind.startswith("BUY - "):
+        _add_trade(sheet, raw, "buy", raw.required_number("Quantity"))
+    elif kind == "SELL" or kind.startswith("SELL - "):
+        _add_trade(sheet, raw, "sell", raw.required_number("Quantity"))
+    elif raw.line in mergers.with_other:
+        sheet.ignore(raw, kind.lower())
+    elif raw.line in mergers.exchanges:
+        _add_exchanged(sheet, raw, mergers)
+    elif kind in ("POSITION CLOSURE", CASH):
+        shares = abs(raw.number_or_zero("Quantity")) or mergers.taken.get(raw.line) or held[ticker]
+        _add_trade(sheet, raw, "sell", shares)
+    elif kind in INCOME:
+        _add_income(sheet, raw, INCOME[kind])
+    elif kind == TAX or kind in ("CUSTODY FEE", "CUSTODY FEE REVERSAL"):
+        _add_charge(sheet, raw, "tax" if kind == TAX else "fee")
     elif kind == "STOCK SPLIT":
-        ratio = split_ratio(held[ticker], raw.required_number("Quantity"))
-        held[ticker] = EXACT.multiply(held[ticker], ratio)
-        sheet.add(raw, type="split", date=raw.day("Date"), quantity=ratio, **identity)
-    elif kind.startswith("TRANSFER FROM REVOLUT"):
+        ratio = split_ratio(held[ticker], raw.required_number("Quantity"), "Quantity")
+        sheet.add(raw, type="split", date=raw.day("Date"), quantity=ratio, **_identity(raw))
+    elif kind == "REWARD":
+        _add_gift(sheet, raw)
+    elif kind.startswith(_WITHIN_REVOLUT) and not raw.number_or_zero("Total Amount"):
         sheet.ignore(raw, "transfer within revolut")
+    elif kind in GRANTED and raw.number_or_zero("Quantity") > 0:
+        shares = raw.required_number("Quantity")
+        add_leg(sheet, raw, shares, date=raw.day("Date"), **_identity(raw))
     else:
         raise sheet.unknown_type("Type", raw["Type"])
 
 
-def _add_trade(
-    sheet: Sheet,
-    raw: RawRow,
-    side: str,
-    held: dict[str, Decimal],
-    identity: dict[str, str | None],
-) -> None:
-    quantity = raw.required_number("Quantity")
-    price = raw.required_number("Price per share")
-    gross = EXACT.multiply(quantity, price)
+def _add_exchanged(sheet: Sheet, raw: RawRow, mergers: Mergers) -> None:
+    """Add shares that a merger took or brought, with the money that it brought."""
+    name = mergers.exchanges[raw.line]
+    shares = raw.required_number("Quantity")
+    paid = mergers.cash.get(name) if shares < 0 else None
+    add_leg(
+        sheet,
+        raw,
+        shares,
+        group=name,
+        label="Merger",
+        cash=None if paid is None else paid.required_number("Total Amount"),
+        settlement_currency=None if paid is None else paid["Currency"],
+        date=raw.day("Date"),
+        **_identity(raw),
+    )
+
+
+def _identity(raw: RawRow) -> dict[str, Any]:
+    ticker = raw["Ticker"]
+    return {
+        "symbol": ticker,
+        # Bonds are named by their ISIN.
+        "isin": ticker if _ISIN.fullmatch(ticker) else None,
+        "currency": raw["Currency"],
+        "note": raw["Type"],
+    }
+
+
+def _add_trade(sheet: Sheet, raw: RawRow, side: str, quantity: Decimal) -> None:
     total = raw.required_number("Total Amount")
-    fee = total - gross if side == "buy" else gross - total
-    require_commission(raw, "Total Amount", fee, quantity, price, rounding=CENT)
-    held[raw["Ticker"]] += quantity if side == "buy" else -quantity
-    # A difference of less than a cent is rounding.
-    fee = fee.quantize(CENT) if fee >= CENT else ZERO
+    if side == "buy":
+        # Some files write what was paid as ($360.00).
+        total = abs(total)
+    price, commission = _price_and_commission(raw, side, quantity, total)
     sheet.add(
         raw,
         type=side,
         date=raw.day("Date"),
         quantity=quantity,
         price=price,
-        commission=fee,
-        **identity,
+        commission=commission,
+        settlement_amount=cash_effect(side, total),
+        settlement_currency=raw["Currency"],
+        **_identity(raw),
     )
 
 
-# --- Crypto currencies ----------------------------------------------------------------------------
+def _price_and_commission(
+    raw: RawRow, side: str, quantity: Decimal, total: Decimal
+) -> tuple[Decimal, Decimal]:
+    """Return (price, commission). A difference that rounding explains makes the price exact."""
+    if quantity <= 0:
+        raise bad_row("Quantity", raw["Quantity"], "too_small", _("Enter a number above 0."))
+    price = raw.number("Price per share")
+    if price is None:
+        return divide(total, quantity), ZERO
+    gross = EXACT.multiply(quantity, price)
+    charged = cash_effect(side, gross) - cash_effect(side, total)
+    if total > 0 and abs(charged) <= rounding_of_product(quantity, price) + half_unit(total):
+        if charged:
+            price = divide(total, quantity)
+        return price, ZERO
+    require_commission(raw, "Total Amount", charged, quantity, price)
+    return price, charged
 
 
-def crypto_day(text: str) -> date | None:
-    """May 5, 2020, 10:10:57 PM"""
-    match = _CRYPTO_DAY.fullmatch(text)
-    if match is None:
-        return None
-    month = month_number(match[1])
-    if month is None:
-        return None
-    return day_of(int(match[3]), month, int(match[2]))
+def _add_income(sheet: Sheet, raw: RawRow, kind: str) -> None:
+    amount = raw.required_number("Total Amount")
+    if amount < 0:
+        raise unpaired_reversal("Total Amount", amount)
+    sheet.add(
+        raw,
+        type=kind,
+        date=raw.day("Date"),
+        quantity=ONE,
+        price=amount,
+        settlement_amount=amount or None,
+        settlement_currency=raw["Currency"],
+        **_identity(raw),
+    )
 
 
-def read_crypto(table: Table, options: Options) -> Statement:
-    table.require_distinct_columns()
-    table.require_rectangle(is_always_full=True)
-    currencies = _split_money(table, "Price", "Value", "Fees")
-    sheet = Sheet(
-        "revolut-crypto", table, options, read_day=crypto_day, decimal="point",
-        numbers=("Quantity", "Price", "Value", "Fees"),
-    )  # fmt: skip
-    latest_currencies: dict[str, str] = {}
-    for raw in sorted(sheet, key=_crypto_day_or_earliest):
-        with sheet.collect_problem(raw):
-            _read_coin(sheet, raw, currencies[raw.line], latest_currencies)
-    return sheet.statement
-
-
-def _crypto_day_or_earliest(raw: RawRow) -> date:
-    return crypto_day(raw["Date"]) or date.min
-
-
-def _read_coin(
-    sheet: Sheet,
-    raw: RawRow,
-    currencies: dict[str, str],
-    latest_currencies: dict[str, str],
-) -> None:
-    kind = raw["Type"].casefold()
-    coin = raw["Symbol"]
-    if kind in ("stake", "unstake"):
-        sheet.ignore(raw, kind)
+def _add_charge(sheet: Sheet, raw: RawRow, kind: str) -> None:
+    """Add a tax or fee of a share. One that is paid back is money alone."""
+    amount = raw.required_number("Total Amount")
+    if amount >= 0:
+        _add_money(sheet, raw, kind)
         return
-    currency = currencies.get("Price") or latest_currencies.get(coin, "")
-    if not currency:
-        raise bad_row(
-            "Price",
-            raw["Price"],
-            "currency_required",
-            _(
-                "The file does not give the currency of the price of %(coin)s. Enter the "
-                "transaction by hand and skip this row."
-            ),
-            coin=coin,
-        )
-    latest_currencies[coin] = currency
-    # Sources quote a coin in a currency: BTC-EUR.
-    identity = {"symbol": f"{coin}-{currency}", "currency": currency, "note": raw["Type"]}
-    day = raw.day("Date")
-    quantity = raw.required_number("Quantity")
-    if kind in ("buy", "sell"):
-        sheet.add(
-            raw,
-            type=kind,
-            date=day,
-            quantity=quantity,
-            price=raw.required_number("Price"),
-            commission=raw.number_or_zero("Fees"),
-            **identity,
-        )
-    elif kind == "send":
-        sheet.add(raw, type="transfer_out", date=day, quantity=quantity, **identity)
-    elif kind == "receive":
-        sheet.add(
-            raw,
-            type="transfer_in",
-            date=day,
-            quantity=quantity,
-            price=raw.required_number("Price"),
-            **identity,
-        )
-    elif kind in ("staking reward", "learn reward"):
-        sheet.add(raw, type="buy", date=day, quantity=quantity, price=ZERO, **identity)
-    else:
-        raise sheet.unknown_type("Type", raw["Type"])
+    sheet.add(
+        raw,
+        type=kind,
+        date=raw.day("Date"),
+        quantity=ONE,
+        price=-amount,
+        settlement_amount=amount,
+        settlement_currency=raw["Currency"],
+        **_identity(raw),
+    )
 
 
-def is_crypto(table: Table) -> bool:
-    return {name.strip() for name in table.header} == set(CRYPTO)
+def _add_gift(sheet: Sheet, raw: RawRow) -> None:
+    quantity = raw.number_or_zero("Quantity")
+    if not quantity:
+        _add_money(sheet, raw, "deposit")
+        return
+    price = raw.number("Price per share")
+    if price is None:
+        price = divide(raw.required_number("Total Amount"), quantity)
+    sheet.add(
+        raw,
+        type="transfer_in",
+        date=raw.day("Date"),
+        quantity=quantity,
+        price=price,
+        **_identity(raw),
+    )
 
 
-STOCKS_EXAMPLE = "2024-03-01T14:30:00.000Z,AAPL,BUY - MARKET,2,$180.00,$360.00,USD,1.0800"
-CRYPTO_EXAMPLE = 'BTC,Buy,0.001,"€40,000.00",€40.00,€0.60,"Mar 1, 2024, 10:10:57 AM"'
+EXAMPLE = "2024-03-01T14:30:00.000Z,AAPL,BUY - MARKET,2,$180.00,$360.00,USD,1.0800"
 FORMATS = (
     Format(
         name="revolut",
         label="Revolut, stocks",
         columns=STOCKS,
-        example=f"{','.join(STOCKS)}\r\n{STOCKS_EXAMPLE}\r\n",
+        example=f"{','.join(STOCKS)}\r\n{EXAMPLE}\r\n",
         recognises=has_columns(*STOCKS),
         read=read_stocks,
-    ),
-    Format(
-        name="revolut-crypto",
-        label="Revolut, crypto currencies",
-        columns=CRYPTO,
-        example=f"{','.join(CRYPTO)}\r\n{CRYPTO_EXAMPLE}\r\n",
-        recognises=is_crypto,
-        read=read_crypto,
     ),
 )

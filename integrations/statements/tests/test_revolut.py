@@ -1,10 +1,13 @@
 """Revolut files through the REST API."""
 
+from datetime import date
 from decimal import Decimal as D
 
 import pytest
 
-from integrations.statements.tests.support import choices, held, ledger, text, twice
+from integrations.statements.tests.support import choices, faults, held, ledger, text, twice
+from marketdata.tests.factories import with_rates
+from portfolios.models import Transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +25,8 @@ def test_revolut_stocks(account):
         "2024-06-02T14:30:00.000Z,,CUSTODY FEE,,,-$0.10,USD,1.08",
     )
     body = upload.done(data=data, instruments=choices(ATL="ATLAS.USD.DEMO"))
-    assert (body["format"], body["created"], body["ignored"]) == ("revolut", 4, 3)
+    assert (body["format"], body["created"], body["ignored"]) == ("revolut", 6, 1)
+    assert body["money_created"] == 2
     # 2 for 2,002 become 8 at 250.25; 3 sold for 900 - 1
     assert held()["ATLAS.USD.DEMO"] == (5, D("250.25"), D("1251.25"), D("148.25"), D("1.25"), 0)
     twice(upload, data)
@@ -53,7 +57,7 @@ def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(
     response = upload(data=text(REVOLUT, *rows), instruments=choices(ATL="ATLAS.USD.DEMO"))
     assert response.status_code == 422
     [error] = response.json()["errors"]
-    assert (error["row"], error["column"], error["code"]) == (2, "Total Amount", "amount_mismatch")
+    assert (error["row"], error["column"], error["code"]) == (2, "Total Amount", "amount_differs")
     assert f"A difference of {commission} is not a plausible commission" in error["detail"]
     assert dump() == before
 
@@ -83,3 +87,217 @@ def test_revolut_crypto(account):
     # 0.006 for 243.60 after the sale, 0.007 with the reward; 0.002 leave at average
     assert (quantity, average, cost, realised) == (D("0.005"), 34800, 174, D("34.6"))
     twice(upload, data)
+
+
+@pytest.mark.parametrize(
+    ("line", "price", "commission"),
+    [
+        ("BUY - MARKET,10,USD 12.35,USD 123.46", "12.346", 0),
+        # 50.00 may be 9.996 or 10.004 a share
+        ("BUY - MARKET,5,USD 10.00,USD 50.02", "10.004", 0),
+        ("SELL - LIMIT,5,USD 10.00,USD 49.98", "9.996", 0),
+        ("BUY - MARKET,5,USD 10.00,USD 50.10", "10", "0.1"),
+        ("SELL - LIMIT,5,USD 10.00,USD 49.90", "10", "0.1"),
+        ("BUY - STOP,5,,($50.25)", "10.05", 0),
+    ],
+)
+def test_revolut_rounds_prices_so_the_amount_decides(account, line, price, commission):
+    rows = [
+        "2023-03-04T14:30:00.000Z,ATL,BUY,9,USD 9,USD 81,USD,1",
+        f"2024-03-04T14:30:00.000Z,ATL,{line},USD,1",
+    ]
+    account("USD").done(data=text(REVOLUT, *rows), instruments=choices(ATL="ATLAS.USD.DEMO"))
+    trade = Transaction.objects.latest("sequence")
+    assert (trade.price, trade.commission) == (D(price), D(commission))
+    amount = trade.quantity * trade.price + trade.commission * (1 if "BUY" in line else -1)
+    assert abs(trade.settlement_amount) == amount
+
+
+def test_files_of_2021_with_slashed_days_and_bare_amounts(account):
+    data = text(
+        REVOLUT,
+        "10/03/2020 17:48:01,ATL,BUY,2,180.00,360.00,USD,1.08",
+        "01/04/2020 17:48:01,ATL,SELL,1,190.00,190.00,USD,1.08",
+        "02/04/2020 10:00:00,,CUSTODY_FEE,,,-0.04,USD,1.08",
+    )
+    account("USD").done(data=data, instruments=choices(ATL="ATLAS.USD.DEMO"))
+    days = [str(day) for day in Transaction.objects.order_by("date").values_list("date", flat=True)]
+    assert days == ["2020-03-10", "2020-04-01", "2020-04-02"]
+
+
+def test_payments_taxes_closures_and_gifts(account):
+    data = text(
+        REVOLUT,
+        "2024-01-02T10:00:00.000Z,,CASH TOP-UP,,,USD 500,USD,1",
+        "2024-01-03T10:00:00.000Z,ATL,BUY - MARKET,4,USD 10.00,USD 40.00,USD,1",
+        "2024-01-04T10:00:00.000Z,ATL,REWARD,1,USD 11.00,USD 11.00,USD,1",
+        "2024-02-01T10:00:00.000Z,ATL,DIVIDEND,,,USD 1.50,USD,1",
+        "2024-02-02T10:00:00.000Z,ATL,DIVIDEND TAX (CORRECTION),,,USD -0.30,USD,1",
+        "2024-02-02T10:00:01.000Z,ATL,DIVIDEND TAX (CORRECTION),,,USD 0.30,USD,1",
+        "2024-02-03T10:00:00.000Z,ATL,DIVIDEND TAX (CORRECTION),,,USD -0.20,USD,1",
+        "2024-02-04T10:00:00.000Z,ATL,DIVIDEND TAX (CORRECTION),,,USD 0.05,USD,1",
+        "2024-03-01T10:00:00.000Z,ATL,STOCK SPLIT,-2.5,,$0,USD,1",
+        "2024-04-01T10:00:00.000Z,,CUSTODY FEE,,,USD -0.10,USD,1",
+        "2024-04-02T10:00:00.000Z,,CUSTODY FEE REVERSAL,,,USD 0.10,USD,1",
+        "2024-04-03T10:00:00.000Z,,ROBO MANAGEMENT FEE,,,-$0.75,USD,1",
+        "2024-05-01T10:00:00.000Z,ATL,RETURN OF CAPITAL,,,USD 2.00,USD,1",
+        "2024-06-01T10:00:00.000Z,ATL,POSITION CLOSURE,,,USD 60.00,USD,1",
+        "2024-06-02T10:00:00.000Z,,CASH WITHDRAWAL,,,USD -100,USD,1",
+    )
+    body = account("USD").done(data=data, instruments=choices(ATL="ATLAS.USD.DEMO"))
+    assert (body["failed"], body["ignored"], body["money_created"]) == (0, 2, 6)
+    # 51 less 2 for 2.5 shares, sold for 60
+    quantity, _, cost, realised, income, charges = held()["ATLAS.USD.DEMO"]
+    assert (quantity, cost, realised, income, charges) == (0, 0, 11, D("1.5"), D("0.2"))
+    money = Transaction.objects.filter(holding=None).order_by("sequence")
+    assert list(money.values_list("type", "settlement_amount")) == [
+        ("deposit", 500),
+        ("tax", D("0.05")),
+        ("fee", D("-0.1")),
+        ("fee", D("0.1")),
+        ("fee", D("-0.75")),
+        ("withdrawal", -100),
+    ]
+
+
+def test_an_amount_in_another_currency_than_its_row_is_an_error(account):
+    row = "2024-03-04T14:30:00.000Z,ATL,BUY - MARKET,2,$180.00,€360.00,USD,1.08"
+    response = account("USD")(data=text(REVOLUT, row), instruments=choices(ATL="ATLAS.USD.DEMO"))
+    assert faults(response.json()) == [(2, "Total Amount", "mixed_currencies")]
+
+
+COINS = "Symbol,Type,Quantity,Price,Value,Fees,Date"
+
+
+@pytest.mark.parametrize(
+    ("line", "day", "price"),
+    [
+        ('BTC,Buy,0.00056077,"89,162.28 SEK",50.00 SEK,0.00 SEK,"May 5, 2020, 10:10:57 PM"',
+         "2020-05-05", "89163.1150025857"),
+        ('BTC,Buy,0.5,20.00 SEK,10.00 SEK,0.00 SEK,"13 Apr 2021, 09:54:54"', "2021-04-13", "20"),
+        ("BTC,Buy,1000000,0.00 SEK,8.50 SEK,0.00 SEK,2022-06-26T16:02:36Z",
+         "2022-06-26", "0.0000085"),
+        ("BTC,Buy,0.5,,10.00 SEK,0.00 SEK,2022-06-26 16:02:36", "2022-06-26", "20"),
+    ],
+)  # fmt: skip
+def test_days_and_prices_of_coins(account, line, day, price):
+    account("SEK").done(data=text(COINS, line), instruments='{"BTC-SEK": "BITCOIN.SEK.DEMO"}')
+    trade = Transaction.objects.get()
+    assert (str(trade.date), trade.price) == (day, D(price))
+
+
+def test_a_reward_with_a_value_is_income_and_a_purchase(account):
+    data = text(
+        COINS,
+        'ETH,Buy,0.5,"2,000.00 SEK","1,000.00 SEK",0.00 SEK,"May 5, 2024, 10:10:57 PM"',
+        'ETH,Staking reward,0.01,"2,100.00 SEK",21.00 SEK,0.00 SEK,"May 6, 2024, 10:10:57 PM"',
+        'ETH,Payment,0.01,"2,100.00 SEK",21.00 SEK,0.00 SEK,"May 7, 2024, 10:10:57 PM"',
+        'ETH,Send,0.1,"2,100.00 SEK",210.00 SEK,1.50 SEK,"May 8, 2024, 10:10:57 PM"',
+    )
+    body = account("SEK").done(data=data, instruments='{"ETH-SEK": "ETHER.SEK.DEMO"}')
+    assert (body["created"], body["money_created"]) == (4, 1)
+    quantity, *_, income, _charges = held()["ETHER.SEK.DEMO"]
+    assert (quantity, income) == (D("0.4"), 21)
+
+
+def test_a_value_that_is_not_quantity_times_price_is_an_error(account):
+    row = 'ETH,Buy,2,"500.00 SEK","1,050.00 SEK",0.00 SEK,"May 5, 2024, 10:10:57 PM"'
+    response = account("SEK")(data=text(COINS, row), instruments='{"ETH-SEK": "ETHER.SEK.DEMO"}')
+    assert faults(response.json()) == [(2, "Value", "amount_differs")]
+
+
+def test_a_dividend_of_an_earlier_file_goes_when_a_later_one_has_its_reversal(account):
+    first = (
+        REVOLUT,
+        "2024-01-02T10:00:00Z,ATL,BUY - MARKET,10,USD 10,USD 100,USD,1",
+        "2024-02-01T10:00:00Z,ATL,DIVIDEND,,,USD 1.00,USD,1",
+        "2024-02-02T10:00:00Z,ATL,DIVIDEND TAX (CORRECTION),,,USD -0.37,USD,1",
+    )
+    later = (
+        "2024-02-05T10:00:00Z,ATL,DIVIDEND,,,USD -1.00,USD,1",
+        "2024-02-05T10:00:01Z,ATL,DIVIDEND,,,USD 0.90,USD,1",
+        "2024-02-09T10:00:00Z,ATL,DIVIDEND TAX (CORRECTION),,,USD 0.37,USD,1",
+    )
+    upload = account("USD")
+    upload.done(data=text(*first), instruments=choices(ATL="ATLAS.USD.DEMO"))
+    body = upload.done(data=text(*first, *later))
+    assert (body["created"], body["duplicates"], body["ignored"]) == (1, 1, 4)
+    names = ("type", "price")
+    assert list(Transaction.objects.order_by("date").values_list(*names)) == [
+        ("buy", 10),
+        ("dividend", D("0.9")),
+    ]
+
+
+def test_a_correction_of_money_is_an_adjustment(account):
+    data = text(REVOLUT, "2024-02-05T10:00:00Z,,CORRECTION,,,USD -1.00,USD,1")
+    account("USD").done(data=data)
+    assert Transaction.objects.get().type == "adjustment"
+
+
+GAINS = "Date acquired,Date sold,Symbol,Security name,ISIN,Country,Quantity,Cost basis,Gross proceeds,Gross PnL,Currency"
+PAID = "Date,Symbol,Security name,ISIN,Country,Gross amount,Withholding tax,Net Amount,Currency"
+GAIN = "2024-03-04,2024-04-03,ATLS,Atlas,US0000000011,US,10,500.00,600.00,100.00,USD"
+
+
+def of_shares():
+    names = ("type", "quantity", "price", "tax", "settlement_amount")
+    return list(Transaction.objects.order_by("date", "sequence").values_list(*names))
+
+
+def test_a_gain_is_a_purchase_and_a_sale_and_a_payment_has_its_tax(account):
+    data = text(
+        "Income from Sells,,,,,,,,,,",
+        GAINS,
+        GAIN,
+        "Other income & fees",
+        PAID,
+        "2024-03-20,ATLS,Atlas dividend,US0000000011,US,2.50,0.40 USD,2.10 USD,USD",
+        "2024-03-21,ATLS,Atlas dividend,US0000000011,US,1.00,$0,€1.00,EUR",
+        "2024-04-20,,Custody fee,,-,,-,-0.10,USD",
+    )
+    with_rates("EUR", "USD", {date(2024, 3, 21): "1.25"})
+    upload = account("USD")
+    chosen = choices(US0000000011="ATLAS.USD.DEMO")
+    assert upload.done(data=data, instruments=chosen)["created"] == 4
+    assert of_shares() == [
+        ("buy", 10, 50, 0, -500),
+        ("dividend", 1, D("2.5"), D("0.4"), D("2.1")),
+        ("dividend", 1, D("1.25"), 0, 1),
+        ("sell", 10, 60, 0, 600),
+        ("fee", 1, D("0.1"), 0, D("-0.1")),
+    ]
+    twice(upload, data)
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ((GAINS, GAIN.replace(",100.00,", ",90.00,")), (2, "Gross PnL", "amount_differs")),
+        ((GAINS, GAIN.replace("500.00", "€500.00")), (2, "Cost basis", "mixed_currencies")),
+        ((GAINS, GAIN.replace(",10,", ",0,")), (2, "Quantity", "not_above")),
+        (
+            (PAID, "2024-03-20,ATLS,Atlas dividend,US0000000011,US,2.50,0.40,2.00,USD"),
+            (2, "Net Amount", "amount_differs"),
+        ),
+        (
+            (PAID, "2024-03-20,ATLS,Atlas dividend,US0000000011,US,-2.50,-0.40,-2.10,USD"),
+            (2, "Gross amount", "unpaired_reversal"),
+        ),
+    ],
+)
+def test_a_gain_or_payment_that_does_not_add_up_is_an_error_of_its_row(account, rows, fault):
+    chosen = choices(US0000000011="ATLAS.USD.DEMO")
+    assert faults(account("USD")(data=text(*rows), instruments=chosen).json()) == [fault]
+    assert not Transaction.objects.exists()
+
+
+def test_gains_are_refused_where_the_account_statement_was_imported(account):
+    upload = account("USD")
+    chosen = choices(ATLS="ATLAS.USD.DEMO", US0000000011="ATLAS.USD.DEMO")
+    statement = text(REVOLUT, "2024-03-04T10:00:00Z,ATLS,BUY - MARKET,10,$50,$500,USD,1.1")
+    upload.done(data=statement, instruments=chosen)
+    response = upload(data=text(GAINS, GAIN), instruments=chosen)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == "repeats_import"
+    assert Transaction.objects.count() == 1

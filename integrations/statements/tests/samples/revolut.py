@@ -1,9 +1,14 @@
 from decimal import Decimal as D
 
-from integrations.statements.tests.samples.base import sample
+from integrations.statements.tests.samples.base import FUND, sample
 
 _REVOLUT = "Date,Ticker,Type,Quantity,Price per share,Total Amount,Currency,FX Rate"
+_SAVINGS = 'Date,Description,"Value, EUR",Price per share,Quantity of shares'
 _COINS = "Symbol,Type,Quantity,Price,Value,Fees,Date"
+_GAINS = (
+    "Date acquired,Date sold,Symbol,Security name,ISIN,Country,Quantity,Cost basis,Gross proceeds,Gross PnL,"
+    "Currency"
+)
 SAMPLES = [
     sample(
         "revolut in dollars with a split", "revolut", _REVOLUT,
@@ -16,7 +21,7 @@ SAMPLES = [
 2024-06-02T14:30:00.000Z,,CUSTODY FEE,,,−$0.10,USD,1.08
 """,
         [0, 1, 2, 3], [1, 2, 3, 4, 5],
-        currency="USD", created=4, ignored=2, instruments={"ATL": "ATLAS.USD.DEMO"},
+        currency="USD", created=6, ignored=0, instruments={"ATL": "ATLAS.USD.DEMO"},
         # 2 for 2,002 become 8 at 250.25; 3 sold for 900 - 1, their cost 750.75
         held={"ATLAS.USD.DEMO": (5, D("250.25"), D("1251.25"), D("148.25"), D("1.25"), 0)},
     ),
@@ -30,7 +35,7 @@ SAMPLES = [
 2025-09-02T07:29:03.333Z,,CASH WITHDRAWAL,,,-€20,EUR,1
 """,
         [0, 1, 2], [2, 3, 4],
-        currency="EUR", created=4, ignored=1, instruments={"ATL": "ATLAS.EUR.DEMO"},
+        currency="EUR", created=5, ignored=0, instruments={"ATL": "ATLAS.EUR.DEMO"},
         # 50 and 135 + 1 for 2; one sold for 120 - 0.50
         held={"ATLAS.EUR.DEMO": (1, 93, 93, D("26.5"), 2, 0)},
     ),
@@ -61,5 +66,54 @@ ETH,Learn reward,0.1,,,,"Nov 9, 2024, 3:50:00 AM"
         currency="SEK", created=4, ignored=0, instruments={"ETH-SEK": "ETHER.SEK.DEMO"},
         # 10,100 and 11,000 for 1; 0.4 sold for 9,950, their cost 8,440; 12,660 for 0.7
         held={"ETHER.SEK.DEMO": (D("0.7"), D("18085.714"), 12660, 1510, 0, 0)},
+    ),
+    sample(
+        "revolut savings in euro", "revolut-savings", _SAVINGS,
+        f"""
+"Apr 5, 2026, 9:00:00 AM",BUY EUR Class R {FUND},"3,200.00",1.00,"3,200.00"
+"Apr 6, 2026, 4:12:29 AM",Interest PAID EUR Class R {FUND},22.24,,
+"Apr 6, 2026, 4:12:29 AM",Service Fee Charged EUR Class {FUND},-0.89,,
+"Apr 7, 2026, 12:30:20 PM",Interest Reinvested Class R EUR {FUND},-21.35,,
+"Apr 7, 2026, 12:30:20 PM",BUY EUR Class R {FUND},21.35,1.00,21.35
+""",
+        [0, 1, 2], [1, 2, 3, 4],
+        currency="EUR", created=4, ignored=1, instruments={FUND: "WERELD.EUR.DEMO"},
+        held={"WERELD.EUR.DEMO": (D("3221.35"), 1, D("3221.35"), 0, D("22.24"), D("0.89"))},
+    ),
+    sample(
+        "revolut savings that are taken out", "revolut-savings", _SAVINGS,
+        f"""
+"5 Apr 2026, 09:00:00",BUY EUR Class R {FUND},500.00,1.00,500.00
+"6 Apr 2026, 04:12:29",Return PAID EUR Class R {FUND},2.24,,
+"8 Apr 2026, 09:00:00",SELL EUR Class R {FUND},-200.00,1.00,200.00
+"8 Apr 2026, 09:00:00",Return WITHDRAWN EUR Class R {FUND},-0.89,,
+""",
+        [0, 1, 2], [1, 2, 3],
+        currency="EUR", created=4, ignored=0, instruments={FUND: "WERELD.EUR.DEMO"},
+        held={"WERELD.EUR.DEMO": (300, 1, 300, 0, D("2.24"), 0)},
+    ),
+    sample(
+        "revolut gains of two lots", "revolut-gains", _GAINS,
+        f"""
+2023-03-01,2024-03-01,WRLD,Wereld,{FUND},IE,2,200.00,260.00,60.00,EUR
+2023-03-02,2024-03-01,WRLD,Wereld,{FUND},IE,1,110.00,130.00,20.00,EUR
+""",
+        [0], [0, 1],
+        currency="EUR", created=2, ignored=0, instruments={FUND: "WERELD.EUR.DEMO"},
+        held={"WERELD.EUR.DEMO": (0, None, 0, 80, 0, 0)},
+    ),
+    sample(
+        "revolut gains with a taxed dividend and a fee", "revolut-gains",
+        f"Income from Sells\r\n{_GAINS}",
+        f"""
+2023-03-01,2024-03-01,WRLD,Wereld,{FUND},IE,10,"1,000.00","1,250.00",250.00,EUR
+Other income & fees
+Date,Symbol,Security name,ISIN,Country,Gross amount,Withholding tax,Net Amount,Currency
+2023-06-10,WRLD,Wereld dividend,{FUND},IE,20.00,€3.00,€17.00,EUR
+2023-07-01,,Custody fee,,-,,-,-0.50,EUR
+""",
+        [0, 1, 2, 3], [0, 1, 2, 3, 4],
+        currency="EUR", created=3, ignored=0, instruments={FUND: "WERELD.EUR.DEMO"},
+        held={"WERELD.EUR.DEMO": (0, None, 0, 250, 17, 0)},
     ),
 ]  # fmt: skip
