@@ -1,0 +1,143 @@
+"""XTB: the closed positions. Each row is a purchase and a sale of the same shares.
+
+Prices are in the currency of the listing; the values, the profit and the charges are in that of the
+account, which the file does not name: the request must. Shares that are still held are not in it,
+and neither are dividends and deposits.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from integrations.statements.amounts import half_unit
+from integrations.statements.base import Format, Options, Statement, Table
+from integrations.statements.raw_rows import RawRow, bad_row
+from integrations.statements.sheet import Sheet
+from integrations.statements.values import folded
+from integrations.statements.xtb_listings import LISTING, instrument_of, read_day, trade_of
+from portfolios.calc.import_rows import gettext_noop as _
+
+NAME = "xtb-positions"
+COLUMNS = (
+    "Symbol", "Type", "Volume", "Open time", "Open price", "Close time", "Close price",
+    "Purchase value", "Sale value", "Commission", "Swap", "Rollover", "Gross P/L", "Comment",
+)  # fmt: skip
+# Our columns by their names, without accents and capitals. Times may have "(UTC)" behind them.
+_NAMES = {
+    "symbol": "symbol|ticker",
+    "type": "type|typ",
+    "volume": "volume|wolumen",
+    "opened": "open time|czas otwarcia",
+    "open price": "open price|cena otwarcia",
+    "closed": "close time|czas zamkniecia",
+    "close price": "close price|cena zamkniecia",
+    "paid": "purchase value|wartosc zakupu",
+    "brought": "sale value|wartosc sprzedazy",
+    "profit": "gross p/l|gross profit|zysk/strata brutto|zysk brutto",
+}
+_OTHERS = {
+    "instrument": "instrument",
+    "category": "category|kategoria",
+    "commission": "commission|prowizja",
+    "swap": "swap",
+    "rollover": "rollover|rolowanie",
+}
+_ALL_NAMES = {**_NAMES, **_OTHERS}
+NAMES = {name: ours for ours, names in _ALL_NAMES.items() for name in names.split("|")}
+CHARGES = ("commission", "swap", "rollover")
+NUMBERS = ("volume", "open price", "close price", "paid", "brought", "profit", *CHARGES)
+BOUGHT = "BUY"
+# What the categories of shares and funds have in them, in English and Polish.
+OF_SHARES = ("stock", "etf", "akcj")
+
+
+def _positions(table: Table) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for position, name in enumerate(table.header):
+        ours = NAMES.get(folded(name).removesuffix(" (utc)"))
+        if ours:
+            found.setdefault(ours, position)
+    return found
+
+
+def recognises(table: Table) -> bool:
+    return _positions(table).keys() >= _NAMES.keys()
+
+
+def read(table: Table, options: Options) -> Statement:
+    currency = options.require_currency()
+    table.require_distinct_columns()
+    table.require_rectangle()
+    positions = _positions(table)
+    numbers = [name for name in NUMBERS if name in positions]
+    sheet = Sheet(NAME, table, options, read_day=read_day, columns=positions, numbers=numbers)
+    sheet.sort_oldest_first("closed")
+    for raw in sheet:
+        with sheet.collect_problem(raw):
+            _read_row(sheet, raw, currency)
+    return sheet.statement
+
+
+def _read_row(sheet: Sheet, raw: RawRow, currency: str) -> None:
+    category = folded(raw["category"])
+    if not raw["symbol"] and not raw["volume"]:
+        sheet.ignore(raw, "total")
+    elif (
+        raw["type"].upper() != BOUGHT
+        or not LISTING.fullmatch(raw["symbol"].upper())
+        or (category and not any(word in category for word in OF_SHARES))
+    ):
+        message = _("Options, futures and CFDs are not imported, only shares and funds.")
+        raise bad_row("symbol", raw["symbol"], "unsupported_instrument", message)
+    else:
+        _add_position(sheet, raw, currency)
+
+
+def _add_position(sheet: Sheet, raw: RawRow, currency: str) -> None:
+    """Add the purchase and the sale of a row. What else it cost is charged with the sale."""
+    shares = raw.required_number("volume")
+    if shares <= 0:
+        raise bad_row("volume", raw["volume"], "not_above", _("Enter a number above 0."))
+    paid, brought = raw.required_number("paid"), raw.required_number("brought")
+    _require_profit(raw, paid, brought)
+    charge = -sum((raw.number_or_zero(column) for column in CHARGES), Decimal(0))
+    bought_at, sold_at = raw.required_number("open price"), raw.required_number("close price")
+    bought = trade_of(raw, "paid", "buy", shares, bought_at, -paid, currency)
+    sold = trade_of(raw, "brought", "sell", shares, sold_at, brought, currency)
+    sold["settlement_amount"] = brought - charge
+    fields: dict[str, Any] = instrument_of(raw)
+    if sheet.add(raw, date=raw.day("opened"), **bought, **fields):
+        charged_in = currency if charge else None
+        sheet.add_net(
+            raw,
+            commission=charge,
+            commission_in=charged_in,
+            date=raw.day("closed"),
+            **sold,
+            **fields,
+        )
+
+
+def _require_profit(raw: RawRow, paid: Decimal, brought: Decimal) -> None:
+    profit = raw.required_number("profit")
+    off = half_unit(paid) + half_unit(brought) + half_unit(profit)
+    if abs(brought - paid - profit) > off:
+        message = _("The profit is not what the sale brought beyond the cost.")
+        raise bad_row("profit", raw["profit"], "amount_differs", message)
+
+
+EXAMPLE = (
+    "ASML.NL;BUY;2;01.03.2024 09:30:00;880.50;02.04.2024 15:00:00;900.00;1761.00;1800.00;0;0;0;"
+    "39.00;"
+)
+FORMATS = (
+    Format(
+        name=NAME,
+        label="XTB, closed positions",
+        columns=COLUMNS,
+        example=f"{';'.join(COLUMNS)}\r\n{EXAMPLE}\r\n",
+        recognises=recognises,
+        read=read,
+        repeats="xtb",
+    ),
+)
