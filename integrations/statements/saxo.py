@@ -1,18 +1,30 @@
-"""Saxo: the transactions export in the layouts of 2025 and 2026.
+"""Saxo: the transactions export, in English, Danish, Dutch, French and German.
 
-That of 2026 calls the amount `Booked Amount`.
+That of 2026 calls the amount `Booked Amount`; a longer one also says its currency, and has the
+kind of the row in `Transaction Type` and that of the instrument in `Type`. The amount is in the
+currency of the account and includes all charges; `Conversion Rate` is 1 where that is the
+instrument's currency too.
 """
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from financeproj.core.money import EXACT, ONE
-from integrations.statements.amounts import cash_effect, require_commission
+from financeproj.core.identifiers import in_major_unit
+from financeproj.core.money import EXACT, ONE, ZERO
+from integrations.statements.amounts import (
+    cash_effect,
+    divide,
+    half_unit,
+    require_commission,
+    reversed_lines,
+)
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import named_day
-from integrations.statements.sheet import RawRow, Sheet, bad_row, has_columns
-from integrations.statements.values import number_in
+from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
+from integrations.statements.sheet import Sheet
+from integrations.statements.values import folded, number_in
 from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = (
@@ -20,97 +32,329 @@ COLUMNS = (
     "Instrument currency", "Exchange Description", "Instrument Symbol", "Event", "Booked Amount",
     "Order ID", "Conversion Rate",
 )  # fmt: skip
-TRADES = {"trade", "transactie"}
-CASH = {"cash transfer", "cash amount"}
-SIDES = {"buy": "buy", "koop": "buy", "sell": "sell", "verkoop": "sell"}
-_EVENT = re.compile(r"([A-Za-z]{1,12}) (-?[\d.,]++) @ ([\d.,]++) ([A-Z]{3})")
+# Our column → the names that the languages give it, as `folded` leaves them.
+_NAMES = {
+    "client": r"client id|kunde-?id|klient-?id|klant-?id|kunden-?id|id client|code client",
+    "date": r"trade date|handelsdato|handelsdatum|transactiedatum|date d'operation",
+    "type": r"type|typ|tipo",
+    "kind": (
+        r"transaction type|transaktionstype|transactietype|type de transaction|type d'operation"
+        r"|transaktionstyp"
+    ),
+    "booked_in": r"currency|valuta|devise|wahrung|bogfort valuta|kontovaluta",
+    "name": r"instrument|instrumentnavn",
+    "isin": r"instrument isin|instrumentets isin|isin|isin-?kode|(?:code )?isin de l'instrument",
+    "currency": (
+        r"instrument currency|instrumentvaluta|valuta (?:van )?(?:het )?instrument"
+        r"|instrumentets valuta|devise de l'instrument|instrumentwahrung"
+    ),
+    "symbol": r"instrument symbol|instrumentsymbol|symbol|symbole|symbool",
+    "event": r"event|begivenhed|haendelse|gebeurtenis|evenement|ereignis",
+    "amount": (
+        r"amount|booked amount|belob|bogfort belob|bedrag|geboekt bedrag|montant comptabilise"
+        r"|montant|betrag|gebuchter betrag"
+    ),
+    "rate": (
+        r"conversion rate|omregningskurs|vekselkurs|konverteringskurs|wisselkoers|conversiekoers"
+        r"|omrekeningskoers|taux de change|taux de conversion|umrechnungskurs"
+    ),
+}
+_PATTERNS = {ours: re.compile(names) for ours, names in _NAMES.items()}
+_REQUIRED = {"date", "type", "isin", "currency", "event", "amount", "rate"}
+
+TRADES = {"trade", "transactie", "handel", "handler", "operation", "transaktion"}
+TRANSFERS = {
+    "cash transfer", "overforsel", "kontantoverforsel", "pengeoverforsel", "geldoverboeking",
+    "contante overboeking", "transfert d'especes", "bargeldtransfer", "geldtransfer",
+}  # fmt: skip
+CASH_AMOUNTS = {
+    "cash amount", "kontantbelob", "cashbedrag", "geldbedrag", "montant de liquidites",
+    "barbetrag", "geldbetrag",
+}  # fmt: skip
+ACTIONS = {
+    "corporate action", "corporate actions", "selskabsbegivenhed", "selskabshaendelse",
+    "corporate-action", "operation sur titres", "kapitalmassnahme",
+}  # fmt: skip
+SIDES = {
+    "buy": "buy", "bought": "buy", "koop": "buy", "kob": "buy", "kobt": "buy", "kop": "buy",
+    "acheter": "buy", "achat": "buy", "kauf": "buy", "kaufen": "buy",
+    "sell": "sell", "sold": "sell", "verkoop": "sell", "saelg": "sell", "salg": "sell",
+    "solgt": "sell", "vendre": "sell", "vente": "sell", "verkauf": "sell", "verkaufen": "sell",
+    "transfer in": "transfer_in", "transfert entrant": "transfer_in",
+    "overforsel ind": "transfer_in", "overdracht in": "transfer_in",
+    "transfer out": "transfer_out", "transfert sortant": "transfer_out",
+    "overforsel ud": "transfer_out", "overdracht uit": "transfer_out",
+}  # fmt: skip
+# Only these write a decimal point in every setting.
+POINT_ONLY = {"buy", "sell", "bought", "sold", "koop", "verkoop", "transfer in", "transfer out"}
+PAYMENTS = {
+    "dividend": "dividend", "cash dividend": "dividend", "dividends": "dividend",
+    "udbytte": "dividend", "kontantudbytte": "dividend", "contant dividend": "dividend",
+    "dividende": "dividend", "dividende en especes": "dividend", "bardividende": "dividend",
+    "interest payment": "interest", "coupon": "interest", "couponbetaling": "interest",
+    "return of capital": "return_of_capital", "capital repayment": "return_of_capital",
+    "withholding tax": "tax", "udbytteskat": "tax", "dividendbelasting": "tax",
+    "retenue a la source": "tax", "quellensteuer": "tax",
+}  # fmt: skip
+_INTEREST = re.compile(r"interest|rente|interet|zins")
+_CHARGE = re.compile(
+    r"fee|vat|gebyr|moms|omkostning|kosten|btw|frais|tva|gebuhr|commission|kurtage|subscription"
+    r"|abonnement|charge|bewaarloon"
+)
+_EVENT = re.compile(r"([^\W\d_][^\d@]{0,20}?) (-?[\d.,]++) @ ([\d.,]++) ([A-Z]{3})")
+
+
+def _positions(table: Table) -> dict[str, int]:
+    """Return the position of each of our columns, in whichever language the header is."""
+    found: dict[str, int] = {}
+    for position, name in enumerate(map(folded, table.header)):
+        for ours, pattern in _PATTERNS.items():
+            if pattern.fullmatch(name):
+                found.setdefault(ours, position)
+    # Then `Type` is the kind of the instrument.
+    found["type"] = found.pop("kind", found.get("type", -1))
+    return {ours: position for ours, position in found.items() if position >= 0}
+
+
+def recognises(table: Table) -> bool:
+    return _positions(table).keys() >= _REQUIRED
 
 
 def read(table: Table, options: Options) -> Statement:
     table.require_distinct_columns()
+    columns = _positions(table)
+    table.drop_notes(columns["date"])
     table.require_rectangle(is_always_full=True)
-    columns = {name.strip(): position for position, name in enumerate(table.header)}
-    if "Amount" in columns:
-        columns["Booked Amount"] = columns.pop("Amount")
-    sheet = Sheet(
-        "saxo", table, options, read_day=named_day, columns=columns, numbers=("Booked Amount",)
-    )
-    sheet.set_account("Client ID")
-    for raw in sheet.sort_oldest_first("Trade Date"):
+    sheet = Sheet("saxo", table, options, read_day=named_day, columns=columns, numbers=("amount",))
+    sheet.set_account("client")
+    sheet.sort_oldest_first("date")
+    account_currency = _account_currency(sheet)
+    sheet.for_words = _for_words(columns, account_currency)
+    reversed_rows = reversed_lines(_payments(sheet))
+    for raw in sheet:
         with sheet.collect_problem(raw):
-            _read_row(sheet, raw)
+            if raw.line in reversed_rows:
+                sheet.ignore_reversed(raw, raw["event"].lower())
+            else:
+                _read_row(sheet, raw, account_currency)
     return sheet.statement
 
 
-def _read_row(sheet: Sheet, raw: RawRow) -> None:
-    kind = raw["Type"].casefold()
-    event = raw["Event"]
-    if kind in CASH and not raw["Instrument ISIN"]:
-        sheet.ignore(
-            raw, event.lower(), raw.number_or_zero("Booked Amount"), raw["Instrument currency"]
+def _for_words(columns: Mapping[str, int], account_currency: str | None) -> dict[str, str]:
+    """Return where a row has what it needs when a person says what its word means.
+
+    It lacks the currency where the file does not say which that of the account is.
+    """
+    found = {
+        "date": "date",
+        "amount": "amount",
+        "isin": "isin",
+        "symbol": "symbol",
+        "company_name": "name",
+    }
+    if "booked_in" in columns:
+        found["currency"] = "booked_in"
+    elif account_currency:
+        found["currency"] = account_currency
+    return found if "currency" in found else {}
+
+
+def _account_currency(sheet: Iterable[RawRow]) -> str | None:
+    """Return the currency of the account: that of the rows whose amount was not converted.
+
+    "" if there are none: then it is taken to be the portfolio's. None if there are several.
+    """
+    found = {raw["currency"] for raw in sheet if _is_one(raw["rate"])} - {""}
+    if len(found) > 1:
+        return None
+    return found.pop() if found else ""
+
+
+def _is_one(rate: str) -> bool:
+    return number_in(rate, "point") in (None, ONE) and not rate.strip("01., ")
+
+
+def _payments(sheet: Iterable[RawRow]) -> Iterator[tuple[tuple[str, str], Decimal, int]]:
+    for raw in sheet:
+        if raw["isin"] and folded(raw["event"]) in PAYMENTS:
+            try:
+                yield (raw["isin"], folded(raw["event"])), raw.number_or_zero("amount"), raw.line
+            except BadRow:
+                continue
+
+
+def _read_row(sheet: Sheet, raw: RawRow, account_currency: str | None) -> None:
+    kind = folded(raw["type"])
+    event = folded(raw["event"])
+    if kind in TRANSFERS | CASH_AMOUNTS and not raw["isin"]:
+        _add_cash(sheet, raw, kind, event, account_currency)
+    elif kind in TRADES:
+        _add_trade(sheet, raw, account_currency)
+    elif kind in ACTIONS | CASH_AMOUNTS and event in PAYMENTS:
+        _add_payment(sheet, raw, PAYMENTS[event], account_currency)
+    else:
+        raise sheet.unknown_type("event", raw["event"])
+
+
+def _add_cash(sheet: Sheet, raw: RawRow, kind: str, event: str, account: str | None) -> None:
+    if kind in TRANSFERS:
+        _add_money(sheet, raw, "deposit", account)
+    elif _INTEREST.search(event):
+        _add_money(sheet, raw, "interest", account)
+    elif _CHARGE.search(event):
+        _add_money(sheet, raw, "fee", account)
+    else:
+        raise sheet.unknown_type("event", raw["event"])
+
+
+def _add_money(sheet: Sheet, raw: RawRow, kind: str, account: str | None) -> None:
+    currency = _booked_in(raw, account)
+    notes = (raw["event"], raw["name"])
+    sheet.add_money(
+        raw,
+        kind,
+        raw.required_number("amount"),
+        currency,
+        date=raw.day("date"),
+        note=" ".join(filter(None, notes)),
+    )
+
+
+def _add_payment(sheet: Sheet, raw: RawRow, kind: str, account: str | None) -> None:
+    """Add a payment, which is in the currency of the account. A tax paid back is money alone."""
+    amount = raw.required_number("amount")
+    if kind == "tax" and amount > 0:
+        _add_money(sheet, raw, kind, account)
+        return
+    if kind != "tax" and amount < 0:
+        raise unpaired_reversal("amount", amount)
+    currency = _booked_in(raw, account)
+    sheet.add(
+        raw,
+        type=kind,
+        quantity=ONE,
+        price=abs(amount),
+        currency=currency,
+        settlement_currency=currency,
+        settlement_amount=amount or None,
+        **_identity(raw),
+    )
+
+
+def _booked_in(raw: RawRow, account_currency: str | None) -> str:
+    """Return the currency of the amount. Raises BadRow if the file does not show it."""
+    if raw["booked_in"]:
+        return raw["booked_in"]
+    if _is_one(raw["rate"]):
+        return raw["currency"]
+    return _known(raw, account_currency)
+
+
+def _known(raw: RawRow, account_currency: str | None) -> str:
+    """Return the currency of the account. Raises BadRow if the file does not show it."""
+    if not account_currency:
+        raise _mixed(raw)
+    return account_currency
+
+
+def _mixed(raw: RawRow) -> BadRow:
+    message = _(
+        "The file does not give the currency of the amount. Enter the transaction by hand and "
+        "skip this row."
+    )
+    return bad_row("rate", raw["rate"], "mixed_currencies", message)
+
+
+def _add_trade(sheet: Sheet, raw: RawRow, account_currency: str | None) -> None:
+    match = _EVENT.fullmatch(raw["event"])
+    side = SIDES.get(folded(match[1])) if match else None
+    if match is None or side is None:
+        raise sheet.unknown_type("event", raw["event"])
+    quantity = abs(_number_in_event(raw, match[2], folded(match[1])))
+    quoted = _number_in_event(raw, match[3], folded(match[1]))
+    price, traded_in = in_major_unit(quoted, match[4])
+    if side in ("transfer_in", "transfer_out"):
+        sheet.add(
+            raw, type=side, quantity=quantity, price=price, currency=traded_in, **_identity(raw)
         )
         return
-    amount = raw.required_number("Booked Amount")
-    if raw["Conversion Rate"] not in ("", "1"):
-        # The amount was converted, and the file does not give the currency.
-        raise bad_row(
-            "Conversion Rate",
-            raw["Conversion Rate"],
-            "mixed_currencies",
-            _(
-                "The file does not give the currency of the amount. Enter the transaction by hand "
-                "and skip this row."
-            ),
-        )
-    if kind in TRADES:
-        _add_trade(sheet, raw, amount)
-    elif kind == "corporate action" and event.casefold() == "dividend":
-        sheet.add(
-            raw,
-            type="dividend",
-            quantity=ONE,
-            price=amount,
-            currency=raw["Instrument currency"],
-            **_identity(raw),
-        )
+    rate = _rate(raw)
+    amount = raw.required_number("amount")
+    if rate != ONE and raw["booked_in"]:
+        currency = raw["booked_in"]
+        rate = _fitting_rate(rate, side, quantity, price, amount)
+    elif rate != ONE:
+        currency = _known(raw, account_currency) if account_currency is None else account_currency
+        rate = _fitting_rate(rate, side, quantity, price, amount)
     else:
-        raise sheet.unknown_type("Event", event)
-
-
-def _add_trade(sheet: Sheet, raw: RawRow, amount: Decimal) -> None:
-    match = _EVENT.fullmatch(raw["Event"])
-    side = SIDES.get(match[1].casefold()) if match else None
-    if match is None or side is None:
-        raise sheet.unknown_type("Event", raw["Event"])
-    quantity = abs(_number_in_event(raw, match[2]))
-    price = _number_in_event(raw, match[3])
-    commission = cash_effect(side, EXACT.multiply(quantity, price)) - amount
-    require_commission(raw, "Booked Amount", commission, quantity, price)
+        currency = in_major_unit(ONE, raw["currency"])[1]
+        if raw["booked_in"] not in ("", currency, raw["currency"]):
+            raise _mixed(raw)
+    price, commission = _price_and_commission(raw, side, quantity, price, amount, rate)
     sheet.add(
         raw,
         type=side,
         quantity=quantity,
         price=price,
         commission=commission,
-        currency=match[4],
+        currency=traded_in,
+        exchange_rate=rate if rate != ONE else None,
+        rate_currency=currency or None,
+        settlement_currency=currency or None,
+        settlement_amount=amount or None,
         **_identity(raw),
     )
 
 
-def _number_in_event(raw: RawRow, text: str) -> Decimal:
-    """Return a number of the words of a trade. They have a decimal point, unlike some amounts.
+def _rate(raw: RawRow) -> Decimal:
+    """Return the price of one unit of the instrument's currency in that of the account."""
+    return raw.number("rate") or ONE
 
-    Raises BadRow for another text, and for 1,500, which may be 1500 or 1.5.
+
+def _fitting_rate(
+    rate: Decimal, side: str, quantity: Decimal, price: Decimal, amount: Decimal
+) -> Decimal:
+    """Return the rate, or one divided by it if only that fits the amount: both are written."""
+    gross = EXACT.multiply(quantity, price)
+    ways = (rate, divide(ONE, rate))
+    return min(ways, key=lambda way: abs(cash_effect(side, EXACT.multiply(gross, way)) - amount))
+
+
+def _price_and_commission(
+    raw: RawRow, side: str, quantity: Decimal, price: Decimal, amount: Decimal, rate: Decimal
+) -> tuple[Decimal, Decimal]:
+    """Return (price, commission) in the instrument's currency.
+
+    The file states no charges: they are what the amount is more than quantity × price. Prices are
+    rounded: if the amount is less, and rounding explains it, the price follows from the amount.
+    """
+    gross = EXACT.multiply(quantity, price)
+    net = amount if rate == ONE else divide(amount, rate)
+    commission = cash_effect(side, gross) - net
+    rounding = EXACT.multiply(quantity, half_unit(price)) + divide(half_unit(amount), rate)
+    if -rounding <= commission < 0:
+        return divide(abs(net), quantity), ZERO
+    require_commission(raw, "amount", commission, quantity, price)
+    return price, commission
+
+
+def _number_in_event(raw: RawRow, text: str, verb: str) -> Decimal:
+    """Return a number of the words of a trade.
+
+    They have a decimal point, unlike some amounts; in other languages than English and Dutch they
+    may have a comma. Raises BadRow for another text, and for 1,500, which may be 1500 or 1.5.
     """
     number = number_in(text, "point")
+    other = number_in(text, "comma") if "," in text else None
+    if number is None and other is not None and verb not in POINT_ONLY:
+        return other
     if number is None:
         message = _("%(text)s is not a number with a decimal point.")
-        raise bad_row("Event", raw["Event"], "invalid", message, text=text)
-    other = number_in(text, "comma") if "," in text else None
+        raise bad_row("event", raw["event"], "invalid", message, text=text)
     if other is not None:
         raise bad_row(
-            "Event",
-            raw["Event"],
+            "event",
+            raw["event"],
             "invalid",
             _("%(text)s could be %(number)s or %(other)s. Enter the row by hand."),
             text=text,
@@ -122,11 +366,11 @@ def _number_in_event(raw: RawRow, text: str) -> Decimal:
 
 def _identity(raw: RawRow) -> dict[str, Any]:
     return {
-        "date": raw.day("Trade Date"),
-        "isin": raw["Instrument ISIN"] or None,
-        "symbol": raw["Instrument Symbol"] or None,
-        "company_name": raw["Instrument"],
-        "note": raw["Event"],
+        "date": raw.day("date"),
+        "isin": raw["isin"] or None,
+        "symbol": raw["symbol"] or None,
+        "company_name": raw["name"],
+        "note": raw["event"],
     }
 
 
@@ -140,9 +384,7 @@ FORMATS = (
         label="Saxo",
         columns=COLUMNS,
         example=f"{','.join(COLUMNS)}\r\n{EXAMPLE}\r\n",
-        recognises=has_columns(
-            "Trade Date", "Value Date", "Instrument ISIN", "Event", "Conversion Rate"
-        ),
+        recognises=recognises,
         read=read,
     ),
 )

@@ -1,10 +1,21 @@
 """Saxo files through the REST API."""
 
+from datetime import date
 from decimal import Decimal as D
 
 import pytest
 
-from integrations.statements.tests.support import choices, held, ledger, text, twice
+from integrations.statements.tests.support import (
+    choices,
+    faults,
+    held,
+    ledger,
+    rounded,
+    text,
+    twice,
+)
+from marketdata.tests.factories import with_rates
+from portfolios.models import Transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +44,7 @@ def test_saxo_in_both_layouts(account, amount, more):
     )
     upload = account("EUR")
     body = upload.done(data=data, instruments=choices(IE0000000041="WERELD.EUR.DEMO"))
-    assert (body["format"], body["created"], body["ignored"]) == ("saxo", 3, 2)
+    assert (body["format"], body["created"], body["ignored"]) == ("saxo", 5, 0)
     # 995 and 3 of commission; 4 sold for 440 - 3
     assert held()["WERELD.EUR.DEMO"] == (6, D("99.8"), D("598.8"), D("37.8"), D("12.5"), 0)
     twice(upload, data)
@@ -44,11 +55,23 @@ def test_saxo_in_both_layouts(account, amount, more):
     [
         (
             f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-980,00",7001,1',
-            "amount_mismatch",
+            "amount_differs",
         ),
         (
-            f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-980,00",7001,0.92',
+            f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-700,00",7001,0.92',
+            "amount_differs",
+        ),
+        (
+            f'1,04-Mar-2024,06-Mar-2024,Corporate action,{FUND},Dividend,"9,20",,0.92',
             "mixed_currencies",
+        ),
+        (
+            f'1,04-Mar-2024,06-Mar-2024,Corporate action,{FUND},Dividend,"-9,20",,1',
+            "unpaired_reversal",
+        ),
+        (
+            "1,04-Mar-2024,06-Mar-2024,Cash amount,,,EUR,,,Something new,5,,1",
+            "unknown_type",
         ),
         (
             f'1,04-Mar-2024,06-Mar-2024,Corporate action,{FUND},Merger,"-980,00",7001,1',
@@ -89,7 +112,7 @@ def test_saxos_words_have_a_decimal_point_and_commas_where_only_thousands_can_be
             "Buy 1.500 @ 10.00 EUR",
             "-15005,00",
             "Amount",
-            "amount_mismatch",
+            "amount_differs",
             "1.500 × 10.00 = 15.00000",
         ),
         ("Buy 1,500 @ 1.00 EUR", "-1505,00", "Event", "invalid", "1,500 could be 1500 or 1.5"),
@@ -109,28 +132,28 @@ def test_saxos_words_have_a_decimal_point_and_commas_where_only_thousands_can_be
             "Buy 1 @ 10.00 EUR",
             "-110,01",
             "Amount",
-            "amount_mismatch",
+            "amount_differs",
             "100.01 is not a plausible commission",
         ),
         (
             "Buy 1000 @ 10.00 EUR",
             "-10500,01",
             "Amount",
-            "amount_mismatch",
+            "amount_differs",
             "500.01 is not a plausible commission",
         ),
         (
             "Sell 1000 @ 10.00 EUR",
             "9499,99",
             "Amount",
-            "amount_mismatch",
+            "amount_differs",
             "500.01 is not a plausible commission",
         ),
         (
             "Sell 1000 @ 10.00 EUR",
             "-9999,00",
             "Amount",
-            "amount_mismatch",
+            "amount_differs",
             "19999.00 is not a plausible commission",
         ),
     ],
@@ -147,3 +170,161 @@ def test_an_ambiguous_saxo_row_is_an_error(account, dump, event, amount, column,
     assert (error["row"], error["column"], error["code"]) == (2, column, code)
     assert says in error["detail"]
     assert dump() == before
+
+
+ATLAS = "Atlas Inc.,US0000000011,USD,NASDAQ,ATL:xnas"
+KNOWN = choices(US0000000011="ATLAS.USD.DEMO", IE0000000041="WERELD.EUR.DEMO")
+HEADER = SAXO.format(amount="Amount", more="")
+CASH = "1,01-Mar-2024,01-Mar-2024,Cash Transfer,,,EUR,,,Deposit,1000,,1"
+
+
+@pytest.mark.parametrize("rate", ["0.92", "1.0869565217"])
+def test_an_amount_in_the_currency_of_the_account_gives_the_rate(account, rate):
+    """The rate is written in either direction: 404.55 dollars and 1 of commission, at 0.92."""
+    line = f'1,03-Jan-2025,07-Jan-2025,Trade,{ATLAS},Buy 3 @ 134.85 USD,"-373,11",5001,{rate}'
+    account("EUR").done(data=text(HEADER, CASH, line), instruments=KNOWN)
+    [bought] = Transaction.objects.filter(type="buy")
+    assert bought.exchange_rate.quantize(D("0.00001")) == D("0.92")
+    assert bought.commission.quantize(D("0.01")) == D("1")
+    assert bought.settlement_amount == D("-373.11")
+    assert rounded(held()["ATLAS.USD.DEMO"])[2] == D("373.11")
+
+
+def test_a_dividend_in_another_currency_is_what_the_account_received(account):
+    lines = [
+        f'1,03-Jun-2024,07-Jun-2024,Corporate action,{ATLAS},Cash dividend,"9,20",,0.92',
+        f'1,03-Jan-2024,07-Jan-2024,Trade,{ATLAS},Buy 3 @ 100.00 USD,"-276,00",5001,0.92',
+    ]
+    with_rates("USD", "EUR", {date(2024, 6, 3): "0.92"})
+    with_rates("EUR", "USD", {date(2024, 6, 3): "1.086956521739130"})
+    account("EUR").done(data=text(HEADER, CASH, *lines), instruments=KNOWN)
+    assert rounded(held()["ATLAS.USD.DEMO"])[4] == D("9.2")
+    assert Transaction.objects.get(type="dividend").settlement_amount == D("9.2")
+
+
+def test_danish_words(account):
+    header = (
+        "Klient-id,Handelsdato,Valørdato,Type,Instrument,Instrument ISIN,Instrumentvaluta,"
+        "Børsbeskrivelse,Instrumentsymbol,Begivenhed,Bogført beløb,Ordre-id,Omregningskurs"
+    )
+    data = text(
+        header,
+        f'1,10-jul-2024,10-jul-2024,Selskabsbegivenhed,{FUND},Udbytte,"12,50",,1',
+        f'1,02-apr-2024,04-apr-2024,Handel,{FUND},"Sælg -4 @ 110,00 EUR","437,00",7002,1',
+        f'1,04-mar-2024,06-mar-2024,Handel,{FUND},"Køb 10 @ 99,50 EUR","-998,00",7001,"1,0000"',
+        '1,01-maj-2024,01-maj-2024,Kontantbeløb,,,EUR,,,Depotgebyr,"-3,91",,1',
+        "1,01-mar-2024,01-mar-2024,Overførsel,,,EUR,,,Indbetaling,1000,,1",
+    )
+    body = account("EUR").done(data=data, instruments=KNOWN)
+    assert (body["format"], body["created"], body["ignored"]) == ("saxo", 5, 0)
+    assert held()["WERELD.EUR.DEMO"] == (6, D("99.8"), D("598.8"), D("37.8"), D("12.5"), 0)
+
+
+def test_french_words_and_shares_moved_in(account):
+    header = (
+        "Code client,Date d'opération,Date de valeur,Type,Instrument ,Code ISIN de l'instrument,"
+        "Devise de l'instrument,Description de la bourse,Symbole,Événement,Montant comptabilisé,"
+        "Numéro d'ordre,Taux de change"
+    )
+    data = text(
+        header,
+        f"1,05-Jun-2024,05-Jun-2024,Opération,{FUND},Vendre -4 @ 110.00 EUR,437.00,7002,1",
+        f"1,04-Mar-2024,06-Mar-2024,Opération,{FUND},Transfert entrant 10 @ 99.80 EUR,0,,1",
+        "1,01-Mar-2024,01-Mar-2024,Transfert d'espèces,,,EUR,,,Dépôts,1000,,1",
+    )
+    body = account("EUR").done(data=data, instruments=KNOWN)
+    assert (body["created"], body["ignored"]) == (3, 0)
+    assert held()["WERELD.EUR.DEMO"][:4] == (6, D("99.8"), D("598.8"), D("37.8"))
+
+
+def test_a_price_that_was_rounded_follows_from_an_amount_below_it(account):
+    line = f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 1000 @ 10.00 EUR,"-9997,00",7001,1'
+    account("EUR").done(data=text(HEADER, line), instruments=KNOWN)
+    assert ledger() == [("buy", 1000, D("9.997"), 0, 1, None)]
+
+
+def test_a_dividend_that_is_taken_back_goes_with_it(account):
+    data = text(
+        HEADER,
+        f'1,12-Jul-2024,12-Jul-2024,Corporate action,{FUND},Dividend,"-12,50",,1',
+        f'1,10-Jul-2024,10-Jul-2024,Corporate action,{FUND},Dividend,"12,50",,1',
+        f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 99.50 EUR,"-998,00",7001,1',
+    )
+    body = account("EUR").done(data=data, instruments=KNOWN)
+    assert (body["created"], body["ignored"]) == (1, 2)
+
+
+def test_payments_interest_and_fees_are_money(account):
+    data = text(
+        HEADER,
+        "1,05-Mar-2024,05-Mar-2024,Cash Transfer,,,EUR,,,Withdrawal,-200,,1",
+        '1,04-Mar-2024,04-Mar-2024,Cash amount,,,EUR,,,Interest,"0,55",,1',
+        '1,03-Mar-2024,03-Mar-2024,Cash amount,,,EUR,,,VAT,"-0,98",,1',
+        '1,02-Mar-2024,02-Mar-2024,Cash amount,,,EUR,,,Custody Fee,"-3,91",,1',
+        CASH,
+    )
+    body = account("EUR").done(data=data)
+    assert (body["created"], body["money_created"], body["ignored"]) == (5, 5, 0)
+    rows = Transaction.objects.order_by("date").values_list("type", "settlement_amount", "note")
+    assert list(rows) == [
+        ("deposit", 1000, "Deposit"),
+        ("fee", D("-3.91"), "Custody Fee"),
+        ("fee", D("-0.98"), "VAT"),
+        ("interest", D("0.55"), "Interest"),
+        ("withdrawal", -200, "Withdrawal"),
+    ]
+
+
+LONG = (
+    "Client ID,Trade Date,Value Date,Account ID,Trade ID,Corporate Action Id,Transaction Type,Event,"
+    "Booked Amount,Currency,Conversion Rate,Conversion cost,Total cost,Comment,Instrument,"
+    "Instrument Symbol,Instrument ISIN,Instrument currency,Type,Exchange Description"
+)
+STOCK = "Wereldfonds,WERELD:xams,IE0000000041,EUR,Stock,Euronext Amsterdam"
+
+
+def long_row(kind, event, amount, currency="EUR", rate="1", day="04-mrt-2024"):
+    return f'1,{day},{day},1/A,,,{kind},{event},"{amount}",{currency},{rate},0,0,,{STOCK}'
+
+
+def test_the_long_layout_has_its_kinds_in_another_column(account):
+    data = text(
+        LONG,
+        long_row("Corporate action", "Dividend", "12,50", day="10-jul-2024"),
+        long_row("Trade", "Sell -4 @ 110.00 EUR", "437,00", day="02-apr-2024"),
+        long_row("Trade", "Buy 10 @ 99.50 EUR", "-998,00"),
+        '1,01-Mar-2024,01-Mar-2024,1/A,,,Cash Transfer,Deposit,"1000,00",EUR,1,0,0,,,,,EUR,,',
+    )
+    upload = account("EUR")
+    body = upload.done(data=data, instruments=WERELD)
+    assert (body["format"], body["created"], body["ignored"]) == ("saxo", 4, 0)
+    assert held()["WERELD.EUR.DEMO"] == (6, D("99.8"), D("598.8"), D("37.8"), D("12.5"), 0)
+    twice(upload, data)
+
+
+def test_the_long_layout_says_the_currency_of_the_amount(account):
+    with_rates("EUR", "NOK", {date(2024, 3, 4): "11.5"})
+    data = text(LONG, long_row("Trade", "Buy 10 @ 100.00 EUR", "-11500,00", "NOK", "11.5"))
+    account("NOK").done(data=data, instruments=WERELD)
+    made = Transaction.objects.get()
+    assert (made.settlement_amount, made.exchange_rate) == (-11500, D("11.5"))
+
+
+def test_an_amount_that_cannot_be_in_its_currency_is_an_error(account):
+    data = text(LONG, long_row("Trade", "Buy 10 @ 100.00 EUR", "-1000,00", "NOK", "1"))
+    body = account("EUR")(data=data, instruments=WERELD).json()
+    assert [fault[2] for fault in faults(body)] == ["mixed_currencies"]
+
+
+@pytest.mark.parametrize("header", [LONG, SAXO.format(amount="Amount", more="")])
+def test_a_person_says_what_an_event_means(account, header):
+    if header == LONG:
+        row = long_row("Corporate action", "Exchange", "17,28")
+        bought = long_row("Trade", "Buy 10 @ 100.00 EUR", "-1000,00")
+    else:
+        row = f'1,04-Mar-2024,04-Mar-2024,Corporate action,{FUND},Exchange,"17,28",,1'
+        bought = f'1,04-Mar-2024,06-Mar-2024,Trade,{FUND},Buy 10 @ 100.00 EUR,"-1000,00",,1'
+    mapping = '{"types": {"Exchange": "dividend"}}'
+    data = text(header, row, bought)
+    account("EUR").done(data=data, instruments=WERELD, mapping=mapping)
+    assert Transaction.objects.get(type="dividend").settlement_amount == D("17.28")

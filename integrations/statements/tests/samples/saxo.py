@@ -17,7 +17,7 @@ SAMPLES = [
 1,01-Mar-2024,01-Mar-2024,Cash Transfer,,,EUR,,,Deposit,1000,,1
 """,
         [1, 2, 3], [0, 1, 2],
-        currency="EUR", created=3, ignored=1, instruments={FUND: "WERELD.EUR.DEMO"},
+        currency="EUR", created=4, ignored=0, instruments={FUND: "WERELD.EUR.DEMO"},
         # 995 and 3 of commission; 4 sold for 440 - 3, their cost 399.20
         held={"WERELD.EUR.DEMO": (6, D("99.8"), D("598.8"), D("37.8"), D("12.5"), 0)},
     ),
@@ -31,7 +31,7 @@ SAMPLES = [
 1,02-jan-2026,02-jan-2026,Cash amount,,,EUR,,,Custody Fee,"-3,91",,1,No,
 """,
         [1, 2, 3], [0, 1, 2],
-        currency="EUR", created=3, ignored=1, instruments={FUND: "WERELD.EUR.DEMO"},
+        currency="EUR", created=4, ignored=0, instruments={FUND: "WERELD.EUR.DEMO"},
         # 9,968 and 11.46; 40 sold for 4,200 - 4.50, their cost 3,991.784
         held={"WERELD.EUR.DEMO": (60, D("99.7946"), D("5987.676"), D("203.716"), D("25.6"), 0)},
     ),

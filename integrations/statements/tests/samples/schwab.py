@@ -17,7 +17,7 @@ SAMPLES = [
 Transactions Total,,,,,,,"$14,078.70"
 """,
         [3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 7],
-        currency="USD", created=6, ignored=2, instruments={"ATL": "ATLAS.USD.DEMO"},
+        currency="USD", created=7, ignored=1, instruments={"ATL": "ATLAS.USD.DEMO"},
         # 1,000 at 40; 100 sold for 4,100 - 10; half a share more at 40
         held={"ATLAS.USD.DEMO": (D("900.5"), 40, 36020, 90, 20, D("1.3"))},
     ),
@@ -34,8 +34,8 @@ Transactions Total,,,,,,,"$14,078.70"
 "02/13/2024","Buy","HRB","HARBOR ADR","10","$100.00","","-$1,000.00"
 """,
         [3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5],
-        currency="USD", created=7, ignored=1, instruments={"HRB": "HARBOR.USD.DEMO"},
-        # 12 for 1,000; 3 sold for 270 - 5, their cost 250; one of nine for 750 moved away
-        held={"HARBOR.USD.DEMO": (8, D("83.3333"), D("666.6667"), 15, D("5.49"), D("1.8"))},
+        currency="USD", created=8, ignored=0, instruments={"HRB": "HARBOR.USD.DEMO"},
+        # 12 for 1,000; 3 sold for 270 - 5, their cost 250; 5.49 paid back of the 750 of nine, of which one moved away
+        held={"HARBOR.USD.DEMO": (8, D("82.7233"), D("661.7867"), 15, 0, D("1.8"))},
     ),
 ]  # fmt: skip
