@@ -15,7 +15,10 @@ from integrations.statements.registry import formats, read_statement
 from integrations.statements.tests.hostile import GENERIC, KINDS, header_of
 
 OPTIONS = Options(
-    today=date(2025, 6, 30), number_problem=no_longer_than_15_digits, is_currency=is_currency
+    today=date(2025, 6, 30),
+    number_problem=no_longer_than_15_digits,
+    is_currency=is_currency,
+    currency="EUR",  # of files that do not name their own
 )
 MOST_SECONDS = 0.5
 # Ten times the size takes ten times as long, and something for the memory that it takes.
@@ -77,12 +80,11 @@ def test_a_cell_of_blanks_is_an_error_of_its_row_at_once(name, row, column):
 
 
 @pytest.mark.parametrize("blank", [" ", "\x0b", "\xa0"])
-@pytest.mark.parametrize("one", formats(), ids=lambda one: one.name)
-def test_a_first_line_of_blanks_is_an_error_of_the_file_at_once(one, blank):
+@pytest.mark.parametrize("one", [one for one in formats() if one.example], ids=lambda one: one.name)
+def test_a_first_line_of_blanks_is_passed_over_at_once(one, blank):
     data = (blank * 40_000 + "\n" + one.example).encode()
     start = time.process_time()
-    with pytest.raises(FileProblem):
-        read_statement(data, OPTIONS)
+    assert read_statement(data, OPTIONS).format == one.name
     assert time.process_time() - start < MOST_SECONDS
 
 

@@ -46,13 +46,15 @@ def held():
 
 def as_precise(found, truth):
     """Round `found` to the decimals of `truth`."""
-    return {
-        ticker: tuple(
-            value.quantize(said) if isinstance(said, D) and value is not None else value
-            for value, said in zip(values, truth.get(ticker, values), strict=True)
-        )
-        for ticker, values in found.items()
-    }
+    precise = {}
+    for ticker, values in found.items():
+        of_ticker = []
+        for value, said in zip(values, truth.get(ticker, values), strict=True):
+            if isinstance(said, D) and value is not None:
+                value = value.quantize(said)
+            of_ticker.append(value)
+        precise[ticker] = tuple(of_ticker)
+    return precise
 
 
 def test_every_format_has_two_samples_or_more():

@@ -21,7 +21,7 @@ class Sample:
     it.
 
     `rates` are (from, to, day, rate) that the market data source has; `reconciled` is what the
-    report says.
+    report says. `header_lines` counts the header and the lines of title above it.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Sample:
     rates: tuple[tuple[str, str, date, str], ...] = ()
     reconciled: bool | None = None
     fields: dict[str, str] = field(default_factory=dict)
+    header_lines: int = 1
 
     @property
     def options(self) -> dict[str, str]:
@@ -54,7 +55,10 @@ def sample(
     newer: Iterable[int],
     **rest,
 ) -> Sample:
-    """`rows` one a line; `older` and `newer` number them from 0."""
+    """Make a sample of `header`, lines of title before it included, and `rows`, one a line.
+
+    `older` and `newer` number the rows from 0.
+    """
     lines = rows.strip("\n").splitlines()
     assert sorted({*older, *newer}) == list(range(len(lines)))
 
@@ -62,7 +66,13 @@ def sample(
         return "\r\n".join([header, *(lines[number] for number in numbers), ""]).encode()
 
     return Sample(
-        name, format, data=file(range(len(lines))), older=file(older), newer=file(newer), **rest
+        name,
+        format,
+        data=file(range(len(lines))),
+        older=file(older),
+        newer=file(newer),
+        header_lines=len(header.splitlines()),
+        **rest,
     )
 
 
