@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from financeproj.core.admin import ActingAdmin, ServiceAdmin
+from financeproj.core.admin import ActingAdmin, ReadOnlyAdmin, ServiceAdmin
 from financeproj.core.errors import DomainError
 from integrations.imports.options import ImportOptions
 from integrations.imports.payloads import row_error_payload
@@ -22,7 +22,7 @@ from integrations.imports.tasks import submit_import
 from integrations.statements.registry import AUTO, formats
 from portfolios import selectors
 from portfolios.admin import PortfolioAdmin
-from portfolios.models import ImportBatch, PendingImport, Portfolio
+from portfolios.models import ImportBatch, KnownRows, PendingImport, Portfolio
 from portfolios.services import delete_import, undo_import
 from portfolios.valuation import live_import
 
@@ -135,11 +135,9 @@ class Trouble(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ImportBatch]
     ) -> QuerySet[ImportBatch]:
-        return (
-            queryset.filter(pk__in=selectors.troubled_imports())
-            if self.value() == "yes"
-            else queryset
-        )
+        if self.value() != "yes":
+            return queryset
+        return queryset.filter(pk__in=selectors.troubled_imports())
 
 
 @admin.register(ImportBatch)
@@ -192,6 +190,31 @@ class ImportBatchAdmin(ActingAdmin, ServiceAdmin):
 
     def delete_row(self, row: ImportBatch) -> None:
         delete_import(import_batch=row)  # refused while transactions name it: undo it first
+
+
+@admin.register(KnownRows)
+class KnownRowsAdmin(ReadOnlyAdmin):
+    """Which rows an import knew from others. As long as the file, so the rows are left out."""
+
+    list_display = ("import_batch", "portfolio", "state")
+    list_filter = ("import_batch__state",)
+    list_select_related = ("import_batch__portfolio",)
+    search_fields = ("import_batch__file_name", "import_batch__portfolio__name")
+    exclude = ("rows",)
+
+    @admin.display(ordering="import_batch__portfolio")
+    def portfolio(self, row: KnownRows) -> Portfolio:
+        return row.import_batch.portfolio
+
+    @admin.display(ordering="import_batch__state")
+    def state(self, row: KnownRows) -> str:
+        return row.import_batch.state
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[KnownRows]:
+        return super().get_queryset(request).defer("rows")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(PendingImport)

@@ -1,4 +1,4 @@
-"""Convert prices and commissions into the currency of their instrument."""
+"""Convert prices, commissions and taxes into the currency of their instrument."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -32,7 +32,9 @@ def convert_to_own_currency(
         elif row.price_in or row.commission_in:
             price = _converted(row, row.price, row.price_in, rates)
             commission = _converted(row, row.commission, row.commission_in, rates)
-            converted.append(replace(row, price=price, commission=commission))
+            tax = _converted(row, row.tax, row.price_in, rates)
+            amounts = {"price": price, "commission": commission, "tax": tax}
+            converted.append(replace(row, **amounts, is_converted=bool(_foreign(row))))
         else:
             converted.append(row)
     return converted, problems
@@ -49,6 +51,17 @@ def without_foreign_rates(rows: Sequence[StatementRow], currency: str) -> list[S
     return kept
 
 
+def in_own_money(rows: Sequence[StatementRow], currency: str) -> list[StatementRow]:
+    """Let money whose currency the file does not name be in the portfolio's `currency`."""
+    named: list[StatementRow] = []
+    for row in rows:
+        if row.is_money_alone and row.settlement_currency is None:
+            named.append(replace(row, settlement_currency=currency))
+        else:
+            named.append(row)
+    return named
+
+
 def _foreign(row: StatementRow) -> list[str]:
     """List the other currencies than the instrument's in which amounts of the row are."""
     currencies = {row.price_in, row.commission_in} - {None, "", row.currency}
@@ -60,7 +73,9 @@ def _rates(rows: Sequence[StatementRow]) -> Rates:
     for row in rows:
         if row.currency and (row.price_in or row.commission_in):
             wanted.update((row.currency, currency, row.date) for currency in _foreign(row))
-    return exchange_rates_for_import(wanted) if wanted else {}
+    if not wanted:
+        return {}
+    return exchange_rates_for_import(wanted)
 
 
 def _rate(row: StatementRow, currency: str, rates: Rates) -> Decimal | None:

@@ -2,23 +2,27 @@
 tickers.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
 
 from financeproj.core.db.names import name_key
 from financeproj.core.errors import DomainError
-from financeproj.core.identifiers import is_ticker, looks_like_isin
+from financeproj.core.identifiers import MAX_TICKER_LENGTH, is_ticker, looks_like_isin
 from financeproj.users.models import User
 from integrations.statements.base import StatementRow
+from integrations.statements.values import folded
 from marketdata.models import StockMetadata
 from marketdata.selectors import instruments_visible_to
 from marketdata.selectors.look_ups import Key, waiting_keys
 from marketdata.services import look_ups
 from marketdata.services.look_ups import Wanted
 from portfolios import selectors
+from portfolios.calc.import_problems import text_of
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import types_where
@@ -26,6 +30,8 @@ from portfolios.calc.kinds import types_where
 PAYMENTS = frozenset(types_where(lambda rules: rules.is_paid_in_any_currency))
 TRADES = frozenset(types_where(lambda rules: rules.moves_shares))
 CANDIDATES = 10
+BY_HAND = "MANUAL"  # in place of a ticker: no source prices the instrument
+_NOT_OF_A_TICKER = re.compile(r"[^a-z0-9]+")
 LISTED_IN_ERRORS = 5
 
 
@@ -35,7 +41,8 @@ class Identified:
 
     `listed` is for ImportBatch.instruments. `tickers` (by what the broker calls the instrument) and
     `isins` (by ticker) are to be remembered for the next file. `found_by_isin` are the tickers that
-    the search for the ISIN found. About those `still_open` the sources have not answered yet.
+    the search for the ISIN found, `by_hand` those of instruments that the request says to price by
+    hand. About those `still_open` the sources have not answered yet.
     """
 
     rows: list[StatementRow] = field(default_factory=list)
@@ -44,6 +51,7 @@ class Identified:
     tickers: dict[str, str] = field(default_factory=dict)
     isins: dict[str, str] = field(default_factory=dict)
     found_by_isin: set[str] = field(default_factory=set)
+    by_hand: set[str] = field(default_factory=set)
     still_open: list[Wanted] = field(default_factory=list)
 
 
@@ -63,6 +71,7 @@ class _Instrument:
     is_traded: bool = False
     candidates: list[dict[str, Any]] = field(default_factory=list)
     is_open: bool = False
+    is_by_hand: bool = False
 
     def wanted(self) -> Wanted:
         """Return what the sources are to identify."""
@@ -74,9 +83,41 @@ class _Instrument:
         return Wanted(isin, symbol, self.currency or "")
 
 
-def key_of(row: StatementRow) -> str:
-    """Return what the broker calls the instrument of a row."""
+# ISIN or name → the currencies in which it is traded, of those that are traded in several.
+Listings = dict[str, list[str]]
+
+
+def key_of(row: StatementRow, listings: Listings) -> str:
+    """Return what the broker calls the instrument of a row, and its currency if it has several.
+
+    What is paid in a currency in which it is not traded belongs to the listing traded first.
+    """
+    name = _name(row)
+    if name not in listings:
+        return name
+    currencies = listings[name]
+    if row.currency in currencies:
+        return listing_key(name, row.currency)
+    return listing_key(name, currencies[0])
+
+
+def _name(row: StatementRow) -> str:
     return row.isin or name_key(row.symbol or row.company_name)
+
+
+def listing_key(name: str, currency: str | None) -> str:
+    """Return what one listing of an ISIN or name is called: the one in that currency."""
+    return name_key(f"{name}:{currency or ''}")
+
+
+def _listings(rows: Iterable[StatementRow]) -> Listings:
+    traded: Listings = {}
+    for row in rows:
+        if row.currency and row.type in TRADES and not row.ticker:
+            currencies = traded.setdefault(_name(row), [])
+            if row.currency not in currencies:
+                currencies.append(row.currency)
+    return {name: currencies for name, currencies in traded.items() if len(currencies) > 1}
 
 
 def identify_instruments(
@@ -89,13 +130,14 @@ def identify_instruments(
 ) -> Identified:
     """Give every row that has none a ticker.
 
-    In this order: what the request says (`choices`: ISIN or name → ticker), what the user chose
-    before, the known instrument of that ISIN, what the sources find for the ISIN (the listing in
-    the row's currency), what they know under the broker's symbol. Rows whose instrument stays
-    unknown fail with `unresolved`. The sources are asked for `seconds` in all; with a worker not
-    about what waits for it.
+    In this order: what the request says (`choices`: ISIN, one listing as ISIN:currency, or name →
+    ticker, or "manual"), what the user chose before, the known instrument of that ISIN, what the
+    sources find for the ISIN (the listing in the row's currency), what they know under the broker's
+    symbol. Rows whose instrument stays unknown fail with `unresolved`. The sources are asked for
+    `seconds` in all; with a worker not about what waits for it.
     """
-    unnamed = _unnamed_instruments(rows)
+    listings = _listings(rows)
+    unnamed = _unnamed_instruments(rows, listings)
     _apply_choices(user, unnamed, choices)
     _apply_known_isins(user, unnamed)
     identified = Identified()
@@ -103,18 +145,20 @@ def identify_instruments(
     identified.still_open = _ask_sources(user, open_ones, seconds, is_worker_alive)
     _fill_currencies(user, unnamed.values())
     for row in rows:
-        if row.ticker:
+        if row.ticker or row.is_money_alone:
             identified.rows.append(row)
             continue
-        instrument = unnamed[key_of(row)]
+        instrument = unnamed[key_of(row, listings)]
         if instrument.ticker:
             identified.rows.append(_with_instrument(row, instrument))
         else:
-            identified.problems.append(_unresolved(row, instrument))
+            identified.problems.append(_unresolved(row, instrument, listings))
     for key, one in unnamed.items():
         identified.listed.append(_listed(one))
         if one.ticker:
             identified.tickers[key] = one.ticker
+            if one.is_by_hand:
+                identified.by_hand.add(one.ticker)
             if one.isin:
                 identified.isins[one.ticker] = one.isin
             if one.resolved_by == "isin search":
@@ -122,13 +166,15 @@ def identify_instruments(
     return identified
 
 
-def _unnamed_instruments(rows: Iterable[StatementRow]) -> dict[str, _Instrument]:
+def _unnamed_instruments(
+    rows: Iterable[StatementRow], listings: Listings
+) -> dict[str, _Instrument]:
     """Collect the instruments of the rows without a ticker."""
     found: dict[str, _Instrument] = {}
     for row in rows:
-        if row.ticker:
+        if row.ticker or row.is_money_alone:
             continue
-        key = key_of(row)
+        key = key_of(row, listings)
         if key not in found:
             found[key] = _Instrument(row.isin, row.symbol, row.company_name, row.currency)
         one = found[key]
@@ -183,16 +229,48 @@ def _apply_choices(
             raise DomainError(
                 f'"{ticker}" is not a valid ticker.', attr="instruments", code="invalid"
             )
-    before = selectors.instrument_aliases(user, unnamed)
+    named = {key: _keys(key, one) for key, one in unnamed.items()}
+    before = selectors.instrument_aliases(user, chain.from_iterable(named.values()))
     for key, one in unnamed.items():
-        names = [name_key(name) for name in (one.isin, one.symbol, one.name) if name]
+        earlier = [before[name] for name in named[key] if name in before]
+        given = [name for name in (one.isin, one.symbol, one.name) if name]
+        names = [listing_key(name, one.currency) for name in given]
+        names += [name_key(name) for name in given]
         tickers = [chosen[name] for name in names if name in chosen]
-        if tickers and tickers[0]:
+        if tickers and tickers[0] == BY_HAND:
+            one.ticker = _own_ticker(one)
+            one.resolved_by = "manual"
+            one.is_by_hand = True
+        elif tickers and tickers[0]:
             one.ticker = tickers[0]
             one.resolved_by = "request"
-        elif key in before:
-            one.ticker = before[key]
+        elif earlier:
+            one.ticker = earlier[0]
             one.resolved_by = "earlier choice"
+
+
+def _keys(key: str, one: _Instrument) -> list[str]:
+    """Return the keys under which an earlier choice may be remembered, the most exact first."""
+    name = one.isin or one.symbol or one.name
+    return [listing_key(name, one.currency), key]
+
+
+def _own_ticker(one: _Instrument) -> str:
+    """Return the ticker of an instrument that goes by its ISIN or name.
+
+    Raises DomainError if neither gives one.
+    """
+    if one.isin and is_ticker(one.isin):
+        return one.isin
+    words = _NOT_OF_A_TICKER.sub(" ", folded(one.name or one.symbol or "")).upper().split()
+    ticker = "-".join(words)[:MAX_TICKER_LENGTH].strip("-")
+    if not is_ticker(ticker):
+        raise DomainError(
+            f'No ticker can be made of "{one.name[:60]}". Choose one.',
+            attr="instruments",
+            code="invalid",
+        )
+    return ticker
 
 
 def _apply_known_isins(user: User, unnamed: Mapping[str, _Instrument]) -> None:
@@ -243,8 +321,10 @@ def _ask_sources(
     return still_open
 
 
-def _unresolved(row: StatementRow, one: _Instrument) -> RowProblem:
+def _unresolved(row: StatementRow, one: _Instrument, listings: Listings) -> RowProblem:
     what = one.isin or one.symbol or one.name
+    if _name(row) in listings:
+        what = f"{what}:{one.currency}"  # as the request names one listing
     column = "isin" if one.isin else "symbol"
     params = {"name": one.name or what, "what": what}
     if one.is_open:
@@ -260,4 +340,5 @@ def _unresolved(row: StatementRow, one: _Instrument) -> RowProblem:
         )
     else:
         message = _("Could not identify %(name)s (%(what)s). Choose its ticker.")
-    return RowProblem("unresolved", message, params).at(row.row, column, what)
+    problem = RowProblem("unresolved", message, params, sample=text_of(row))
+    return problem.at(row.row, column, what)

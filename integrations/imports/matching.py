@@ -1,13 +1,15 @@
-"""Recognise rows that were recorded under an id that their format no longer gives them."""
+"""Recognise rows that were recorded under an id or price that their format no longer gives them."""
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
+from django.db.models import Q, QuerySet
 from msgspec.structs import replace
 
 from integrations.statements.base import StatementRow
-from portfolios.calc.duplicates import fingerprint
+from portfolios.calc.duplicates import fingerprint, fingerprint_of
+from portfolios.calc.kinds import TransactionType
 from portfolios.models import Portfolio, Transaction
 
 _OCCURRENCE = re.compile(r":\d+$")  # of an id that several rows share
@@ -23,13 +25,54 @@ def keep_former_ids(rows: Sequence[StatementRow], portfolio: Portfolio) -> list[
     recorded = _recorded_ids(portfolio, former)
     kept: list[StatementRow] = []
     for row in rows:
-        print_ = fingerprint(row.ticker, row.date, row.type, row.quantity, row.price, row.charge)
-        ids = recorded.get((row.former_id, *_content(print_)))
+        ids = recorded.get((row.former_id, *_content(fingerprint_of(row))))
         if ids:
             kept.append(replace(row, external_id=ids.pop(0)))
         else:
             kept.append(row)
     return kept
+
+
+def recognise_former_prices(
+    rows: Sequence[StatementRow], portfolio: Portfolio
+) -> list[StatementRow]:
+    """Let rows without an id that were recorded at their former price or type be known as what they
+    were then, so that they are recognised as duplicates, and completed.
+    """
+    former = [_former_print(row) for row in rows]
+    if not any(former):
+        return list(rows)
+    stored = Transaction.objects.filter(portfolio=portfolio, external_id__isnull=True)
+    recorded = Counter(stored.values_list("imported_as", flat=True).iterator())
+    if any(row.former_charge for row in rows):
+        recorded.update(_prints_by_hand(stored))
+    recognised: list[StatementRow] = []
+    for row, print_ in zip(rows, former, strict=True):
+        if print_ and recorded[print_] > 0:
+            recorded[print_] -= 1
+            row = replace(row, known_as=print_)
+        recognised.append(row)
+    return recognised
+
+
+def _former_print(row: StatementRow) -> str:
+    if row.external_id or (row.former_price is None and not row.former_type):
+        return ""
+    kind = row.former_type or row.type
+    price, charge = row.former_price, row.former_charge
+    if price is None:
+        price, charge = row.price, row.charge
+    return fingerprint(row.ticker, row.date, kind, row.quantity, price, charge)
+
+
+def _prints_by_hand(stored: QuerySet[Transaction]) -> Iterator[str]:
+    """Yield the fingerprints of shares moved in that were entered by hand, with a charge."""
+    rows = stored.filter(type=TransactionType.TRANSFER_IN, imported_as="")
+    charged = rows.filter(Q(commission__gt=0) | Q(tax__gt=0))
+    for row in charged.select_related("holding__stock"):
+        charge = row.commission + row.tax
+        ticker = row.own_holding.stock.ticker
+        yield fingerprint(ticker, row.date, row.type, row.quantity, row.price, charge)
 
 
 def _recorded_ids(

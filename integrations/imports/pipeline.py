@@ -14,24 +14,39 @@ from msgspec.structs import replace
 from financeproj.core.errors import DomainError, TooLarge
 from financeproj.core.money import strip_zeros
 from financeproj.users.models import User
-from integrations.imports.currencies import convert_to_own_currency, without_foreign_rates
+from integrations.imports.currencies import (
+    convert_to_own_currency,
+    in_own_money,
+    without_foreign_rates,
+)
 from integrations.imports.instruments import Identified, identify_instruments
-from integrations.imports.matching import keep_former_ids
+from integrations.imports.mappings import (
+    BadMapping,
+    FileMapping,
+    KnownMappings,
+    read_mapping,
+    remember_mapping,
+    with_more,
+)
+from integrations.imports.matching import keep_former_ids, recognise_former_prices
 from integrations.imports.options import ImportOptions, reading_options
+from integrations.imports.renamed import without_renamed
 from integrations.imports.warnings import warnings_of
 from integrations.statements.base import FileProblem, FileTooLarge, Statement, StatementRow
-from integrations.statements.registry import read_statement
+from integrations.statements.registry import AUTO, MAPPED, likeliest, read_statement, repeating
 from marketdata.services import learn_isin, note_isin
 from marketdata.services.asking import time_limit
 from marketdata.services.look_ups import Wanted, leave_to_worker
-from portfolios.calc.import_rows import Checkpoint
+from portfolios.calc.import_rows import REVERSED, Checkpoint, RowProblem
 from portfolios.models import ImportBatch, Portfolio
 from portfolios.services import import_rows, remember_aliases
-from portfolios.services.import_rows import Outcome
+from portfolios.services.import_report import Outcome
+from portfolios.services.taking_back import Reversals
 from portfolios.valuation.agreement import OF_FILE
 
 SAMPLE_ROWS = 3
 SAMPLE_CELL = 80
+OF_ACCOUNTS = {"several_accounts", "unknown_account"}
 
 OnProgress = Callable[[float], None]
 # Called with how many of the file's instruments are identified, and of how many.
@@ -53,7 +68,7 @@ def import_statement(
     The instruments are looked up to the end, as long as the sources answer. Raises as `read_file`.
     """
     options = ImportOptions(**fields)
-    read = read_file(data, options)
+    read = read_file(data, options, portfolio.user)
     import_batch = new_import_batch(portfolio=portfolio, data=data, file_name=file_name, read=read)
     return record_statement(
         import_batch=import_batch,
@@ -65,35 +80,60 @@ def import_statement(
     )
 
 
-def read_file(data: bytes, options: ImportOptions) -> Statement:
-    """Parse a file.
+def read_file(data: bytes, options: ImportOptions, user: User) -> Statement:
+    """Parse a file, also by a mapping that the user saved for its header.
 
     Raises DomainError with attr "file" when the file as a whole cannot be used, TooLarge above
     20 MB or 200,000 rows.
     """
-    reading = reading_options(options.date_format, options.decimal, options.mapping)
     try:
-        return read_statement(data, reading, options.format_name)
+        mapping = read_mapping(options.mapping)
+    except BadMapping as problem:
+        raise DomainError(str(problem), attr="mapping", code=problem.code) from problem
+    known = KnownMappings(user)
+    try:
+        return _read(data, options, mapping, known)
     except FileTooLarge as problem:
         raise TooLarge(problem.detail) from problem
     except FileProblem as problem:
-        more = None
+        more: dict[str, Any] | None = None
         if problem.code == "unknown_format":
             more = {"file": _sample_of(problem)}
+        elif problem.code in OF_ACCOUNTS:
+            more = {"accounts": problem.accounts}
         raise DomainError(problem.detail, attr="file", code=problem.code, more=more) from problem
+
+
+def _read(
+    data: bytes, options: ImportOptions, mapping: FileMapping, known: KnownMappings
+) -> Statement:
+    """Parse a file; one that no format recognises by what was saved for its header."""
+    reading = reading_options(
+        options.date_format, options.decimal, mapping, options.account, known.words()
+    )
+    try:
+        return read_statement(data, reading, options.format_name)
+    except FileProblem as problem:
+        saved = None
+        is_unknown = problem.code == "unknown_format" and options.format_name == AUTO
+        if is_unknown:
+            saved = known.of_header(problem.tables)
+        if saved is None:
+            raise
+        both = with_more(read_mapping(saved.mapping), mapping)
+        reading = reading_options(options.date_format, options.decimal, both, options.account)
+    statement = read_statement(data, reading, MAPPED)
+    statement.mapping_name = saved.name
+    return statement
 
 
 def _sample_of(problem: FileProblem) -> dict[str, Any]:
     """Return what a person needs to see to say which format a file has, or which of its columns is
     which of ours.
     """
-    header: list[str] = []
-    records: list[list[str]] = []
-    if problem.table:
-        header = problem.table.header
-        records = problem.table.records[:SAMPLE_ROWS]
-    sample = [_cut_cells(record) for record in records]
-    return {"header": header, "sample": sample, "formats": problem.formats}
+    table = likeliest(problem.tables)
+    sample = [_cut_cells(record) for record in table.records[:SAMPLE_ROWS]]
+    return {"header": table.header, "sample": sample, "formats": problem.formats}
 
 
 def _cut_cells(record: list[str]) -> list[str]:
@@ -115,12 +155,35 @@ def new_import_batch(
 
 
 def describe_file(import_batch: ImportBatch, read: Statement) -> None:
-    """Put what was recognised of the file into `import_batch` (not saved)."""
+    """Put what was recognised of the file into `import_batch` (not saved).
+
+    Raises DomainError if the portfolio has the same from files of another format.
+    """
     import_batch.format = read.format
     import_batch.encoding = read.encoding
     import_batch.delimiter = read.delimiter
     import_batch.account = read.account[:100].replace("\x00", "")
+    import_batch.mapping_name = read.mapping_name
     import_batch.warnings = warnings_of(import_batch.portfolio, read)
+    _refuse_repeated(import_batch.portfolio, read)
+
+
+def _refuse_repeated(portfolio: Portfolio, read: Statement) -> None:
+    """Raise DomainError if files of another format brought what this one repeats."""
+    others = repeating(read.format)
+    if not others:
+        return
+    done = ImportBatch.objects.filter(
+        portfolio=portfolio, format__in=others, state=ImportBatch.State.DONE, created__gt=0
+    )
+    other = done.values_list("format", flat=True).first()
+    if other:
+        raise DomainError(
+            f"Files of {read.format} and {other} have the same transactions, and this portfolio "
+            f"has an import of {other}. Undo that one first, or leave this file out.",
+            attr="file",
+            code="repeats_import",
+        )
 
 
 def record_statement(
@@ -140,24 +203,50 @@ def record_statement(
     """
     portfolio = import_batch.portfolio
     identified = _identify(read, portfolio.user, options, on_looking_up, is_worker_alive)
-    converted, unconverted = convert_to_own_currency(identified.rows)
+    converted, unconverted = convert_to_own_currency(without_renamed(identified.rows, read))
     rated = without_foreign_rates(converted, portfolio.currency)
-    rows = keep_former_ids(rated, portfolio)
+    rows = keep_former_ids(in_own_money(rated, portfolio.currency), portfolio)
+    rows = recognise_former_prices(rows, portfolio)
+    reversals = [row for row in rows if row.takes_back]
+    rows = [row for row in rows if not row.takes_back]
+    unusable = _without_reversed([*identified.problems, *unconverted], read)
     _describe(import_batch, read, identified)
-    import_batch.failed += len(identified.problems) + len(unconverted)
+    if not dry_run and options.save_mapping_as:
+        import_batch.mapping_name = options.save_mapping_as
+    import_batch.failed += len({one.row for one in unusable})
     outcome = import_rows(
         import_batch=import_batch,
         rows=rows,
-        problems=[*read.problems, *identified.problems, *unconverted],
+        problems=[*read.problems, *unusable],
         on_error=options.on_error,
         dry_run=dry_run,
+        accept_opening=options.accept_opening,
         checkpoints=_with_tickers(read.checkpoints, identified.rows),
         on_progress=on_progress,
         identified=identified.found_by_isin,
+        by_hand=identified.by_hand,
+        reversals=Reversals(reversals, read.reversed_ids, read.unpaired),
     )
     if outcome.is_saved and not outcome.is_refused:
         _remember(portfolio, identified)
+    if not dry_run and not outcome.is_refused:
+        mapping = read_mapping(options.mapping)
+        remember_mapping(
+            user=portfolio.user, read=read, mapping=mapping, name=options.save_mapping_as
+        )
+    first_day = min((row.date for row in read.rows), default=None)
+    outcome = dataclasses.replace(outcome, first_day=first_day)
     return _with_open_look_ups(outcome, read, identified)
+
+
+def _without_reversed(problems: Sequence[RowProblem], read: Statement) -> list[RowProblem]:
+    """Leave out the problems of rows that the file reverses itself: they are ignored already.
+
+    A row that reverses something of an unknown instrument reverses nothing that is recorded.
+    """
+    ignored = {row.row for row in read.reversals if row.takes_back == REVERSED}
+    kept = [problem for problem in problems if problem.row not in ignored]
+    return [read.unpaired.get(problem.row, problem) for problem in kept]
 
 
 def _identify(
@@ -173,7 +262,7 @@ def _identify(
     open_before: int | None = None
     while True:
         identified = identify_instruments(
-            read.rows,
+            [*read.rows, *read.reversals],
             user=user,
             choices=options.instruments,
             seconds=time_limit(),
@@ -216,7 +305,7 @@ def _describe(import_batch: ImportBatch, read: Statement, identified: Identified
         for (kind, currency), (count, amount) in read.ignored_sums.items()
     ]
     import_batch.instruments = identified.listed
-    import_batch.reconciled = True if read.reconciles else None
+    import_batch.reconciled = read.reconciles or None
     import_batch.first_divergence = None
     if read.divergence:
         import_batch.first_divergence = {"kind": OF_FILE, **dataclasses.asdict(read.divergence)}
@@ -232,7 +321,9 @@ def _with_tickers(
     tickers = {row.row: row.ticker for row in rows if row.ticker}
     found: dict[tuple[str, str, date], Checkpoint] = {}
     for point in checkpoints:
-        ticker = "" if point.currency else tickers.get(point.row, "")
+        ticker = ""
+        if not point.currency:
+            ticker = tickers.get(point.row, "")
         if ticker or point.currency:
             found[point.currency, ticker, point.day] = replace(point, ticker=ticker)
     return list(found.values())

@@ -29,11 +29,13 @@ from integrations.imports.pipeline import (
     record_statement,
 )
 from integrations.statements.base import Statement
+from portfolios.calc.import_problems import group_problems
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.models import ImportBatch, PendingImport, Portfolio
 from portfolios.services.history import import_object
-from portfolios.services.import_rows import AlreadyDone, Outcome
+from portfolios.services.import_report import Outcome
+from portfolios.services.import_rows import AlreadyDone
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -125,7 +127,7 @@ def _attempt(pk: UUID, token: str) -> Outcome | None:
     PendingImport.objects.filter(pk=pk).update(attempts=pending.attempts + 1)
     options = ImportOptions(**pending.options)
     try:
-        read = read_file(bytes(pending.content), options)
+        read = read_file(bytes(pending.content), options, pending.import_batch.portfolio.user)
         describe_file(pending.import_batch, read)
         with acting(door=Door.IMPORT, actor_id=pending.requested_by_id):
             return record_statement(
@@ -175,7 +177,8 @@ def _give_up(pending: PendingImport, problem: RowProblem) -> None:
     import_batch = pending.import_batch
     import_batch.state = ImportBatch.State.FAILED
     import_batch.errors = [problem.as_entry()]
-    import_batch.save(update_fields=["state", "errors", "updated_at"])
+    import_batch.problems = group_problems([problem], [])
+    import_batch.save(update_fields=["state", "errors", "problems", "updated_at"])
     with acting(door=Door.IMPORT, actor_id=pending.requested_by_id):
         record("import_failed", import_object(import_batch))
     pending.delete()

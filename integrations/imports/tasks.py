@@ -15,7 +15,7 @@ from integrations.imports.pipeline import new_import_batch, read_file, record_st
 from integrations.statements.base import Statement
 from marketdata.tasks import fetch_history, look_up_instruments
 from portfolios.models import ImportBatch, Portfolio
-from portfolios.services.import_rows import Outcome
+from portfolios.services.import_report import Outcome
 
 
 def submit_import(
@@ -54,7 +54,7 @@ def _import_or_queue(
     dry_run: bool,
     is_worker_alive: bool,
 ) -> ImportBatch | Outcome:
-    read = read_file(data, options)
+    read = read_file(data, options, portfolio.user)
     is_big = len(read.rows) + read.failed + read.ignored > queue.ROWS_IN_A_REQUEST
     if is_big and is_worker_alive and not dry_run:
         return _queue(portfolio, data, file_name, read, options)

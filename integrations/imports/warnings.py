@@ -1,14 +1,14 @@
 """Warn about what is not an error in a file but may be a mistake."""
 
-from itertools import islice
 from typing import TypeAlias
 
 from integrations.statements.base import Statement
-from portfolios.models import ImportBatch, Portfolio, Transaction
+from portfolios.models import ImportBatch, Portfolio
 
 NAME_SHOWN = 80
 UNREAD_NAMED = 10
 REVERSED_NAMED = 20
+WORDS_NAMED = 20
 ASKED_AT_ONCE = 500
 
 
@@ -20,7 +20,7 @@ def warnings_of(portfolio: Portfolio, read: Statement) -> list[Entry]:
     """Return what a person should look at before importing `read` into `portfolio`."""
     return [
         *_unread_columns(read),
-        *_reversed_but_recorded(portfolio, read),
+        *_unknown_words(read),
         *_other_account(portfolio, read),
     ]
 
@@ -31,27 +31,22 @@ def _unread_columns(read: Statement) -> list[Entry]:
     named = read.unread[:UNREAD_NAMED]
     names = ", ".join(name[:NAME_SHOWN].replace("\x00", "") for name in named)
     left = len(read.unread) - len(named)
-    more = f" and {left} more" if left else ""
-    detail = f"Ignored columns: {names}{more}. Rename any that should be imported."
+    if left:
+        names += f" and {left} more"
+    detail = f"Ignored columns: {names}. Rename any that should be imported."
     return [{"code": "ignored_columns", "detail": detail}]
 
 
-def _reversed_but_recorded(portfolio: Portfolio, read: Statement) -> list[Entry]:
-    """Name transactions of an earlier file that the broker reverses in this one."""
+def _unknown_words(read: Statement) -> list[Entry]:
     warnings: list[Entry] = []
-    external_ids = iter(read.reversed_ids)
-    while batch := list(islice(external_ids, ASKED_AT_ONCE)):
-        recorded = Transaction.objects.filter(portfolio=portfolio, external_id__in=batch)
-        for external_id, kind, ticker, day in recorded.values_list(
-            "external_id", "type", "holding__stock__ticker", "date"
-        ):
-            line = read.reversed_ids[external_id or ""]
-            detail = (
-                f"The broker reversed line {line}, but it is recorded here. "
-                f"Delete the {kind} of {ticker} on {day}."
-            )
-            warnings.append({"code": "reversed_but_recorded", "detail": detail, "row": line})
-    return warnings[:REVERSED_NAMED]
+    for line, word in read.unknown_words[:WORDS_NAMED]:
+        shown = word[:NAME_SHOWN].replace("\x00", "")
+        detail = (
+            f"{shown} is not a known type of this format. The broker's balance moves by the "
+            "amount, so it is an adjustment. If you know what it is, change the transaction."
+        )
+        warnings.append({"code": "unknown_word", "detail": detail, "row": line})
+    return warnings
 
 
 def _other_account(portfolio: Portfolio, read: Statement) -> list[Entry]:
