@@ -5,6 +5,9 @@ import re
 _SPELLINGS = (
     (re.compile(r"\bdate_format=(?=\w)"), "--date-format "),
     (re.compile(r"\bdecimal=(?=\w)"), "--decimal "),
+    (re.compile(r"\bname it with account\b"), "name it with --account"),
+    (re.compile(r"\bmapping=(\{[^{}]*\})"), r"--mapping '\1'"),
+    (re.compile(r"\bwith mapping\b"), "with --mapping"),
 )
 CHOOSE_TICKER = "Choose its ticker."
 
@@ -16,4 +19,8 @@ def as_options(message: str, *, instrument: str | None = None) -> str:
     """
     for parameter, option in _SPELLINGS:
         message = parameter.sub(option, message)
-    return message.replace(CHOOSE_TICKER, f"Pass its ticker: --instrument '{instrument}=TICKER'.")
+    choice = (
+        f"Pass its ticker: --instrument '{instrument}=TICKER'. Or price it by hand: "
+        f"--instrument '{instrument}=manual'."
+    )
+    return message.replace(CHOOSE_TICKER, choice)

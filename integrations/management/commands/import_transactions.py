@@ -2,19 +2,23 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.core.management.base import BaseCommand, CommandError
 from msgspec import UNSET
 
+from financeproj.core.api.errors import error_body
 from financeproj.core.api.renderers import to_json
 from financeproj.core.errors import DomainError
 from integrations.imports.payloads import (
     DivergencePayload,
     ImportPayload,
     ImportWarningPayload,
-    RowErrorPayload,
+    OpeningPayload,
+    ProblemPayload,
     outcome_payload,
 )
 from integrations.imports.pipeline import import_statement
@@ -23,8 +27,10 @@ from integrations.management.options import as_options
 from integrations.management.sources import content_of, one_named, user_named
 from integrations.statements.registry import AUTO, formats
 from portfolios import selectors
+from portfolios.services.import_report import Outcome
 
-ERRORS_SHOWN = 50
+GROUPS_SHOWN = 50
+LINES_NAMED = 5
 BAR_WIDTH = 40
 COUNTS = ("rows", "created", "duplicates", "ignored", "failed")
 
@@ -47,14 +53,29 @@ class Command(BaseCommand):
             action="store_true",
             help="record the rows without errors although others have some",
         )
+        parser.add_argument(
+            "--accept-opening",
+            action="store_true",
+            help="book the shares that were held before the file begins, at the close of the day",
+        )
         parser.add_argument("--date-format", choices=["dmy", "mdy"], help="how to read 02/03/2024")
         parser.add_argument("--decimal", choices=["point", "comma"], help="how to read 1,234")
+        parser.add_argument(
+            "--account", default="", help="which of the file's accounts, if it has several"
+        )
         parser.add_argument(
             "--instrument",
             action="append",
             default=[],
             metavar="ISIN=TICKER",
-            help="an instrument's ISIN or name in the file, and its ticker; remembered",
+            help="an instrument's ISIN or name in the file, and its ticker, or =manual to price it "
+            "by hand; remembered",
+        )
+        parser.add_argument(
+            "--mapping",
+            default="{}",
+            metavar="JSON",
+            help="what the file means, as the API takes it: see docs/brokers.md",
         )
         parser.add_argument(
             "--json",
@@ -64,31 +85,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = user_named(options["user"])
-        portfolio = one_named(
-            selectors.portfolios_of(user), options["portfolio"], of=user, what="portfolio"
-        )
-        instruments = dict(choice.partition("=")[::2] for choice in options["instrument"])
-        name = options["file"]
-        data = content_of(name)
-        on_error = "abort"
-        if options["skip_bad"]:
-            on_error = "skip"
         try:
-            outcome = import_statement(
-                portfolio=portfolio,
-                data=data,
-                file_name=Path(name).name,
-                format_name=options["format"],
-                date_format=options["date_format"],
-                decimal=options["decimal"],
-                on_error=on_error,
-                dry_run=options["dry_run"],
-                instruments=instruments,
-                on_progress=self._progress_bar(),
-                on_looking_up=self._looking_up,
-            )
+            outcome = self._outcome(options)
+        except CommandError as error:
+            self._show_refusal(DomainError(str(error)), options)
+            raise
         except DomainError as error:
+            self._show_refusal(error, options)
             raise CommandError(as_options(str(error.detail))) from error
         enqueue_what_follows(outcome)
         answer = outcome_payload(outcome, dry_run=options["dry_run"])
@@ -98,6 +101,59 @@ class Command(BaseCommand):
             self._report(answer)
         if outcome.is_refused:
             raise SystemExit(1)
+
+    def _show_refusal(self, error: DomainError, options: Mapping[str, Any]) -> None:
+        """Print what the API answers; the sentence for people goes to standard error."""
+        if options["as_json"]:
+            self.stdout.write(to_json(error_body(error)).decode())
+
+    def _outcome(self, options: Mapping[str, Any]) -> Outcome:
+        """Import the file. Raises CommandError, and DomainError for a file that is refused."""
+        user = user_named(options["user"])
+        portfolio = one_named(
+            selectors.portfolios_of(user), options["portfolio"], of=user, what="portfolio"
+        )
+        instruments = dict(map(self._choice, options["instrument"]))
+        mapping = self._mapping(options["mapping"])
+        format_name = options["format"]
+        if mapping.get("columns"):
+            format_name = "mapped"
+        name = options["file"]
+        data = content_of(name)
+        on_error = "abort"
+        if options["skip_bad"]:
+            on_error = "skip"
+        return import_statement(
+            portfolio=portfolio,
+            data=data,
+            file_name=Path(name).name,
+            format_name=format_name,
+            date_format=options["date_format"],
+            decimal=options["decimal"],
+            on_error=on_error,
+            accept_opening=options["accept_opening"],
+            dry_run=options["dry_run"],
+            mapping=mapping,
+            instruments=instruments,
+            account=options["account"],
+            on_progress=self._progress_bar(),
+            on_looking_up=self._looking_up,
+        )
+
+    @staticmethod
+    def _choice(text: str) -> tuple[str, str]:
+        """Return the ISIN or name in the file, and its ticker. Raises CommandError."""
+        name, _equals, ticker = text.partition("=")
+        if not name.strip() or not ticker.strip():
+            raise CommandError(f'--instrument needs ISIN=TICKER; "{text}" is not of this form.')
+        return name, ticker
+
+    @staticmethod
+    def _mapping(text: str) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(text, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise CommandError("--mapping must be a JSON object.") from error
 
     def _progress_bar(self) -> Any:
         """Return a function that shows how far the import is, if a person is watching."""
@@ -124,6 +180,15 @@ class Command(BaseCommand):
             return f"Warning: {warning.detail}"
         return f"Warning: line {warning.row}: {warning.detail}"
 
+    @staticmethod
+    def _opening_line(one: OpeningPayload) -> str:
+        if one.ticker is UNSET:
+            return f"Before the file, on {one.date}: {one.amount} {one.currency}"
+        return (
+            f"Before the file, on {one.date}: {one.quantity} {one.ticker}, not booked "
+            "(--accept-opening books them)"
+        )
+
     def _report(self, answer: ImportPayload) -> None:
         lines = [
             self._result(answer),
@@ -134,16 +199,14 @@ class Command(BaseCommand):
         if answer.reconciled is not None:
             agreement = self._agreement(answer.first_divergence)
             lines.append(f"Agrees with the broker's own figures: {agreement}")
+        lines += map(self._opening_line, answer.opening)
         if answer.looking_up is not None:
             done, of = answer.looking_up.done, answer.looking_up.of
             lines.append(
                 f"{done} of {of} instruments identified. Run the command again in a minute: "
                 "what was found is kept."
             )
-        errors = answer.errors
-        lines += [self._error_line(error) for error in errors[:ERRORS_SHOWN]]
-        if len(errors) > ERRORS_SHOWN:
-            lines.append(f"… and {len(errors) - ERRORS_SHOWN:,} more.")
+        lines += self._error_lines(answer)
         if answer.id:
             lines.append(f"Import {answer.id}")
         self.stdout.write("\n".join(lines))
@@ -163,12 +226,30 @@ class Command(BaseCommand):
         expected, got = divergence.expected, divergence.got
         return f"no: line {divergence.row} has {expected}, we have {got}"
 
+    def _error_lines(self, answer: ImportPayload) -> list[str]:
+        """Return each problem with the lines of the file that have it, and what to do."""
+        problems = answer.problems
+        lines = list(map(self._problem_line, problems[:GROUPS_SHOWN]))
+        if len(problems) > GROUPS_SHOWN:
+            lines.append(f"… and {len(problems) - GROUPS_SHOWN:,} more problems.")
+        if answer.failed and answer.id is None:
+            understood = answer.rows - answer.failed
+            lines.append(
+                f"{understood:,} of {answer.rows:,} rows are understood. --skip-bad takes these."
+            )
+        return lines
+
     @staticmethod
-    def _error_line(error: RowErrorPayload) -> str:
-        line = f"line {error.row}"
-        if error.column:
-            line += f", {error.column}"
-        line += f": {as_options(error.detail, instrument=error.value)}"
-        if error.value:
-            line += f" ({error.value})"
-        return line
+    def _problem_line(problem: ProblemPayload) -> str:
+        numbers = ", ".join(map(str, problem.rows[:LINES_NAMED]))
+        line = f"line {numbers}"
+        if problem.count > 1:
+            line = f"lines {numbers}"
+        if problem.count > LINES_NAMED:
+            line += f" and {problem.count - LINES_NAMED:,} more"
+        if problem.column:
+            line += f", {problem.column}"
+        line += f": {as_options(problem.detail, instrument=problem.value)}"
+        if problem.value:
+            line += f" ({problem.value})"
+        return f"{line}\n    {problem.hint}"
