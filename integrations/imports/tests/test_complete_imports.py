@@ -98,7 +98,21 @@ def test_while_yahoo_is_down_an_import_is_worth_what_was_paid_and_becomes_comple
     assert "Source-Status" not in answer
 
 
-def test_figures_read_at_once_after_a_purchase_know_the_splits(api, market):
+@pytest.mark.parametrize(
+    "first_read",
+    [
+        "portfolios",
+        "portfolios/{portfolio}",
+        "portfolios/{portfolio}/holdings",
+        "portfolios/{portfolio}/timeline",
+        "portfolios/{portfolio}/performance",
+        "portfolios/{portfolio}/bridge",
+        "portfolios/{portfolio}/allocation",
+        "dashboard",
+        "net-worth",
+    ],
+)
+def test_figures_read_at_once_after_a_purchase_know_the_splits(api, market, first_read):
     market.list(
         "ACME",
         {date(2019, 5, 6): 252.0, date(2026, 3, 3): 57.58},
@@ -108,6 +122,10 @@ def test_figures_read_at_once_after_a_purchase_know_the_splits(api, market):
     body = {"portfolio_id": portfolio["id"], "ticker": "ACME", "type": "buy", "quantity": 10}
     made = api.post("/api/v1/transactions", body | {"date": "2019-05-06", "price": 252})
     assert made.status_code == 201, made.json()
+    first = api.get(f"/api/v1/{first_read.format(portfolio=portfolio['id'])}")
+    assert first.status_code == 200
+    assert "history_pending" not in first.content.decode()
+    assert Holding.objects.get().current_quantity == D(50)
     (holding,) = api.get(f"/api/v1/portfolios/{portfolio['id']}/holdings").json()
     assert (holding["current_quantity"], holding["market_value"]) == (50, 2879)
     assert holding["unrealised_gain"] == 359

@@ -408,6 +408,23 @@ def test_a_dry_run_shows_what_would_happen_and_writes_nothing(upload, dump):
     assert body["preview"][1]["realised_gain"] == 80
 
 
+def test_a_dry_run_shows_the_legs_of_what_companies_do(upload, dump):
+    before = dump()
+    header = "date,type,ticker,quantity,price,group,group_kind"
+    lines = (
+        "2024-01-02,buy,FJORD.DEMO,10,100,,",
+        "2024-06-03,exchange_out,FJORD.DEMO,,,m,exchange",
+        "2024-06-03,exchange_in,SKOG.DEMO,20,,m,exchange",
+    )
+    body = upload(data=csv(*lines, header=header), dry_run="true").json()
+    assert [(row["type"], row["group_kind"]) for row in body["preview"]] == [
+        ("buy", None),
+        ("exchange_out", "exchange"),
+        ("exchange_in", "exchange"),
+    ]
+    assert dump() == before
+
+
 def test_a_dry_run_of_a_bad_file_reports_its_errors(upload, dump):
     before = dump()
     response = upload(BUY, "2024-03-01,sell,FJORD.DEMO,11,120", dry_run="true")
@@ -418,7 +435,7 @@ def test_a_dry_run_of_a_bad_file_reports_its_errors(upload, dump):
 
 def test_the_preview_has_the_first_fifty(upload):
     body = upload.done(
-        *(f"2024-01-02,buy,{'BREEN' if n % 2 else 'FJORD'}.DEMO,{n},1" for n in range(1, 61))
+        *(f"2024-01-02,buy,{('FJORD', 'BREEN')[n % 2]}.DEMO,{n},1" for n in range(1, 61))
     )
     assert [row["quantity"] for row in body["preview"]] == list(range(1, 51))
 
@@ -587,6 +604,15 @@ def test_imports_are_listed_newest_first_to_their_owner_alone(upload, api, other
     assert other_api.get(f"/api/v1/imports/{first['id']}").status_code == 404
     assert other_api.delete(f"/api/v1/imports/{first['id']}").status_code == 404
     assert Transaction.objects.count() == 2
+
+
+def test_a_list_has_the_first_20_warnings_of_an_import(upload, api):
+    done = upload.done(BUY)
+    warnings = [{"code": "note", "detail": "Look.", "row": row} for row in range(2, 27)]
+    ImportBatch.objects.update(warnings=warnings)
+    [listed] = api.get("/api/v1/imports").json()
+    assert listed["warnings"] == warnings[:20]
+    assert api.get(f"/api/v1/imports/{done['id']}").json()["warnings"] == warnings
 
 
 def test_undo_brings_back_what_was_there_before(upload, api, portfolio, dump):

@@ -20,10 +20,11 @@ ISIN = "US0000000010"
 
 
 def bought(currency="USD", symbol="ATL", isin=ISIN):
-    price = f"50.00,{currency},1.25"
+    rate, total = ("1", "500.00") if currency == "EUR" else ("1.25", "400.00")
+    price = f"50.00,{currency},{rate}"
     return text(
         T212,
-        f"Market buy,2024-03-04 14:30:00,{isin},{symbol},Atlas,10,{price},,EUR,400.00,EUR,,,,T-1,,,,",
+        f"Market buy,2024-03-04 14:30:00,{isin},{symbol},Atlas,10,{price},,EUR,{total},EUR,,,,T-1,,,,",
     )
 
 
@@ -93,6 +94,11 @@ def test_an_unknown_instrument_is_unresolved_with_candidates(upload, yahoo, dump
     assert [one["ticker"] for one in body["instruments"][0]["candidates"]] == (
         [] if fault else ["ATL.DE"]
     )
+    [problem] = body["problems"]
+    assert (problem["instrument"], problem["rows"], problem["count"]) == (ISIN, [2], 1)
+    assert problem.get("candidates", []) == body["instruments"][0]["candidates"]
+    assert problem["sample"] == "2024-03-04 buy Atlas 10 50.00"
+    assert problem["hint"] == "Choose its ticker, or have it priced by hand."
     assert dump() == before
 
 
@@ -130,3 +136,22 @@ def test_the_isins_that_users_named_are_asked_for_again(upload, yahoo):
     learn_isin(stock_id=stock_id, isin=isin)
     assert StockMetadata.objects.get().isin == APPLE
     assert isins_to_learn() == set()
+
+
+def test_an_instrument_that_the_request_prices_by_hand_is_the_users_own(upload, yahoo):
+    """Whatever a source knows by the name that becomes its ticker."""
+    yahoo.list("ATLAS", [50.0, 51.0], currency="USD")
+    rows = bought(isin="", currency="EUR").replace(b"1.25,,EUR,400", b",,EUR,500")
+    body = upload.done(data=rows, instruments='{"Atlas": "manual"}')
+    assert resolved(body) == [("ATLAS", "manual")]
+    stock = Holding.objects.get().stock
+    assert (stock.source, stock.currency, stock.owner_id is not None) == ("manual", "EUR", True)
+    assert not StockMetadata.objects.exclude(pk=stock.pk).exists()
+
+
+def test_an_instrument_without_letters_cannot_be_named_after_itself(upload):
+    rows = bought(isin="", symbol="株", currency="EUR").replace(b"1.25,,EUR,400", b",,EUR,500")
+    rows = rows.replace(b"Atlas", "株".encode())
+    response = upload(data=rows, instruments='{"株": "manual"}')
+    assert response.json()["errors"][0]["code"] == "invalid"
+    assert not Holding.objects.exists()
