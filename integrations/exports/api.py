@@ -1,5 +1,6 @@
 """Downloads of what a user has: transactions and statements as CSV, everything as a ZIP."""
 
+from operator import attrgetter
 from typing import IO, Any
 from uuid import UUID
 
@@ -60,7 +61,7 @@ class StatementCsvView(ApiView):
         """The rows of the statement as a file."""
         statement = statement_for(request, pk)
         header = StatementRowPayload.__struct_fields__
-        rows = [[getattr(row, name) for name in header] for row in statement.rows]
+        rows = list(map(attrgetter(*header), statement.rows))
         name = f"statement-{statement.currency}-{statement.start}-{statement.end}.csv"
 
         def write(file: IO[bytes]) -> None:

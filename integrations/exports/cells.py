@@ -16,6 +16,8 @@ from django.db.models import Field
 from financeproj.core.db.fields import ExactDecimalField, ExactJSONField, decode_exactly
 from financeproj.core.money import strip_zeros
 from integrations.statements.generic import guarded, unguarded
+from portfolios.calc.carried import Brought, Carried, Taken, decode_carried, encode_carried
+from portfolios.models import CarriedField
 
 BOM = "\ufeff"  # Without it Excel does not recognise UTF-8.
 BOOLEANS = {"true": True, "false": False}
@@ -37,6 +39,8 @@ def cell(value: Any) -> str:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Brought | Taken):
+        return encode_carried(value)
     if isinstance(value, dict | list):
         return guarded(_json.encode(value).decode())
     return str(value)
@@ -51,6 +55,8 @@ def value_of(text: str, field: Field, is_nullable: bool) -> Any:
         return None
     if isinstance(field, models.JSONField):
         return json.loads(unguarded(text))
+    if isinstance(field, CarriedField):
+        return _carried(unguarded(text))
     if isinstance(field, ExactJSONField):
         return _exact_json(unguarded(text))
     if isinstance(field, models.BooleanField):
@@ -70,6 +76,13 @@ def _exact_json(text: str) -> Any:
     try:
         return decode_exactly(text)
     except msgspec.DecodeError as error:
+        raise ValueError(text) from error
+
+
+def _carried(text: str) -> Carried:
+    try:
+        return decode_carried(text)
+    except msgspec.MsgspecError as error:
         raise ValueError(text) from error
 
 

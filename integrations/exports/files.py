@@ -30,7 +30,9 @@ from portfolios.models import (
     DismissedSplit,
     Holding,
     ImportBatch,
+    ImportMapping,
     InstrumentAlias,
+    KnownRows,
     OpeningBalance,
     Portfolio,
     PortfolioBalance,
@@ -39,7 +41,7 @@ from portfolios.models import (
 )
 
 KIND = "financeproj-export"
-VERSION = 3
+VERSION = 4
 # Objects of the history that have the id of their user.
 OBJECTS_OF_THE_USER = ("user", "ynab_settings")
 
@@ -154,6 +156,11 @@ def _finished_imports_of(user: User) -> QuerySet[ImportBatch]:
 def _checkpoints_of(user: User) -> QuerySet[Checkpoint]:
     rows = Checkpoint.objects.filter(import_batch__in=_finished_imports_of(user).order_by())
     return rows.order_by("import_batch_id", "day", "row", "pk")
+
+
+def _known_rows_of(user: User) -> QuerySet[KnownRows]:
+    rows = KnownRows.objects.filter(import_batch__in=_finished_imports_of(user).order_by())
+    return rows.order_by("import_batch_id")
 
 
 def _dismissed_splits_of(user: User) -> QuerySet[DismissedSplit]:
@@ -290,6 +297,8 @@ FILES = (
             "first_divergence errors warnings instruments adopted"
         )
         + columns("checkpoint_count", since=3)
+        + columns("money_created groups_created completed completed_rows mapping_name", since=4)
+        + columns("accepts_opening opening problems", since=4)
         + TIMES,
         _finished_imports_of,
         shown=(PORTFOLIO,),
@@ -306,6 +315,13 @@ FILES = (
         since=3,
     ),
     File(
+        "known_rows.csv",
+        KnownRows,
+        (Column("statement_id", "import_batch_id", since=4), *columns("rows", since=4)),
+        _known_rows_of,
+        since=4,
+    ),
+    File(
         "holdings.csv",
         Holding,
         columns(
@@ -313,6 +329,7 @@ FILES = (
             "cost_basis realised_gain income charges first_transaction_on last_transaction_on "
             "unbooked_split_on"
         )
+        + columns("dismissed_rename", since=4)
         + TIMES,
         _of_portfolios(Holding, "pk"),
         shown=(PORTFOLIO, Column("ticker", "stock__ticker")),
@@ -329,6 +346,7 @@ FILES = (
         TransactionGroup,
         (
             *columns("id portfolio_id kind label note external_id is_linked", since=3),
+            *columns("warnings", since=4),
             Column("statement_id", "import_batch_id", since=3),
             *columns("created_at updated_at", since=3),
         ),
@@ -348,6 +366,7 @@ FILES = (
                 "tax settlement_currency settlement_amount booked_on group_id",
                 since=3,
             ),
+            *columns("cost_share takes_all cash_rate stood_as carried", since=4),
             Column("statement_id", "import_batch_id"),
             *columns("imported_currency imported_amount imported_on", since=3),
             *columns("imported_as average_cost_per_share_at_transaction realised_gain"),
@@ -365,6 +384,13 @@ FILES = (
         InstrumentAlias,
         columns("key ticker updated_at"),
         lambda user: InstrumentAlias.objects.filter(user=user).order_by("key"),
+    ),
+    File(
+        "import_mappings.csv",
+        ImportMapping,
+        columns("name format mapping header updated_at", since=4),
+        lambda user: ImportMapping.objects.filter(user=user).order_by("name"),
+        since=4,
     ),
     File(
         "pension_accounts.csv",

@@ -29,12 +29,15 @@ from marketdata.models import StockMetadata, StockQuote
 from marketdata.services.restore import Sourced
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from pensions.services import restore_accounts
+from portfolios.calc.taken_back import TAKEN_BACK
 from portfolios.models import (
     Checkpoint,
     DismissedSplit,
     Holding,
     ImportBatch,
+    ImportMapping,
     InstrumentAlias,
+    KnownRows,
     OpeningBalance,
     Portfolio,
     PortfolioBalance,
@@ -42,7 +45,10 @@ from portfolios.models import (
     TransactionGroup,
 )
 from portfolios.services import restore_portfolios
+from portfolios.services.taking_back import REVERSED_KEY
 
+# The columns with ids, of a transaction that an import took back and of its group.
+IDS = frozenset({"id", "portfolio_id", "holding_id", "group_id", "import_batch_id"})
 CHUNK = 2000
 # Some ten million prices. A bomb of a few kilobytes unpacks to more.
 MOST_BYTES = 1_000_000_000
@@ -120,6 +126,7 @@ def _has_data(user: User) -> bool:
         user.pension_accounts,
         user.instruments,
         user.instrument_aliases,
+        user.import_mappings,
     )
     return any(relation.exists() for relation in relations)
 
@@ -155,11 +162,13 @@ class _ExportImport:
             openings=self._openings(),
             imports=self._imports(),
             checkpoints=self._checkpoints(),
+            known_rows=self._known_rows(),
             holdings=self._holdings(),
             groups=self._groups(),
             transactions=self._transactions(),
             dismissed_splits=self._dismissed_splits(),
             aliases=self._aliases(),
+            mappings=self._mappings(),
             known_before=self.known_before,
         )
         restore_accounts(
@@ -275,6 +284,10 @@ class _ExportImport:
         for row in self.rows.of("instrument_names.csv"):
             yield InstrumentAlias(user=self.user, **row)
 
+    def _mappings(self) -> Iterator[ImportMapping]:
+        for row in self.rows.of("import_mappings.csv"):
+            yield ImportMapping(user=self.user, **row)
+
     # --- Portfolios -------------------------------------------------------------------------------
 
     def _portfolios(self) -> Iterator[Portfolio]:
@@ -310,8 +323,26 @@ class _ExportImport:
         for row in self.rows.of("imports.csv"):
             self.imports.add(row["id"])
             row["id"] = self._own(row["id"])
-            row["adopted"] = self._adopted(row["adopted"])
+            row["adopted"] = self._by_own_ids("adopted", row["adopted"])
+            if "completed_rows" in row:
+                row["completed_rows"] = self._completed_rows(row["completed_rows"])
             yield ImportBatch(**self._in_portfolio(row))
+
+    def _completed_rows(self, kept: Any) -> dict[str, Any]:
+        """What the import completed or took back, with the ids here."""
+        kept = self._by_own_ids("completed_rows", kept)
+        for entry in kept.values():
+            for columns in (entry.get(TAKEN_BACK), entry.get("group")):
+                for name in IDS.intersection(columns or ()):
+                    if columns[name]:
+                        columns[name] = str(self._own(UUID(columns[name])))
+        return kept
+
+    def _known_rows(self) -> Iterator[KnownRows]:
+        for row in self.rows.of("known_rows.csv"):
+            self._take_import(row)
+            row["rows"] = self._by_own_ids("rows", row["rows"])
+            yield KnownRows(**row)
 
     def _checkpoints(self) -> Iterator[Checkpoint]:
         for row in self.rows.of("checkpoints.csv"):
@@ -320,12 +351,17 @@ class _ExportImport:
                 row["stock_id"] = self._stock(row["stock_id"]).pk
             yield Checkpoint(**row)
 
-    def _adopted(self, external_ids: Any) -> dict[str, Any]:
-        """Transaction → external id, with the ids here."""
+    def _by_own_ids(self, column: str, by_id: Any) -> dict[str, Any]:
+        """What is kept by the id of a transaction, by the ids here."""
+        found: dict[str, Any] = {}
         try:
-            return {str(self._own(UUID(pk))): one for pk, one in external_ids.items()}
+            for key, value in by_id.items():
+                prefix = REVERSED_KEY if key.startswith(REVERSED_KEY) else ""
+                pk = UUID(key.removeprefix(prefix))
+                found[f"{prefix}{self._own(pk)}"] = value
         except (ValueError, AttributeError) as error:
-            raise BadArchive(f"{self.rows.where}, adopted: it cannot be read.") from error
+            raise BadArchive(f"{self.rows.where}, {column}: it cannot be read.") from error
+        return found
 
     def _holdings(self) -> Iterator[Holding]:
         for row in self.rows.of("holdings.csv"):

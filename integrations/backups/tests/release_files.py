@@ -159,8 +159,15 @@ def _own_things(kari: Any) -> None:
     trade(odd, "SPLITVIK.DEMO", "transfer_in", "2023-02-01", "5", "90", exchange_rate=D("0.98"))
     trade(odd, "SPLITVIK.DEMO", "transfer_out", "2023-02-02", "2")
     trade(odd, "SPLITVIK.DEMO", "interest", "2023-03-01", "1", "4.25", exchange_rate=D(1))
-    services.rename_holding(holding=odd.holdings.get(stock=myco), company_name="My own company")
+    services.update_holding(holding=odd.holdings.get(stock=myco), company_name="My own company")
     services.remember_aliases(user=kari, tickers={"NO0010096985": "FJORD.DEMO", "+ødd": "MYCO"})
+    services.save_mapping(
+        user=kari,
+        name="=bank",
+        format_name="mapped",
+        mapping={"columns": {"date": "Dag"}, "types": {"Kjøp": "buy"}},
+        header=["Dag", "Hva", ""],
+    )
 
 
 def _wall_street(ola: Any) -> None:
@@ -181,7 +188,7 @@ def _wall_street(ola: Any) -> None:
         portfolio=wall_street,
         data=data,
         file_name="waiting.csv",
-        read=read_file(data, ImportOptions()),
+        read=read_file(data, ImportOptions(), ola),
         options=ImportOptions(),
     )
 

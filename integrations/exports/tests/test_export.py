@@ -186,7 +186,7 @@ def test_the_endpoint_answers_a_zip_with_counts_and_hashes(full, api):
         manifest = json.loads(archive.read("manifest.json"))
         assert (manifest["format"], manifest["version"], manifest["username"]) == (
             "financeproj-export",
-            3,
+            4,
             "kari",
         )
         assert [entry["name"] for entry in manifest["files"]] == [file.name for file in FILES]
@@ -512,7 +512,7 @@ def _double(name):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_later_version, "Its version is 9; this program reads version 3"),
+        (_later_version, "Its version is 9; this program reads version 4"),
         (_unhashed, "transactions.csv was changed after it was written: its SHA-256"),
         (_wrong_count, "transactions.csv has 13 rows, its manifest says 99"),
         (_no_count, "Its manifest is not complete"),
@@ -535,7 +535,7 @@ def _double(name):
         (_edit("transactions.csv", "2024-05-02", "2024-13-02"), "transactions.csv row 1, date"),
         (
             _edit("transactions.csv", "note", "nota"),
-            "The columns of transactions.csv are not those of version 3",
+            "The columns of transactions.csv are not those of version 4",
         ),
         (_edit("portfolios.csv", "NOK", "NOK,more"), "portfolios.csv row 1 has 12 cells, not 11"),
         (_edit("portfolios.csv", "NOK", "nok"), "contradict each other"),

@@ -52,8 +52,8 @@ def next_version(monkeypatch):
     for file in files.FILES:
         if file.name == "portfolios.csv":
             firm = files.Column("brokerage_firm", "brokerage_firm", since=NEXT)
-            columns = [firm if one.name == firm.name else one for one in file.columns]
-            changed.append(replace(file, columns=tuple(columns)))
+            columns = {one.name: one for one in file.columns} | {firm.name: firm}
+            changed.append(replace(file, columns=tuple(columns.values())))
         elif file.name == "balances.csv":
             changed.append(replace(file, since=NEXT))
         else:
