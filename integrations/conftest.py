@@ -12,6 +12,7 @@ from financeproj.users.models import User
 from integrations.ynab.services import choose_budget
 from portfolios import services
 from portfolios.models import Portfolio
+from tests.servers.simulated import shorten_histories
 from tests.servers.ynab import KEY, ynab_server
 
 HEADER = "date,type,ticker,quantity,price,commission,currency,exchange_rate,note,external_id"
@@ -23,6 +24,11 @@ def csv(*lines: str, header: str = HEADER) -> bytes:
     return "\n".join(
         [header, *(line + "," * (commas - line.count(",")) for line in lines)]
     ).encode()
+
+
+@pytest.fixture(autouse=True)
+def short_simulated_histories(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_histories(monkeypatch)
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from financeproj.core.db.rows import snapshot
+from financeproj.core.db.rows import pks_of, snapshot
 from financeproj.core.ops import doctor as ground
 from financeproj.core.ops.doctor import Finding
 from financeproj.users.models import User
@@ -23,7 +24,7 @@ from pensions import selectors as pensions
 from portfolios import selectors as portfolios
 from portfolios.models import Holding, ImportBatch, Transaction
 from portfolios.reports import vectors
-from portfolios.services import contradicted_holdings, repair_holding
+from portfolios.services import contradicted_chains, contradicted_holdings, repair_holding
 from portfolios.valuation import agreements_of, described
 
 QUOTE_AGE = timedelta(days=1)
@@ -114,7 +115,7 @@ def quotes() -> Iterator[Finding]:
     lacking, old = marketdata.unpriced_and_old(held, before=timezone.now() - QUOTE_AGE)
 
     def fetch() -> None:
-        refresh_quotes([stock.pk for stock in (*lacking, *old)])
+        refresh_quotes(pks_of((*lacking, *old)))
 
     advice = (
         "See in /admin/ whether the source's circuit is open, or a price waits to be accepted. "
@@ -140,7 +141,7 @@ def unconfirmed() -> Iterator[Finding]:
             f"No source has confirmed: {_names(names)}.",
             "The sources are asked again with the next prices; --fix asks now. Correct the ticker, "
             'or set the source to "manual" in the admin to price them by hand.',
-            lambda: refresh_quotes([stock.pk for stock in stocks]),
+            lambda: refresh_quotes(pks_of(stocks)),
         )
 
 
@@ -202,7 +203,8 @@ def _backup_fix() -> Callable[[], object] | None:
 def ledger() -> Iterator[Finding]:
     """Replay every holding, as the database was at one moment."""
     with snapshot() as using:
-        for holding, fault in contradicted_holdings(Holding.objects.using(using)):
+        holdings = Holding.objects.using(using)
+        for holding, fault in chain(contradicted_holdings(holdings), contradicted_chains(holdings)):
             yield Finding(
                 "ledger",
                 f"{holding.stock.ticker} in {holding.portfolio.name} ({holding.pk}): {fault}.",

@@ -184,4 +184,7 @@ class YnabBudgetAdmin(ReadOnlyAdmin):
 
     @staticmethod
     def _state(row: dict[str, Any]) -> str:
-        return "(deleted)" if row["deleted"] else "(closed)" if row["closed"] else ""
+        for state in ("deleted", "closed"):
+            if row[state]:
+                return f"({state})"
+        return ""

@@ -58,7 +58,7 @@ class AccountUnknown(Conflict):
     code = "unknown_ynab_account"
 
     def __init__(self) -> None:
-        super().__init__("The linked account is no longer in YNAB.")
+        super().__init__("The linked account is not in YNAB any more.")
 
 
 class AccountClosed(Conflict):

@@ -67,9 +67,12 @@ class YnabBalancePayload(Struct):
 def settings_payload(
     budget: YnabBudget | None, *, api_key_configured: bool, last_run: SyncRun | None
 ) -> YnabSettingsPayload:
+    budget_id = budget_name = None
+    if budget is not None:
+        budget_id, budget_name = budget.pk, budget.name or None
     return YnabSettingsPayload(
-        budget_id=budget.pk if budget else None,
-        budget_name=(budget.name or None) if budget else None,
+        budget_id=budget_id,
+        budget_name=budget_name,
         verified=budget is not None and budget.verified,
         api_key_configured=api_key_configured,
         last_sync=_run_payload(last_run) if last_run else None,

@@ -110,7 +110,7 @@ def sync_user(*, user: User, accounts: Iterable[PensionAccount], since: datetime
 
 def _sync_nightly(account: PensionAccount, balance: Balance | None) -> dict[str, Any]:
     if balance is None or balance.deleted:
-        return _line(account, "missing", "The linked account is no longer in YNAB.")
+        return _line(account, "missing", "The linked account is not in YNAB any more.")
     if balance.closed:
         # Closing takes the balance to 0 whether the money is gone or just no longer followed: the
         # user must decide.
