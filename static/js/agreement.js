@@ -2,8 +2,9 @@
 import { api } from "./api.js";
 import { h } from "./dom.js";
 import { date, num } from "./format.js";
-import { editTransaction } from "./transactions.js";
-import { TYPES } from "./words.js";
+import { openMoney } from "./money.js";
+import { openRow } from "./transactions.js";
+import { ALL_TYPES } from "./words.js";
 
 /** Gives a place for what is said, which comes later. `changed` is called after a correction. */
 export function agreementNote(portfolio, changed) {
@@ -36,10 +37,10 @@ async function difference(first, changed) {
     first.transaction_id ? [" · ", gettext("look at"), " ", await suspect(first.transaction_id, changed)] : "");
 }
 
-/** Names the transaction to look at; one of an instrument can be opened. */
+/** Names the transaction to look at, and opens it. */
 async function suspect(id, changed) {
   const row = await api(`/transactions/${id}`);
-  const words = [TYPES()[row.type] ?? row.type, row.ticker, date(row.date)].filter(Boolean).join(" ");
-  if (!row.holding_id) return words;
-  return h("button", { class: "button slim", type: "button", onclick: () => editTransaction({ row, done: changed }) }, words);
+  const words = [ALL_TYPES()[row.type] ?? row.type, row.ticker, date(row.date)].filter(Boolean).join(" ");
+  const open = () => (row.holding_id ? openRow({ row, done: changed }) : openMoney(id, changed));
+  return h("button", { class: "button slim", type: "button", onclick: open }, words);
 }

@@ -25,12 +25,42 @@ export async function api(path, options) {
 export async function apiPage(path) {
   const { json, link } = await send(path);
   const next = link?.match(/<([^>]*)>; rel="next"/);
-  if (!next) return { rows: json, next: null };
-  const { pathname, search } = new URL(next[1], location.origin);
-  return { rows: json, next: pathname.slice("/api/v1".length) + search };
+  return { rows: json, next: next ? pathOf(next[1]) : null };
 }
 
-async function send(path, { method = "GET", body, signal, accept = [] } = {}) {
+/** Returns the results of all pages of a list. Throws ApiError. */
+export async function apiAll(path) {
+  const found = [];
+  while (path) {
+    const { results, next } = await api(path);
+    found.push(...results);
+    path = next && pathOf(next);
+  }
+  return found;
+}
+
+function pathOf(url) {
+  const { pathname, search } = new URL(url, location.origin);
+  return pathname.slice("/api/v1".length) + search;
+}
+
+/** Sends a form and returns the file of the answer, a Blob. Throws ApiError. */
+export async function download(path, form) {
+  const answer = await ask(path, { method: "POST", body: form });
+  if (!answer.ok) throw new ApiError(answer.status, await answer.json().catch(() => null), answer.headers.get("X-Request-ID"));
+  return answer.blob();
+}
+
+async function send(path, { accept = [], ...options } = {}) {
+  const answer = await ask(path, options);
+  if (answer.status === 204) return { json: null };
+  const json = await answer.json().catch(() => null);
+  if (json === null || !(answer.ok || accept.some((known) => known(answer.status, json))))
+    throw new ApiError(answer.status, json, answer.headers.get("X-Request-ID"));
+  return { json, link: answer.headers.get("Link") };
+}
+
+async function ask(path, { method = "GET", body, signal } = {}) {
   const headers = {};
   if (method !== "GET") headers["X-CSRFToken"] = token;
   if (body && !(body instanceof FormData)) {
@@ -49,11 +79,7 @@ async function send(path, { method = "GET", body, signal, accept = [] } = {}) {
     location.assign("/login?next=" + encodeURIComponent(location.pathname));
     return new Promise(() => {}); // the browser is leaving the page
   }
-  if (answer.status === 204) return { json: null };
-  const json = await answer.json().catch(() => null);
-  if (json === null || !(answer.ok || accept.some((known) => known(answer.status, json))))
-    throw new ApiError(answer.status, json, answer.headers.get("X-Request-ID"));
-  return { json, link: answer.headers.get("Link") };
+  return answer;
 }
 
 /** Returns `?a=1&b=2` for the fields that are not empty. */

@@ -58,7 +58,7 @@ export function chart(container, { series, points, currency, kind = "money", lab
     handleScale: false,
     localization: {
       locale,
-      priceFormatter: (value) => (kind === "money" && amountsHidden() ? "•••" : text(kind === "money" ? "compact" : kind, value, { digits: 0 })),
+      priceFormatter: (value) => (kind === "money" && amountsHidden() ? "•••" : text(kind === "money" ? "compact" : kind, value, { digits: kind === "price" ? 2 : 0 })),
       timeFormatter: (time) => date(time),
     },
     rightPriceScale: { borderVisible: false, entireTextOnly: true, scaleMargins: { top: 0.08, bottom: 0.04 } },

@@ -176,6 +176,8 @@ export function form({ fields, label, send, read, extra = [], cancel }) {
     const id = input.id + "-error";
     input.setAttribute("aria-invalid", "true");
     input.setAttribute("aria-describedby", id);
+    const folded = input.closest("details");
+    if (folded) folded.open = true;
     input.closest(".field").append(h("span", { class: "field-error", id }, message));
     return true;
   }

@@ -2,12 +2,13 @@
 import { api, query } from "./api.js";
 import { dialog, empty, failure, fill, h } from "./dom.js";
 import { date, moment, num } from "./format.js";
-import { FREQUENCIES, TYPES } from "./words.js";
+import { ALL_TYPES, FREQUENCIES, GROUP_KINDS } from "./words.js";
 
 const ACTS = () => ({
   portfolio: { created: gettext("Portfolio added"), changed: gettext("Portfolio changed"), deleted: gettext("Portfolio deleted"), balance_set: gettext("Balance entered"), balance_deleted: gettext("Balance deleted") },
   holding: { changed: gettext("Holding changed"), deleted: gettext("Holding deleted") },
   transaction: { created: gettext("Transaction added"), changed: gettext("Transaction changed"), deleted: gettext("Transaction deleted") },
+  transaction_group: { created: gettext("Group added"), changed: gettext("Group changed"), deleted: gettext("Group deleted") },
   import: { imported: gettext("File imported"), import_failed: gettext("Import failed"), undone: gettext("Import undone"), deleted: gettext("Import deleted") },
   pension_account: { created: gettext("Account added"), changed: gettext("Account changed"), deleted: gettext("Account deleted"), imported: gettext("Values imported") },
   pension_value: { created: gettext("Value added"), changed: gettext("Value changed"), deleted: gettext("Value deleted") },
@@ -25,6 +26,7 @@ const FIELDS = () => ({
   commission: gettext("Commission"), exchange_rate: gettext("Exchange rate"), note: gettext("Note"), external_id: gettext("Reference"), source: gettext("Source"),
   value: gettext("Value"), amount: gettext("Amount"), frequency: gettext("Frequency"), start: gettext("From"), end: gettext("Until"),
   growth: gettext("Yearly increase"), ynab_account_id: gettext("YNAB account"), state: gettext("State"),
+  rename_dismissed: gettext("Keeps the old ticker"),
 });
 
 const COUNTS = () => ({
@@ -35,7 +37,7 @@ const COUNTS = () => ({
 
 const SOURCES = () => ({ manual: gettext("manual"), import: gettext("import"), market_data: gettext("automatic"), ynab: "YNAB" });
 const STATES = () => ({ running: gettext("running"), done: gettext("done"), failed: gettext("failed"), undone: gettext("undone") });
-const WORDS = { type: TYPES, frequency: FREQUENCIES, source: SOURCES, state: STATES };
+const WORDS = { type: ALL_TYPES, frequency: FREQUENCIES, source: SOURCES, state: STATES };
 
 // The user's own money, which "hide amounts" hides.
 const PERSONAL = new Set(["used_credit", "cash", "quantity", "commission", "tax", "settlement_amount", "value", "amount"]);
@@ -58,13 +60,18 @@ function shown(field, value) {
     return number;
   }
   if (typeof value === "string") return DAY.test(value) ? date(value) : (WORDS[field]?.()[value] ?? value);
+  if (typeof value === "boolean") return value ? gettext("yes") : gettext("no");
   return String(value);
 }
 
 /** What an entry is about, in the reader's words. Labels with a quantity or amount hide with the amounts. */
 function about({ type, label }) {
+  if (type === "transaction_group") {
+    const [kind, ...rest] = label.split(" ");
+    return [GROUP_KINDS()[kind] ?? kind, ...rest].join(" ");
+  }
   if (type !== "transaction" && type !== "contribution_plan") return label.replace(DAYS, date);
-  const words = label.split(" ").map((word) => TYPES()[word] ?? FREQUENCIES()[word] ?? word);
+  const words = label.split(" ").map((word) => ALL_TYPES()[word] ?? FREQUENCIES()[word] ?? word);
   return h("span", { class: "amount" }, words.join(" ").replace(DAYS, date));
 }
 

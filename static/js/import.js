@@ -1,9 +1,13 @@
 // The import dialog and the list of imported files.
+import { completeAction } from "./actions.js";
 import { api } from "./api.js";
 import { confirm, dialog, empty, failure, h, notice, select } from "./dom.js";
 import { num, text, time } from "./format.js";
 import { sourceNote } from "./sources.js";
-import { counts, errorTable, instrumentForm, lookUpProgress, mappingForm, previewTable, remarks } from "./statement.js";
+import { importAll } from "./several.js";
+import { failedRowsButton } from "./failedrows.js";
+import { counts, instrumentForm, lookUpProgress, mappingForm, openingTable, previewTable, problemTable, remarks, understood, wordForm } from "./statement.js";
+import { WORD_TYPES, warning } from "./words.js";
 
 const LOOK_UP_PAUSE = 2000; // milliseconds between two looks at what is being identified
 const LONGEST_PAUSE = 30000;
@@ -18,22 +22,25 @@ export async function undo(one, done) {
   });
 }
 
-/** The dialog: file → questions about the file → preview → confirm → undo. `file` is set after a drop on the page. */
-export function importFile(portfolioId, changed, file) {
+/** The dialog: file → questions about the file → preview → confirm → undo. `files` are set after a drop on the page. */
+export function importFile(portfolioId, changed, files = []) {
   const body = h("div");
   const box = dialog(gettext("Import a file"), body, { large: true });
-  const open = { format: "auto", date_format: "", decimal: "", mapping: null, instruments: {} };
+  const open = { format: "auto", date_format: "", decimal: "", account: "", accept_opening: "", save_mapping_as: "", currency: "", mapping: null, types: {}, instruments: {} };
   let choices = { ...open };
 
-  function send(chosen, extra) {
+  function formOf(chosen, extra = {}) {
     const data = new FormData();
-    const { mapping, instruments, ...plain } = choices;
+    const { mapping, types, instruments, currency, ...plain } = choices;
     for (const [name, value] of Object.entries({ portfolio_id: portfolioId, ...plain, ...extra })) if (value) data.append(name, value);
-    if (mapping) data.append("mapping", JSON.stringify(mapping));
+    const meaning = { ...(mapping && { columns: mapping }), ...(Object.keys(types).length && { types }), ...(currency && { currency }) };
+    if (Object.keys(meaning).length) data.append("mapping", JSON.stringify(meaning));
     if (Object.keys(instruments).length) data.append("instruments", JSON.stringify(instruments));
     data.append("file", chosen, chosen.name);
-    return api("/transactions/import-csv", { method: "POST", body: data, accept: [isImport] });
+    return data;
   }
+  const send = (chosen, extra) => api("/transactions/import-csv", { method: "POST", body: formOf(chosen, extra), accept: [isImport] });
+  const failedRows = (chosen, found) => failedRowsButton(chosen, found, () => formOf(chosen));
   function working(message) {
     body.replaceChildren(h("div", { class: "empty", role: "status" }, h("p", {}, message), h("progress", { "aria-label": message })));
   }
@@ -42,10 +49,16 @@ export function importFile(portfolioId, changed, file) {
     choices = { ...open };
     return preview(chosen);
   }
+  /** Takes one file, or several: a broker's years are often a file each. */
+  function takeAll(chosen) {
+    if (chosen.length === 1) return take(chosen[0]);
+    choices = { ...open };
+    return importAll(chosen, { body, send, working, changed, take, close: () => box.close() });
+  }
   function choose(problem) {
-    const input = h("input", { type: "file", id: "import-file", class: "hidden", accept: ".csv,.txt,.tsv,text/csv,text/plain", onchange: () => input.files[0] && take(input.files[0]) });
+    const input = h("input", { type: "file", id: "import-file", class: "hidden", multiple: true, accept: ".csv,.txt,.tsv,.xlsx,text/csv,text/plain", onchange: () => input.files.length && takeAll([...input.files]) });
     const drop = h("div", { class: "drop" }, h("p", {}, gettext("Drop your broker's CSV file here, or")), h("label", { class: "button primary", for: "import-file" }, gettext("Choose a file")), input);
-    accept(drop, take);
+    accept(drop, takeAll);
     body.replaceChildren(problem ?? "", drop);
   }
   /** Asks what the API could not decide: the order of dates, the decimal separator, the format, or the columns. */
@@ -56,6 +69,13 @@ export function importFile(portfolioId, changed, file) {
     const way = (more, label) => h("button", { class: "button", type: "button", onclick: () => again(more) }, label);
     if (code === "ambiguous_dates") return choose(h("div", {}, failure(problem), h("div", { class: "actions" }, way({ date_format: "dmy" }, gettext("Day before month")), way({ date_format: "mdy" }, gettext("Month before day")))));
     if (code === "ambiguous_numbers") return choose(h("div", {}, failure(problem), h("div", { class: "actions" }, way({ decimal: "comma" }, gettext("Decimal comma")), way({ decimal: "point" }, gettext("Decimal point")))));
+    const accounts = problem.body?.accounts;
+    if (code === "several_accounts" && accounts) return choose(h("div", {}, failure(problem), h("h3", {}, gettext("Which account is this portfolio?")), h("div", { class: "actions" }, ...accounts.map((account) => way({ account }, account)))));
+    if (code === "currency_required") {
+      const currencies = await api("/currencies").catch(() => []);
+      const names = currencies.map((one) => [one.code, `${one.code} ${one.name}`]);
+      return choose(h("div", {}, failure(problem), select(gettext("The account's currency"), [["", gettext("The account's currency")], ...names], "", (currency) => currency && again({ currency }))));
+    }
     if (code !== "unknown_format" || !seen) return choose(failure(problem));
     const formats = await api("/imports/formats").catch(() => []);
     const label = (name) => formats.find((one) => one.format === name)?.label ?? name;
@@ -65,7 +85,7 @@ export function importFile(portfolioId, changed, file) {
       h("details", {}, h("summary", {}, gettext("Details")), failure(problem)),
       seen.formats.length
         ? h("div", {}, h("h3", {}, gettext("Which broker is this file from?")), h("div", { class: "actions" }, ...seen.formats.map((name) => way({ format: name, mapping: null }, label(name)))))
-        : mappingForm(seen, choices.mapping, (mapping) => again({ format: "auto", mapping })),
+        : mappingForm(seen, choices.mapping, (chosenColumns) => again({ format: "auto", ...chosenColumns })),
       h("div", { class: "actions" },
         others.length > 0 && !seen.formats.length && select(gettext("Choose the broker"), [["", gettext("Choose the broker")], ...others.map((one) => [one.format, one.label])], "", (name) => name && again({ format: name, mapping: null })),
         h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file"))));
@@ -79,9 +99,9 @@ export function importFile(portfolioId, changed, file) {
       await settle(chosen, problem);
     }
   }
-  async function name(chosen, instruments) {
+  async function name(chosen, { instruments, types }) {
     const before = choices;
-    choices = { ...choices, instruments: { ...choices.instruments, ...instruments } };
+    choices = { ...choices, instruments: { ...choices.instruments, ...instruments }, types: { ...choices.types, ...types } };
     try {
       show(chosen, await send(chosen, { dry_run: "true" }));
     } catch (problem) {
@@ -92,25 +112,34 @@ export function importFile(portfolioId, changed, file) {
   function show(chosen, found, pause = LOOK_UP_PAUSE) {
     const note = h("div");
     sourceNote({ retry: () => preview(chosen) }).then((said) => note.replaceChildren(said ?? ""));
+    const held = found.opening.filter((one) => one.ticker);
+    const book = h("input", { type: "checkbox", id: "import-opening", checked: Boolean(choices.accept_opening), onchange: () => { choices = { ...choices, accept_opening: book.checked ? "true" : "" }; return preview(chosen); } });
     const skip = h("input", { type: "checkbox", id: "import-skip" });
     const go = h("button", { class: "button primary", type: "button", onclick: () => run(chosen, skip.checked) }, interpolate(ngettext("Import %s transaction", "Import %s transactions", found.created), [found.created]));
-    go.disabled = !found.created || found.failed > 0;
-    skip.addEventListener("change", () => { go.disabled = !found.created || !skip.checked; });
-    // Rows of an unidentified instrument are shown once, where its ticker can be chosen.
-    const errors = found.errors.filter((one) => one.code !== "unresolved");
+    const isEmpty = !found.created && !(book.checked && held.length);
+    go.disabled = isEmpty || found.failed > 0;
+    skip.addEventListener("change", () => { go.disabled = isEmpty || !skip.checked; });
+    // Rows of an unidentified instrument or an unknown word are shown once, where it can be chosen.
+    const words = wordForm(found, (types) => name(chosen, { types }));
+    const problems = found.problems.filter((one) => one.code !== "unresolved" && !(one.code === "unknown_type" && one.value));
     const lookingUp = found.looking_up && lookUpProgress(found.looking_up);
     if (lookingUp) lookFurther(chosen, found, lookingUp, pause);
     body.replaceChildren(...[
       h("p", { class: "muted small" }, `${found.file_name} · ${found.format} · ${found.encoding}`),
       counts(found),
+      understood(found),
       note,
       ...remarks(found),
       lookingUp,
-      instrumentForm(found, (said) => name(chosen, said)),
-      errors.length && errorTable(errors),
+      instrumentForm(found, (instruments) => name(chosen, { instruments })),
+      words,
+      held.length && openingTable(held),
+      held.length && h("p", {}, h("label", { for: "import-opening" }, book, " ", gettext("These shares were there before the file begins: book them at the close of the day"))),
+      problems.length && problemTable(problems),
       found.preview.length ? previewTable(found.preview) : empty(found.failed ? gettext("No row can be imported.") : gettext("The file has no new transactions.")),
       h("div", { class: "actions" },
         found.failed ? h("label", { for: "import-skip" }, skip, " ", gettext("Skip rows with errors")) : "",
+        failedRows(chosen, found),
         h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file")), go),
     ].filter(Boolean));
   }
@@ -143,11 +172,18 @@ export function importFile(portfolioId, changed, file) {
     body.replaceChildren(
       ok ? h("p", { role: "status" }, h("b", {}, interpolate(ngettext("%s transaction imported.", "%s transactions imported.", done.created), [done.created]))) : h("p", { class: "alert", role: "alert" }, gettext("Nothing was imported.")),
       counts(done),
-      done.errors.length ? errorTable(done.errors) : "",
+      done.problems.length ? problemTable(done.problems) : "",
+      ...toComplete(done.warnings.filter((one) => one.transaction_id)),
       h("div", { class: "actions" },
+        failedRows(chosen, done),
         ok && h("button", { class: "button danger", type: "button", onclick: () => undo(done, () => { box.close(); changed(); }) }, gettext("Undo")),
         h("button", { class: "button primary", type: "button", onclick: () => box.close() }, gettext("Done"))));
     return undefined;
+  }
+  /** The shares whose cost the file does not tell, each with the dialog in which its group is completed. */
+  function toComplete(warnings) {
+    const button = ({ transaction_id: id, row }) => h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Complete")}: ${row}`, onclick: () => completeAction(id, changed) }, gettext("Complete"));
+    return warnings.map((one) => h("p", { class: "note" }, warning(one), " ", button(one)));
   }
   /** Shows the progress of a background import until it ends. */
   async function follow(started) {
@@ -165,7 +201,7 @@ export function importFile(portfolioId, changed, file) {
     }
     return now;
   }
-  if (file) take(file);
+  if (files.length) takeAll(files);
   else choose();
 }
 
@@ -179,8 +215,24 @@ export function accept(target, take) {
     event.preventDefault();
     event.stopPropagation();
     target.classList.remove("over");
-    if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
+}
+
+/** The saved mappings and the words that were given a meaning; null if there are none. Each can be forgotten. */
+export function savedMappings(all, changed) {
+  const forget = (name, word) => confirm(interpolate(gettext("Forget “%s”? Files that were imported stay as they are."), [word ?? name]), gettext("Forget"), async () => {
+    await api(`/imports/mappings/${encodeURIComponent(name)}${word ? `?word=${encodeURIComponent(word)}` : ""}`, { method: "DELETE" });
+    changed();
+  });
+  const button = (name, word) => h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Forget")}: ${word ?? name}`, onclick: () => forget(name, word) }, gettext("Forget"));
+  const types = WORD_TYPES();
+  const item = (title, under, name, word) => h("li", {}, h("span", {}, h("b", { class: "name" }, title), h("span", { class: "under" }, under)), button(name, word));
+  const items = all.flatMap((one) => one.name === one.format
+    ? Object.entries(one.mapping.types ?? {}).map(([word, kind]) => item(word, `${one.format} · ${types[kind] ?? kind}`, one.name, word))
+    : [item(one.name, Object.values(one.mapping.columns ?? {}).join(", "), one.name)]);
+  if (!items.length) return null;
+  return h("details", {}, h("summary", {}, gettext("Remembered columns and words")), h("ul", { class: "rows" }, ...items));
 }
 
 export function importList(all, changed) {

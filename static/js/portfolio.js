@@ -1,17 +1,20 @@
 // One portfolio: value, return, holdings, transactions and imports.
+import { openAction } from "./actions.js";
 import { api, query } from "./api.js";
+import { showAccount } from "./account.js";
 import { agreementNote } from "./agreement.js";
+import { waterfalls } from "./bridge.js";
 import { chart, period, ranges, shares } from "./charts.js";
 import { $, confirm, dialog, empty, field, fill, form, h, select } from "./dom.js";
 import { changeNote, num, otherDay, time, typed } from "./format.js";
 import { showHistory } from "./history.js";
-import { accept, importFile, importList } from "./import.js";
+import { accept, importFile, importList, savedMappings } from "./import.js";
 import { numberInput, readNumbers } from "./portfolios.js";
 import { editPrices, isPricedByHand } from "./prices.js";
 import { missingNote, sourceNote } from "./sources.js";
 import { editTransaction, showTransactions } from "./transactions.js";
 
-const { id, currency } = $("#portfolio").dataset;
+const { id, currency, person, hasCash } = $("#portfolio").dataset;
 const money = (value, options = {}) => num("money", value, { currency, ...options });
 const percent = (value, options = {}) => num("percent", value, { digits: 2, signed: true, ...options });
 const fact = (label, ...value) => h("div", {}, h("dt", {}, label), h("dd", {}, ...value));
@@ -19,12 +22,20 @@ let range = "1Y";
 let benchmark = localStorage.getItem("benchmark") ?? "";
 let by = "sector";
 
+// Whether the returns include the money; each person's last choice in this browser.
+const withCash = $("#with-cash input");
+const CHOICE = `with-cash ${person}`;
+withCash.checked = localStorage.getItem(CHOICE) === "true";
+let countsMoney = hasCash !== undefined;
+const includeCash = () => (countsMoney && withCash.checked ? "true" : "");
+
 // --- Summary ---
 
 let portfolio;
 function showSummary() {
   return fill($("#summary"), async () => {
     portfolio = await api(`/portfolios/${id}`);
+    offerCash(portfolio.cash_from !== null);
     const { summary } = portfolio;
     const note = await sourceNote({ asOf: summary.as_of, retry: refresh });
     return h("div", { class: "hero" },
@@ -54,6 +65,20 @@ function showSummary() {
 
 // --- Over time ---
 
+/** Shows the switch where the money is known; a file that was just imported can change that. */
+function offerCash(isKnown) {
+  $("#with-cash").hidden = !isKnown;
+  if (countsMoney === isKnown) return;
+  countsMoney = isKnown;
+  if (withCash.checked) showTime();
+}
+
+/** Adds to each point what was put in by then: the value at the start and the flows since. */
+function withNetInvested(points, start) {
+  let invested = start;
+  return points.map((point) => ({ ...point, net_invested: (invested += point.net_flow) }));
+}
+
 function drawn(...made) {
   const container = h("div");
   setTimeout(() => chart(container, ...made));
@@ -61,21 +86,24 @@ function drawn(...made) {
 }
 
 function showTime() {
-  const asked = { ...period(range), benchmark };
+  const cash = includeCash();
+  const asked = { ...period(range), benchmark, include_cash: cash };
   const answer = api(`/portfolios/${id}/timeline` + query(asked));
-  const figures = api(`/portfolios/${id}/performance` + query({ start: asked.start, benchmark }));
+  const figures = api(`/portfolios/${id}/performance` + query({ start: asked.start, benchmark, include_cash: cash }));
   answer.catch(() => {});
   figures.catch(() => {});
   const none = () => empty(gettext("No data yet. Add transactions or import a file."));
   fill($("#value"), async () => {
     const [{ points }, one] = await Promise.all([answer, figures]);
     if (!points.length) return none();
+    const series = [
+      { key: "market_value", label: cash ? gettext("Value with cash") : gettext("Market value"), colour: "c1", area: true },
+      { key: "cost_basis", label: gettext("Cost"), colour: "c4", dashed: true },
+    ];
+    if (cash) series.push({ key: "net_invested", label: gettext("Net invested"), colour: "c2" });
     return [drawn({
-      points, currency, label: gettext("Market value and cost over time"),
-      series: [
-        { key: "market_value", label: gettext("Market value"), colour: "c1", area: true },
-        { key: "cost_basis", label: gettext("Cost"), colour: "c4", dashed: true },
-      ],
+      points: cash ? withNetInvested(points, one.start_value) : points, currency,
+      label: gettext("Market value and cost over time"), series,
     }), h("dl", { class: "facts fact-grid figures" },
       fact(gettext("At the start"), money(one.start_value)),
       fact(gettext("Net invested"), money(one.net_flow)),
@@ -83,6 +111,10 @@ function showTime() {
       fact(gettext("Realised"), money(one.realised_gain, { signed: true })),
       fact(gettext("Income"), money(one.income)),
       fact(gettext("Charges"), money(one.charges)))];
+  });
+  fill($("#moved"), async () => {
+    const bridge = await api(`/portfolios/${id}/bridge` + query({ start: asked.start, include_cash: cash }));
+    return waterfalls(bridge);
   });
   fill($("#return"), async () => {
     const [{ points: own, benchmarks }, one] = await Promise.all([answer, figures]);
@@ -125,7 +157,7 @@ function benchmarkForm() {
 // --- Holdings ---
 
 const COLUMNS = [
-  { key: "company_name", label: () => gettext("Instrument"), text: true, cell: (one) => [h("button", { type: "button", class: "name" }, one.company_name || one.ticker), h("span", { class: "under" }, `${one.ticker} · ${one.currency}`, one.price_stale ? h("span", { class: "warn" }, ` · ${one.price_source === "trade" ? gettext("what was last paid") : gettext("stale")}`) : "", isPricedByHand(one) ? priceButton(one) : "")] },
+  { key: "company_name", label: () => gettext("Instrument"), text: true, cell: (one) => [h("button", { type: "button", class: "name" }, one.company_name || one.ticker), h("span", { class: "under" }, instrumentLink(one), ` · ${one.currency}`, one.price_stale ? h("span", { class: "warn" }, ` · ${one.price_source === "trade" ? gettext("what was last paid") : gettext("stale")}`) : "", isPricedByHand(one) ? priceButton(one) : "", renamedNote(one))] },
   { key: "current_quantity", label: () => gettext("Quantity"), cell: (one) => num("quantity", one.current_quantity) },
   { key: "price", label: () => gettext("Price"), cell: (one) => [num("price", one.price), h("span", { class: "under" }, gettext("avg. cost"), " ", num("price", one.average_cost_per_share, { digits: one.average_cost_per_share > 1 ? 2 : 6 }))] },
   { key: "day_change_pct", label: () => gettext("Day change"), cell: (one) => [percent(one.day_change_pct), h("span", { class: "under" }, num("money", one.day_change, { signed: true }), otherDay(one.day_change_on))] },
@@ -137,7 +169,17 @@ const COLUMNS = [
   { key: "weight", label: () => gettext("Weight"), cell: (one) => [num("percent", one.weight), bar(one.weight)] },
 ];
 
-/** Opens the prices by hand of what nobody else prices. */
+/** Leads to the instrument's own page; the rest of the row opens the transactions. */
+const instrumentLink = ({ ticker }) => h("a", { href: `/instruments/${encodeURIComponent(ticker)}`, onclick: (event) => event.stopPropagation() }, ticker);
+
+/** Leads to the proposal to follow a new ticker. */
+function renamedNote(holding) {
+  if (!holding.renamed_to || holding.rename_dismissed) return "";
+  const words = interpolate(gettext("listed as %s now"), [holding.renamed_to]);
+  return [" · ", h("a", { class: "warn", href: `/instruments/${encodeURIComponent(holding.ticker)}#h-holdings`, onclick: (event) => event.stopPropagation() }, words)];
+}
+
+/** Opens the prices by hand of what has no other source of prices. */
 function priceButton(holding) {
   const open = (event) => { event.stopPropagation(); editPrices(holding, refresh); };
   return [" ", h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Enter a price")}: ${holding.ticker}`, onclick: open }, gettext("Enter a price"))];
@@ -207,9 +249,9 @@ let waiting;
 async function showImports() {
   let isRunning = false;
   await fill($("#imports"), async () => {
-    const own = (await api("/imports")).filter((one) => one.portfolio_id === id);
+    const [own, saved] = await Promise.all([api(`/imports?portfolio_id=${id}`), api("/imports/mappings")]);
     isRunning = own.some((one) => one.state === "running");
-    return importList(own.slice(0, 8), refresh);
+    return h("div", {}, importList(own.slice(0, 8), refresh), savedMappings(saved, showImports));
   });
   const hasEnded = waiting && !isRunning;
   clearTimeout(waiting);
@@ -222,6 +264,7 @@ function refresh() {
   showHoldings();
   showTime();
   showAllocation();
+  showAccount(id, currency, $("#account"), $("#account-tools"), refresh);
   showImports();
 }
 
@@ -249,11 +292,14 @@ function edit() {
 
 $("#ranges").append(ranges(range, (chosen) => { range = chosen; showTime(); }));
 $("#benchmark").append(benchmarkForm());
+$("#with-cash").hidden = !countsMoney;
+withCash.addEventListener("change", () => { localStorage.setItem(CHOICE, withCash.checked); showTime(); });
 $("#allocation-tools").append(select(gettext("Allocation by"), [["sector", gettext("Sector")], ["currency", gettext("Currency")], ["asset_type", gettext("Type")], ["country", gettext("Country")], ["exchange", gettext("Exchange")], ["holding", gettext("Holding")]], by, (chosen) => { by = chosen; showAllocation(); }));
 $("#closed").addEventListener("change", showHoldings);
 $("#add").addEventListener("click", () => editTransaction({ portfolioId: id, done: refresh }));
+$("#action").addEventListener("click", () => openAction({ portfolioId: id, done: refresh }));
 $("#import").addEventListener("click", () => importFile(id, refresh));
 $("#history").addEventListener("click", () => showHistory($("h1").textContent, { portfolio_id: id }));
 $("#edit").addEventListener("click", () => portfolio && edit());
-accept(document.body, (file) => importFile(id, refresh, file));
+accept(document.body, (files) => importFile(id, refresh, files));
 refresh();

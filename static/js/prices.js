@@ -4,11 +4,16 @@ import { dialog, empty, field, fill, form, h, notice } from "./dom.js";
 import { date, isoDate, num } from "./format.js";
 import { numberInput, readNumbers } from "./portfolios.js";
 
-/** Whether a person may price the holding's instrument: nobody else did. */
+/** Whether a person may price the holding's instrument: it has no other source of prices. */
 export const isPricedByHand = (holding) => [null, "trade", "manual"].includes(holding.price_source);
 
 /** The dialog with the prices by hand of a holding's instrument; `changed` is called after each change. */
-export function editPrices({ ticker, currency }, changed) {
+export function editPrices(instrument, changed) {
+  dialog(`${gettext("Prices")}: ${instrument.ticker}`, pricesByHand(instrument, changed));
+}
+
+/** A form for a price by hand, and the list of those entered. `changed` is called after each change. */
+export function pricesByHand({ ticker, currency }, changed) {
   const path = `/stocks/${encodeURIComponent(ticker)}/prices`;
   const list = h("div");
   const refresh = () => fill(list, async () => {
@@ -25,20 +30,21 @@ export function editPrices({ ticker, currency }, changed) {
     changed();
   }
   const today = isoDate(new Date());
-  dialog(`${gettext("Prices")}: ${ticker}`, h("div", {},
+  const own = h("div", {},
     form({
       fields: [
         field("date", gettext("Date"), h("input", { type: "date", max: today, required: true, value: today })),
         field("close", `${gettext("Price")} (${currency})`, numberInput(null, { required: true })),
       ],
       label: gettext("Save the price"),
-      read: (own) => readNumbers(own, ["close"], { date: own.elements.date.value }),
+      read: (box) => readNumbers(box, ["close"], { date: box.elements.date.value }),
       send: async (body) => {
         await api(path, { method: "POST", body });
         notice(gettext("Price saved."));
         refresh();
         changed();
       },
-    }), list));
+    }), list);
   refresh();
+  return own;
 }

@@ -1,28 +1,79 @@
 // The parts of the import dialog: counts, errors, preview, and questions about the file.
 import { field, form, h } from "./dom.js";
 import { date, num } from "./format.js";
-import { tickerInput } from "./transactions.js";
-import { TYPES, warning } from "./words.js";
+import { tickerInput } from "./tickers.js";
+import { ALL_TYPES, TYPES, WORD_TYPES, warning } from "./words.js";
 
 export function counts(found) {
   const said = [[gettext("rows"), found.rows], [gettext("new"), found.created], [gettext("already imported"), found.duplicates], [gettext("ignored"), found.ignored], [gettext("with errors"), found.failed]];
   return h("dl", { class: "facts" }, ...said.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", { class: label === gettext("with errors") && value ? "loss" : null }, num("count", value)))));
 }
 
-/** The errors of rows, in the reader's language. */
-export function errorTable(errors) {
+const LINES_NAMED = 5;
+
+function lineNumbers({ rows, count }) {
+  const named = rows.slice(0, LINES_NAMED).join(", ");
+  const left = count - Math.min(rows.length, LINES_NAMED);
+  return left > 0 ? interpolate(ngettext("%(named)s and %(left)s more", "%(named)s and %(left)s more", left), { named, left }, true) : named;
+}
+
+/** The problems of the file, in the reader's language: each once, with the first of its rows and what to do. */
+export function problemTable(problems) {
   const head = (label) => h("th", { scope: "col", class: "text" }, label);
+  const row = (one) => h("tr", { class: "bad" },
+    h("td", {}, lineNumbers(one)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""),
+    h("td", { class: "text" }, one.detail, h("span", { class: "under" }, one.hint), one.sample && h("span", { class: "under sample" }, one.sample)));
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Errors") }, h("table", {},
     h("thead", {}, h("tr", {}, head(gettext("Line")), head(gettext("Column")), head(gettext("Value")), head(gettext("Problem")))),
-    h("tbody", {}, ...errors.slice(0, 100).map((one) => h("tr", { class: "bad" }, h("td", {}, num("count", one.row)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""), h("td", { class: "text" }, one.detail))))));
+    h("tbody", {}, ...problems.map(row))));
+}
+
+/** How many rows are understood, where some are not. */
+export function understood(found) {
+  if (!found.failed) return null;
+  const share = { understood: found.rows - found.failed, rows: found.rows };
+  return h("p", { role: "status" }, interpolate(ngettext("%(understood)s of %(rows)s row is understood.", "%(understood)s of %(rows)s rows are understood.", found.rows), share, true));
+}
+
+/** Asks what unknown words mean. `taken` gets word → our type or "ignore". Returns null if there are none. */
+export function wordForm(found, taken) {
+  const words = found.problems.filter((one) => one.code === "unknown_type" && one.value);
+  if (!words.length) return null;
+  const types = Object.entries(WORD_TYPES());
+  const boxes = words.map((problem) => {
+    const word = problem.value;
+    const box = h("select", {}, h("option", { value: "" }, "–"), ...types.map(([key, label]) => h("option", { value: key }, label)));
+    const row = field(`word-${problem.rows[0]}`, word, box);
+    row.append(h("span", { class: "under" }, interpolate(ngettext("line %s", "lines %s", problem.count), [lineNumbers(problem)])));
+    row.append(h("span", { class: "under sample" }, problem.sample));
+    return { word, box, row };
+  });
+  return h("section", { class: "words", "aria-label": gettext("Unknown words") },
+    h("h3", {}, interpolate(ngettext("%s word is unknown. Say what it means.", "%s words are unknown. Say what they mean.", words.length), [words.length])),
+    form({
+      fields: [...boxes.map((one) => one.row), h("p", { class: "small muted wide" }, gettext("Your choices are remembered for the next file."))],
+      label: gettext("Use these meanings"),
+      read: () => Object.fromEntries(boxes.map(({ word, box }) => [word, box.value]).filter(([, kind]) => kind)),
+      send: taken,
+    }));
 }
 
 export function previewTable(rows) {
-  const types = TYPES();
+  const types = ALL_TYPES();
+  const perShare = (kind, row) => row.ticker ? num(kind, row[kind]) : null; // money alone has no shares
   const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Preview") }, h("table", {},
     h("thead", {}, h("tr", {}, head(gettext("Date")), head(gettext("Type"), "text"), head(gettext("Instrument"), "text"), head(gettext("Quantity")), head(gettext("Price")), head(gettext("Amount")))),
-    h("tbody", {}, ...rows.map((row) => h("tr", {}, h("td", {}, date(row.date)), h("td", { class: "text" }, types[row.type] ?? row.type), h("td", { class: "text" }, row.ticker), h("td", {}, num("quantity", row.quantity)), h("td", {}, num("price", row.price)), h("td", {}, num("money", row.amount, { digits: 2 })))))));
+    h("tbody", {}, ...rows.map((row) => h("tr", {}, h("td", {}, date(row.date)), h("td", { class: "text" }, types[row.type] ?? row.type), h("td", { class: "text" }, row.ticker), h("td", {}, perShare("quantity", row)), h("td", {}, perShare("price", row)), h("td", {}, num("money", row.amount, { digits: 2 })))))));
+}
+
+/** The shares that were held before the file begins. */
+export function openingTable(rows) {
+  const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Held before the file begins") }, h("table", {},
+    h("caption", {}, gettext("Held before the file begins")),
+    h("thead", {}, h("tr", {}, head(gettext("Date")), head(gettext("Instrument"), "text"), head(gettext("Quantity")))),
+    h("tbody", {}, ...rows.map((one) => h("tr", {}, h("td", {}, date(one.date)), h("td", { class: "text" }, one.ticker), h("td", {}, num("quantity", one.quantity)))))));
 }
 
 /** Remarks about the whole file: another account than last time, a different balance, ignored rows. */
@@ -39,13 +90,13 @@ export function remarks(found) {
 }
 
 const COLUMNS = () => ({
-  date: gettext("Date"), type: gettext("Type"), ticker: gettext("Ticker"), quantity: gettext("Quantity"), price: gettext("Price"),
-  company_name: gettext("Name"), currency: gettext("Currency"), commission: gettext("Commission"), exchange_rate: gettext("Exchange rate"),
-  note: gettext("Note"), external_id: gettext("Broker's reference"),
+  date: gettext("Date"), type: gettext("Type"), ticker: gettext("Ticker"), isin: "ISIN", quantity: gettext("Quantity"), price: gettext("Price"),
+  amount: gettext("Amount"), company_name: gettext("Name"), currency: gettext("Currency"), commission: gettext("Commission"), tax: gettext("Tax"),
+  exchange_rate: gettext("Exchange rate"), booked_on: gettext("Booking day"), note: gettext("Note"), external_id: gettext("Broker's reference"),
 });
-const NEEDED = ["date", "type", "ticker", "quantity", "price"];
+const NEEDED = ["date", "type"];
 
-/** Asks which column is which. `{header, sample}` comes from the API; `taken` gets our column → theirs. */
+/** Asks which column is which. `{header, sample}` comes from the API; `taken` gets our column → theirs, and a name to save that under. */
 export function mappingForm({ header, sample }, mapping, taken) {
   const columns = Object.entries(COLUMNS());
   const names = header.map((name) => name.trim());
@@ -63,21 +114,23 @@ export function mappingForm({ header, sample }, mapping, taken) {
     row.append(example);
     return row;
   });
+  const saved = field("save_mapping_as", gettext("Save these columns as"), h("input", { maxlength: 100 }), { hint: gettext("Optional. The next file with these columns is then read by itself.") });
   const box = form({
-    fields,
+    fields: [...fields, saved],
     label: gettext("Use these columns"),
     read: ({ elements }) => {
       const chosen = Object.fromEntries(columns.map(([key]) => [key, elements[key].value]).filter(([, name]) => name));
       const lacking = NEEDED.find((key) => !chosen[key]);
-      if (!lacking) return chosen;
-      box.refuse(lacking, gettext("This column is required."));
+      if (lacking) box.refuse(lacking, gettext("This column is required."));
+      else if (!chosen.price && !chosen.amount) box.refuse("price", gettext("Choose the column of the price or of the amount."));
+      else return { mapping: chosen, save_mapping_as: elements.save_mapping_as.value.trim() };
       return undefined;
     },
     send: taken,
   });
   return h("div", {},
     h("h3", {}, gettext("Columns")),
-    h("p", { class: "small muted" }, `${gettext("Columns with * are required. The type must be one of:")} ${Object.keys(TYPES()).join(", ")}.`),
+    h("p", { class: "small muted" }, `${gettext("Columns with * are required, and a price or an amount. You say what other words than these mean in the next step:")} ${Object.keys(TYPES()).join(", ")}.`),
     box);
 }
 
@@ -87,7 +140,13 @@ export function lookUpProgress({ done, of }) {
   return h("div", { class: "note", role: "status" }, h("p", {}, message), h("progress", { max: of, value: done, "aria-label": message }));
 }
 
-const keyOf = (one) => one.isin || one.symbol || one.name;
+const nameOf = (one) => one.isin || one.symbol || one.name;
+
+/** What a choice names: the instrument, with its currency if the file trades several listings of it. */
+function keyOf(one, all) {
+  const name = nameOf(one);
+  return all.filter((other) => nameOf(other) === name).length > 1 ? `${name}:${one.currency}` : name;
+}
 
 /** Asks for the tickers of unidentified instruments; identified ones are folded away and can be changed.
  *  `taken` gets the broker's ISIN or name → ticker for each change. Returns null if there are no instruments. */
@@ -96,16 +155,19 @@ export function instrumentForm(found, taken) {
   if (!named.length) return null;
   const inputs = new Map();
   const row = (one) => {
+    const key = keyOf(one, found.instruments);
     const [input, options] = tickerInput(() => {});
     const before = one.ticker ?? "";
     const candidates = one.candidates ?? [];
     // A single candidate is offered; it is only taken once the form is sent.
     input.value = input.defaultValue = before || (candidates.length === 1 ? candidates[0].ticker : "");
-    inputs.set(keyOf(one), [input, before]);
+    inputs.set(key, [input, before]);
     const label = [one.name || one.symbol, one.isin, one.currency].filter(Boolean).join(" · ");
     const box = field(`instrument-${inputs.size}`, label, input, { wide: true });
-    box.append(options, h("div", { class: "chips" }, ...candidates.map((two) =>
-      h("button", { class: "button slim", type: "button", onclick: () => { input.value = two.ticker; input.focus(); } }, h("b", {}, two.ticker), ` ${[two.exchange, two.currency].filter(Boolean).join(" · ")}`))));
+    box.append(options, h("div", { class: "chips" },
+      ...candidates.map((two) =>
+        h("button", { class: "button slim", type: "button", onclick: () => { input.value = two.ticker; input.focus(); } }, h("b", {}, two.ticker), ` ${[two.exchange, two.currency].filter(Boolean).join(" · ")}`)),
+      !one.ticker && h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Price it by hand")}: ${label}`, onclick: () => taken({ [key]: "manual" }) }, gettext("Price it by hand"))));
     return box;
   };
   const unknown = named.filter((one) => !one.ticker);

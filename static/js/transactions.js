@@ -1,69 +1,12 @@
 // A holding's transactions in a dialog, and the form that adds or edits one.
-import { api, apiPage, query } from "./api.js";
+import { changeGroup, deleteGroup, openAction } from "./actions.js";
+import { api, apiPage } from "./api.js";
 import { confirm, dialog, empty, field, fill, form, h, notice } from "./dom.js";
 import { date, isoDate, num } from "./format.js";
 import { historyButton } from "./history.js";
 import { numberInput, readNumbers } from "./portfolios.js";
-import { sourceNote } from "./sources.js";
-import { TYPES } from "./words.js";
-
-let lists = 0;
-
-/** A text box that suggests tickers (an ARIA combobox). `chosen` gets the selected suggestion. */
-export function tickerInput(chosen) {
-  const id = `tickers-${++lists}`;
-  const options = h("ul", { class: "options", id, role: "listbox", "aria-label": gettext("Suggestions"), hidden: true });
-  const input = h("input", { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": id, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", required: true, maxlength: 40 });
-  const said = h("div"); // that the source cannot be asked
-  let found = [];
-  let at = -1;
-  let asked = 0;
-  let wait;
-  function show(suggestions) {
-    found = suggestions;
-    at = -1;
-    input.removeAttribute("aria-activedescendant");
-    options.replaceChildren(...found.map((one, index) =>
-      h("li", { role: "option", id: `${id}-${index}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); pick(index); } },
-        h("b", {}, one.ticker), " ", one.company_name, h("span", { class: "muted small" }, ` ${[one.exchange, one.currency].filter(Boolean).join(" · ")}`))));
-    options.hidden = !found.length;
-    input.setAttribute("aria-expanded", String(!options.hidden));
-  }
-  function pick(index) {
-    input.value = found[index].ticker;
-    chosen(found[index]);
-    asked++;
-    show([]);
-  }
-  input.addEventListener("input", () => {
-    clearTimeout(wait);
-    const turn = ++asked;
-    const typedText = input.value.trim();
-    if (!typedText) return show([]);
-    wait = setTimeout(async () => {
-      const answer = await api("/stocks/search" + query({ q: typedText, limit: 8 })).catch(() => []);
-      if (turn === asked) show(answer);
-      if (turn === asked) said.replaceChildren(await sourceNote() ?? "");
-    }, 200);
-  });
-  input.addEventListener("keydown", (event) => {
-    if (options.hidden) return;
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      at = (at + (event.key === "ArrowDown" ? 1 : -1) + found.length) % found.length;
-      [...options.children].forEach((one, index) => one.setAttribute("aria-selected", String(index === at)));
-      input.setAttribute("aria-activedescendant", `${id}-${at}`);
-    } else if (event.key === "Enter" && at >= 0) pick(at);
-    else if (event.key === "Escape") show([]);
-    else return;
-    event.preventDefault();
-  });
-  input.addEventListener("blur", () => {
-    clearTimeout(wait);
-    asked++; // an answer that arrives later must not open the list
-    show([]);
-  });
-  return [input, options, said];
-}
+import { tickerInput } from "./tickers.js";
+import { ALL_TYPES, GROUP_KINDS, TYPES } from "./words.js";
 
 /** The dialog for a new transaction, or for `row`. `holding` or `portfolioId` says where it belongs. */
 export function editTransaction({ row, holding, portfolioId, done }) {
@@ -116,6 +59,19 @@ export function editTransaction({ row, holding, portfolioId, done }) {
   for (const input of box.querySelectorAll("input.number")) input.defaultShown = input.value;
 }
 
+/** Opens what a transaction is part of: its group, the action that it needs, or itself. `done` is called after a change. */
+export function openRow({ row, done }) {
+  const alone = () => editTransaction({ row, done });
+  if (row.group_id) return changeGroup(row, { done, alone });
+  if (row.type === "exchange_in") return openAction({ row, done });
+  return alone();
+}
+
+function remove(row, label, done) {
+  if (row.group_id) return deleteGroup(row, done);
+  return confirm(label, gettext("Delete"), async () => { await api(`/transactions/${row.id}`, { method: "DELETE" }); done(); });
+}
+
 /** All transactions of a holding; `changed` is called after each change. */
 export function showTransactions(holding, currency, changed) {
   const panel = h("div");
@@ -129,7 +85,9 @@ export function showTransactions(holding, currency, changed) {
   }
   const refresh = () => fill(panel, () => { shown = []; return load(`/holdings/${holding.id}/transactions`); });
   const both = () => { refresh(); changed(); };
-  const types = TYPES();
+  const types = ALL_TYPES();
+  const named = (row) => `${types[row.type] ?? row.type} ${date(row.date)}`;
+  const opens = (row) => (row.type === "exchange_in" && !row.group_id ? gettext("Complete") : gettext("Edit"));
   function table(rows) {
     if (!rows.length) return empty(gettext("No transactions."));
     const head = (label, kind) => h("th", { scope: "col", class: kind }, label);
@@ -137,19 +95,19 @@ export function showTransactions(holding, currency, changed) {
       h("thead", {}, h("tr", {}, head(gettext("Date")), head(gettext("Type"), "text"), head(gettext("Quantity")), head(`${gettext("Price")} (${holding.currency})`), head(gettext("Commission"), "less"), head(`${gettext("Amount")} (${currency})`), head(gettext("Realised gain"), "less"), head(h("span", { class: "hidden" }, gettext("Actions"))))),
       h("tbody", {}, ...rows.map((row) => h("tr", { "data-id": row.id },
         h("th", { scope: "row" }, date(row.date), row.note && h("span", { class: "under" }, row.note)),
-        h("td", { class: "text" }, types[row.type] ?? row.type, row.source === "market_data" && h("span", { class: "tag" }, gettext("automatic"))),
+        h("td", { class: "text" }, types[row.type] ?? row.type, row.source === "market_data" && h("span", { class: "tag" }, gettext("automatic")), row.group_kind && h("span", { class: "tag" }, GROUP_KINDS()[row.group_kind])),
         h("td", {}, num("quantity", row.quantity)),
         h("td", {}, num("price", row.price)),
         h("td", { class: "less" }, num("money", row.commission, { digits: 2 })),
         h("td", {}, num("money", row.amount, { digits: 2 })),
         h("td", { class: "less" }, row.realised_gain === null ? "" : num("money", row.realised_gain, { digits: 2, signed: true })),
         h("td", {},
-          h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Edit")}: ${types[row.type]} ${date(row.date)}`, onclick: () => editTransaction({ row, done: both }) }, gettext("Edit")), " ",
-          h("button", { class: "button slim danger", type: "button", "aria-label": `${gettext("Delete")}: ${types[row.type]} ${date(row.date)}`, onclick: () =>
-            confirm(`${types[row.type]}, ${date(row.date)}`, gettext("Delete"), async () => { await api(`/transactions/${row.id}`, { method: "DELETE" }); both(); }) }, gettext("Delete"))))))));
+          h("button", { class: "button slim", type: "button", "aria-label": `${opens(row)}: ${named(row)}`, onclick: () => openRow({ row, done: both }) }, opens(row)), " ",
+          h("button", { class: "button slim danger", type: "button", "aria-label": `${gettext("Delete")}: ${named(row)}`, onclick: () => remove(row, `${types[row.type]}, ${date(row.date)}`, both) }, gettext("Delete"))))))));
   }
   dialog(`${holding.company_name || holding.ticker} (${holding.ticker})`, h("div", {}, panel, h("div", { class: "actions" },
     historyButton(holding.ticker, { object: holding.id }),
+    h("button", { class: "button", type: "button", onclick: () => openAction({ portfolioId: holding.portfolio_id, holdingId: holding.id, done: both }) }, gettext("Merger, spin-off, move …")),
     h("button", { class: "button primary", type: "button", onclick: () => editTransaction({ holding, done: both }) }, gettext("Add a transaction")))), { large: true });
   refresh();
 }

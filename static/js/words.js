@@ -8,6 +8,24 @@ export const TYPES = () => ({
   tax: gettext("Tax"), split: gettext("Split"), transfer_in: gettext("Transfer in"), transfer_out: gettext("Transfer out"),
 });
 
+/** The same, with those that are no transactions of a holding alone. */
+export const ALL_TYPES = () => ({
+  ...TYPES(), deposit: gettext("Deposit"), withdrawal: gettext("Withdrawal"), conversion: gettext("Conversion"),
+  opening: gettext("Opening balance"), adjustment: gettext("Adjustment"),
+  exchange_in: gettext("Exchanged in"), exchange_out: gettext("Exchanged out"),
+});
+
+// Kinds of groups: transactions that are entered, changed and deleted together.
+export const GROUP_KINDS = () => ({
+  conversion: gettext("Conversion"), transfer: gettext("Moved between portfolios"), exchange: gettext("Exchange"),
+  spin_off: gettext("Spin-off"), exercise: gettext("Exercised rights"),
+});
+
+/** What a word of a broker can mean. */
+export const WORD_TYPES = () => ({
+  ...TYPES(), deposit: gettext("Deposit"), withdrawal: gettext("Withdrawal"), adjustment: gettext("Adjustment"), ignore: gettext("Ignore"),
+});
+
 // How often a plan pays.
 export const FREQUENCIES = () => ({ monthly: gettext("every month"), quarterly: gettext("every quarter"), yearly: gettext("every year") });
 
@@ -24,6 +42,9 @@ const NAMES = () => ({
   Industrials: gettext("Industrials"), "Real Estate": gettext("Real estate"), Technology: gettext("Technology"), Utilities: gettext("Utilities"),
 });
 
+/** Returns the types of instruments as [key, name]. */
+export const assetTypes = () => ["stock", "etf", "fund", "bond", "crypto", "index", "other"].map((key) => [key, NAMES()[key]]);
+
 /** Returns the name of a part of an allocation `by` something. */
 export function partName(by, { key, label }) {
   if (key === "unknown") return gettext("Unknown");
@@ -39,7 +60,7 @@ export function currencyName(code, name) {
 }
 
 let codes; // English name of a country → its code
-function countryName(name) {
+export function countryName(name) {
   if (language === "en") return name;
   if (!codes) {
     const english = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
@@ -86,9 +107,25 @@ const ERRORS = () => ({
   empty_file: gettext("The file is empty."),
   unreadable_file: gettext("The file could not be read. Export it again as CSV."),
   unknown_format: gettext("The format was not recognised."),
+  no_excerpt: gettext("The rows of this file cannot stand in a file of their own. Correct the file itself."),
   ragged_rows: gettext("The rows do not fit the header. Export the file again."),
   duplicate_column: gettext("The header names a column twice."),
   too_large: gettext("The file is too large. Split it into smaller files."),
+  no_charge: gettext("Shares that are moved in have no charge. Add it to the price."),
+  same_currency_rate: gettext("Both amounts are in the same currency, so the exchange rate must be 1. Leave it empty."),
+  same_currency: gettext("An exchange needs two different currencies."),
+  cash_is_derived: gettext("From this day on, cash follows from the transactions. Add a deposit, a withdrawal or an adjustment instead."),
+  duplicate_opening: gettext("There is an opening balance in this currency already."),
+  derived_row: gettext("This opening follows from other transactions or from imported files. It cannot be changed here."),
+  part_of_group: gettext("This transaction is part of a group. Change or delete the group."),
+  circular_transfer: gettext("It cannot be moved to where it comes from, not within a day either."),
+  cost_shares: gettext("The parts of the cost do not add up."),
+  duplicate_target: gettext("Name each share that came once."),
+  holding_fixed: gettext("A group cannot move to another holding. Delete it and enter it there."),
+  not_a_pair: gettext("These transactions are not two sides of one move."),
+  wrong_sign: gettext("The amount is 0, is missing or has the wrong sign."),
+  future_date: gettext("The date must not be in the future."),
+  try_again: gettext("It was changed at the same moment. Try again."),
   gave_up: gettext("The import could not be finished. Try it in smaller files."),
   unknown_budget: gettext("YNAB has no such plan."),
   ynab_budget_unknown: gettext("YNAB has no such plan."),
@@ -116,6 +153,11 @@ const MESSAGES = [
   [/(\S+) is quoted in (\S+)\.$/, () => gettext("%s is quoted in %s.")],
   [/from account (.+); the previous import was from account (.+)\.$/, () => gettext("This file is from account %s; the previous import was from account %s.")],
   [/^The broker reversed line (\S+), but it is recorded here\. Delete the (\S+) of (.+) on ([\d-]+)\.$/, () => gettext("The broker reversed line %s, but it is recorded here. Delete the %s of %s on %s.")],
+  [/^The file does not say what these shares cost\./, () => gettext("The file does not say what these shares cost. They came in at the close of the day, or at 0 where none is known. Edit the price of the transaction if you know it.")],
+  [/^These shares came without what they came for/, () => gettext("These shares came without what they came for, so they have no cost. If they came for others, complete the group.")],
+  [/^The file does not say which part of the cost/, () => gettext("The file does not say which part of the cost these shares take over. Change the group if you know it; the totals are right with any part.")],
+  [/^These shares were there before the file begins\. No exchange rate/, () => gettext("These shares were there before the file begins. No exchange rate is known for the day before, so they were not booked. Enter a transfer in by hand.")],
+  [/^(.+) is not a known type of this format\. The broker's balance/, () => gettext("%s is unknown. The broker's balance moves by the amount, so it is an adjustment. If you know what it is, change the transaction.")],
   [/^Ignored columns: (.+)\. Rename/, () => gettext("Ignored columns: %s. Rename any that should be imported.")],
 ];
 
