@@ -1,18 +1,25 @@
 """Test the questions of the import dialog, and the progress of a long import."""
 
 import re
+from datetime import date
 
 import pytest
 from playwright.sync_api import expect
 
 from conftest import PASSWORD
 from integrations.conftest import csv
+from integrations.imports.tests.test_listings import DEGIRO, EURO, FRANCS
 from integrations.imports.tests.test_resolving import ISIN, bought, found
+from integrations.statements.tests.support import text
+from marketdata.tests.factories import with_rates
 from portfolios.models import InstrumentAlias
 from portfolios.services import create_portfolio
 from tests.servers.processes import installation  # noqa: F401
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.untraced]
+
+
+XTB = "ID;Type;Time;Symbol;Comment;Amount\n1;Deposit;01.03.2024 09:00:00;;Bank;500\n"
 
 
 @pytest.fixture(params=["wide", "phone"])
@@ -52,11 +59,14 @@ def test_a_file_of_no_known_format_is_read_by_saying_which_column_is_which(visit
     expect(page.get_by_label("Type *")).to_have_attribute("aria-invalid", "true")
     for ours, theirs in (
         ("Type *", "Art"),
-        ("Ticker *", "Papier"),
-        ("Quantity *", "Stück"),
-        ("Price *", "Kurs"),
+        ("Ticker", "Papier"),
+        ("Quantity", "Stück"),
     ):
-        page.get_by_label(ours).select_option(theirs)
+        page.get_by_label(ours, exact=True).select_option(theirs)
+    page.get_by_role("button", name="Use these columns").click()
+    expect(page.get_by_label("Price", exact=True)).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Price", exact=True).select_option("Kurs")
+    page.get_by_label("Save these columns as").fill("My bank")
     page.get_by_role("button", name="Use these columns").click()
     page.get_by_role("button", name="Import 1 transaction", exact=True).click()
     page.get_by_text("1 transaction imported.").wait_for()
@@ -64,6 +74,24 @@ def test_a_file_of_no_known_format_is_read_by_saying_which_column_is_which(visit
     assert (done["format"], done["created"], done["file_name"]) == ("mapped", 1, "own.csv")
     row = visitor.api("/transactions")["results"][0]
     assert (row["date"], row["quantity"], row["price"]) == ("2024-03-04", 10, 100.5)
+    assert [one["name"] for one in visitor.api("/imports/mappings")] == ["My bank"]
+    page.get_by_role("button", name="Done").click()
+    page.get_by_text("Remembered columns and words").click()
+    page.get_by_role("button", name="Forget: My bank").click()
+    page.locator("dialog").get_by_role("button", name="Forget").click()
+    page.get_by_text("Remembered columns and words").wait_for(state="detached")
+    assert visitor.api("/imports/mappings") == []
+
+
+def test_the_currency_is_asked_for_where_the_file_does_not_name_it(visitor, yahoo):
+    page = visitor.page
+    choose(page, "xtb.csv", XTB.encode())
+    page.get_by_label("The account's currency").select_option("NOK")
+    assert refusals(visitor) == 1
+    page.get_by_role("button", name="Import 1 transaction", exact=True).click()
+    page.get_by_text("1 transaction imported.").wait_for()
+    row = visitor.api("/transactions?kind=money")["results"][0]
+    assert (row["type"], row["settlement_amount"], row["currency"]) == ("deposit", 500, "NOK")
 
 
 def test_a_mapping_that_the_api_refuses_is_asked_again_as_it_was(visitor):
@@ -121,6 +149,27 @@ def test_an_instrument_that_nothing_fits_is_named_once_and_remembered(visitor, y
     assert page.get_by_role("button", name="Import 1 transaction", exact=True).is_enabled()
 
 
+def test_each_listing_of_an_isin_gets_its_own_ticker(visitor, yahoo):
+    with_rates("EUR", "NOK", {date(2025, 2, 1): "11.7"})
+    with_rates("CHF", "NOK", {date(2025, 1, 31): "12.4"})
+    page = visitor.page
+    choose(page, "degiro.csv", text(DEGIRO, FRANCS, EURO))
+    page.get_by_text("2 instruments could not be identified").wait_for()
+    for currency in ("EUR", "CHF"):
+        asked = page.get_by_role("combobox", name=f"IE0000000041 · {currency}")
+        asked.fill(f"FUND.{currency}.DEMO")
+        asked.press("Tab")
+    with page.expect_response("**/import-csv"):
+        page.get_by_role("button", name="Use these tickers").click()
+    page.get_by_role("button", name=re.compile("^Import 2 transactions$")).click()
+    page.get_by_text("2 transactions imported.").wait_for()
+    rows = visitor.api("/transactions")["results"]
+    assert [(row["ticker"], row["quantity"]) for row in rows] == [
+        ("FUND.EUR.DEMO", 10),
+        ("FUND.CHF.DEMO", 4),
+    ]
+
+
 def test_instruments_are_looked_up_until_all_are_identified(visitor, yahoo):
     yahoo.search_fault = "500"
     page = visitor.page
@@ -171,3 +220,62 @@ def test_a_big_file_is_followed_until_a_worker_has_done_it(visit, installation):
     page.get_by_role("button", name="Undo: big.csv").wait_for(timeout=120_000)
     expect(page.locator("#holdings-table tbody tr")).to_have_count(20, timeout=60_000)
     installation.kill(worker)
+
+
+SCALABLE = (
+    "date;time;status;reference;description;assetType;type;isin;shares;price;amount;fee;tax;currency\n"
+    "2024-03-05;09:00:00;Executed;S2;;Cash;Treuebonus;;;;12,50;0;0;NOK\n"
+    "2024-03-06;09:00:00;Executed;S3;Hytte;Security;Buy;NO0010999999;10;100;-1000;0;0;NOK\n"
+)
+
+
+def test_an_unknown_word_gets_a_meaning_and_an_instrument_is_priced_by_hand(visitor, yahoo):
+    page = visitor.page
+    choose(page, "scalable.csv", SCALABLE.encode())
+    page.get_by_text("0 of 2 rows are understood.").wait_for()
+    page.get_by_label("Treuebonus").select_option("deposit")
+    page.get_by_role("button", name="Use these meanings").click()
+    page.get_by_text("1 of 2 rows are understood.").wait_for()
+    page.get_by_role("button", name="Price it by hand").click()
+    page.get_by_role("button", name="Import 2 transactions", exact=True).click()
+    page.get_by_text("2 transactions imported.").wait_for()
+    assert visitor.api("/imports/mappings")[0]["mapping"] == {"types": {"Treuebonus": "deposit"}}
+    assert visitor.api("/transactions")["results"][0]["ticker"] == "NO0010999999"
+
+
+def test_rows_with_errors_are_downloaded_with_the_reason(visitor):
+    page = visitor.page
+    data = "date;type;ticker;quantity;price\n2024-03-04;buy;FJORD.DEMO;1;100\n2024-03-05;buy;;1;1\n"
+    choose(page, "own.csv", data.encode())
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the rows with errors").click()
+    assert download.value.suggested_filename == "failed-own.csv"
+    assert download.value.path().read_text("utf-8-sig").splitlines() == [
+        "date;type;ticker;quantity;price;Import problem",
+        "2024-03-05;buy;;1;1;This field is required.",
+    ]
+
+
+def test_several_files_are_imported_oldest_first_with_one_summary(visitor):
+    page = visitor.page
+    header = "date,type,ticker,quantity,price\n"
+    page.get_by_role("button", name="Import a file").click()
+    page.locator("#import-file").set_input_files(
+        [
+            {
+                "name": "2025.csv",
+                "mimeType": "text/csv",
+                "buffer": f"{header}2025-01-02,sell,FJORD.DEMO,4,110\n".encode(),
+            },
+            {
+                "name": "2024.csv",
+                "mimeType": "text/csv",
+                "buffer": f"{header}2024-01-02,buy,FJORD.DEMO,10,100\n".encode(),
+            },
+            {"name": "notes.csv", "mimeType": "text/csv", "buffer": b"hello;you\n"},
+        ]
+    )
+    page.get_by_role("button", name="Import 2 files").click()
+    assert refusals(visitor) == 1  # of the notes
+    page.get_by_text("2 transactions imported.").wait_for()
+    assert [one["file_name"] for one in visitor.api("/imports")] == ["2025.csv", "2024.csv"]
