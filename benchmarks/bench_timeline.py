@@ -9,6 +9,7 @@ import sys
 SIZES = ("S", "M", "L")
 LIMITS = {("M", "warm"): 12, ("L", "warm"): 6, ("M", "cold"): 40}
 HOLDINGS_LIMIT = 4
+CASH_LIMIT = 1.5
 MEMORY_LIMIT_MB = 400
 # Instruments x weekdays + the cost of the transactions in the same unit: S, L.
 WORK = {"S": 20 * 783 + 20 * 500, "L": 500 * 5220 + 20 * 100_000}
@@ -35,8 +36,11 @@ def _measured_on(name: str, url: str) -> bool:
         f"holdings_M: {holdings:.1f} x an empty authenticated view "
         f"(limit {HOLDINGS_LIMIT}) on {name}"
     )
+    with_cash = found["M"]["with_cash"]
+    print(f"timeline_M_with_cash: {with_cash:.2f} x without (limit {CASH_LIMIT}) on {name}")
     print(f"peak_rss_L: {megabytes:.0f} MB (limit {MEMORY_LIMIT_MB}) on {name}")
     held = all(found[size][way] <= limit for (size, way), limit in LIMITS.items())
+    held = held and with_cash <= CASH_LIMIT
     return held and holdings <= HOLDINGS_LIMIT and megabytes <= MEMORY_LIMIT_MB
 
 

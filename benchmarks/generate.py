@@ -142,4 +142,5 @@ def _in_ledger_order(
         rate=rate[order],
         held=held,
         share=np.zeros(len(held)),
+        group=np.zeros(len(held), dtype=np.int64),
     )

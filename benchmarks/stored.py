@@ -42,6 +42,30 @@ def store(data: Generated, user: User) -> Portfolio:
     return portfolio
 
 
+def add_money(data: Generated, portfolio: Portfolio) -> None:
+    """Deposit a large amount on the first day and something each month, and count money from then
+    on.
+    """
+    first = _days(data)[0]
+    months = [day for day in _days(data) if day.day < 3 and day.weekday() == 0]
+    for number, day in enumerate([first, *months], start=1):
+        amount = Decimal(20_000) if number > 1 else Decimal(10_000_000)
+        Transaction.objects.create(
+            portfolio=portfolio,
+            type="deposit",
+            date=day,
+            effective_date=day,
+            sequence=1_000_000 + number,
+            quantity=1,
+            price=amount,
+            settlement_amount=amount,
+            settlement_currency=portfolio.currency,
+        )
+    portfolio.cash_from, portfolio.cash_from_by = first, "manual"
+    portfolio.version += 1
+    portfolio.save()
+
+
 def _days(data: Generated) -> list[date]:
     return [date.fromordinal(int(day) + _EPOCH) for day in data.days]
 

@@ -36,11 +36,13 @@ def forget() -> None:
     """Clear the vectors that this process has cached, as in a new process."""
     from marketdata import vectors as market_vectors
     from marketdata.selectors import forget_legs
-    from portfolios.reports import vectors
+    from portfolios.reports import histories, money_rows, vectors
     from portfolios.valuation import holdings_and_prices
 
     market_vectors.vector_cache.clear()
     vectors.vector_cache.clear()
+    histories.instruments_cache.clear()
+    money_rows.money_rows_cache.clear()
     holdings_and_prices.holdings_cache.clear()
     holdings_and_prices.prices_cache.clear()
     forget_legs()
@@ -51,7 +53,7 @@ def measure(size: str) -> dict[str, float]:
     from django.conf import settings
 
     from benchmarks.scratch import scratch_database
-    from benchmarks.stored import store
+    from benchmarks.stored import add_money, store
     from financeproj.users.models import User
 
     settings.ROOT_URLCONF = "benchmarks.urls"
@@ -70,6 +72,12 @@ def measure(size: str) -> dict[str, float]:
             lambda: get(f"/api/v1/portfolios/{portfolio.pk}/holdings"), lambda: get("/empty")
         )
         found["holdings"] = holdings / empty
+        add_money(data, portfolio)
+        get(f"{path}?include_cash=true")  # reads the money into this process
+        with_cash, without = fastest_seconds(
+            lambda: get(f"{path}?include_cash=true"), lambda: get(path)
+        )
+        found["with_cash"] = with_cash / without
         found["megabytes"] = float(_in_a_new_process("rss", str(user.pk), path))
     return found
 
