@@ -16,10 +16,12 @@ def schema() -> dict[str, Any]:
 def answers_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the answers by status, including references to components."""
     common = schema()["components"]["responses"]
-    return {
-        status: common[answer["$ref"].rsplit("/")[-1]] if "$ref" in answer else answer
-        for status, answer in operation["responses"].items()
-    }
+    answers = {}
+    for status, answer in operation["responses"].items():
+        if "$ref" in answer:
+            answer = common[answer["$ref"].rsplit("/")[-1]]
+        answers[status] = answer
+    return answers
 
 
 def operations() -> dict[str, dict[str, Any]]:

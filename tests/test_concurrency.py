@@ -81,6 +81,41 @@ def test_twenty_threads_selling_the_same_ten_shares_sell_exactly_ten(live_server
     assert Transaction.objects.filter(type="sell").count() == 10
 
 
+def test_edits_at_one_end_of_a_chain_and_sales_at_the_other_wait_for_each_other(
+    live_server, headers, user, held
+):
+    places = [held.portfolio]
+    for name in ("Second", "Third"):
+        places.append(services.create_portfolio(user=user, name=name, currency="NOK"))
+        legs = services.transfer_of_shares(
+            holding=Holding.objects.select_related("portfolio", "stock").get(portfolio=places[-2]),
+            to_portfolio=places[-1],
+            quantity=D(10),
+            date=date(2024, 2, len(places)),
+        )
+        services.record_share_group(kind="transfer", legs=legs, date=date(2024, 2, len(places)))
+    first = Transaction.objects.get(type="buy")
+    last = Holding.objects.get(portfolio=places[-1])
+    sale = {"holding_id": str(last.pk), "type": "sell", "date": "2024-05-02", "quantity": 1}
+    api = f"{live_server}/api/v1/transactions"
+
+    def edit_or_sell(index):
+        if index % 2:
+            return requests.patch(
+                f"{api}/{first.pk}", json={"price": 100 + index}, headers=headers, timeout=60
+            )
+        return requests.post(api, json={**sale, "price": 120}, headers=headers, timeout=60)
+
+    answers = at_once(edit_or_sell)
+    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [201] * 10
+    last.refresh_from_db()
+    first.refresh_from_db()
+    assert last.current_quantity == 0
+    assert last.realised_gain == 10 * (120 - first.price)
+    assert list(services.contradicted_chains()) == []
+    assert list(contradicted_holdings()) == []
+
+
 def test_twenty_threads_making_one_portfolio_make_one(live_server, headers):
     def create(index):
         name = "Nordic" if index % 2 else "NORDIC"
@@ -252,3 +287,32 @@ def test_requests_that_buy_a_new_instrument_at_once_are_all_recorded(
     requests.get(f"{live_server}/api/v1/dashboard", headers=headers, timeout=60)
     assert Holding.objects.get().current_quantity == THREADS
     assert Holding.objects.get().transactions.count() == THREADS
+
+
+def test_twenty_requests_that_deposit_and_delete_leave_the_exact_sum(live_server, headers, user):
+    portfolio = services.create_portfolio(user=user, name="Nordic", currency="NOK")
+    services.set_cash_from(
+        portfolio=portfolio, cash_from=date(2024, 1, 2), openings={"NOK": D("0.05")}
+    )
+    url = f"{live_server}/api/v1/transactions"
+    body = {"portfolio_id": str(portfolio.pk), "type": "deposit", "date": "2024-01-01"}
+
+    def deposit_and_delete(index):
+        with requests.Session() as session:
+            session.headers.update(headers)
+            answers = []
+            for cents in (index + 1, 1000):
+                made = session.post(url, json=body | {"amount": f"{cents / 100:.2f}"}, timeout=60)
+                answers.append(made.status_code)
+            gone = session.delete(f"{url}/{made.json()['id']}", timeout=60)
+            return [*answers, gone.status_code]
+
+    assert at_once(deposit_and_delete) == [[201, 201, 204]] * THREADS
+    rows = Transaction.objects.filter(portfolio=portfolio)
+    assert sum(rows.filter(type="deposit").values_list("settlement_amount", flat=True)) == D("2.10")
+    # What a person said of the evening before cash_from stays true.
+    assert rows.get(type="opening").settlement_amount == D("-2.05")
+    cash = requests.get(
+        f"{live_server}/api/v1/portfolios/{portfolio.pk}/cash", headers=headers, timeout=60
+    )
+    assert cash.json()["currencies"] == [{"currency": "NOK", "balance": 0.05, "value": 0.05}]

@@ -194,7 +194,7 @@ def test_every_file_is_imported_or_refused_in_time(server: Server) -> None:
             headers=server.authorization,
             timeout=60,
         )
-        assert answer.status_code in (200, 201, 422, 503), answer.text
+        assert answer.status_code in (200, 201, 422, 503), (answer.text, data, fields)
         statuses[answer.status_code] += 1
         request_id = answer.headers["X-Request-ID"]
         server.note(answer.status_code, answer.elapsed.total_seconds(), request_id, repr(data))

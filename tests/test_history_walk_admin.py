@@ -36,6 +36,7 @@ from portfolios.models import (
     DismissedSplit,
     Holding,
     ImportBatch,
+    ImportMapping,
     InstrumentAlias,
     Portfolio,
     PortfolioBalance,
@@ -150,7 +151,8 @@ FORMS = {
         [Act("quote_entered", "instrument", "as_of day fetched_at price source")], quote
     ),
     (StockQuote, "change"): Form(
-        [Act("quote_entered", "instrument", "as_of fetched_at price")], fixed(price="7")
+        [Act("quote_entered", "instrument", "as_of fetched_at price")],
+        fixed(price="7", as_of_0="2024-05-02", as_of_1="12:00:00"),
     ),
     (StockQuote, "delete"): Form(
         [Act("quote_deleted", "instrument", "as_of day fetched_at previous_close price source")]
@@ -226,6 +228,9 @@ FORMS = {
         [Act("changed", "holding", "company_name")], fixed(company_name="Renamed")
     ),
     (Holding, "delete"): Form([Act("deleted", "holding")]),
+    (TransactionGroup, "change"): Form(
+        [Act("changed", "transaction_group", "note")], fixed(note="In March")
+    ),
     (TransactionGroup, "delete"): Form([Act("deleted", "transaction_group", GROUP)]),
     (DismissedSplit, "delete"): Form([Act("deleted", "dismissed_split", "date ratio")]),
     (InstrumentAlias, "add"): Form(
@@ -235,6 +240,7 @@ FORMS = {
         [Act("changed", "instrument_alias", "ticker")], fixed(ticker="BREEN.DEMO")
     ),
     (InstrumentAlias, "delete"): Form([Act("deleted", "instrument_alias", "key ticker")]),
+    (ImportMapping, "delete"): Form([Act("deleted", "import_mapping", "mapping")]),
     (PensionAccount, "add"): Form(
         [Act("created", "pension_account", ACCOUNT)], of_user(name="New", currency="NOK")
     ),
@@ -275,7 +281,7 @@ FORMS = {
     (YnabSettings, "change"): Form([Act("changed", "ynab_settings")]),
     (YnabSettings, "delete"): Form([Act("changed", "ynab_settings", "budget_id")]),
     (AssignedBudget, "add"): Form([Act("changed", "ynab_settings", "assigned")], of_ola),
-    # What is no longer assigned is no longer chosen either.
+    # What is not assigned any more is not chosen either.
     (AssignedBudget, "delete"): Form(
         [
             Act("changed", "ynab_settings", "budget_id"),
@@ -424,6 +430,7 @@ ACTIONS = [
     (PensionAccount, "sync_now", None, "created", Door.ADMIN),
     (Transaction, "delete_selected", lambda w: w.transaction, "deleted", Door.ADMIN),
     (DismissedSplit, "delete_selected", None, "deleted", Door.ADMIN),
+    (ImportMapping, "delete_selected", None, "deleted", Door.ADMIN),
 ]
 
 

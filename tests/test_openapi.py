@@ -32,12 +32,12 @@ def test_the_operation_has_examples_that_hold(key):
             assert faults(parameter["example"], parameter["schema"]) == []
     for media in operation.get("requestBody", {}).get("content", {}).values():
         assert faults(media["example"], media["schema"]) == []
-    shown = 0
+    shown = False
     for status, answer in answers_of(operation).items():
         for kind, media in answer.get("content", {}).items():
             if "example" in media:
                 assert faults(media["example"], media["schema"]) == [], status
-                shown += int(status) < 300
+                shown |= int(status) < 300
             else:
                 # Of several answers that are right, the one that was recorded is shown.
                 assert int(status) < 300 or status == "422", (status, kind)

@@ -136,12 +136,11 @@ def table(data):
 
 
 def unpadded(line):
-    return [
-        value.rstrip("0").rstrip(".")
-        if isinstance(value, str) and NUMBER.fullmatch(value)
-        else value
-        for value in json.loads(line)
-    ]
+    values = json.loads(line)
+    for position, value in enumerate(values):
+        if isinstance(value, str) and NUMBER.fullmatch(value):
+            values[position] = value.rstrip("0").rstrip(".")
+    return values
 
 
 def tables(path):
@@ -149,13 +148,12 @@ def tables(path):
     differ.
     """
     with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name != "manifest.json"]
-        return {
-            name: sorted(
-                json.dumps(unpadded(line), sort_keys=True) for line in lines_of(archive, name)
-            )
-            for name in names
-        }
+        found = {}
+        for name in archive.namelist():
+            if name != "manifest.json":
+                rows = map(unpadded, lines_of(archive, name))
+                found[name] = sorted(json.dumps(row, sort_keys=True) for row in rows)
+        return found
 
 
 @with_services

@@ -14,7 +14,14 @@ from conftest import PASSWORD
 from portfolios.services import create_portfolio
 
 pytestmark = pytest.mark.django_db
-PAGES = ("/dashboard", "/portfolios", "/pension", "/held-back", "/settings")
+PAGES = (
+    "/dashboard",
+    "/portfolios",
+    "/instruments/FJORD.DEMO",
+    "/pension",
+    "/held-back",
+    "/settings",
+)
 
 
 @pytest.fixture
@@ -70,6 +77,22 @@ def test_another_users_portfolio_is_not_found(visitor, other_user):
     response = visitor.get(f"/portfolios/{theirs.pk}")
     assert response.status_code == 404
     assert b"Theirs" not in response.content
+
+
+def test_only_its_owner_may_price_and_describe_an_instrument_on_its_page(
+    visitor, user, other_user, client, yahoo
+):
+    portfolio = create_portfolio(user=user, name="Own", currency="NOK")
+    bought = {"ticker": "CABIN", "type": "buy", "date": "2024-03-01", "quantity": 1, "price": 10}
+    body = {"portfolio_id": str(portfolio.pk), "currency": "NOK", **bought}
+    answer = visitor.post("/api/v1/transactions", body, content_type="application/json")
+    assert answer.status_code == 201, answer.json()
+    own = visitor.get("/instruments/cabin").content.decode()
+    assert ('id="by-hand"' in own, 'id="edit"' in own) == (True, True)
+    client.force_login(other_user)
+    assert client.get("/instruments/cabin").status_code == 404
+    shared = client.get("/instruments/FJORD.DEMO").content.decode()
+    assert ('id="by-hand"' in shared, 'id="edit"' in shared) == (False, False)
 
 
 def test_sign_in_and_out(client, user):

@@ -26,12 +26,13 @@ from tests import made_up
 from tests.made_up import Asked, make_real, send_all
 from tests.openapi import operations
 from tests.servers import network
+from tests.servers.simulated import shorten_histories
 from tests.servers.yahoo import FakeYahoo
 from tests.servers.ynab import KEY, ynab_server
 from tests.world import World, make_world
 
 pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
-SAMPLE = 4  # one of this many requests is sent
+SAMPLE = 6  # one of this many requests is sent
 LEAST_SHARE = 0.75  # of the requests come past the token and the path
 
 
@@ -52,6 +53,7 @@ def living(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     """Return one world for all requests."""
     patch = pytest.MonkeyPatch()
     logging.disable()  # thousands of unneeded lines
+    shorten_histories(patch)
     ends = (request_started, request_finished)
     for end in ends:
         end.disconnect(

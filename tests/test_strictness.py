@@ -133,6 +133,98 @@ def test_every_object_can_be_sent_back_as_it_was_read(world, owner):
     assert asked >= 8
 
 
+MONEY: list[dict[str, Any]] = [
+    {"type": "deposit", "amount": 100},
+    {"type": "withdrawal", "amount": -10, "currency": "EUR"},
+    {"type": "interest", "amount": 1.5, "tax": 0.5},
+    {"type": "fee", "amount": -1.5, "currency": "USD", "booked_on": "2024-02-19"},
+    {"type": "tax", "amount": 1.5},
+    {"type": "adjustment", "amount": 0.1},
+    {"type": "opening", "amount": 5},
+]
+TRADES: list[dict[str, Any]] = [
+    {
+        "type": "buy",
+        "quantity": 3,
+        "price": 9,
+        "settlement_currency": "EUR",
+        "settlement_amount": -3,
+    },
+    {"type": "return_of_capital", "quantity": 1, "price": 1},
+    {"type": "interest", "quantity": 1, "price": 1},
+    {"type": "fee", "quantity": 1, "price": 1},
+    {"type": "transfer_in", "quantity": 2, "price": 1},
+    {"type": "transfer_out", "quantity": 1},
+    {"type": "split", "quantity": 2},
+]
+
+
+def posted(owner: Any, path: str, body: dict[str, Any]) -> Any:
+    response = owner.post(f"/api/v1/{path}", body)
+    assert response.status_code == 201, (body, response.json())
+    return response.json()
+
+
+def groups_of(w: World) -> list[dict[str, Any]]:
+    """Return the bodies of a group of each kind but exercise."""
+    shares = {"holding_id": str(w.holding.pk), "date": "2024-03-04"}
+    money = {"portfolio_id": str(w.portfolio.pk), "date": "2024-03-04", "currency": "NOK"}
+    target = {"currency": "NOK", "quantity": 2, "cost_share": 0.1}
+    cash = {"currency": "NOK", "amount": 5, "cost_share": 0.9}
+    return [
+        {"kind": "transfer", "quantity": 1, "rate": 0.09, **shares},
+        {"kind": "transfer", "amount": 10, **money},
+        {"kind": "conversion", "amount": 10, "to_currency": "EUR", "to_amount": 1, **money},
+        {"kind": "spin_off", "targets": [{"ticker": "SPUN-X", **target}], **shares},
+        {
+            "kind": "exchange",
+            "quantity_out": 1,
+            "targets": [{"ticker": "NEW-X", **target}],
+            "cash": cash,
+            **shares,
+        },
+    ]
+
+
+def test_every_kind_of_transaction_and_group_can_be_sent_back_as_it_was_read(world, owner):
+    other = posted(owner, "portfolios", {"name": "Euro", "currency": "EUR"})["id"]
+    place = {"portfolio_id": str(world.portfolio.pk), "date": "2024-02-15"}
+    for body in MONEY:
+        posted(owner, "transactions", {**place, **body})
+    for body in TRADES:
+        posted(owner, "transactions", {**place, "ticker": world.shared_ticker, **body})
+    paths = [f"transaction-groups/{world.group.pk}"]
+    for body in groups_of(world):
+        if body["kind"] == "transfer":
+            body["to_portfolio_id"] = other
+        paths.append(f"transaction-groups/{posted(owner, 'transaction-groups', body)['id']}")
+    rows = owner.get("/api/v1/transactions?kind=all").json()["results"]
+    kinds = {row["type"] for row in rows}
+    assert len(kinds) == 17
+    paths += [f"transactions/{row['id']}" for row in rows if "exchange_" not in row["type"]]
+    for path in paths:
+        before = owner.get(f"/api/v1/{path}").json()
+        for method in ("put", "patch"):
+            if method == "patch" and "groups" in path:
+                continue
+            response = getattr(owner, method)(f"/api/v1/{path}", before)
+            forget()
+            assert response.status_code == 200, (path, before, response.json())
+            after = owner.get(f"/api/v1/{path}").json()
+            assert without_time(after) == without_time(before), (method, path)
+
+
+def test_a_leg_of_an_exchange_is_changed_with_its_group_alone(world, owner):
+    [*_, body] = groups_of(world)
+    group = posted(owner, "transaction-groups", body)
+    before = world.rows()
+    for row in group["transactions"]:
+        for method in ("put", "patch", "delete"):
+            response = getattr(owner, method)(f"/api/v1/transactions/{row['id']}", row)
+            assert errors_of(response) == (409, [("part_of_group", None)])
+    assert world.rows() == before
+
+
 def without_time(answer: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in answer.items() if name != "updated_at"}
     if "transactions" in kept:
@@ -160,11 +252,13 @@ def test_an_unknown_parameter_names_what_was_meant(owner, path, attr, detail):
 
 def test_reports_ignore_each_others_parameters(world, owner):
     query = "start=2024-01-01&end=2024-12-31&interval=month&benchmark=%5EGSPC"
+    query += "&benchmark_return=price"
     for path in (
         "allocation",
         "net-worth/explain",
         f"portfolios/{world.portfolio.pk}/allocation",
         f"portfolios/{world.portfolio.pk}/bridge",
+        f"portfolios/{world.portfolio.pk}/performance/explain",
         f"portfolios/{world.portfolio.pk}/realised-gains",
         f"holdings/{world.holding.pk}/explain",
     ):
@@ -259,13 +353,23 @@ def test_patch_of_the_user_refuses_the_goal_unless_it_is_the_stored_one(owner):
     assert owner.get("/api/v1/users/me").json()["retirement_goal_amount"] == 1000000.1
 
 
+@pytest.mark.parametrize("cursor", ["x", "!!!!", "eD0x", "cD1ub3doZXJl", "cj1u", "%00", "bz0tMQ"])
+def test_a_cursor_that_cannot_be_read_is_refused_everywhere(world, owner, cursor):
+    asked = 0
+    for method, route in CALLS:
+        places = operations()[described_as((method, route))].get("parameters", [])
+        if "cursor" not in [place["name"] for place in places]:
+            continue
+        response = owner.get(f"{path_of(route, world)}?cursor={cursor}")
+        asked += 1
+        assert errors_of(response) == (400, [("invalid", "cursor")]), route
+    assert asked == 7
+
+
 @pytest.mark.parametrize("path", ["transactions", "history", "holdings/{holding}/transactions"])
-@pytest.mark.parametrize(
-    "cursor",
-    ["x", "!!!!", "eD0x", "cD1ub3doZXJl", "cD0yMDI0LTAxLTAx", "cj1u"],
-)
-def test_a_cursor_that_cannot_be_read_is_refused(world, owner, path, cursor):
-    response = owner.get(f"/api/v1/{path.format(holding=world.holding.pk)}?cursor={cursor}")
+def test_a_cursor_of_another_order_is_refused(world, owner, path):
+    place = path.format(holding=world.holding.pk)
+    response = owner.get(f"/api/v1/{place}?cursor=cD0yMDI0LTAxLTAx")
     assert errors_of(response) == (400, [("invalid", "cursor")])
 
 

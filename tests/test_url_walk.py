@@ -151,6 +151,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("get", "portfolios/<uuid:pk>/allocation"): Call(200, 404),
     ("get", "portfolios/<uuid:pk>/realised-gains"): Call(200, 404, query=fixed(method="fifo")),
     ("get", "timeline"): Call(200, 200, query=PERIOD),
+    ("get", "bridge"): Call(200, 200, query=PERIOD),
     ("get", "performance"): Call(200, 200, query=PERIOD),
     ("get", "allocation"): Call(200, 200),
     ("get", "history"): Call(200, 200),
@@ -173,6 +174,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("delete", "transaction-groups/<uuid:pk>"): Call(204, 404),
     ("post", "transactions/bulk"): Call(201, 422, lambda w: {"transactions": [new_trade(w)]}),
     ("post", "transactions/import-csv"): Call(201, 422, upload, is_form=True),
+    ("post", "transactions/import-csv/failed-rows"): Call(200, 422, upload, is_form=True),
     ("get", "transactions/export.csv"): Call(200, 404, query=of_portfolio),
     ("get", "transactions/<uuid:pk>"): Call(200, 404),
     ("put", "transactions/<uuid:pk>"): Call(200, 404, TRADE),
@@ -180,6 +182,8 @@ CALLS: dict[tuple[str, str], Call] = {
     ("delete", "transactions/<uuid:pk>"): Call(204, 404),
     ("get", "imports"): Call(200, 200),
     ("get", "imports/formats"): Call(200, 200),
+    ("get", "imports/mappings"): Call(200, 200),
+    ("delete", "imports/mappings/<path:name>"): Call(204, 404),
     ("get", "imports/<uuid:pk>"): Call(200, 404),
     ("delete", "imports/<uuid:pk>"): Call(204, 404),
     ("get", "export"): Call(200, 200),
@@ -249,6 +253,7 @@ def path_of(route: str, w: World) -> str:
         "pk": pk.get(first, w.portfolio).pk,
         "value_id": w.value.pk,
         "contribution_id": w.plan.pk,
+        "name": w.mapping,
         "ticker": w.ticker,
         "from": "EUR",
         "to": "NOK",
@@ -358,6 +363,10 @@ def test_options_is_answered_everywhere(world):
         assert client.options(path_of(route, world)).status_code == 200, route
 
 
+def _with_null(route, name):
+    return route.replace(f"<str:{name}>", "a%00b").replace(f"<path:{name}>", "a%00b")
+
+
 def test_a_null_character_in_the_address_is_refused_everywhere(world):
     """PostgreSQL cannot store null characters, so nothing can match one."""
     client = api_client(world.user)
@@ -375,8 +384,7 @@ def test_a_null_character_in_the_address_is_refused_everywhere(world):
         ]
         asks += [
             (
-                path_of(key[1].replace(f"<str:{place['name']}>", "a%00b"), world)
-                + f"?{urlencode(query)}",
+                path_of(_with_null(key[1], place["name"]), world) + f"?{urlencode(query)}",
                 404,
             )
             for place in places
@@ -422,10 +430,11 @@ def record(name: str, key: tuple[str, str], w: World, response: Any, content: by
 def shortened(value: Any) -> Any:
     """Return lists with two items at most, and no tokens."""
     if isinstance(value, dict):
-        return {
-            name: "eyJhbGciOi…" if name in ("access", "refresh") else shortened(part)
-            for name, part in value.items()
-        }
+        parts = {name: shortened(part) for name, part in value.items()}
+        for name in ("access", "refresh"):
+            if name in parts:
+                parts[name] = "eyJhbGciOi…"
+        return parts
     return [shortened(part) for part in value[:2]] if isinstance(value, list) else value
 
 
@@ -451,10 +460,16 @@ def pages() -> list[str]:
     return [str(one.pattern) for one in get_resolver().url_patterns if isinstance(one, URLPattern)]
 
 
+def page_of(route: str, world: World) -> str:
+    """Return the path of a page about the world's portfolio or instrument."""
+    path = route.replace("<uuid:pk>", str(world.portfolio.pk))
+    return "/" + path.replace("<str:ticker>", world.ticker)
+
+
 def test_every_page_that_is_not_public_asks_for_a_sign_in(client, world):
     assert set(pages()) > PUBLIC
     for route in set(pages()) - PUBLIC:
-        path = "/" + route.replace("<uuid:pk>", str(world.portfolio.pk))
+        path = page_of(route, world)
         for method in ("get", "post"):
             response = getattr(client, method)(path)
             assert (response.status_code, response.get("Location", "")) in {
@@ -466,7 +481,7 @@ def test_every_page_that_is_not_public_asks_for_a_sign_in(client, world):
 def test_another_users_page_is_not_found(client, other_user, world):
     client.force_login(other_user)
     for route in set(pages()) - PUBLIC:
-        response = client.get("/" + route.replace("<uuid:pk>", str(world.portfolio.pk)))
+        response = client.get(page_of(route, world))
         assert response.status_code == (404 if "<" in route else 200)
         assert SECRET not in response.content.decode()
 

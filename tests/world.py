@@ -12,6 +12,7 @@ import pytest
 from django.contrib.admin.utils import NestedObjects
 from django.db import DEFAULT_DB_ALIAS
 
+from financeproj.core.db.rows import fields_of
 from financeproj.users.models import SignIn, User
 from financeproj.users.services import set_retirement_goal
 from integrations.imports.pipeline import import_statement
@@ -22,6 +23,7 @@ from pensions import services as pensions
 from pensions.models import ContributionPlan, PensionAccount, PensionValueEntry
 from portfolios import services as portfolios
 from portfolios.models import Holding, ImportBatch, Portfolio, Transaction, TransactionGroup
+from tests.servers.simulated import shorten_histories
 from tests.servers.yahoo import FakeYahoo
 from tests.servers.ynab import KEY, ynab_server
 
@@ -51,6 +53,7 @@ class World:
 
     ticker = "SOLBAKKEN-HYTTE"  # priced by hand: their own
     shared_ticker = "FJORD.DEMO"
+    mapping = "scalable"  # the format whose word has a meaning
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return all rows that would be deleted with the user, by model."""
@@ -59,9 +62,7 @@ class World:
         kept: dict[str, list[dict[str, Any]]] = {}
         for model, rows in found.model_objs.items():
             names = [field.attname for field in model._meta.concrete_fields]
-            kept[model._meta.label] = sorted(
-                ({name: getattr(row, name) for name in names} for row in rows), key=repr
-            )
+            kept[model._meta.label] = sorted((fields_of(row, names) for row in rows), key=repr)
         return kept
 
     def values(self) -> dict[str, str]:
@@ -146,6 +147,12 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
         dry_run=False,
         format_name="auto",
     )
+    portfolios.save_mapping(
+        user=user,
+        name=World.mapping,
+        format_name=World.mapping,
+        mapping={"types": {"Treuebonus": "deposit"}},
+    )
     choose_budget(user=user, budget_id=budget_id, assign=True)
     account = pensions.create_account(
         user=user, name="Solbakken Fripolise", currency="NOK", ynab_account_id=ynab_account
@@ -178,8 +185,11 @@ def make_world(user: User, budget_id: str, ynab_account: str) -> World:
 
 
 @pytest.fixture
-def world(user: User, yahoo: FakeYahoo, settings: Any) -> Iterator[World]:
+def world(
+    user: User, yahoo: FakeYahoo, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     """Create a user with one object of each kind, a fake Yahoo and a fake YNAB."""
+    shorten_histories(monkeypatch)
     yahoo.list("EQNR.OL", [290, 295, 301.5], currency="NOK", zone="Europe/Oslo", name="Equinor ASA")
     yahoo.list_rate("EUR", "NOK", [11.5, 11.6, 11.7])
     with ynab_server() as ynab:

@@ -51,6 +51,9 @@ def walk(user):
     get("/transactions/export.csv")
     get("/imports/formats")
     get("/performance", start="2019-01-01")
+    get("/performance", include_cash="true")
+    get("/bridge")
+    get("/bridge", include_cash="true")
     get("/net-worth", interval="month")
     get("/net-worth/explain")
     for interval in ("day", "month"):
@@ -65,6 +68,8 @@ def walk(user):
     each("/transaction-groups/{id}", groups)
     for name in ("timeline", "performance", "performance/explain", "bridge", "realised-gains"):
         each(f"/portfolios/{{id}}/{name}", portfolios)
+        if name != "realised-gains":
+            each(f"/portfolios/{{id}}/{name}", portfolios, include_cash="true")
     each("/portfolios/{id}/realised-gains", portfolios, method="fifo", year=2024)
     each("/portfolios/{id}/timeline", portfolios, interval="week", benchmark="ATLAS.USD.DEMO")
     for by in BY:
@@ -85,6 +90,7 @@ def walk(user):
         [row["id"] for row in rows if row["note"] or row["source"] != "import"],
     )
     each("/imports/{id}", [one["id"] for one in get("/imports")])
+    get("/imports/mappings")
 
     accounts = [one["id"] for one in get("/pension/accounts")]
     for path in ("", "/values", "/contributions"):

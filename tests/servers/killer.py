@@ -79,7 +79,7 @@ def prepare(budget, account):
         portfolio=portfolio,
         data=data,
         file_name="big.csv",
-        read=read_file(data, options),
+        read=read_file(data, options, user),
         options=options,
     )
     pk = str(stock.pk)

@@ -1,6 +1,7 @@
 """Start the project's processes for a test, with a database and a folder of their own."""
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -167,10 +168,10 @@ class Installation:
 
     @staticmethod
     def kill(process: "subprocess.Popen[bytes]", how: int = signal.SIGKILL) -> None:
-        """Kill a process and its children."""
+        """Kill a process and its children. A worker that is stopped finishes its task first."""
         if process.poll() is None:
             os.killpg(process.pid, how)
-            process.wait(30)
+            process.wait(180)
 
     def stop(self) -> None:
         for process in self.processes:
@@ -202,37 +203,81 @@ def database_like(template: str, place: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    """The test database, and an unused copy of it, a file or a name: every installation starts
-    as its copy.
+    """The test databases, and an unused copy of the main one, a file or a name: every installation
+    starts as its copy.
     """
-    from django.db import connection, connections
+    from django.db import connection
 
     if connection.vendor == "sqlite":
-        copy = str(tmp_path_factory.mktemp("migrated") / "db.sqlite3")
-        with django_db_blocker.unblock(), contextlib.closing(sqlite3.connect(copy)) as other:
-            connection.ensure_connection()
-            connection.connection.backup(other)
-        yield copy
-        return
-    name = connection.settings_dict["NAME"]
-    copy = f"{name}_migrated"
+        set_up = _migrated_file(tmp_path_factory)
+    else:
+        set_up = _migrated_database()
     with django_db_blocker.unblock():
-        connections.close_all()  # a template must not be in use
-        with connection._nodb_cursor() as cursor:
-            cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
-            cursor.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+        stack = contextlib.ExitStack()
+        copy = stack.enter_context(set_up)
     yield copy
     with django_db_blocker.unblock():
-        connections.close_all()
-        with connection._nodb_cursor() as cursor:
-            cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
-            # A thread of the last live server may still hold the test database, which is dropped
-            # next.
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-            )
+        stack.close()
+
+
+@contextlib.contextmanager
+def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Migrate once for all test processes of a run: the first one does, the others copy its file.
+
+    Migrations take several seconds of each process otherwise.
+    """
+    from django.db import connection
+    from django.test.utils import setup_databases, teardown_databases
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the processes of a run share
+    copy = folder / "migrated.sqlite3"
+    own = Path(connection.creation._get_test_db_name())
+    with (folder / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_migrated = copy.exists()
+        if is_migrated:
+            shutil.copy(copy, own)
+            connection.settings_dict["TEST"]["MIGRATE"] = False
+        databases = setup_databases(
+            verbosity=0, interactive=False, keepdb=is_migrated, serialized_aliases=set()
+        )
+        if not is_migrated:
+            with contextlib.closing(sqlite3.connect(copy)) as other:
+                connection.ensure_connection()
+                connection.connection.backup(other)
+    yield str(copy)
+    teardown_databases(databases, verbosity=0)
+
+
+@contextlib.contextmanager
+def _migrated_database() -> Iterator[str]:
+    from django.db import connection, connections
+    from django.test.utils import setup_databases, teardown_databases
+
+    databases = setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
+    name = connection.settings_dict["NAME"]
+    copy = f"{name}_migrated"
+    connections.close_all()  # a template must not be in use
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+    yield copy
+    connections.close_all()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+        # A thread of the last live server may still hold the test database, which is dropped
+        # next.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+    teardown_databases(databases, verbosity=0)
 
 
 @contextlib.contextmanager

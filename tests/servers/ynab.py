@@ -126,14 +126,12 @@ class YnabServer:
         if parts[0] not in self.roots:
             return error(404)
         if len(parts) == 1:
-            rows = [
-                {
-                    "id": plan.id,
-                    "name": plan.name,
-                    "currency_format": currency_format(plan.currency) if plan.currency else None,
-                }
-                for plan in self.plans.values()
-            ]
+            rows = []
+            for plan in self.plans.values():
+                row = {"id": plan.id, "name": plan.name, "currency_format": None}
+                if plan.currency:
+                    row["currency_format"] = currency_format(plan.currency)
+                rows.append(row)
             return 200, {
                 "data": {
                     parts[0]: rows,
