@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.amounts import divide, gross_of, require_amount
+from integrations.statements.exchanges import pair_rows
 from integrations.statements.raw_rows import BadRow, RawRow
 from integrations.statements.values import folded
 
@@ -19,8 +20,6 @@ EXCHANGES = {OTHER, "byte", "fondbyte", "fusion", "inlosen"}
 CONVERSIONS = re.compile(r"valutavaxling|vaxling|valutakop|valutasalj")
 # After the kind of a row that takes another back.
 _CORRECTION = ", rattelse"
-# Of so many exchanges of a day that wait for their other leg, one is looked for that fits.
-MOST_WAITING = 20
 # Account, day and ISIN.
 DayKey = tuple[str, str, str]
 
@@ -90,20 +89,16 @@ def _conversions(rows: list[RawRow]) -> dict[int, str]:
     """Pair the two rows of each exchange of currencies: of one account and day, in two currencies,
     one of which leaves.
     """
-    waiting: dict[tuple[str, str], list[RawRow]] = defaultdict(list)
+    exchanged = [raw for raw in rows if CONVERSIONS.search(kind_of(raw)) and not raw["ISIN"]]
     found: dict[int, str] = {}
-    for raw in rows:
-        if not CONVERSIONS.search(kind_of(raw)) or raw["ISIN"]:
-            continue
-        others = waiting[raw["Konto"], raw["Datum"]]
-        partner = next((other for other in others[-MOST_WAITING:] if _are_legs(raw, other)), None)
-        if partner is None:
-            others.append(raw)
-        else:
-            others.remove(partner)
-            name = f"conversion {partner.line}"
-            found |= {raw.line: name, partner.line: name}
+    for first, second in pair_rows(exchanged, _account_and_day, _are_legs):
+        name = f"conversion {first.line}"
+        found |= {first.line: name, second.line: name}
     return found
+
+
+def _account_and_day(raw: RawRow) -> tuple[str, str]:
+    return raw["Konto"], raw["Datum"]
 
 
 def _are_legs(one: RawRow, other: RawRow) -> bool:

@@ -1,10 +1,10 @@
-"""Find the rows of a file that together turn shares into others, and add them as legs of a group.
+"""Find the rows of a file that together exchange shares or currencies, and add legs of a group.
 
-Brokers write one row for the shares that go, and one for each instrument that comes.
+Brokers write one row for what goes, and one for each instrument or currency that comes.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ from portfolios.calc.kinds import RULES
 MAX_LABEL = 100
 # The kinds of groups whose rows are legs.
 EXCHANGE, SPIN_OFF = "exchange", "spin_off"
+# Of so many rows of a day that wait for their other leg, one is looked for that fits.
+MOST_WAITING = 20
 
 
 class Moved(NamedTuple):
@@ -63,6 +65,28 @@ def find_exchanges(moves: Iterable[Moved]) -> Exchanges:
             name = f"exchange {gone[0].line}"
             found.names |= {row.line: name for row in single}
     return found
+
+
+def pair_rows(
+    rows: Iterable[RawRow],
+    event_of: Callable[[RawRow], Hashable],
+    are_legs: Callable[[RawRow, RawRow], bool],
+) -> list[tuple[RawRow, RawRow]]:
+    """Return the pairs of rows of one event, such as a day, that are the two legs of an exchange.
+
+    Each row takes the first that waits for it; the earlier row comes first in its pair.
+    """
+    waiting: dict[Hashable, list[RawRow]] = defaultdict(list)
+    pairs: list[tuple[RawRow, RawRow]] = []
+    for raw in rows:
+        others = waiting[event_of(raw)]
+        partner = next((other for other in others[-MOST_WAITING:] if are_legs(raw, other)), None)
+        if partner is None:
+            others.append(raw)
+        else:
+            others.remove(partner)
+            pairs.append((partner, raw))
+    return pairs
 
 
 def add_leg(

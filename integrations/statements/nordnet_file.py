@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.amounts import divide, half_unit, rounding_of_product
+from integrations.statements.exchanges import pair_rows
 from integrations.statements.nordnet_words import Meaning, is_reversal, meaning_of
 from integrations.statements.raw_rows import BadRow, RawRow
 from integrations.statements.sheet import Sheet, id_of_part
@@ -16,8 +17,6 @@ SPLITS = (Meaning.SPLIT_OUT, Meaning.SPLIT_IN)
 CURRENCY_TRADES = (Meaning.BUY_CURRENCY, Meaning.SELL_CURRENCY)
 # Rates are written with few digits.
 MAX_RATE_DIFFERENCE = Decimal("0.01")
-# Of so many exchanges of a day that wait for their other leg, one is looked for that fits.
-MOST_WAITING = 20
 EXCHANGED = {Meaning.EXCHANGED_OUT: "exchange_out", Meaning.EXCHANGED_IN: "exchange_in"}
 PAID = (Meaning.DIVIDEND, Meaning.RETURN_OF_CAPITAL, Meaning.LENDING)
 OF_COUNTRIES = {"NO": "NOK", "SE": "SEK", "DK": "DKK", "FI": "EUR"}
@@ -222,21 +221,16 @@ def _conversions(sheet: Sheet) -> dict[int, str]:
     """Return the name of each exchange of currencies in two rows, by the line of either: an
     account with several currencies has a row for what leaves and one for what arrives.
     """
-    waiting: dict[str, list[RawRow]] = defaultdict(list)
+    trades = [raw for raw in sheet if _is_currency_trade(raw)]
     names: dict[int, str] = {}
-    for raw in sheet:
-        if meaning_of(raw["type"]) not in CURRENCY_TRADES or raw["cancelled"]:
-            continue
-        others = waiting[raw["traded"]]
-        near = others[-MOST_WAITING:]
-        partner = next((other for other in near if _is_other_leg(raw, other)), None)
-        if partner is None:
-            others.append(raw)
-        else:
-            others.remove(partner)
-            name = f"{partner['id'] or partner.line} {raw['id'] or raw.line}"
-            names |= {raw.line: name, partner.line: name}
+    for first, second in pair_rows(trades, lambda raw: raw["traded"], _is_other_leg):
+        name = f"{first['id'] or first.line} {second['id'] or second.line}"
+        names |= {first.line: name, second.line: name}
     return names
+
+
+def _is_currency_trade(raw: RawRow) -> bool:
+    return meaning_of(raw["type"]) in CURRENCY_TRADES and not raw["cancelled"]
 
 
 def _is_other_leg(one: RawRow, other: RawRow) -> bool:
