@@ -17,8 +17,9 @@ def action_prices(
 ) -> dict[UUID, Decimal]:
     """Return the price of each instrument on `day`, in its own currency; unknown ones are absent.
 
-    It is the last close; of `targets` else the first one within 14 days after, else what the user
-    paid or got. A constant number of queries.
+    It is the last close, or what the user paid or got since where prices are entered by hand; of
+    `targets` else the first close within 14 days after, else what the user paid or got. A constant
+    number of queries.
     """
     stocks = [stock for stock in (given, *targets) if not stock._state.adding]
     found: dict[UUID, Decimal] = {}
@@ -27,9 +28,9 @@ def action_prices(
     lacking = set(pks_of(targets)).difference(found)
     for (pk, _), price in first_closes((pk, day) for pk in lacking).items():
         found[pk] = price
-    unpriced = [stock for stock in stocks if stock.pk not in found]
-    if unpriced:
-        traded = read_trades(user_id, unpriced, prices_now(pks_of(unpriced)))
+    tradable = [stock for stock in stocks if stock.owner_id is not None or stock.pk not in found]
+    if tradable:
+        traded = read_trades(user_id, tradable, prices_now(pks_of(tradable)))
         for pk, own in traded.of_stock.items():
             trade = own.on(day)
             if trade is not None:

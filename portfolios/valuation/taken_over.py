@@ -12,7 +12,7 @@ from uuid import UUID
 from financeproj.core.money import EXACT, ONE, ZERO, as_fraction, round_for_storage
 from marketdata.calc.sanity import split_factor
 from marketdata.models import HistoricalStockPrice
-from marketdata.selectors import prices_on_days, rates_on_days, splits_of
+from marketdata.selectors import CloseOn, closes_on_days, rates_on_days, splits_of
 from portfolios.calc.kinds import RULES, types_where
 from portfolios.calc.ledger import order, quantities
 from portfolios.calc.taken_over import Came, Gone, values_taken_over
@@ -30,12 +30,13 @@ _TYPES = types_where(lambda rules: rules.moves_shares or rules.is_ratio)
 
 
 class _Leg(NamedTuple):
-    """The columns of a leg that are read here."""
+    """The columns of a leg that are read here. With an `owner_id` prices are entered by hand."""
 
     pk: UUID
     group_id: UUID
     kind: str
     stock_id: UUID
+    owner_id: UUID | None
     currency: str
     portfolio_currency: str
     holding_id: UUID
@@ -104,15 +105,15 @@ def read_action_prices(
         else:
             days.add((leg.stock_id, leg.effective_date))
     first = first_closes(days)
-    for (stock_id, day), price in first.items():
-        if stock_id in stock_ids:
-            found.closes[stock_id][day] = price
     found.givers.update(stocks.difference(stock_ids), givers)
     earlier = read_action_prices(
         user_id, givers.difference(stock_ids, asked), asked={*asked, *stock_ids}
     )
     found.givers.update(earlier.givers)
     market = _Market.read(user_id, groups, first, givers, earlier)
+    for (stock_id, day), price in first.items():
+        if stock_id in stock_ids and (stock_id, day) not in market.closes:
+            found.closes[stock_id][day] = price
     for group in groups:
         for leg, price in market.taken_over(group).items():
             if leg.stock_id in stock_ids and leg.effective_date not in found.closes[leg.stock_id]:
@@ -134,9 +135,10 @@ def _groups(user_id: UUID, stock_ids: Collection[UUID]) -> list[list[_Leg]]:
         "group_id",
         "group__kind",
         "holding__stock_id",
+        "holding__stock__owner_id",
         "holding__stock__currency",
         "portfolio__currency",
-        *_Leg._fields[6:],
+        *_Leg._fields[7:],
     )
     groups: dict[UUID, list[_Leg]] = defaultdict(list)
     for values in legs.order_by("sequence").values_list(*columns):
@@ -174,7 +176,7 @@ def first_closes(wanted: Iterable[Key]) -> dict[Key, Decimal]:
 class _Market:
     """The prices and rates that say what targets took over."""
 
-    closes: Mapping[Key, Decimal]
+    closes: Mapping[Key, CloseOn]
     first_closes: Mapping[Key, Decimal]
     rates: Mapping[tuple[str, str, date], Decimal]
     ledgers: Mapping[UUID, list[_Row]]
@@ -197,7 +199,7 @@ class _Market:
                 wanted |= {(leg.stock_id, day), (leg.stock_id, day - ONE_DAY)}
                 if leg.currency != leg.portfolio_currency:
                     pairs.add((leg.currency, leg.portfolio_currency, day))
-        closes = prices_on_days(wanted, max_age_days=MAX_AGE_DAYS)
+        closes = closes_on_days(wanted, max_age_days=MAX_AGE_DAYS)
         ledgers = _ledgers(user_id, givers)
         traded = {}
         for stock_id in givers:
@@ -247,15 +249,19 @@ class _Market:
 
     def _price(self, leg: _Leg, day: date) -> Decimal | None:
         close = self.closes.get((leg.stock_id, day))
-        if close is None and leg.stock_id in self.traded:
+        traded = None
+        if leg.stock_id in self.traded:
             traded = self.traded[leg.stock_id].on(day)
-            close = None if traded is None else traded[1]
-        return close
+        if traded is not None and (close is None or (leg.owner_id and close.date < traded[0])):
+            return traded[1]
+        return None if close is None else close.price
 
     def _value(self, target: _Leg) -> Decimal | None:
         """Return the market value of a target, None where it has no close."""
         key = target.stock_id, target.effective_date
-        price = self.closes.get(key, self.first_closes.get(key))
+        price = self.first_closes.get(key)
+        if key in self.closes:
+            price = self.closes[key].price
         return _product(target.quantity, price, self._rate(target))
 
     def _rate(self, leg: _Leg) -> Decimal | None:
