@@ -101,6 +101,8 @@ def read_file(data: bytes, options: ImportOptions, user: User) -> Statement:
             more = {"file": _sample_of(problem)}
         elif problem.code in OF_ACCOUNTS:
             more = {"accounts": problem.accounts}
+        elif problem.sheets:
+            more = {"sheets": problem.sheets}
         raise DomainError(problem.detail, attr="file", code=problem.code, more=more) from problem
 
 

@@ -24,10 +24,11 @@ class FileProblem(Exception):
     """The file as a whole cannot be used, and nothing of it is read.
 
     `code` is one of empty_file, unreadable_file, unknown_format, ambiguous_dates,
-    ambiguous_numbers, ragged_rows, duplicate_column, several_accounts, unknown_account; `detail`
-    says what to do. With unknown_format, `tables` are the file (the sheets of a workbook) cut into
-    cells, and `formats` names the formats that are possible, if there are several. With the last
-    two, `accounts` are those of the file.
+    ambiguous_numbers, ragged_rows, duplicate_column, several_accounts, unknown_account,
+    several_sheets, unknown_sheet; `detail` says what to do. With unknown_format, `tables` are the
+    file (the sheets of a workbook) cut into cells, and `formats` names the formats that are
+    possible, if there are several. `accounts` are those of the file and `sheets` those of the
+    workbook from which one is to be chosen.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class FileProblem(Exception):
         *,
         formats: Sequence[str] = (),
         accounts: Iterable[str] = (),
+        sheets: Sequence[str] = (),
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.formats = list(formats)
         self.accounts = sorted(accounts)
+        self.sheets = list(sheets)
         self.tables: list[Table] = []
 
 

@@ -146,11 +146,12 @@ def _choose(tables: Sequence[Table], options: Options, name: str) -> tuple[Forma
     names_found = {one.name for one, _table in found}
     found = [each for each in found if each[0].repeats not in names_found]
     if len(found) > 1:
-        names = " and ".join(table.sheet for _format, table in found)
+        sheets = [table.sheet for _format, table in found]
         raise FileProblem(
             "several_sheets",
-            f"The sheets {names} all have transactions. Name the one to read with "
+            f"The sheets {' and '.join(sheets)} all have transactions. Name the one to read with "
             'mapping={"sheet": "its name"}.',
+            sheets=sheets,
         )
     return found[0]
 

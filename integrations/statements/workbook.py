@@ -99,10 +99,12 @@ def _tables(
     if sheet is not None and not names:
         listed = ", ".join(workbook.sheet_names[:20])
         message = f"The workbook has no sheet {sheet[:100]}. It has {listed}."
-        raise FileProblem("unknown_sheet", message)
+        raise FileProblem("unknown_sheet", message, sheets=[one.name for one in with_cells])
     for name in names:
         if name in faults:
-            raise FileProblem("unreadable_file", _in_sheet(faults[name], name, workbook))
+            readable = [one.name for one in with_cells if one.name not in faults]
+            message = _in_sheet(faults[name], name, workbook)
+            raise FileProblem("unreadable_file", message, sheets=readable)
     found = 0
     for name in names:
         table = _SheetReader(workbook.get_sheet_by_name(name), decimal).table()

@@ -6,8 +6,8 @@ import { num, text, time } from "./format.js";
 import { sourceNote } from "./sources.js";
 import { importAll } from "./several.js";
 import { failedRowsButton } from "./failedrows.js";
-import { counts, instrumentForm, lookUpProgress, mappingForm, openingTable, previewTable, problemTable, remarks, understood, wordForm } from "./statement.js";
-import { WORD_TYPES, warning } from "./words.js";
+import { counts, instrumentForm, lookUpProgress, mappingForm, openingTable, previewTable, problemList, remarks, understood, wordForm } from "./statement.js";
+import { WORD_TYPES, warning, withoutParameters } from "./words.js";
 
 const LOOK_UP_PAUSE = 2000; // milliseconds between two looks at what is being identified
 const LONGEST_PAUSE = 30000;
@@ -26,69 +26,101 @@ export async function undo(one, done) {
 export function importFile(portfolioId, changed, files = []) {
   const body = h("div");
   const box = dialog(gettext("Import a file"), body, { large: true });
-  const open = { format: "auto", date_format: "", decimal: "", account: "", accept_opening: "", save_mapping_as: "", currency: "", mapping: null, types: {}, instruments: {} };
-  let choices = { ...open };
+  const OPEN = { format: "auto", date_format: "", decimal: "", account: "", accept_opening: "", save_mapping_as: "", currency: "", sheet: "", mapping: null };
+  // What a person chose: for each file, for the instruments of all files, and for the words of each format.
+  let choices, instruments, types, formats;
+  let back = null; // shows the list of several files again
+
+  const choicesOf = (chosen) => choices.get(chosen) ?? OPEN;
 
   function formOf(chosen, extra = {}) {
     const data = new FormData();
-    const { mapping, types, instruments, currency, ...plain } = choices;
+    const { mapping, currency, sheet, ...plain } = choicesOf(chosen);
     for (const [name, value] of Object.entries({ portfolio_id: portfolioId, ...plain, ...extra })) if (value) data.append(name, value);
-    const meaning = { ...(mapping && { columns: mapping }), ...(Object.keys(types).length && { types }), ...(currency && { currency }) };
+    const words = types[formats.get(chosen)];
+    const meaning = { ...(mapping && { columns: mapping }), ...(words && { types: words }), ...(currency && { currency }), ...(sheet && { sheet }) };
     if (Object.keys(meaning).length) data.append("mapping", JSON.stringify(meaning));
     if (Object.keys(instruments).length) data.append("instruments", JSON.stringify(instruments));
     data.append("file", chosen, chosen.name);
     return data;
   }
-  const send = (chosen, extra) => api("/transactions/import-csv", { method: "POST", body: formOf(chosen, extra), accept: [isImport] });
+  async function send(chosen, extra) {
+    const found = await api("/transactions/import-csv", { method: "POST", body: formOf(chosen, extra), accept: [isImport] });
+    formats.set(chosen, found.format);
+    return found;
+  }
   const failedRows = (chosen, found) => failedRowsButton(chosen, found, () => formOf(chosen));
   function working(message) {
     body.replaceChildren(h("div", { class: "empty", role: "status" }, h("p", {}, message), h("progress", { "aria-label": message })));
   }
-  /** Takes another file and clears the choices made for the last one. */
-  function take(chosen) {
-    choices = { ...open };
-    return preview(chosen);
-  }
-  /** Takes one file, or several: a broker's years are often a file each. */
+  /** Takes one file, or several: a broker's years are often a file each. Clears the choices made for the last ones. */
   function takeAll(chosen) {
-    if (chosen.length === 1) return take(chosen[0]);
-    choices = { ...open };
-    return importAll(chosen, { body, send, working, changed, take, close: () => box.close() });
+    [choices, instruments, types, formats, back] = [new Map(), {}, {}, new Map(), null];
+    if (chosen.length === 1) return preview(chosen[0]);
+    return importAll(chosen, { body, send, working, changed, look, close: () => box.close(), isOpen: () => box.open });
+  }
+  /** Shows one file of several; `goBack` returns to their list. */
+  function look(chosen, goBack) {
+    back = () => { back = null; goBack(); };
+    return preview(chosen);
   }
   function choose(problem) {
     const input = h("input", { type: "file", id: "import-file", class: "hidden", multiple: true, accept: ".csv,.txt,.tsv,.xlsx,text/csv,text/plain", onchange: () => input.files.length && takeAll([...input.files]) });
-    const drop = h("div", { class: "drop" }, h("p", {}, gettext("Drop your broker's CSV file here, or")), h("label", { class: "button primary", for: "import-file" }, gettext("Choose a file")), input);
+    const drop = h("div", { class: "drop" }, h("p", {}, gettext("Drop your broker's file here, or")), h("label", { class: "button primary", for: "import-file" }, gettext("Choose a file")), input,
+      h("p", { class: "small muted" }, gettext("CSV or Excel (.xlsx). Several files at once are taken oldest first.")));
     accept(drop, takeAll);
     body.replaceChildren(problem ?? "", drop);
   }
-  /** Asks what the API could not decide: the order of dates, the decimal separator, the format, or the columns. */
+  /** The way out of a file: back to the list of several, or to another file. */
+  const leave = () => back
+    ? h("button", { class: "button", type: "button", onclick: back }, gettext("Back to the files"))
+    : h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file"));
+  /** Says that a file cannot be used. */
+  function refuse(chosen, problem) {
+    const said = h("div", {}, h("p", { class: "muted small" }, chosen.name), failure(problem));
+    if (!back) return choose(said);
+    return body.replaceChildren(said, h("div", { class: "actions" }, leave()));
+  }
+  /** Asks what the file leaves open. */
+  function ask(chosen, question, detail, ...answers) {
+    body.replaceChildren(
+      h("p", { class: "muted small" }, chosen.name),
+      h("div", { role: "alert" }, h("h3", {}, question), detail && h("p", { class: "small" }, detail)),
+      h("div", { class: "answers" }, ...answers),
+      h("div", { class: "actions" }, leave()));
+  }
+  /** Asks what the API could not decide: the order of dates, the decimal separator, the sheet, the format, or the columns. */
   async function settle(chosen, problem) {
     const code = problem.errors?.[0]?.code;
-    const seen = problem.body?.file;
-    const again = (more) => { choices = { ...choices, ...more }; return preview(chosen); };
+    const { file: seen, accounts, sheets } = problem.body ?? {};
+    const mine = choicesOf(chosen);
+    const again = (more) => { choices.set(chosen, { ...mine, ...more }); return preview(chosen); };
     const way = (more, label) => h("button", { class: "button", type: "button", onclick: () => again(more) }, label);
-    if (code === "ambiguous_dates") return choose(h("div", {}, failure(problem), h("div", { class: "actions" }, way({ date_format: "dmy" }, gettext("Day before month")), way({ date_format: "mdy" }, gettext("Month before day")))));
-    if (code === "ambiguous_numbers") return choose(h("div", {}, failure(problem), h("div", { class: "actions" }, way({ decimal: "comma" }, gettext("Decimal comma")), way({ decimal: "point" }, gettext("Decimal point")))));
-    const accounts = problem.body?.accounts;
-    if (code === "several_accounts" && accounts) return choose(h("div", {}, failure(problem), h("h3", {}, gettext("Which account is this portfolio?")), h("div", { class: "actions" }, ...accounts.map((account) => way({ account }, account)))));
+    const why = withoutParameters(problem);
+    if (code === "ambiguous_dates") return ask(chosen, gettext("How does the file write dates?"), why, way({ date_format: "dmy" }, gettext("Day before month")), way({ date_format: "mdy" }, gettext("Month before day")));
+    if (code === "ambiguous_numbers") return ask(chosen, gettext("How does the file write numbers?"), why, way({ decimal: "comma" }, gettext("Decimal comma")), way({ decimal: "point" }, gettext("Decimal point")));
+    if (accounts?.length) return ask(chosen, gettext("Which account is this portfolio?"), why, ...accounts.map((account) => way({ account }, account)));
+    if (sheets?.length) return ask(chosen, gettext("Which sheet of the workbook is to be imported?"), why, ...sheets.map((sheet) => way({ sheet }, sheet)));
     if (code === "currency_required") {
       const currencies = await api("/currencies").catch(() => []);
       const names = currencies.map((one) => [one.code, `${one.code} ${one.name}`]);
-      return choose(h("div", {}, failure(problem), select(gettext("The account's currency"), [["", gettext("The account's currency")], ...names], "", (currency) => currency && again({ currency }))));
+      const label = gettext("The account's currency");
+      return ask(chosen, gettext("In which currency are the amounts?"), why, select(label, [["", label], ...names], "", (currency) => currency && again({ currency })));
     }
-    if (code !== "unknown_format" || !seen) return choose(failure(problem));
-    const formats = await api("/imports/formats").catch(() => []);
-    const label = (name) => formats.find((one) => one.format === name)?.label ?? name;
-    const others = formats.filter((one) => one.format !== "mapped" && one.format !== choices.format);
+    if (code !== "unknown_format" || !seen) return refuse(chosen, problem);
+    const known = await api("/imports/formats").catch(() => []);
+    const label = (name) => known.find((one) => one.format === name)?.label ?? name;
+    const others = known.filter((one) => one.format !== "mapped" && one.format !== mine.format);
     body.replaceChildren(
+      h("p", { class: "muted small" }, chosen.name),
       h("p", {}, seen.formats.length ? gettext("The file matches several formats.") : gettext("The format was not recognised. Choose the columns, or the broker.")),
       h("details", {}, h("summary", {}, gettext("Details")), failure(problem)),
       seen.formats.length
-        ? h("div", {}, h("h3", {}, gettext("Which broker is this file from?")), h("div", { class: "actions" }, ...seen.formats.map((name) => way({ format: name, mapping: null }, label(name)))))
-        : mappingForm(seen, choices.mapping, (chosenColumns) => again({ format: "auto", ...chosenColumns })),
+        ? h("div", {}, h("h3", {}, gettext("Which broker is this file from?")), h("div", { class: "answers" }, ...seen.formats.map((name) => way({ format: name, mapping: null }, label(name)))))
+        : mappingForm(seen, mine.mapping, (chosenColumns) => again({ format: "auto", ...chosenColumns })),
       h("div", { class: "actions" },
         others.length > 0 && !seen.formats.length && select(gettext("Choose the broker"), [["", gettext("Choose the broker")], ...others.map((one) => [one.format, one.label])], "", (name) => name && again({ format: name, mapping: null })),
-        h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file"))));
+        leave()));
     return undefined;
   }
   async function preview(chosen) {
@@ -99,13 +131,15 @@ export function importFile(portfolioId, changed, files = []) {
       await settle(chosen, problem);
     }
   }
-  async function name(chosen, { instruments, types }) {
-    const before = choices;
-    choices = { ...choices, instruments: { ...choices.instruments, ...instruments }, types: { ...choices.types, ...types } };
+  async function name(chosen, more) {
+    const before = [instruments, types];
+    const format = formats.get(chosen);
+    instruments = { ...instruments, ...more.instruments };
+    if (more.types) types = { ...types, [format]: { ...types[format], ...more.types } };
     try {
       show(chosen, await send(chosen, { dry_run: "true" }));
     } catch (problem) {
-      choices = before; // the form shows the error
+      [instruments, types] = before; // the form shows the error
       throw problem;
     }
   }
@@ -113,14 +147,14 @@ export function importFile(portfolioId, changed, files = []) {
     const note = h("div");
     sourceNote({ retry: () => preview(chosen) }).then((said) => note.replaceChildren(said ?? ""));
     const held = found.opening.filter((one) => one.ticker);
-    const book = h("input", { type: "checkbox", id: "import-opening", checked: Boolean(choices.accept_opening), onchange: () => { choices = { ...choices, accept_opening: book.checked ? "true" : "" }; return preview(chosen); } });
+    const book = h("input", { type: "checkbox", id: "import-opening", checked: Boolean(choicesOf(chosen).accept_opening), onchange: () => { choices.set(chosen, { ...choicesOf(chosen), accept_opening: book.checked ? "true" : "" }); return preview(chosen); } });
     const skip = h("input", { type: "checkbox", id: "import-skip" });
     const go = h("button", { class: "button primary", type: "button", onclick: () => run(chosen, skip.checked) }, interpolate(ngettext("Import %s transaction", "Import %s transactions", found.created), [found.created]));
     const isEmpty = !found.created && !(book.checked && held.length);
     go.disabled = isEmpty || found.failed > 0;
     skip.addEventListener("change", () => { go.disabled = isEmpty || !skip.checked; });
     // Rows of an unidentified instrument or an unknown word are shown once, where it can be chosen.
-    const words = wordForm(found, (types) => name(chosen, { types }));
+    const words = wordForm(found, (meanings) => name(chosen, { types: meanings }));
     const problems = found.problems.filter((one) => one.code !== "unresolved" && !(one.code === "unknown_type" && one.value));
     const lookingUp = found.looking_up && lookUpProgress(found.looking_up);
     if (lookingUp) lookFurther(chosen, found, lookingUp, pause);
@@ -131,16 +165,16 @@ export function importFile(portfolioId, changed, files = []) {
       note,
       ...remarks(found),
       lookingUp,
-      instrumentForm(found, (instruments) => name(chosen, { instruments })),
+      instrumentForm(found, (tickers) => name(chosen, { instruments: tickers })),
       words,
       held.length && openingTable(held),
       held.length && h("p", {}, h("label", { for: "import-opening" }, book, " ", gettext("These shares were there before the file begins: book them at the close of the day"))),
-      problems.length && problemTable(problems),
+      problems.length && problemList(problems),
       found.preview.length ? previewTable(found.preview) : empty(found.failed ? gettext("No row can be imported.") : gettext("The file has no new transactions.")),
-      h("div", { class: "actions" },
+      h("div", { class: "actions pinned" },
         found.failed ? h("label", { for: "import-skip" }, skip, " ", gettext("Skip rows with errors")) : "",
         failedRows(chosen, found),
-        h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file")), go),
+        leave(), go),
     ].filter(Boolean));
   }
   /** Reads the file again until its instruments are identified. What a person has typed meanwhile stays. */
@@ -172,10 +206,11 @@ export function importFile(portfolioId, changed, files = []) {
     body.replaceChildren(
       ok ? h("p", { role: "status" }, h("b", {}, interpolate(ngettext("%s transaction imported.", "%s transactions imported.", done.created), [done.created]))) : h("p", { class: "alert", role: "alert" }, gettext("Nothing was imported.")),
       counts(done),
-      done.problems.length ? problemTable(done.problems) : "",
+      done.problems.length ? problemList(done.problems) : "",
       ...toComplete(done.warnings.filter((one) => one.transaction_id)),
-      h("div", { class: "actions" },
+      h("div", { class: "actions pinned" },
         failedRows(chosen, done),
+        back && leave(),
         ok && h("button", { class: "button danger", type: "button", onclick: () => undo(done, () => { box.close(); changed(); }) }, gettext("Undo")),
         h("button", { class: "button primary", type: "button", onclick: () => box.close() }, gettext("Done"))));
     return undefined;

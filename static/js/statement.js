@@ -18,14 +18,11 @@ function lineNumbers({ rows, count }) {
 }
 
 /** The problems of the file, in the reader's language: each once, with the first of its rows and what to do. */
-export function problemTable(problems) {
-  const head = (label) => h("th", { scope: "col", class: "text" }, label);
-  const row = (one) => h("tr", { class: "bad" },
-    h("td", {}, lineNumbers(one)), h("td", { class: "text" }, one.column ?? ""), h("td", { class: "text" }, one.value ?? ""),
-    h("td", { class: "text" }, one.detail, h("span", { class: "under" }, one.hint), one.sample && h("span", { class: "under sample" }, one.sample)));
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": gettext("Errors") }, h("table", {},
-    h("thead", {}, h("tr", {}, head(gettext("Line")), head(gettext("Column")), head(gettext("Value")), head(gettext("Problem")))),
-    h("tbody", {}, ...problems.map(row))));
+export function problemList(problems) {
+  const where = (one) => [interpolate(ngettext("line %s", "lines %s", one.count), [lineNumbers(one)]), one.column, one.value].filter(Boolean).join(" · ");
+  return h("ul", { class: "problems", "aria-label": gettext("Errors") }, ...problems.map((one) => h("li", {},
+    h("b", {}, one.detail), h("span", { class: "under" }, where(one)),
+    h("span", { class: "under" }, one.hint), one.sample && h("span", { class: "under sample" }, one.sample))));
 }
 
 /** How many rows are understood, where some are not. */

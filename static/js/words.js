@@ -107,6 +107,10 @@ const ERRORS = () => ({
   empty_file: gettext("The file is empty."),
   unreadable_file: gettext("The file could not be read. Export it again as CSV."),
   unknown_format: gettext("The format was not recognised."),
+  several_sheets: gettext("Several sheets of the workbook have transactions."),
+  unknown_sheet: gettext("The workbook has no such sheet."),
+  several_accounts: gettext("The file has several accounts. Import each into a portfolio of its own."),
+  unknown_account: gettext("The file has no such account."),
   no_excerpt: gettext("The rows of this file cannot stand in a file of their own. Correct the file itself."),
   ragged_rows: gettext("The rows do not fit the header. Export the file again."),
   duplicate_column: gettext("The header names a column twice."),
@@ -174,6 +178,14 @@ function translated(detail) {
 export function refusal({ code, detail }) {
   if (language === "en") return detail;
   return translated(detail) ?? ERRORS()[code] ?? detail;
+}
+
+const PARAMETER = /\w=|\bmapping\b|\baccount\.$/;
+
+/** Returns the text of an error without the sentences about parameters of the API, for which the page has its own fields. */
+export function withoutParameters(problem) {
+  const sentences = problem.message.split(/(?<=\.) /).filter((sentence) => !PARAMETER.test(sentence));
+  return sentences.join(" ") || problem.message;
 }
 
 /** Returns the text of a warning of an import, with its line if it is about one. */

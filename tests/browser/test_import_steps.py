@@ -11,6 +11,7 @@ from integrations.conftest import csv
 from integrations.imports.tests.test_listings import DEGIRO, EURO, FRANCS
 from integrations.imports.tests.test_resolving import ISIN, bought, found
 from integrations.statements.tests.support import text
+from integrations.statements.tests.workbooks import workbook
 from marketdata.tests.factories import with_rates
 from portfolios.models import InstrumentAlias
 from portfolios.services import create_portfolio
@@ -100,7 +101,7 @@ def test_a_mapping_that_the_api_refuses_is_asked_again_as_it_was(visitor):
     assert page.get_by_label("Date *").input_value() == "date"
     page.get_by_label("Type *").select_option("kind")
     page.get_by_role("button", name="Use these columns").click()
-    page.locator("dialog tr.bad", has_text="later").wait_for()
+    page.locator("dialog .problems li", has_text="later").wait_for()
     assert page.get_by_role("button", name="Import 0 transactions").is_disabled()
     assert refusals(visitor) == 1
     assert visitor.api("/imports") == []
@@ -256,26 +257,109 @@ def test_rows_with_errors_are_downloaded_with_the_reason(visitor):
     ]
 
 
-def test_several_files_are_imported_oldest_first_with_one_summary(visitor):
-    page = visitor.page
-    header = "date,type,ticker,quantity,price\n"
+def generic(*rows):
+    return ("date,type,ticker,quantity,price\n" + "".join(f"{row}\n" for row in rows)).encode()
+
+
+def choose_all(page, files):
+    """Open the dialog and choose several files, given as name → content."""
     page.get_by_role("button", name="Import a file").click()
     page.locator("#import-file").set_input_files(
         [
-            {
-                "name": "2025.csv",
-                "mimeType": "text/csv",
-                "buffer": f"{header}2025-01-02,sell,FJORD.DEMO,4,110\n".encode(),
-            },
-            {
-                "name": "2024.csv",
-                "mimeType": "text/csv",
-                "buffer": f"{header}2024-01-02,buy,FJORD.DEMO,10,100\n".encode(),
-            },
-            {"name": "notes.csv", "mimeType": "text/csv", "buffer": b"hello;you\n"},
+            {"name": name, "mimeType": "text/csv", "buffer": content}
+            for name, content in files.items()
         ]
     )
-    page.get_by_role("button", name="Import 2 files").click()
+
+
+def files_shown(page):
+    """Return the name and the mark of each file in the list."""
+    items = page.locator("dialog .files > li")
+    return [
+        (one.locator(".name").inner_text(), one.locator(".tag").inner_text()) for one in items.all()
+    ]
+
+
+def is_in_view(page, locator):
+    """Return whether the element is inside the window, at all four sides."""
+    box, window = locator.bounding_box(), page.viewport_size
+    right, bottom = box["x"] + box["width"], box["y"] + box["height"]
+    return min(box["x"], box["y"]) >= 0 and right <= window["width"] and bottom <= window["height"]
+
+
+def test_several_files_are_imported_oldest_first_with_one_summary(visitor):
+    page = visitor.page
+    files = {
+        "transactions-and-notes-export-2025.csv": generic("2025-01-02,sell,FJORD.DEMO,4,110"),
+        "transactions-and-notes-export-2024.csv": generic("2024-01-02,buy,FJORD.DEMO,10,100"),
+        "notes.csv": b"hello;you\n",
+    }
+    choose_all(page, files)
+    go = page.get_by_role("button", name="Import 2 files")
+    go.wait_for()
     assert refusals(visitor) == 1  # of the notes
+    assert files_shown(page) == [
+        ("transactions-and-notes-export-2024.csv", "ready"),
+        ("transactions-and-notes-export-2025.csv", "with errors"),
+        ("notes.csv", "cannot be read"),
+    ]
+    counts = page.locator("dialog .facts")
+    assert counts.locator("dd").all_inner_texts() == ["3", "1", "0", "1", "1"]
+    assert is_in_view(page, go)
+    assert is_in_view(page, counts)
+    assert visitor.api("/imports") == []
+    go.click()
     page.get_by_text("2 transactions imported.").wait_for()
-    assert [one["file_name"] for one in visitor.api("/imports")] == ["2025.csv", "2024.csv"]
+    page.get_by_text("1 file was not imported.").wait_for()
+    assert files_shown(page) == [
+        ("transactions-and-notes-export-2024.csv", "imported"),
+        ("transactions-and-notes-export-2025.csv", "imported"),
+        ("notes.csv", "not imported"),
+    ]
+    assert [one["file_name"] for one in visitor.api("/imports")] == list(files)[:2]
+
+
+def test_from_one_of_several_files_the_way_leads_back_to_the_list(visitor, yahoo):
+    page = visitor.page
+    word = SCALABLE.replace("S2", "S4").replace("2024-03-05", "2023-03-05")
+    choose_all(page, {"2024.csv": SCALABLE.encode(), "2023.csv": word.encode(), "n.csv": b"a;b\n"})
+    page.get_by_role("button", name="Import 2 files").wait_for()
+    assert refusals(visitor) == 1
+    page.get_by_role("button", name="Look at it: 2023.csv").click()
+    page.get_by_label("Treuebonus").select_option("deposit")
+    page.get_by_role("button", name="Use these meanings").click()
+    page.get_by_role("button", name="Price it by hand").click()
+    page.get_by_role("button", name="Import 2 transactions", exact=True).wait_for()
+    page.get_by_role("button", name="Back to the files").click()
+    page.get_by_role("button", name="Import 2 files").wait_for()
+    assert refusals(visitor) == 1  # of the file that cannot be read, again
+    # What was said of one file counts for the others.
+    marks = [("2023.csv", "ready"), ("2024.csv", "ready"), ("n.csv", "cannot be read")]
+    assert files_shown(page) == marks
+    page.get_by_role("button", name="Look at it: n.csv").click()
+    page.get_by_text("The format was not recognised.").first.wait_for()
+    assert refusals(visitor) == 1
+    page.get_by_role("button", name="Back to the files").click()
+    page.get_by_role("button", name="Import 2 files").click()
+    page.get_by_text("1 file was not imported.").wait_for()
+    assert refusals(visitor) == 1
+    assert [one["created"] for one in visitor.api("/imports")] == [1, 2]
+
+
+def test_of_several_sheets_a_person_picks_one(visitor):
+    page = visitor.page
+    header = ["date", "type", "ticker", "quantity", "price"]
+    data = workbook(
+        {
+            "First half": [header, [date(2024, 3, 4), "buy", "FJORD.DEMO", 1, 100]],
+            "Second half": [header, [date(2024, 9, 4), "buy", "FJORD.DEMO", 2, 100]],
+        }
+    )
+    choose(page, "year.xlsx", data)
+    page.get_by_role("heading", name="Which sheet of the workbook is to be imported?").wait_for()
+    assert refusals(visitor) == 1
+    page.get_by_role("button", name="Second half").click()
+    page.get_by_role("button", name="Import 1 transaction", exact=True).click()
+    page.get_by_text("1 transaction imported.").wait_for()
+    rows = visitor.api("/transactions")["results"]
+    assert [(row["date"], row["quantity"]) for row in rows] == [("2024-09-04", 2)]

@@ -162,7 +162,7 @@ def test_a_dropped_file_is_previewed(visitor):
         }""",
         STATEMENT.replace("2024-05-01", "yesterday"),
     )
-    page.locator("dialog tr.bad").wait_for()
+    page.locator("dialog .problems li").wait_for()
     assert page.get_by_role("button", name="Import 2 transactions").is_disabled()
     page.get_by_label("Skip rows with errors").check()
     page.get_by_role("button", name="Import 2 transactions").click()

@@ -78,9 +78,11 @@ def test_the_sheet_with_a_known_header_is_read(account):
 
 def test_two_sheets_of_transactions_are_refused_by_name(upload):
     rows = [GENERIC, _row(10, 100)]
-    error = upload(data=workbook({"A": rows, "B": rows})).json()["errors"][0]
-    assert error["code"] == "several_sheets"
+    refused = upload(data=workbook({"A": rows, "About": [["2024"]], "B": rows})).json()
+    error = refused["errors"][0]
+    assert (error["code"], refused["sheets"]) == ("several_sheets", ["A", "B"])
     assert "The sheets A and B all have transactions." in error["detail"]
+    assert ledger() == []
     one_sheet = upload.done(data=workbook({"A": rows, "B": rows}), mapping='{"sheet": "B"}')
     assert (one_sheet["format"], one_sheet["created"]) == ("generic", 1)
 
@@ -180,8 +182,10 @@ def test_an_empty_cell_far_away_does_no_harm():
 def test_a_fault_of_another_sheet_names_it_and_the_way_out():
     data = workbook({"Sum": [[Raw("<v>#N/A</v>", "e")]], "Trades": [GENERIC]})
     assert "Sheet Sum: Cell A1 holds an error." in refusal(data).detail
+    assert refusal(data).sheets == ["Trades"]
     assert read_workbook(data, decimal=None, sheet="Trades")[0].header == GENERIC
-    assert refusal(data, sheet="Buys").code == "unknown_sheet"
+    unknown = refusal(data, sheet="Buys")
+    assert (unknown.code, unknown.sheets) == ("unknown_sheet", ["Sum", "Trades"])
 
 
 def test_rows_keep_their_numbers_below_empty_ones(reading):
