@@ -1,14 +1,17 @@
 """Read portfolios, holdings, transactions and imports. Every query count is constant."""
 
 from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from financeproj.core.identifiers import is_isin
 from financeproj.users.models import User
 from marketdata.calc.rates import Pair
 from marketdata.models import StockMetadata
+from portfolios.calc.kinds import TransactionType, types_where
 from portfolios.models import (
     Checkpoint,
     Holding,
@@ -73,6 +76,51 @@ def groups_visible_to(user: User) -> QuerySet[TransactionGroup]:
     legs = Transaction.objects.select_related("holding__stock", "portfolio", "group")
     groups = TransactionGroup.objects.filter(portfolio__user=user).select_related("portfolio")
     return groups.prefetch_related(Prefetch("transactions", queryset=legs))
+
+
+class Rename(NamedTuple):
+    """The ticker under which the shares of another one go on, from `day` on."""
+
+    ticker: str
+    day: date
+
+
+def renames_in(portfolio: Portfolio) -> dict[str, Rename]:
+    """Return what became of instruments that got a new ticker or ISIN, by their former ticker.
+
+    That is what the user exchanged whole, one for one and without cash, for another instrument in
+    the same currency, and did not trade since. Two queries at most.
+    """
+    later = Transaction.objects.filter(
+        portfolio=portfolio,
+        holding__stock__ticker=OuterRef("holding__stock__ticker"),
+        effective_date__gt=OuterRef("effective_date"),
+        type__in=types_where(lambda rules: rules.moves_shares),
+    )
+    gone = Transaction.objects.filter(
+        ~Exists(later),
+        portfolio=portfolio,
+        type=TransactionType.EXCHANGE_OUT,
+        group__kind=TransactionGroup.Kind.EXCHANGE,
+        settlement_amount__isnull=True,
+        holding__current_quantity=0,
+    )
+    outs = list(gone.select_related("holding__stock"))
+    came = Transaction.objects.filter(
+        type=TransactionType.EXCHANGE_IN, group__in=[out.group_id for out in outs]
+    )
+    targets: dict[UUID | None, list[Transaction]] = {}
+    for row in came.select_related("holding__stock"):
+        targets.setdefault(row.group_id, []).append(row)
+    found: dict[str, Rename] = {}
+    for out in outs:
+        given = out.own_holding.stock
+        for target in targets.get(out.group_id, [])[:1]:
+            stock = target.own_holding.stock
+            is_only = len(targets[out.group_id]) == 1
+            if is_only and target.quantity == out.quantity and stock.currency == given.currency:
+                found[given.ticker] = Rename(stock.ticker, out.effective_date)
+    return found
 
 
 def imports_visible_to(user: User) -> QuerySet[ImportBatch]:

@@ -30,7 +30,7 @@ from integrations.imports.mappings import (
 )
 from integrations.imports.matching import keep_former_ids, recognise_former_prices
 from integrations.imports.options import ImportOptions, reading_options
-from integrations.imports.renamed import without_renamed
+from integrations.imports.renamed import under_new_tickers, without_renamed
 from integrations.imports.warnings import warnings_of
 from integrations.statements.base import FileProblem, FileTooLarge, Statement, StatementRow
 from integrations.statements.registry import AUTO, MAPPED, likeliest, read_statement, repeating
@@ -205,7 +205,8 @@ def record_statement(
     """
     portfolio = import_batch.portfolio
     identified = _identify(read, portfolio.user, options, on_looking_up, is_worker_alive)
-    converted, unconverted = convert_to_own_currency(without_renamed(identified.rows, read))
+    named = under_new_tickers(identified.rows, portfolio, _chosen(options, identified))
+    converted, unconverted = convert_to_own_currency(without_renamed(named, read))
     rated = without_foreign_rates(converted, portfolio.currency)
     rows = keep_former_ids(in_own_money(rated, portfolio.currency), portfolio)
     rows = recognise_former_prices(rows, portfolio)
@@ -223,7 +224,7 @@ def record_statement(
         on_error=options.on_error,
         dry_run=dry_run,
         accept_opening=options.accept_opening,
-        checkpoints=_with_tickers(read.checkpoints, identified.rows),
+        checkpoints=_with_tickers(read.checkpoints, named),
         on_progress=on_progress,
         identified=identified.found_by_isin,
         by_hand=identified.by_hand,
@@ -239,6 +240,11 @@ def record_statement(
     first_day = min((row.date for row in read.rows), default=None)
     outcome = dataclasses.replace(outcome, first_day=first_day)
     return _with_open_look_ups(outcome, read, identified)
+
+
+def _chosen(options: ImportOptions, identified: Identified) -> set[str]:
+    """Return the tickers that the request itself names."""
+    return identified.by_hand.union(one.strip().upper() for one in options.instruments.values())
 
 
 def _without_reversed(problems: Sequence[RowProblem], read: Statement) -> list[RowProblem]:

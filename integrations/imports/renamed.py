@@ -1,15 +1,70 @@
-"""Shares that a file exchanges for the same instrument under another ISIN."""
+"""Instruments that go on under another ticker or ISIN."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from integrations.statements.amounts import divide
 from integrations.statements.base import Statement, StatementRow
-from portfolios.models import TransactionGroup
+from portfolios.calc.duplicates import fingerprint, fingerprint_of
+from portfolios.calc.import_rows import REVERSAL
+from portfolios.calc.kinds import RULES
+from portfolios.models import Portfolio, Transaction, TransactionGroup
+from portfolios.selectors import Rename, renames_in
 
 KIND = "the same shares under another ISIN"
+
+
+def under_new_tickers(
+    rows: Sequence[StatementRow], portfolio: Portfolio, named: Container[str]
+) -> list[StatementRow]:
+    """Give rows of an instrument that the user exchanged for its new ticker that ticker.
+
+    Not those of before that day, those that the portfolio has under the former one, and those of
+    tickers that the request `named`. Three queries at most.
+    """
+    renames = renames_in(portfolio)
+    if not renames:
+        return list(rows)
+    recorded = _recorded_since(portfolio, renames)
+    found: list[StatementRow] = []
+    for row in rows:
+        ticker = row.ticker
+        if ticker not in named and row.takes_back != REVERSAL and not RULES[row.type].is_exchange:
+            ticker = _ticker_on(row, renames)
+        if ticker != row.ticker:
+            print_ = fingerprint_of(row)
+            if recorded[print_]:
+                recorded[print_] -= 1
+            else:
+                row = replace(row, ticker=ticker, renamed_from=row.ticker)
+        found.append(row)
+    return found
+
+
+def _ticker_on(row: StatementRow, renames: Mapping[str, Rename]) -> str:
+    ticker = row.ticker
+    for _ in renames:  # each at most once
+        rename = renames.get(ticker)
+        if rename is None or row.date < rename.day:
+            break
+        ticker = rename.ticker
+    return ticker
+
+
+def _recorded_since(portfolio: Portfolio, renames: Mapping[str, Rename]) -> Counter[str]:
+    """Count the transactions under former tickers since the first rename, by fingerprint."""
+    since = min(one.day for one in renames.values())
+    rows = Transaction.objects.filter(
+        portfolio=portfolio, holding__stock__ticker__in=list(renames), date__gte=since
+    )
+    found: Counter[str] = Counter()
+    for row in rows.select_related("holding__stock"):
+        ticker, charge = row.own_holding.stock.ticker, row.commission + row.tax
+        own = fingerprint(ticker, row.date, row.type, row.quantity, row.price, charge)
+        found[row.imported_as or own] += 1
+    return found
 
 
 def without_renamed(rows: Sequence[StatementRow], read: Statement) -> list[StatementRow]:

@@ -29,7 +29,8 @@ class ImportRow(Struct, frozen=True):
     for all. One that `takes_back` is not a transaction: either REVERSED, a row as the broker had it
     before it was reversed in the same file, or REVERSAL, which says what instrument, amount and
     currency an earlier row had that it reverses. `known_as` is the fingerprint under which an
-    earlier version recorded it, if that was another.
+    earlier version recorded it, if that was another. `renamed_from` is the ticker in the file, if
+    the instrument has another one now.
     """
 
     row: int
@@ -57,6 +58,7 @@ class ImportRow(Struct, frozen=True):
     cost_share: Decimal | None = None
     known_as: str = ""
     takes_back: str = ""
+    renamed_from: str = ""
 
     @property
     def charge(self) -> Decimal:

@@ -31,6 +31,7 @@ from portfolios.services.import_warnings import (
     warnings_of_edits,
     warnings_of_groups,
     warnings_of_rates,
+    warnings_of_renames,
     warnings_of_reversals,
     warnings_of_rows,
 )
@@ -113,6 +114,7 @@ def import_rows(
                 import_batch.warnings += warnings_of_rows(plan.added, doubts)
                 import_batch.warnings += warnings_of_edits(plan.edited_lines)
                 import_batch.warnings += warnings_of_reversals(plan)
+                import_batch.warnings += warnings_of_renames(plan)
                 import_batch.warnings += warnings_of_costs(plan)
                 is_refused = on_error == "abort" and import_batch.failed > 0
                 is_written = not dry_run and not is_refused

@@ -44,6 +44,19 @@ def warnings_of_costs(plan: ImportPlan) -> list[dict[str, object]]:
     return _warnings("cost_unknown", detail, lines[:ROWS_NAMED])
 
 
+def warnings_of_renames(plan: ImportPlan) -> list[dict[str, object]]:
+    """Say which new rows are booked on the instrument that another became."""
+    entries: list[dict[str, object]] = []
+    renamed = [one.file_row for one in plan.added if one.file_row.renamed_from]
+    for row in sorted(renamed, key=lambda row: row.row)[:ROWS_NAMED]:
+        detail = (
+            f"{row.renamed_from} became {row.ticker} in this portfolio, so this row is booked "
+            "there. If it is another share, enter the transaction by hand."
+        )
+        entries.append({"code": "renamed", "detail": detail, "row": row.row})
+    return entries
+
+
 def warnings_of_groups(plan: ImportPlan, *, is_written: bool) -> list[dict[str, object]]:
     """Say which shares came without a cost, or with a part of the cost that is not known.
 

@@ -162,6 +162,7 @@ const MESSAGES = [
   [/^The file does not say which part of the cost/, () => gettext("The file does not say which part of the cost these shares take over. Change the group if you know it; the totals are right with any part.")],
   [/^These shares were there before the file begins\. No exchange rate/, () => gettext("These shares were there before the file begins. No exchange rate is known for the day before, so they were not booked. Enter a transfer in by hand.")],
   [/^(.+) is not a known type of this format\. The broker's balance/, () => gettext("%s is unknown. The broker's balance moves by the amount, so it is an adjustment. If you know what it is, change the transaction.")],
+  [/^(\S+) became (\S+) in this portfolio/, () => gettext("%s became %s in this portfolio, so this row is booked there. If it is another share, enter the transaction by hand.")],
   [/^Ignored columns: (.+)\. Rename/, () => gettext("Ignored columns: %s. Rename any that should be imported.")],
 ];
 
