@@ -9,11 +9,12 @@ commas.
 import re
 from functools import partial
 
-from integrations.statements.base import MAX_CELL, Format, Options, Statement, Table
+from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import dashed_day
 from integrations.statements.degiro_actions import Actions
 from integrations.statements.degiro_balances import reconcile, reserved_amounts, sort_within_minutes
 from integrations.statements.degiro_file import File
+from integrations.statements.degiro_lines import join_wrapped_rows
 from integrations.statements.degiro_money import add_charge, add_exchange, add_money, add_payment
 from integrations.statements.degiro_orders import Order
 from integrations.statements.degiro_trades import add_trade
@@ -21,6 +22,7 @@ from integrations.statements.degiro_words import (
     CHARGES,
     MONEY,
     OF_ORDER,
+    OPTION,
     PAYMENTS,
     WITHIN_DEGIRO,
     Meaning,
@@ -32,8 +34,6 @@ from integrations.statements.values import folded
 
 # The description up to a number, or what begins like one.
 _END_OF_WORDS = re.compile(r"[-\d.,(:]")
-# ING C12.00 20DEC24
-_OPTION = re.compile(r" [CP]\d{1,6}(?:[.,]\d{1,4})? \d{2}[A-Z]{3}\d{2}\Z")
 DUTCH = (
     "Datum", "Tijd", "Valutadatum", "Product", "ISIN", "Omschrijving", "FX", "Mutatie", "", "Saldo",
     "", "Order Id",
@@ -46,7 +46,6 @@ CHECKED = ("change", "balance")
 # Texts that may go on in the next line.
 WRAPPED = (POSITIONS["product"], POSITIONS["description"])
 CASH_ACCOUNT = "NLFLATEXACNT"
-MAX_ORDER_ID = 200
 # Where a row has what it needs when a person says what its word means.
 FOR_WORDS = {
     "date": "date",
@@ -66,7 +65,7 @@ def recognises(table: Table) -> bool:
 
 
 def read(table: Table, options: Options) -> Statement:
-    _join_wrapped_rows(table)
+    join_wrapped_rows(table, WRAPPED)
     table.drop_notes()
     table.require_rectangle(is_always_full=True)
     numbers = ("change", "fx", "balance")
@@ -99,32 +98,6 @@ def read(table: Table, options: Options) -> Statement:
     return sheet.statement
 
 
-def _join_wrapped_rows(table: Table) -> None:
-    """Join the rest of a row whose texts were wrapped onto lines of their own: without a date, an
-    amount or a balance.
-    """
-    lines: list[int] = []
-    records: list[list[str]] = []
-    for line, record in zip(table.lines, table.records, strict=True):
-        if records and _is_rest(record) and len(records[-1][-1]) <= MAX_ORDER_ID:
-            before = records[-1]
-            for position in WRAPPED:
-                parts = (before[position].strip(), record[position].strip())
-                before[position] = " ".join(filter(None, parts))[:MAX_CELL]
-            before[-1] = before[-1].strip() + record[-1].strip()
-        else:
-            lines.append(line)
-            records.append(record)
-    table.lines[:], table.records[:] = lines, records
-
-
-def _is_rest(record: list[str]) -> bool:
-    if len(record) != len(DUTCH):
-        return False
-    others = set(range(len(DUTCH))) - {*WRAPPED, POSITIONS["order"]}
-    return not any(record[position].strip() for position in others)
-
-
 def _read_row(file: File, actions: Actions, raw: RawRow) -> None:
     sheet = file.sheet
     words, meaning = file.words[raw.line], file.meanings[raw.line]
@@ -136,7 +109,7 @@ def _read_row(file: File, actions: Actions, raw: RawRow) -> None:
     match = file.trades.get(raw.line)
     order = file.orders.get(raw["order"])
     has_trades = order is not None and bool(order.trades)
-    if match and _OPTION.search(raw["product"]):
+    if match and OPTION.search(raw["product"]):
         raise unsupported_instrument("product", raw["product"])
     if match and raw["isin"] and not match["prefix"]:
         add_trade(file, raw, match, order or Order())

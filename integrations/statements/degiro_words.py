@@ -31,6 +31,8 @@ TRADE = re.compile(
 # What comes before the number of shares, where its verb is missing or of another language:
 # aktiensplit: 15 tesla zu je 442,68 usd
 UP_TO_SHARES = re.compile(r"\A(?P<prefix>(?:[^:@\d]{3,40}: ?)?)(?:[^\W\d_]{2,15} )?(?=\d)")
+# ING C12.00 20DEC24
+OPTION = re.compile(r" [CP]\d{1,6}(?:[.,]\d{1,4})? \d{2}[A-Z]{3}\d{2}\Z")
 CURRENCY_PAIR = re.compile(r"\A ?[a-z]{3}/[a-z]{3} ?\Z")
 
 

@@ -27,6 +27,7 @@ _MODULES = (
     "nordnet",
     "avanza",
     "degiro",
+    "degiro_transactions",
     "ibkr_flex",
     "ibkr_flex_csv",
     "ibkr_activity",

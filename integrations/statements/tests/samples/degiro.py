@@ -64,25 +64,33 @@ SAMPLES = [
         # 298.71 + 1 for 6; 2 sold for 121 - 0.5 = 120.50, their cost 99.9033...
         held={"WERELD.EUR.DEMO": (4, D("49.9517"), D("199.8067"), D("20.5967"), 0, 0)},
     ),
-]  # fmt: skip
-
-SAMPLES.append(
     sample(
-        "degiro in French, a dividend in another currency than the listing", "degiro",
-        "Date,Heure,Date de,Produit,ISIN,Description,FX,Mouvements,,Solde,,ID Ordre",
+        "degiro transactions in Dutch, two fills in dollars", "degiro-trades",
+        "Datum,Tijd,Product,ISIN,Beurs,Uitvoeringsplaats,Aantal,Koers,,Lokale waarde,,Waarde EUR,Wisselkoers,"
+        "AutoFX Kosten,Transactiekosten en/of kosten van derden EUR,Totaal EUR,Order ID,",
         f"""
-02-07-2024,07:00,28-06-2024,,,Ingreso Cambio de Divisa,,EUR,1.84,EUR,201.84,
-02-07-2024,07:00,28-06-2024,,,Retirada Cambio de Divisa,1.0870,USD,-2.00,USD,0.00,
-28-06-2024,06:58,27-06-2024,WORLD,{FUND},Dividende,,USD,2.30,USD,2.00,
-28-06-2024,06:58,27-06-2024,WORLD,{FUND},Impôts sur dividende,,USD,-0.30,USD,-0.30,
-11-03-2024,10:39,11-03-2024,WORLD,{FUND},Frais DEGIRO de courtage et/ou de parties tierces,,EUR,-5.00,EUR,200.00,f
-11-03-2024,10:39,11-03-2024,WORLD,{FUND},"Achat 10 WORLD@79,50 EUR ({FUND})",,EUR,-795.00,EUR,205.00,f
-10-03-2024,10:39,10-03-2024,,,Versement,,EUR,1000.00,EUR,1000.00,
+02-07-2024,10:00,ATLAS,{ATLAS},NDQ,XNAS,-1,"120,0000",USD,"120,00",USD,"110,00","1,0909","-0,28","-2,00","107,72",{ORDER}2,
+04-03-2024,15:31,ATLAS,{ATLAS},NDQ,XNAS,2,"108,0000",USD,"-216,00",USD,"-200,00","1,0800","-0,50","-2,00","-202,00",,{ORDER}1
+04-03-2024,15:31,ATLAS,{ATLAS},NDQ,XNAS,1,"108,0000",USD,"-108,00",USD,"-100,00","1,0800","-0,25",,"-100,25",,{ORDER}1
 """,
-        [2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5],
-        currency="EUR", created=6, ignored=1, reconciled=True, instruments={FUND: "WERELD.EUR.DEMO"},
-        rates=(("USD", "EUR", date(2024, 6, 28), "0.92"), ("EUR", "USD", date(2024, 6, 28), "1.086956521739130")),
-        # 795 + 5 for 10; 2.30 and 0.30 USD at 0.92
-        held={"WERELD.EUR.DEMO": (10, 80, 800, 0, D("2.116"), D("0.276"))},
-    )
-)  # fmt: skip
+        [1, 2], [0, 1, 2],
+        currency="EUR", created=3, ignored=0, instruments={ATLAS: "ATLAS.USD.DEMO"},
+        # 202.50 and 100.25 EUR for 324 USD and fees of 2.97; of the first total the exchange's fee is missing
+        held={"ATLAS.USD.DEMO": (2, D("108.99"), D("201.83"), D("6.80"), 0, 0)},
+    ),
+    sample(
+        "degiro transactions in English, pence and a split", "degiro-trades",
+        "Date,Time,Product,ISIN,Reference,Venue,Quantity,Price,,Local value,,Value,,Exchange rate,"
+        "Transaction and/or third,,Total,,Order ID",
+        f"""
+02-07-2024,09:00,HARBOUR,{HARBOUR},LSE,XLON,-10,300.0000,GBX,3000.00,GBX,30.00,GBP,100.0000,-1.00,GBP,29.00,GBP,{ORDER}4
+10-06-2024,08:01,HARBOUR,{HARBOUR},LSE,,40,250.0000,GBX,-10000.00,GBX,-100.00,GBP,,,,-100.00,GBP,
+10-06-2024,08:01,HARBOUR,{HARBOUR},LSE,,-20,500.0000,GBX,10000.00,GBX,100.00,GBP,,,,100.00,GBP,
+01-03-2024,09:00,HARBOUR,{HARBOUR},LSE,XLON,20,496.0000,GBX,-9920.00,GBX,-99.20,GBP,,-0.80,GBP,-100.00,GBP,{ORDER}3
+""",
+        [1, 2, 3], [0, 1, 2, 3],
+        currency="GBP", created=3, ignored=1, instruments={HARBOUR: "HARBOUR.GBP.DEMO"},
+        # 20 for 100 become 40; 10 are sold for 29
+        held={"HARBOUR.GBP.DEMO": (30, D("2.5"), 75, 4, 0, 0)},
+    ),
+]  # fmt: skip
