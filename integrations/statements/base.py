@@ -190,7 +190,7 @@ class Table:
 
     Records may differ in length. A sheet of a workbook has its name in `sheet`, whether it has
     numbers with fractions, and in `refused`, by line, the position, the text and the problem of a
-    cell that cannot be relied on.
+    cell that cannot be relied on. `others` are the other sheets.
     """
 
     encoding: str
@@ -203,6 +203,7 @@ class Table:
     sheet: str = ""
     has_fractions: bool = False
     refused: Mapping[int, tuple[int, str, RowProblem]] = field(default_factory=dict)
+    others: Sequence["Table"] = ()
 
     @property
     def is_workbook(self) -> bool:

@@ -80,6 +80,7 @@ def read_statement(data: bytes, options: Options, format_name: str = AUTO) -> St
     tables = [one.without_reasons().without_first(options.skip) for one in found_tables]
     try:
         found, table = _choose(tables, options, format_name)
+        table.others = [one for one in tables if one.sheet != table.sheet]
         tables = [table]
         remembered = options.words.get(found.name, {})
         options = replace(options, types={**remembered, **options.types})

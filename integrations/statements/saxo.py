@@ -3,13 +3,17 @@
 That of 2026 calls the amount `Booked Amount`; a longer one also says its currency, and has the
 kind of the row in `Transaction Type` and that of the instrument in `Type`. The amount is in the
 currency of the account and includes all charges; `Conversion Rate` is 1 where that is the
-instrument's currency too.
+instrument's currency too. An account in several currencies has one part for each: then the amount
+is in the currency of its part, and the rate converts it to that of the client.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import EXACT, ONE, ZERO
@@ -23,6 +27,13 @@ from integrations.statements.amounts import (
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import named_day
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
+from integrations.statements.saxo_actions import (
+    REVERSES,
+    Shares,
+    add_action,
+    is_clear,
+    read_actions,
+)
 from integrations.statements.sheet import Sheet
 from integrations.statements.values import folded, number_in
 from portfolios.calc.import_rows import gettext_noop as _
@@ -42,6 +53,8 @@ _NAMES = {
         r"|transaktionstyp"
     ),
     "booked_in": r"currency|valuta|devise|wahrung|bogfort valuta|kontovaluta",
+    # Where the amount is there in two currencies, this is that of the booked one.
+    "own": r"_(?:currency|valuta|devise|wahrung)",
     "name": r"instrument|instrumentnavn",
     "isin": r"instrument isin|instrumentets isin|isin|isin-?kode|(?:code )?isin de l'instrument",
     "currency": (
@@ -49,11 +62,12 @@ _NAMES = {
         r"|instrumentets valuta|devise de l'instrument|instrumentwahrung"
     ),
     "symbol": r"instrument symbol|instrumentsymbol|symbol|symbole|symbool",
-    "event": r"event|begivenhed|haendelse|gebeurtenis|evenement|ereignis",
+    "event": r"event|begivenhed|haendelse|gebeurtenis|acties|evenement|ereignis",
     "amount": (
-        r"amount|booked amount|belob|bogfort belob|bedrag|geboekt bedrag|montant comptabilise"
-        r"|montant|betrag|gebuchter betrag"
+        r"amount|booked amount|belob|bogfort belob|bedrag|geboekt bedrag|boekingsbedrag"
+        r"|montant comptabilise|montant|betrag|gebuchter betrag"
     ),
+    "action": r"corporate action[- ]id",
     "rate": (
         r"conversion rate|omregningskurs|vekselkurs|konverteringskurs|wisselkoers|conversiekoers"
         r"|omrekeningskoers|taux de change|taux de conversion|umrechnungskurs"
@@ -66,6 +80,7 @@ TRADES = {"trade", "transactie", "handel", "handler", "operation", "transaktion"
 TRANSFERS = {
     "cash transfer", "overforsel", "kontantoverforsel", "pengeoverforsel", "geldoverboeking",
     "contante overboeking", "transfert d'especes", "bargeldtransfer", "geldtransfer",
+    "storting/opname",
 }  # fmt: skip
 CASH_AMOUNTS = {
     "cash amount", "kontantbelob", "cashbedrag", "geldbedrag", "montant de liquidites",
@@ -81,27 +96,69 @@ SIDES = {
     "sell": "sell", "sold": "sell", "verkoop": "sell", "saelg": "sell", "salg": "sell",
     "solgt": "sell", "vendre": "sell", "vente": "sell", "verkauf": "sell", "verkaufen": "sell",
     "transfer in": "transfer_in", "transfert entrant": "transfer_in",
-    "overforsel ind": "transfer_in", "overdracht in": "transfer_in",
+    "overforsel ind": "transfer_in", "overdracht in": "transfer_in", "deponering": "transfer_in",
     "transfer out": "transfer_out", "transfert sortant": "transfer_out",
     "overforsel ud": "transfer_out", "overdracht uit": "transfer_out",
+    "uitlevering": "transfer_out",
 }  # fmt: skip
 # Only these write a decimal point in every setting.
-POINT_ONLY = {"buy", "sell", "bought", "sold", "koop", "verkoop", "transfer in", "transfer out"}
-PAYMENTS = {
-    "dividend": "dividend", "cash dividend": "dividend", "dividends": "dividend",
-    "udbytte": "dividend", "kontantudbytte": "dividend", "contant dividend": "dividend",
-    "dividende": "dividend", "dividende en especes": "dividend", "bardividende": "dividend",
-    "interest payment": "interest", "coupon": "interest", "couponbetaling": "interest",
-    "return of capital": "return_of_capital", "capital repayment": "return_of_capital",
-    "withholding tax": "tax", "udbytteskat": "tax", "dividendbelasting": "tax",
-    "retenue a la source": "tax", "quellensteuer": "tax",
+POINT_ONLY = {
+    "buy", "sell", "bought", "sold", "koop", "verkoop", "transfer in", "transfer out", "deponering",
 }  # fmt: skip
+# `Type` of a bond, whose price is in per cent.
+_BOND = re.compile(r"bonds?|obligati(?:on|e|oner|es|ons)|anleihen?")
+PER_CENT = Decimal("0.01")
+PAYMENTS = {
+    "dividend": "dividend",
+    "cash dividend": "dividend",
+    "dividends": "dividend",
+    "udbytte": "dividend",
+    "kontantudbytte": "dividend",
+    "contant dividend": "dividend",
+    "dividende": "dividend",
+    "dividende en especes": "dividend",
+    "bardividende": "dividend",
+    "cashdividend": "dividend",
+    "keuzedividend": "dividend",
+    "optional dividend": "dividend",
+    "herbeleggingsdividend": "dividend",
+    "dividend reinvestment": "dividend",
+    "interest payment": "interest",
+    "coupon": "interest",
+    "couponbetaling": "interest",
+    "return of capital": "return_of_capital",
+    "capital repayment": "return_of_capital",
+    "kapitaaluitkering": "return_of_capital",
+    "capital return": "return_of_capital",
+    "withholding tax": "tax",
+    "udbytteskat": "tax",
+    "dividendbelasting": "tax",
+    "retenue a la source": "tax",
+    "quellensteuer": "tax",
+    "bronbelasting": "tax",
+    "roerende voorheffing": "tax",
+    "adr-kosten": "fee",
+    "adr fee": "fee",
+    "adr fees": "fee",
+    "adr-gebyr": "fee",
+}
+CHARGES = {"tax", "fee"}  # fmt: skip
 _INTEREST = re.compile(r"interest|rente|interet|zins")
 _CHARGE = re.compile(
-    r"fee|vat|gebyr|moms|omkostning|kosten|btw|frais|tva|gebuhr|commission|kurtage|subscription"
+    r"fee|vat|gebyr|moms|omkostning|kosten|btw|frais|tva|gebuhr|commissi|kurtage|subscription"
     r"|abonnement|charge|bewaarloon"
 )
+_UNDERSCORE = re.compile(r"\A_")
 _EVENT = re.compile(r"([^\W\d_][^\d@]{0,20}?) (-?[\d.,]++) @ ([\d.,]++) ([A-Z]{3})")
+
+
+class _Action(NamedTuple):
+    """The shares of a corporate action, by their ISIN, and its money; none for its other rows."""
+
+    shares: Mapping[str, Shares]
+    cash: Decimal
+    currency: str
+    is_clear: bool = True
 
 
 def _positions(table: Table) -> dict[str, int]:
@@ -111,8 +168,11 @@ def _positions(table: Table) -> dict[str, int]:
         for ours, pattern in _PATTERNS.items():
             if pattern.fullmatch(name):
                 found.setdefault(ours, position)
-    # Then `Type` is the kind of the instrument.
-    found["type"] = found.pop("kind", found.get("type", -1))
+    if "kind" in found:
+        found["instrument"] = found.pop("type", -1)
+        found["type"] = found.pop("kind")
+    if "own" in found:
+        found["booked_in"] = found.pop("own")
     return {ours: position for ours, position in found.items() if position >= 0}
 
 
@@ -121,22 +181,26 @@ def recognises(table: Table) -> bool:
 
 
 def read(table: Table, options: Options) -> Statement:
-    table.require_distinct_columns()
     columns = _positions(table)
+    # _Valuta is another column than Valuta.
+    table.header = [_UNDERSCORE.sub("booked ", name) for name in table.header]
+    table.require_distinct_columns()
     table.drop_notes(columns["date"])
     table.require_rectangle(is_always_full=True)
     sheet = Sheet("saxo", table, options, read_day=named_day, columns=columns, numbers=("amount",))
     sheet.set_account("client")
     sheet.sort_oldest_first("date")
     account_currency = _account_currency(sheet)
+    actions = _actions(sheet, table, account_currency)
     sheet.for_words = _for_words(columns, account_currency)
     reversed_rows = reversed_lines(_payments(sheet))
     for raw in sheet:
         with sheet.collect_problem(raw):
+            read = partial(_read_row, sheet, raw, account_currency, actions.get(raw.line))
             if raw.line in reversed_rows:
-                sheet.ignore_reversed(raw, raw["event"].lower())
+                sheet.ignore_reversed(raw, raw["event"].lower(), read=read)
             else:
-                _read_row(sheet, raw, account_currency)
+                read()
     return sheet.statement
 
 
@@ -164,10 +228,15 @@ def _account_currency(sheet: Iterable[RawRow]) -> str | None:
 
     "" if there are none: then it is taken to be the portfolio's. None if there are several.
     """
-    found = {raw["currency"] for raw in sheet if _is_one(raw["rate"])} - {""}
+    found = {raw["currency"] for raw in sheet if _is_one(raw["rate"]) and _moves(raw)} - {""}
     if len(found) > 1:
         return None
     return found.pop() if found else ""
+
+
+def _moves(raw: RawRow) -> bool:
+    """Return whether the row moved money."""
+    return raw["amount"].strip("0., ") != ""
 
 
 def _is_one(rate: str) -> bool:
@@ -176,33 +245,95 @@ def _is_one(rate: str) -> bool:
 
 def _payments(sheet: Iterable[RawRow]) -> Iterator[tuple[tuple[str, str], Decimal, int]]:
     for raw in sheet:
-        if raw["isin"] and folded(raw["event"]) in PAYMENTS:
+        event = _event(raw)
+        if raw["isin"] and event in PAYMENTS:
             try:
-                yield (raw["isin"], folded(raw["event"])), raw.number_or_zero("amount"), raw.line
+                yield (raw["isin"], event), raw.number_or_zero("amount"), raw.line
             except BadRow:
                 continue
 
 
-def _read_row(sheet: Sheet, raw: RawRow, account_currency: str | None) -> None:
+def _actions(sheet: Sheet, table: Table, account: str | None) -> dict[int, _Action]:
+    """Return what the rows of corporate actions did to shares, if the workbook has them.
+
+    One row of an action has its shares, and the money of those that are no payment. If what it did
+    is not clear, each of them fails.
+    """
+    shares = read_actions(table.others)
+    rows: dict[str, list[RawRow]] = defaultdict(list)
+    for raw in sheet:
+        if raw["action"] in shares and folded(raw["type"]) in ACTIONS:
+            rows[raw["action"]].append(raw)
+    found: dict[int, _Action] = {}
+    for number, of_action in rows.items():
+        with suppress(BadRow):  # It is a problem of its row.
+            found |= _of_rows(of_action, shares[number], account)
+    return found
+
+
+def _of_rows(
+    rows: list[RawRow], shares: Mapping[str, Shares], account: str | None
+) -> dict[int, _Action]:
+    """Return what each of the rows of one action did. Raises BadRow for an unreadable row."""
+    others = [raw for raw in rows if not _is_payment(raw)] or rows[:1]
+    cash = ZERO
+    currencies: set[str] = set()
+    for raw in others:
+        if raw.number_or_zero("amount") and not _is_payment(raw):
+            cash += raw.number_or_zero("amount")
+            currencies.add(_booked_in(raw, account))
+    whole = _Action(shares, cash, "".join(currencies))
+    if len(currencies) > 1 or not is_clear(shares, cash):
+        return {raw.line: whole._replace(is_clear=False) for raw in others}
+    found = {raw.line: whole._replace(shares={}) for raw in others}
+    return found | {others[0].line: whole}
+
+
+def _is_payment(raw: RawRow) -> bool:
+    return _event(raw) in PAYMENTS and raw.number_or_zero("amount") != 0
+
+
+def _event(raw: RawRow) -> str:
+    """Return what happened, or what the row takes back."""
+    return REVERSES.sub("", folded(raw["event"]))
+
+
+def _read_row(
+    sheet: Sheet, raw: RawRow, account_currency: str | None, action: _Action | None
+) -> None:
     kind = folded(raw["type"])
-    event = folded(raw["event"])
-    if kind in TRANSFERS | CASH_AMOUNTS and not raw["isin"]:
-        _add_cash(sheet, raw, kind, event, account_currency)
+    event = _event(raw)
+    if action is not None:
+        _add_action(sheet, raw, action, account_currency)
     elif kind in TRADES:
         _add_trade(sheet, raw, account_currency)
-    elif kind in ACTIONS | CASH_AMOUNTS and event in PAYMENTS:
+    elif kind in ACTIONS | CASH_AMOUNTS and event in PAYMENTS and raw["isin"]:
         _add_payment(sheet, raw, PAYMENTS[event], account_currency)
+    elif kind in TRANSFERS | CASH_AMOUNTS:
+        _add_cash(sheet, raw, kind, event, account_currency)
     else:
         raise sheet.unknown_type("event", raw["event"])
 
 
+def _add_action(sheet: Sheet, raw: RawRow, action: _Action, account: str | None) -> None:
+    """Add the shares of a corporate action, and its payment if the row is one."""
+    if not action.is_clear:
+        raise sheet.unknown_type("event", raw["event"])
+    if _is_payment(raw):
+        _add_payment(sheet, raw, PAYMENTS[_event(raw)], account)
+    if action.shares:
+        add_action(sheet, raw, action.shares, action.cash, action.currency)
+    else:
+        sheet.ignore(raw, "part of a corporate action")
+
+
 def _add_cash(sheet: Sheet, raw: RawRow, kind: str, event: str, account: str | None) -> None:
-    if kind in TRANSFERS:
-        _add_money(sheet, raw, "deposit", account)
-    elif _INTEREST.search(event):
+    if _INTEREST.search(event):
         _add_money(sheet, raw, "interest", account)
     elif _CHARGE.search(event):
         _add_money(sheet, raw, "fee", account)
+    elif kind in TRANSFERS:
+        _add_money(sheet, raw, "deposit", account)
     else:
         raise sheet.unknown_type("event", raw["event"])
 
@@ -221,13 +352,19 @@ def _add_money(sheet: Sheet, raw: RawRow, kind: str, account: str | None) -> Non
 
 
 def _add_payment(sheet: Sheet, raw: RawRow, kind: str, account: str | None) -> None:
-    """Add a payment, which is in the currency of the account. A tax paid back is money alone."""
+    """Add a payment or charge, in the currency of the account. A charge paid back is money alone.
+
+    Raises BadRow if it is 0: then the company paid in shares, of which the file does not say how
+    many.
+    """
     amount = raw.required_number("amount")
-    if kind == "tax" and amount > 0:
+    if kind in CHARGES and amount > 0:
         _add_money(sheet, raw, kind, account)
         return
-    if kind != "tax" and amount < 0:
+    if kind not in CHARGES and amount < 0:
         raise unpaired_reversal("amount", amount)
+    if not amount:
+        raise sheet.unknown_type("event", raw["event"])
     currency = _booked_in(raw, account)
     sheet.add(
         raw,
@@ -273,6 +410,8 @@ def _add_trade(sheet: Sheet, raw: RawRow, account_currency: str | None) -> None:
     quantity = abs(_number_in_event(raw, match[2], folded(match[1])))
     quoted = _number_in_event(raw, match[3], folded(match[1]))
     price, traded_in = in_major_unit(quoted, match[4])
+    if _BOND.fullmatch(folded(raw["instrument"])):
+        price = EXACT.multiply(price, PER_CENT)
     if side in ("transfer_in", "transfer_out"):
         sheet.add(
             raw, type=side, quantity=quantity, price=price, currency=traded_in, **_identity(raw)
@@ -280,6 +419,8 @@ def _add_trade(sheet: Sheet, raw: RawRow, account_currency: str | None) -> None:
         return
     rate = _rate(raw)
     amount = raw.required_number("amount")
+    if raw["booked_in"] == traded_in:
+        rate = ONE
     if rate != ONE and raw["booked_in"]:
         currency = raw["booked_in"]
         rate = _fitting_rate(rate, side, quantity, price, amount)

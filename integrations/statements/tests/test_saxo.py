@@ -14,6 +14,7 @@ from integrations.statements.tests.support import (
     text,
     twice,
 )
+from integrations.statements.tests.workbooks import workbook
 from marketdata.tests.factories import with_rates
 from portfolios.models import Transaction
 
@@ -328,3 +329,173 @@ def test_a_person_says_what_an_event_means(account, header):
     data = text(header, row, bought)
     account("EUR").done(data=data, instruments=WERELD, mapping=mapping)
     assert Transaction.objects.get(type="dividend").settlement_amount == D("17.28")
+
+
+DUTCH = (
+    "Klant-id;Transactiedatum;Valutadatum;Rekening-ID;Transactie-ID; Positie-ID;Corporate action-Id;"
+    "Bk\u00a0Record\u00a0Id;Transactietype;Acties;Aantal;Valuta;Boekingsbedrag;_Valuta;Omrekeningskoers;"
+    "Totale kosten;Instrument;Instrumentsymbool;Instrument ISIN;Instrumentvaluta;Type"
+)
+AANDEEL = "Wereldfonds;WERELD:xams;IE0000000041;EUR;Aandeel"
+KASGELD = ";;;EUR;Cash"
+
+
+def dutch(
+    kind, event, amount, currency="EUR", rate="1", what=AANDEEL, day="04-mrt-2024", action=""
+):
+    ids = f"69900/1{currency};;;{action};"
+    money = f"{amount};EUR;{amount};{currency};{rate};0"
+    return f"1;{day};{day};{ids};{kind};{event};{money};{what}"
+
+
+def test_the_dutch_layout_has_the_amount_in_the_currency_of_its_part_of_the_account(account):
+    with_rates("USD", "EUR", {date(2024, 3, 4): "0.92", date(2024, 7, 12): "0.91"})
+    atlas = "Atlas Inc.;ATL:xnas;US0000000011;USD;Aandeel"
+    data = text(
+        DUTCH,
+        dutch("Geldoverboeking", "Opname", "-100", day="05-aug-2024", what=KASGELD),
+        dutch("Geldoverboeking", "Service fee", "-4,50", day="01-aug-2024", what=KASGELD),
+        dutch("Geldoverboeking", "Rente", "1,50", day="31-jul-2024", what=KASGELD),
+        dutch("Corporate action", "ADR-kosten", "-0,50", "USD", "0,91", atlas, "12-jul-2024"),
+        dutch("Corporate action", "Roerende voorheffing", "-3,75", day="10-jul-2024"),
+        dutch("Corporate action", "Cashdividend", "12,50", day="10-jul-2024"),
+        dutch("Transactie", "Verkoop -4 @ 110.00 EUR", "437,00", day="02-apr-2024"),
+        dutch("Transactie", "Koop 40 @ 5.75 USD", "-238,00", "USD", "0,911413", atlas),
+        dutch("Transactie", "Deponering 10 @ 99.80 EUR", "0"),
+        dutch("Geldoverboeking", "Storting", "1000", day="01-mrt-2024", what=KASGELD),
+    )
+    body = account("EUR").done(data=data, instruments=KNOWN)
+    assert (body["format"], body["created"], body["ignored"]) == ("saxo", 10, 0)
+    assert held()["WERELD.EUR.DEMO"] == (6, D("99.8"), D("598.8"), D("37.8"), D("12.5"), D("3.75"))
+    bought = Transaction.objects.get(type="buy")
+    assert (bought.commission, bought.settlement_amount, bought.settlement_currency) == (
+        8, -238, "USD",
+    )  # fmt: skip
+    money = Transaction.objects.filter(holding=None).order_by("date")
+    assert [one.type for one in money] == ["deposit", "interest", "fee", "withdrawal"]
+
+
+def test_the_price_of_a_bond_is_in_per_cent(account):
+    bond = "Staat 7,5%;;IE0000000041;EUR;Obligatie"
+    data = text(
+        DUTCH,
+        dutch("Transactie", "Verkoop -1000 @ 101.50 EUR", "1010,00", what=bond, day="02-apr-2024"),
+        dutch("Transactie", "Deponering 3000 @ 139.46 EUR", "0", what=bond),
+    )
+    account("EUR").done(data=data, instruments=WERELD)
+    assert [row[:4] for row in ledger()] == [
+        ("transfer_in", 3000, D("1.3946"), 0),
+        ("sell", 1000, D("1.015"), 5),
+    ]
+
+
+def test_a_row_with_terugboeking_takes_the_dividend_back(account):
+    data = text(
+        DUTCH,
+        dutch("Corporate action", "Dividend - Terugboeking", "-7,50", day="11-jul-2024"),
+        dutch("Corporate action", "Dividend", "7,50", day="10-jul-2024"),
+        dutch("Transactie", "Koop 10 @ 99.50 EUR", "-998,00"),
+    )
+    body = account("EUR").done(data=data, instruments=WERELD)
+    assert (body["created"], body["ignored"]) == (1, 2)
+
+
+def test_a_dividend_that_moved_no_money_is_an_error_without_the_shares(account):
+    """It was paid in shares, and this file does not say in how many."""
+    data = text(
+        DUTCH,
+        dutch("Corporate action", "Keuzedividend", "0", day="10-jul-2024"),
+        dutch("Transactie", "Koop 10 @ 99.50 EUR", "-998,00"),
+    )
+    body = account("EUR")(data=data, instruments=WERELD).json()
+    assert faults(body) == [(2, "Acties", "unknown_type")]
+    assert not Transaction.objects.exists()
+
+
+MOVED = [
+    "Corporate action-Id", "Acties", "Trade\u00a0Event\u00a0Type", "Traded\u00a0Quantity",
+    "Instrument", "Instrumentsymbool", "Instrument ISIN",
+]  # fmt: skip
+NEW = choices(
+    IE0000000041="WERELD.EUR.DEMO", NL0000000029="NIEUW.EUR.DEMO", NL0000000037="RECHT.EUR.DEMO"
+)
+
+
+def saxo_workbook(rows, moved):
+    lines = [DUTCH, *rows, dutch("Transactie", "Koop 15 @ 100.00 EUR", "-1500")]
+    return workbook(
+        {
+            "Transacties": [line.split(";") for line in lines],
+            "_Transacties": [MOVED, *moved],
+            "Bookings": [["Acties", "Boekingsbedrag"], ["Koop", -1500]],
+        }
+    )
+
+
+def moved(event, shares, isin="IE0000000041", action="7"):
+    return [action, event, "x", shares, "Wereldfonds", "", isin]
+
+
+@pytest.mark.parametrize(
+    ("events", "legs", "expected"),
+    [
+        (
+            [("Stock split", "0")],
+            [moved("Stock split", 45), moved("Stock split", -15)],
+            [("split", 3, None)],
+        ),
+        (
+            [("Omwisseling", "0"), ("Omwisseling", "20,5")],
+            [moved("Omwisseling", -15), moved("Omwisseling", 5, "NL0000000029")],
+            [("exchange_out", 15, D("20.5")), ("exchange_in", 5, None)],
+        ),
+        (
+            [("Fusie", "1700")],
+            [moved("Fusie", -15)],
+            [("sell", 15, 1700)],
+        ),
+        ([("Expiratie", "0")], [moved("Expiratie", -15)], [("sell", 15, None)]),
+        (
+            [("Terugkoopaanbod", "300"), ("Terugkoopaanbod - Terugboeking", "-100")],
+            [
+                moved("Terugkoopaanbod", -10),
+                moved("Terugkoopaanbod - Terugboeking", 10),
+                moved("Terugkoopaanbod", -5),
+            ],
+            [("sell", 5, 200)],
+        ),
+        (
+            [("Keuzedividend", "0"), ("Keuzedividend", "0,75")],
+            [moved("Keuzedividend", 2, "NL0000000037")],
+            [("exchange_in", 2, None), ("dividend", 1, D("0.75"))],
+        ),
+        (
+            [("Keuzedividend", "0,75")],
+            [moved("Keuzedividend", 2, "NL0000000037")],
+            [("dividend", 1, D("0.75")), ("exchange_in", 2, None)],
+        ),
+    ],
+)  # fmt: skip
+def test_the_workbook_has_the_shares_of_corporate_actions(account, events, legs, expected):
+    rows = [
+        dutch("Corporate action", event, amount, day="10-jul-2024", action="7")
+        for event, amount in reversed(events)
+    ]
+    account("EUR").done(data=saxo_workbook(rows, legs), instruments=NEW)
+    made = Transaction.objects.exclude(type="buy").order_by("sequence")
+    assert [(one.type, one.quantity, one.settlement_amount) for one in made] == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "legs"),
+    [
+        ("-300", [moved("Emissie", 5)]),
+        ("0", [moved("Fusie", -15), moved("Fusie", -3, "NL0000000029")]),
+        ("20", [moved("Splitsing", -15), moved("Splitsing", 30)]),
+    ],
+)
+def test_an_action_that_is_not_clear_is_an_error_of_its_rows(account, amount, legs):
+    row = dutch("Corporate action", "Overige Corporate Action", amount, action="7")
+    body = account("EUR")(data=saxo_workbook([row, row], legs), instruments=NEW).json()
+    assert faults(body) == [(2, "Acties", "unknown_type"), (3, "Acties", "unknown_type")]
+    assert not Transaction.objects.exists()
