@@ -33,6 +33,12 @@ class Cells(Protocol):
     def number(self, text: str) -> Decimal | RowProblem: ...
 
 
+REVERSES = _(
+    "This row reverses all or part of an earlier one that is not in this file. Delete or correct "
+    "that transaction, then import again and skip this row."
+)
+
+
 class BadRow(Exception):
     """This row cannot be used; `problem` says why.
 
@@ -60,11 +66,7 @@ def unpaired_reversal(column: str, amount: Decimal, **reversal: Any) -> BadRow:
 
     `reversal` are the fields of that row; left out, `Sheet.for_words` says where they stand.
     """
-    message = _(
-        "This row reverses all or part of an earlier one that is not in this file. Delete or "
-        "correct that transaction, then import again and skip this row."
-    )
-    error = bad_row(column, amount, UNPAIRED, message)
+    error = bad_row(column, amount, UNPAIRED, REVERSES)
     return BadRow(error.problem, reversal or None)
 
 

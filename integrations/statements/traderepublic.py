@@ -5,9 +5,10 @@ Amounts are in the account's currency, fees and taxes negative. An amount is bef
 
 from typing import Any
 
+from integrations.statements.amounts import transfer_kind
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
-from integrations.statements.raw_rows import RawRow
+from integrations.statements.raw_rows import REVERSES, RawRow, bad_row
 from integrations.statements.sheet import Sheet, has_columns
 from integrations.statements.traderepublic_actions import (
     add_action,
@@ -30,16 +31,21 @@ from integrations.statements.traderepublic_trades import (
     add_trade,
 )
 from integrations.statements.traderepublic_words import (
+    CANCELLED,
     COUPONS,
+    DELIVERY,
     EARNINGS,
     FEES_END,
     FREE_DELIVERY,
     FREE_RECEIPT,
+    LIQUIDATION_DIVIDEND,
     MIGRATION,
     MOVES_MONEY,
     OF_MONEY,
     PAYMENTS,
     REPAYMENTS,
+    RETURNS,
+    TAX_WORDS,
     TAXES,
     TRADES,
 )
@@ -85,6 +91,10 @@ def _read_row(sheet: Sheet, raw: RawRow, file: File) -> None:
         sheet.ignore_reversed(raw, "reversed", raw["transaction_id"])
     elif raw.line in file.with_money:
         read_cash(sheet, raw, file)
+    elif kind.endswith(CANCELLED):
+        raise bad_row("type", raw["type"], "unpaired_action", REVERSES)
+    elif kind == LIQUIDATION_DIVIDEND and not any(key[0] == raw["symbol"] for key in file.out):
+        add_payment(sheet, raw, "return_of_capital")
     elif kind in REPAYMENTS:
         add_repayment(sheet, raw, file)
     elif is_action(raw):
@@ -95,12 +105,16 @@ def _read_row(sheet: Sheet, raw: RawRow, file: File) -> None:
         add_payment(sheet, raw, "interest" if kind in COUPONS else "dividend")
     elif kind == EARNINGS and raw["symbol"] and raw.number_or_zero("amount") > 0:
         add_payment(sheet, raw, "dividend")
+    elif kind in RETURNS and raw["symbol"]:
+        add_payment(sheet, raw, "return_of_capital")
     elif kind == FREE_RECEIPT:
         add_moved(sheet, raw, "transfer_in")
     elif kind == FREE_DELIVERY:
         add_moved(sheet, raw, "transfer_out")
     elif kind == MIGRATION:
         add_migration(sheet, raw, file)
+    elif raw["category"].upper() == DELIVERY and raw.number_or_zero("shares"):
+        add_moved(sheet, raw, transfer_kind(raw.required_number("shares")))
     else:
         _add_money(sheet, raw, kind)
 
@@ -117,7 +131,7 @@ def _money_of(kind: str) -> str:
 def _add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
     amount = raw.number_or_zero("amount")
     money = _money_of(kind)
-    if kind in TAXES:
+    if kind in TAXES or (TAX_WORDS & set(kind.split("_")) and not raw["shares"]):
         add_tax(sheet, raw)
     elif not money or raw["shares"]:
         raise sheet.unknown_type("type", raw["type"])

@@ -16,6 +16,7 @@ from integrations.statements.reversals import taken_back
 from integrations.statements.sheet import Sheet, id_of_part
 from integrations.statements.traderepublic_words import (
     ACTION,
+    CANCELLED,
     CASH_FOR_SHARES,
     CRYPTO,
     MAX_NOTE,
@@ -70,6 +71,7 @@ def kind_of(raw: RawRow) -> str:
 
 def file_of(sheet: Sheet) -> File:
     file = File(Held(sheet.statement))
+    file.reversed = _cancelled(sheet)
     moves: list[Moved] = []
     debits: dict[str, list[RawRow]] = defaultdict(list)
     reinvested: list[RawRow] = []
@@ -79,6 +81,8 @@ def file_of(sheet: Sheet) -> File:
             shares, amount = raw.number_or_zero("shares"), raw.number_or_zero("amount")
         except BadRow:
             continue  # It is a problem of its row.
+        if raw.line in file.reversed:
+            continue
         kind, key = kind_of(raw), (raw["symbol"], raw["date"])
         if kind in REPAYMENTS:
             (file.money if amount else file.out)[key].append(raw)
@@ -96,9 +100,10 @@ def file_of(sheet: Sheet) -> File:
     found = find_exchanges(moves)
     file.exchanges, file.rebooked = found.names, found.rebooked
     _find_cash(sheet, file, paid_for)
+    _find_late_money(file, paid_for)
     for raw in reinvested:
         _find_debit(raw, file, debits[raw["symbol"]])
-    file.reversed = taken_back(_payments(sheet, file))
+    file.reversed |= taken_back(_payments(sheet, file))
     return file
 
 
@@ -116,16 +121,58 @@ def _find_cash(sheet: Sheet, file: File, paid_for: dict[Key, list[RawRow]]) -> N
     file.with_money |= file.cash_of_exchanges
 
 
+def _find_late_money(file: File, paid_for: dict[Key, list[RawRow]]) -> None:
+    """Find the money of what was liquidated that came under another word, or some days later: the
+    only row within a week.
+    """
+    received: dict[str, list[RawRow]] = defaultdict(list)
+    for key, rows in [*file.money.items(), *paid_for.items()]:
+        if key not in file.out or key not in file.money:
+            received[key[0]] += [raw for raw in rows if raw.line not in file.with_money]
+    for (symbol, day), out in file.out.items():
+        if file.money.get((symbol, day)) or len(out) > 1:
+            continue
+        near = [raw for raw in received.get(symbol, []) if _is_near(raw, day)]
+        if len(near) == 1 and near[0].required_number("amount") > 0:
+            file.money[symbol, day] = near
+            file.with_money.add(near[0].line)
+
+
+def _cancelled(sheet: Sheet) -> set[int]:
+    """Return the lines of rows whose word says that they take back another, and of those."""
+    waiting: dict[tuple[str, str, Decimal, Decimal], list[int]] = defaultdict(list)
+    found: set[int] = set()
+    for raw in sheet:
+        try:
+            shares, amount = raw.number_or_zero("shares"), raw.number_or_zero("amount")
+        except BadRow:
+            continue  # It is a problem of its row.
+        kind, symbol = kind_of(raw), raw["symbol"]
+        if not kind.endswith(CANCELLED):
+            waiting[kind, symbol, shares, amount].append(raw.line)
+            continue
+        stem = kind.removesuffix(CANCELLED)
+        for opposite in ((-shares, -amount), (shares, -amount)):
+            lines = waiting[(stem, symbol, *opposite)]
+            if lines:
+                found |= {lines.pop(), raw.line}
+                break
+    return found
+
+
 def _find_debit(raw: RawRow, file: File, debits: list[RawRow]) -> None:
     """Find the payment that was taken back within a week to pay for reinvested shares."""
-    day = iso_day(raw["date"])
     for debit in debits:
         if debit.line in file.with_money:
             continue
-        if _days_apart(day, iso_day(debit["date"])) <= MOST_DAYS_APART:
+        if _is_near(debit, raw["date"]):
             file.reinvested[raw.line] = debit
             file.with_money.add(debit.line)
             return
+
+
+def _is_near(raw: RawRow, day: str) -> bool:
+    return _days_apart(iso_day(day), iso_day(raw["date"])) <= MOST_DAYS_APART
 
 
 def _days_apart(day: date | None, other: date | None) -> int:

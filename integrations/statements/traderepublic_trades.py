@@ -21,7 +21,7 @@ from integrations.statements.traderepublic_file import (
     settled_of,
 )
 from integrations.statements.traderepublic_words import (
-    BOND,
+    BONDS,
     PRIVATE_FUND,
     PRIVATE_MARKET,
     TRADES,
@@ -96,7 +96,7 @@ def _price(raw: RawRow, shares: Decimal, amount: Decimal | None) -> tuple[Decima
         if abs(amount - included - gross) <= rounding:
             return price, amount - included, ""
     accrued = amount - gross
-    if raw["asset_class"].upper() == BOND and 0 < accrued <= gross * MOST_ACCRUED:
+    if raw["asset_class"].upper() in BONDS and 0 < accrued <= gross * MOST_ACCRUED:
         note = f"Interest of {strip_zeros(accrued):f} {raw['currency']} had accrued."
         return divide(amount, shares), amount, note
     raise amount_differs(

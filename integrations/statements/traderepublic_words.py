@@ -1,6 +1,7 @@
 """Trade Republic: the words of its export, and what they are."""
 
-ACTION, CRYPTO, BOND, PRIVATE_FUND = "CORPORATE_ACTION", "CRYPTO", "BOND", "PRIVATE_FUND"
+ACTION, DELIVERY, CRYPTO, PRIVATE_FUND = "CORPORATE_ACTION", "DELIVERY", "CRYPTO", "PRIVATE_FUND"
+BONDS = {"BOND", "FIXED_INCOME"}
 MAX_NOTE = 500
 
 TRADES = {
@@ -18,6 +19,8 @@ DIVIDENDS = {
 COUPONS = {"INTEREST_PAYMENT", "COUPON_PAYMENT", "COUPON", "BOND_ACCRUED_INTEREST"}
 PAYMENTS = DIVIDENDS | COUPONS
 EARNINGS = "EARNINGS"
+# What comes out of the cost.
+RETURNS = {"CAPITAL_REPAYMENT", "CAPITAL_REDUCTION", "CAPITAL_RETURN", "RETURN_OF_CAPITAL"}
 # What rows of money alone are. A deposit below 0 is a withdrawal. What an award buys is a row of
 # its own.
 OF_MONEY = {
@@ -41,13 +44,18 @@ TAXES = {
     "TAX_OPTIMIZATION", EARNINGS, "PRE_DETERMINED_TAX_BASE", "SEC_ACCOUNT", "TAX", "TAX_REFUND",
     "TAX_CORRECTION", "SSP_TAX_CORRECTION", "SSP_TAX_CORRECTION_INVOICE",
 }  # fmt: skip
+# Each country has its own words for other taxes: STAMP_DUTY, FINANCIAL_TRANSACTION_TAX.
+TAX_WORDS = {"TAX", "TAXES", "DUTY", "BOLLO", "FTT", "TOB", "IRPF", "KEST"}
 # A repayment is a row that takes the shares out, and often another with the money.
+LIQUIDATION_DIVIDEND = "LIQUIDATION_DIVIDEND"
 REPAYMENTS = {
     "REDEMPTION", "EARLY_REDEMPTION", "FINAL_MATURITY", "WARRANT_EXERCISE", "TILG",
-    "LIQUIDATION_PROCEEDS",
+    "LIQUIDATION_PROCEEDS", LIQUIDATION_DIVIDEND, "LIQUIDATION",
 }  # fmt: skip
 # Money for shares that were taken over or tendered, or that buys new ones.
 CASH_FOR_SHARES = {"MERGER", "OFFER", "EXCHANGE", "CAPITAL_INC_CASH"}
 MIGRATION, WORTHLESS, REINVESTMENT = "MIGRATION", "WORTHLESS", "DIVIDEND_REINVESTMENT"
 FREE_RECEIPT, FREE_DELIVERY = "FREE_RECEIPT", "FREE_DELIVERY"
+# The end of the word of a row that takes back another.
+CANCELLED = "_CANCELLED"
 SPLITS = {"SPLIT", "REVERSE_SPLIT"}

@@ -59,7 +59,7 @@ _WORDS = {
         "dividend|divident|cash dividend|dividende|dywidenda|dividenda|dividendo|dividendos|"
         "dividendes|dividendi"
     ),
-    "capital": "spin off|spin-off|fractional shares|akcje ulamkowe",
+    "capital": "spin off|spin-off|spinoff|fractional shares|akcje ulamkowe",
     "wht": (
         "withholding tax|quellensteuer|podatek od dywidend|podatek u zrodla|srazkova dan|"
         "zrazkova dan|imposto retido na fonte|retencion fiscal|retencion en origen|"

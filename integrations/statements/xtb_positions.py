@@ -5,6 +5,7 @@ account, which the file does not name: the request must. Shares that are still h
 and neither are dividends and deposits.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -22,46 +23,73 @@ COLUMNS = (
     "Symbol", "Type", "Volume", "Open time", "Open price", "Close time", "Close price",
     "Purchase value", "Sale value", "Commission", "Swap", "Rollover", "Gross P/L", "Comment",
 )  # fmt: skip
-# Our columns by their names, without accents and capitals. Times may have "(UTC)" behind them.
+# What the names of our columns have in them, without accents and capitals: a word for each part.
+# English, Polish, German, Spanish, Portuguese, French, Italian, Czech, Slovak and Romanian.
+_OPEN = "open|otwar|eroffn|apertura|abertura|ouverture|otevr|otevir|otvor|otvar|deschi"
+_CLOSE = (
+    "close|zamkn|schlu|schlie|cierre|fecho|fecham|cloture|chiusura|uzavr|zavr|zavir|zatvor|"
+    "zatvar|inchid"
+)
+_TIME = "time|czas|zeit|datum|fecha|hora|data|heure|date|ora|cas|timp"
+_PRICE = "price|cena|kurs|preis|precio|preco|prix|prezzo|pret"
+_VALUE = "value|wartosc|wert|valor|valeur|valore|hodnota|valoare"
+_BUY = "purchase|zakup|kauf|compra|achat|acquisto|nakup|kupn|cumpar"
+_SELL = "sale|sprzed|verkauf|venta|venda|vente|vendita|prodej|predaj|vanz"
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "symbol": ("symbol|ticker|simbol",),
+    "type": (r"\A(?:type|typ|tipo|tip)\b",),
+    "volume": ("volum|wolumen|objem",),
+    "closed": (_CLOSE, _TIME),
+    "close price": (_CLOSE, _PRICE),
+    "opened": (_OPEN, _TIME),
+    "open price": (_OPEN, _PRICE),
+    "brought": (_SELL, _VALUE),
+    "paid": (_BUY, _VALUE),
+    "profit": (
+        "gross|brutto|bruto|brut|lordo|hrub",
+        "p/l|profit|zysk|gewinn|g/v|benef|lucro|utile|zisk|z/z",
+    ),
+}
+_OTHERS: dict[str, tuple[str, ...]] = {
+    "instrument": ("instrument|strument",),
+    "category": ("categor|kategor",),
+    "commission": ("commis|prowizja|kommission|provision|comis|komis|provize",),
+    "swap": ("swap",),
+    "rollover": ("rollover|rolowanie",),
+}
 _NAMES = {
-    "symbol": "symbol|ticker",
-    "type": "type|typ",
-    "volume": "volume|wolumen",
-    "opened": "open time|czas otwarcia",
-    "open price": "open price|cena otwarcia",
-    "closed": "close time|czas zamkniecia",
-    "close price": "close price|cena zamkniecia",
-    "paid": "purchase value|wartosc zakupu",
-    "brought": "sale value|wartosc sprzedazy",
-    "profit": "gross p/l|gross profit|zysk/strata brutto|zysk brutto",
+    ours: [re.compile(part) for part in parts] for ours, parts in {**_NEEDED, **_OTHERS}.items()
 }
-_OTHERS = {
-    "instrument": "instrument",
-    "category": "category|kategoria",
-    "commission": "commission|prowizja",
-    "swap": "swap",
-    "rollover": "rollover|rolowanie",
-}
-_ALL_NAMES = {**_NAMES, **_OTHERS}
-NAMES = {name: ours for ours, names in _ALL_NAMES.items() for name in names.split("|")}
 CHARGES = ("commission", "swap", "rollover")
 NUMBERS = ("volume", "open price", "close price", "paid", "brought", "profit", *CHARGES)
 BOUGHT = "BUY"
-# What the categories of shares and funds have in them, in English and Polish.
-OF_SHARES = ("stock", "etf", "akcj")
+# What the categories of shares and funds have in them.
+OF_SHARES = (
+    "stock",
+    "etf",
+    "akcj",
+    "akci",
+    "aktie",
+    "accion",
+    "acoes",
+    "action",
+    "azion",
+    "actiun",
+)
 
 
 def _positions(table: Table) -> Mapping[str, int]:
     found: dict[str, int] = {}
-    for position, name in enumerate(table.header):
-        ours = NAMES.get(folded(name).removesuffix(" (utc)"))
-        if ours:
-            found.setdefault(ours, position)
+    for position, name in enumerate(map(folded, table.header)):
+        for ours, parts in _NAMES.items():
+            if ours not in found and all(part.search(name) for part in parts):
+                found[ours] = position
+                break
     return found
 
 
 def recognises(table: Table) -> bool:
-    return _positions(table).keys() >= _NAMES.keys()
+    return _positions(table).keys() >= _NEEDED.keys()
 
 
 def read(table: Table, options: Options) -> Statement:

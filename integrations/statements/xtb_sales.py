@@ -18,7 +18,7 @@ from portfolios.calc.import_rows import gettext_noop as _
 # How much two rates of one moment may differ beyond what rounding explains.
 SAME_RATE = Decimal("0.0005")
 _TRADED = re.compile(
-    r"(?:OPEN |CLOSE )?BUY (\d{1,12}(?:\.\d{1,8})?)(?:/\d{1,12}(?:\.\d{1,8})?)?"
+    r"(?:OPEN |CLOSE )?(?:BUY|SELL) (\d{1,12}(?:\.\d{1,8})?)(?:/\d{1,12}(?:\.\d{1,8})?)?"
     r" @ (\d{1,12}(?:\.\d{1,8})?)",
     re.ASCII,
 )

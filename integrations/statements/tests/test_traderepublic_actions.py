@@ -115,6 +115,61 @@ def test_moved_shares_without_a_price_have_an_unknown_cost(account):
     assert held()["ATLAS.EUR.DEMO"][0] == 6
 
 
+@pytest.mark.parametrize(
+    ("word", "paid_as", "paid_on"),
+    [
+        ("LIQUIDATION_DIVIDEND", "TILG", "2024-06-03"),
+        ("LIQUIDATION", "EXCHANGE", "2024-06-04"),
+        ("LIQUIDATION", "LIQUIDATION_PROCEEDS", "2024-06-10"),
+    ],
+)
+def test_what_is_liquidated_is_sold_for_the_money_of_another_row(account, word, paid_as, paid_on):
+    money = row(paid_on, "CASH", paid_as, ATLAS, "", "", "900.00", "", "-5.00", id="m-1")
+    data = text(HEADER, BOUGHT, action(word, ATLAS, "-10"), money)
+    body = account("EUR").done(data=data, instruments=KNOWN)
+    assert (body["created"], body["ignored"]) == (2, 1)
+    (sold,) = Transaction.objects.filter(type="sell")
+    assert (sold.quantity, sold.price, sold.tax, sold.settlement_amount) == (10, 90, 5, 895)
+
+
+def test_money_of_another_week_is_not_that_of_a_liquidation(account):
+    money = row("2024-06-11", "CASH", "EXCHANGE", ATLAS, "", "", "900.00", id="m-1")
+    data = text(HEADER, BOUGHT, action("LIQUIDATION", ATLAS, "-10"), money)
+    body = account("EUR")(data=data, instruments=KNOWN).json()
+    assert [(one[0], one[2]) for one in faults(body)] == [(3, "required")]
+    assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize("word", ["CAPITAL_REPAYMENT", "LIQUIDATION_DIVIDEND"])
+def test_repaid_capital_comes_out_of_the_cost(account, word):
+    money = row("2024-06-03", "CASH", word, ATLAS, "10", "", "200.00", id="m-1")
+    account("EUR").done(data=text(HEADER, BOUGHT, money), instruments=KNOWN)
+    assert held()["ATLAS.EUR.DEMO"][:5] == (10, D("80.1"), 801, 0, 0)
+
+
+def test_a_cancelled_action_is_ignored_with_the_one_it_takes_back(account):
+    rows = (action("BONUS_ISSUE", HARBOUR, "5"), action("BONUS_ISSUE_CANCELLED", HARBOUR, "-5"))
+    body = account("EUR").done(data=text(HEADER, BOUGHT, *rows), instruments=KNOWN)
+    assert (body["created"], body["ignored"]) == (1, 2)
+    assert set(held()) == {"ATLAS.EUR.DEMO"}
+
+
+def test_a_cancellation_without_its_action_is_an_error(account):
+    rows = (action("BONUS_ISSUE_CANCELLED", ATLAS, "-5"),)
+    body = account("EUR")(data=text(HEADER, BOUGHT, *rows), instruments=KNOWN).json()
+    assert faults(body) == [(3, "type", "unpaired_action")]
+    assert not Transaction.objects.exists()
+
+
+def test_a_tax_of_a_country_is_a_tax_and_a_delivery_moves_shares(account):
+    duty = row("2024-06-03", "CASH", "STAMP_DUTY", "", "", "", "-2.00", id="d-1")
+    moved = row("2024-06-04", "DELIVERY", "TRANSFER_OUT", ATLAS, "-4", "100.00", "", id="d-2")
+    account("EUR").done(data=text(HEADER, BOUGHT, duty, moved), instruments=KNOWN)
+    (tax,) = Transaction.objects.filter(type="tax")
+    assert tax.settlement_amount == -2
+    assert held()["ATLAS.EUR.DEMO"][0] == 6
+
+
 def test_a_private_market_is_paid_before_its_shares_come(account):
     private = {"asset": "PRIVATE_FUND"}
     data = text(

@@ -245,6 +245,22 @@ def test_a_sale_that_has_all_it_brought_leaves_its_profit_out(account):
     assert traded()[2:] == [("sell", 4, 110, 1, 440), ("sell", 4, 60, D("0.8"), 192)]
 
 
+def test_a_sale_may_be_called_the_closing_of_a_sale(account):
+    data = text(
+        HEADER,
+        "3;Spinoff;13.04.2024 14:30:00;WERELD.DE;WERELD.DE EUR 0.4800/ SHR;1.92",
+        "2;Stock sale;02.04.2024 11:42:37;WERELD.DE;CLOSE SELL 0.5/4 @ 110.00;55",
+        "1;Stock purchase;04.03.2024 13:01:45;WERELD.DE;OPEN BUY 4 @ 100.00;-400",
+    )
+    known = json.dumps({"WERELD.DE": "WERELD.EUR.DEMO"})
+    account("EUR").done(data=data, **IN_EURO, instruments=known)
+    assert [row[:3] for row in traded()] == [
+        ("buy", 4, 100),
+        ("sell", D("0.5"), 110),
+        ("return_of_capital", 1, D("1.92")),
+    ]
+
+
 POSITIONS = (
     "Position;Symbol;Type;Volume;Open time;Open price;Close time;Close price;Purchase value;Sale value;Commission;"
     "Swap;Rollover;Gross P/L;Comment"
@@ -263,6 +279,33 @@ def test_a_closed_position_is_a_purchase_and_a_sale_with_what_it_cost(account):
     assert traded() == [("buy", 10, 50, D("0.8"), -400), ("sell", 10, 60, D("0.9"), 537)]
     assert Transaction.objects.get(type="sell").commission == D("3.75")  # 3 euro in dollars
     twice(lambda **fields: upload(**fields, **IN_EURO), data)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Position;Symbol;Typ;Wolumen;Czas otwarcia;Cena otwarcia;Czas zamknięcia;Cena zamknięcia;Wartość zakupu;"
+        "Wartość sprzedaży;Prowizja;Swap;Rolowanie;Zysk brutto;Komentarz",
+        "Position;Symbol;Typ;Volumen;Eröffnungszeit;Eröffnungskurs;Schließzeit;Schlusskurs;Kaufwert;Verkaufswert;"
+        "Kommission;Swap;Rollover;Bruttogewinn;Kommentar",
+        "Posición;Símbolo;Tipo;Volumen;Hora de apertura;Precio de apertura;Hora de cierre;Precio de cierre;"
+        "Valor de compra;Valor de venta;Comisión;Swap;Rollover;P/L bruto;Comentario",
+        "Posição;Símbolo;Tipo;Volume;Hora de abertura;Preço de abertura;Hora de fecho;Preço de fecho;"
+        "Valor de compra;Valor de venda;Comissão;Swap;Rollover;Lucro bruto;Comentário",
+        "Position;Symbole;Type;Volume;Heure d'ouverture;Prix d'ouverture;Heure de clôture;Prix de clôture;"
+        "Valeur d'achat;Valeur de vente;Commission;Swap;Rollover;Profit brut;Commentaire",
+        "Posizione;Simbolo;Tipo;Volume;Ora di apertura;Prezzo di apertura;Ora di chiusura;Prezzo di chiusura;"
+        "Valore di acquisto;Valore di vendita;Commissione;Swap;Rollover;Profitto lordo;Commento",
+        "Pozice;Symbol;Typ;Objem;Čas otevření;Otevírací cena;Čas uzavření;Zavírací cena;Kupní hodnota;"
+        "Prodejní hodnota;Provize;Swap;Rollover;Hrubý zisk;Komentář",
+        "Poziție;Simbol;Tip;Volum;Ora deschiderii;Preț deschidere;Ora închiderii;Preț închidere;"
+        "Valoare de cumpărare;Valoare de vânzare;Comision;Swap;Rollover;Profit brut;Comentariu",
+    ],
+)  # fmt: skip
+def test_closed_positions_in_other_languages(account, header):
+    body = account("EUR").done(data=text(header, POSITION), **IN_EURO, **ATLAS)
+    assert body["format"] == "xtb-positions"
+    assert traded() == [("buy", 10, 50, D("0.8"), -400), ("sell", 10, 60, D("0.9"), 537)]
 
 
 @pytest.mark.parametrize(
