@@ -14,6 +14,11 @@ from typing import Any, NamedTuple
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.amounts import divide, divide_known
+from integrations.statements.ibkr_assets import (
+    WITHOUT_MONEY,
+    is_of_option_alone,
+    require_imported,
+)
 from integrations.statements.raw_rows import BadRow, RawRow, unpaired_reversal
 from integrations.statements.sheet import Sheet, id_of_part
 from integrations.statements.values import single_spaced
@@ -114,7 +119,10 @@ class Actions:
         for column in ("Quantity", "Proceeds"):
             raw.number(column)  # An unreadable number is a problem of its row.
         entry = self._entries[raw.line]
-        if raw.line in self._cancelling:
+        category = "Asset Category" if raw["Asset Category"] else "AssetClass"
+        if is_of_option_alone(raw, category, "Quantity", "Proceeds"):
+            sheet.ignore(raw, WITHOUT_MONEY)
+        elif raw.line in self._cancelling:
             sheet.ignore_reversed(raw, "cancelled", raw["TransactionID"])
         elif raw.line in self._cancelled:
             read = partial(self._add_entry, sheet, raw, self._splits_aside)
@@ -122,6 +130,8 @@ class Actions:
         elif entry.cancels:
             self._add_reversal(sheet, raw, entry)
         else:
+            if raw[category]:
+                require_imported(raw, category)
             self._add_entry(sheet, raw, self._splits)
 
     def _add_reversal(self, sheet: Sheet, raw: RawRow, entry: _Entry) -> None:
@@ -384,11 +394,21 @@ def _add_leg(sheet: Sheet, raw: RawRow, entry: _Entry, action: _Action) -> None:
 def _add_spun_off(sheet: Sheet, raw: RawRow, entry: _Entry, action: _Action) -> None:
     """Add shares that come for those of another company: one leg takes a part of their cost.
 
-    Rights come at no cost.
+    Rights come at no cost, and so does all if the row does not name the other company.
     """
     origin = entry.origin
-    if not origin.isin or _is_same(entry.moved, origin) or not action.is_of_one_kind:
+    if not action.is_of_one_kind:
         raise sheet.unknown_type("Description", raw["Description"])
+    if not origin.isin or _is_same(entry.moved, origin):
+        identity = _identity(raw, entry.moved)
+        sheet.add(
+            raw,
+            type="exchange_in",
+            quantity=entry.quantity,
+            currency=entry.currency or None,
+            **identity,
+        )
+        return
     group = _group(raw, entry, "spin_off")
     is_first = action.arrives[0] is entry
     made = sheet.add(

@@ -7,6 +7,7 @@ from collections import defaultdict
 from decimal import Decimal
 from functools import partial
 from itertools import chain
+from typing import Any
 
 from financeproj.core.identifiers import is_isin
 from financeproj.core.money import EXACT, ONE, ZERO
@@ -28,16 +29,19 @@ from integrations.statements.ibkr import (
     reversed_lines,
     reversed_payment,
 )
+from integrations.statements.ibkr_accrued import take_accrued, with_accrued
 from integrations.statements.ibkr_actions import Actions
 from integrations.statements.ibkr_assets import (
     FOREX,
     PER_CENT,
+    WITHOUT_MONEY,
+    is_of_option_alone,
     is_per_cent,
     require_imported,
     symbol_of,
 )
 from integrations.statements.ibkr_history import recognises as is_history
-from integrations.statements.ibkr_transfers import add_transfer
+from integrations.statements.ibkr_transfers import add_grant, add_transfer
 from integrations.statements.ibkr_words import (
     category_of,
     column_of,
@@ -59,6 +63,7 @@ LEVELS = ("Order", "Trade", "Execution")
 EXPLAINS = ("Closedlot", "Closed lot", "Lot", "Washsale", "Wash sale")
 NUMBERS = (
     "Quantity", "T. Price", "Proceeds", "Comm/Fee", "Amount", "Market Value", "Cash Amount", "Qty",
+    "Price",
 )  # fmt: skip
 # Sections of what happened.
 TRADES_SECTION, ACTIONS, WITHHOLDING = "Trades", "Corporate Actions", "Withholding Tax"
@@ -85,14 +90,8 @@ CASH_SECTIONS = tuple(OF_MONEY)
 SECTIONS = (TRADES_SECTION, ACTIONS, DIVIDENDS, IN_LIEU, WITHHOLDING, CHARGES, *CASH_SECTIONS)
 # Shares that are added or removed without a trade. The file does not give their cost; of transfers
 # it gives the market value.
-TRANSFERS = "Transfers"
-MOVES = (
-    TRANSFERS,
-    "Incoming Trade Transfers",
-    "Outgoing Trade Transfers",
-    "Grant Activity",
-    "Stock Grant Activity",
-)
+GRANTS = ("Grant Activity", "Stock Grant Activity")
+MOVES = ("Transfers", "Incoming Trade Transfers", "Outgoing Trade Transfers", *GRANTS)
 # Sections that summarise or explain the others. A section that is listed nowhere is reported as
 # ignored, or as an error if its columns are those of money.
 SUMMARIES = {
@@ -124,14 +123,15 @@ def read_activity(table: Table, options: Options) -> Statement:
     statement.account = _keep_one_account(sheets, options.account, statement)
     isins = _listed_isins(sections) | isins_of(raw for _section, sheet in sheets for raw in sheet)
     actions = Actions(raw for section, sheet in sheets if section == ACTIONS for raw in sheet)
-    for section, sheet in sheets:
+    for _section, sheet in sheets:
         sheet.statement = statement
+    _take_accrued(sheets, isins)
+    for section, sheet in sheets:
         reversed_rows: set[int] = set()
         alone: set[int] = set()
         if section in (DIVIDENDS, IN_LIEU, WITHHOLDING):
             reversed_rows = reversed_lines(sheet, "Currency")
         elif section == TRADES_SECTION:
-            _keep_coarsest(sheet)
             reversed_rows, alone = cancelled_lines(map(_trade, sheet))
         for raw in sheet:
             if _is_total(raw):
@@ -145,6 +145,26 @@ def read_activity(table: Table, options: Options) -> Statement:
                 else:
                     _read_activity_row(sheet, section, raw, isins, actions)
     return statement
+
+
+def _take_accrued(sheets: list[tuple[str, Sheet]], isins: dict[str, str]) -> None:
+    """Keep one level of the trades, and move the accrued interest of bonds to them."""
+    for trades in [sheet for section, sheet in sheets if section == TRADES_SECTION]:
+        _keep_coarsest(trades)
+        for cash in [sheet for section, sheet in sheets if section in OF_MONEY]:
+            take_accrued(
+                trades,
+                cash,
+                side_of=_side_of,
+                isin_of=lambda raw: isins.get(raw["Symbol"], ""),
+                day="Date/Time",
+                cash_day="Settle Date" if "Settle Date" in cash.columns else "Date",
+                currency="Currency",
+            )
+
+
+def _side_of(raw: RawRow) -> str:
+    return "sell" if raw["Quantity"].startswith("-") else "buy"
 
 
 def _keep_one_account(sheets: list[tuple[str, Sheet]], chosen: str, statement: Statement) -> str:
@@ -336,6 +356,8 @@ def _read_activity_row(
         actions.add(sheet, raw)
     elif section == CHARGES:
         _add_charge(sheet, raw, isins)
+    elif section in GRANTS:
+        add_grant(sheet, raw, isins.get(raw["Symbol"]))
     elif section in MOVES:
         add_transfer(sheet, raw, isins.get(raw["Symbol"]))
     elif section in OF_MONEY:
@@ -365,6 +387,9 @@ def _add_order(sheet: Sheet, raw: RawRow, isins: dict[str, str]) -> None:
     if category_of(raw["Asset Category"]) == FOREX:
         _add_forex(sheet, raw)
         return
+    if is_of_option_alone(raw, "Asset Category", "Proceeds", "Comm/Fee"):
+        sheet.ignore(raw, WITHOUT_MONEY)
+        return
     category = require_imported(raw, "Asset Category")
     if _level(raw) not in ("", *LEVELS):
         raise sheet.unknown_type("DataDiscriminator", raw["DataDiscriminator"])
@@ -380,6 +405,13 @@ def _add_order(sheet: Sheet, raw: RawRow, isins: dict[str, str]) -> None:
         price = _price_of_nominal(raw, abs(quantity), price)
     elif proceeds is not None:
         require_amount(raw, "Proceeds", side, abs(quantity), price, amount=proceeds)
+    price, accrued, note = with_accrued(raw, abs(quantity), price, raw["Currency"])
+    settled: dict[str, Any] = {}
+    if proceeds is not None:
+        settled = {
+            "settlement_currency": raw["Currency"] or None,
+            "settlement_amount": proceeds + commission + accrued or None,
+        }
     sheet.add_net(
         raw,
         type=side,
@@ -388,8 +420,8 @@ def _add_order(sheet: Sheet, raw: RawRow, isins: dict[str, str]) -> None:
         price=price,
         commission=-commission,
         currency=raw["Currency"],
-        settlement_currency=None if proceeds is None else raw["Currency"] or None,
-        settlement_amount=None if proceeds is None else proceeds + commission or None,
+        note=note,
+        **settled,
         isin=isins.get(raw["Symbol"]),
         symbol=symbol_of(raw["Symbol"], category, raw["Currency"]),
     )

@@ -10,6 +10,7 @@ FOREX, CASH = "Forex", "Cash"
 IMPORTED = {SHARES, BONDS, NOTES, COINS}
 EXCHANGED = {FOREX, "CASH"}  # in statements, and in Flex queries
 PER_CENT = Decimal("0.01")
+WITHOUT_MONEY = "options without money"  # of rows that are ignored
 TENTH = Decimal("0.1")
 
 
@@ -19,6 +20,17 @@ def require_imported(raw: RawRow, column: str) -> str:
     if category not in IMPORTED:
         raise unsupported_instrument(column, raw[column])
     return category
+
+
+def is_of_option_alone(raw: RawRow, column: str, *amounts: str) -> bool:
+    """Return whether a row is of an instrument that is not imported and moved no money.
+
+    So do options that expire, or that were exercised: then the row of the shares counts.
+    """
+    category = category_of(raw[column])
+    if not category or category in IMPORTED | EXCHANGED | {CASH}:
+        return False
+    return not any(map(raw.number_or_zero, amounts))
 
 
 def is_per_cent(category: str, value: Decimal, money: Decimal | None) -> bool:

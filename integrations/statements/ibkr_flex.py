@@ -28,10 +28,13 @@ from integrations.statements.ibkr import (
     pair_of,
     reversed_lines,
 )
+from integrations.statements.ibkr_accrued import take_accrued, with_accrued
 from integrations.statements.ibkr_actions import Actions
 from integrations.statements.ibkr_assets import (
     EXCHANGED,
     PER_CENT,
+    WITHOUT_MONEY,
+    is_of_option_alone,
     is_per_cent,
     require_imported,
     symbol_of,
@@ -66,6 +69,8 @@ OF_MONEY = (
 )  # fmt: skip
 LEVEL, ACCOUNT = "LevelOfDetail", "ClientAccountID"
 DETAIL, SUMMARY, OF_ALL = "DETAIL", "SUMMARY", "-"
+OF_TRADES = ("EXECUTION", "ORDER")
+MOVED_MONEY = ("TradePrice", "TradeMoney", "IBCommission", "Taxes", "NetCash")
 # Columns of days that are read.
 DAYS = {"TradeDate", "SettleDate", "Report Date", "Date"}
 # One of these is in the header of every section of a query.
@@ -129,7 +134,7 @@ def read_trades(table: Table, options: Options) -> Statement:
 
 def add_trades(sheet: Sheet) -> None:
     """Add the trades of a sheet, without those that were cancelled."""
-    _keep_finest(sheet, "EXECUTION", "ORDER")
+    _keep_finest(sheet, *OF_TRADES)
     cancelled, alone = cancelled_lines(map(_trade, sheet))
     for raw in sheet:
         with sheet.collect_problem(raw):
@@ -140,6 +145,21 @@ def add_trades(sheet: Sheet) -> None:
                 raise _cancelled_alone(raw)
             else:
                 _add_trade(sheet, raw)
+
+
+def take_accrued_interest(trades: Sheet, cash: Sheet) -> None:
+    """Move the accrued interest of bonds from the cash transactions to the trades."""
+    _keep_finest(trades, *OF_TRADES)
+    _keep_finest(cash, DETAIL, SUMMARY)
+    take_accrued(
+        trades,
+        cash,
+        side_of=lambda raw: raw["Buy/Sell"].casefold(),
+        isin_of=isin_of,
+        day="TradeDate",
+        cash_day="SettleDate",
+        currency="CurrencyPrimary",
+    )
 
 
 def _trade(raw: RawRow) -> tuple[tuple[str, ...], bool, int]:
@@ -172,6 +192,9 @@ def _cancelled_alone(raw: RawRow) -> BadRow:
 
 
 def _add_trade(sheet: Sheet, raw: RawRow) -> None:
+    if is_of_option_alone(raw, "AssetClass", *MOVED_MONEY):
+        sheet.ignore(raw, WITHOUT_MONEY)
+        return
     kind = raw["Buy/Sell"].casefold()
     if kind not in ("buy", "sell"):
         raise sheet.unknown_type("Buy/Sell", raw["Buy/Sell"])
@@ -181,6 +204,8 @@ def _add_trade(sheet: Sheet, raw: RawRow) -> None:
     quantity, price = _traded(raw)
     currency, fee_currency = raw["CurrencyPrimary"], raw["IBCommissionCurrency"]
     commission, tax = -raw.number_or_zero("IBCommission"), -raw.number_or_zero("Taxes")
+    settled = _settled(raw, kind, quantity, price)
+    price, accrued, note = with_accrued(raw, quantity, price, currency)
     sheet.add_net(
         raw,
         type=kind,
@@ -192,10 +217,11 @@ def _add_trade(sheet: Sheet, raw: RawRow) -> None:
         tax=max(tax, ZERO),
         currency=currency,
         settlement_currency=currency or None,
-        settlement_amount=_settled(raw, kind, quantity, price) or None,
+        settlement_amount=settled + accrued or None,
         isin=isin_of(raw) or None,
         symbol=_symbol_of(raw) or None,
         company_name=raw["Description"],
+        note=note,
         external_id=raw["TradeID"] or None,
     )
 

@@ -24,6 +24,7 @@ from integrations.statements.ibkr_flex import (
     has_more_sections,
     is_header,
     leave_out_sums,
+    take_accrued_interest,
 )
 from integrations.statements.ibkr_transfers import add_transfers
 from integrations.statements.sheet import Sheet
@@ -118,6 +119,9 @@ def read(table: Table, options: Options) -> Statement:
         sheets.append((columns, sheet))
     leave_out_sums([sheet for _, sheet in sheets])
     statement.account = _keep_one_account(statement, [sheet for _, sheet in sheets], options)
+    for trades in [sheet for columns, sheet in sheets if columns == TRADES]:
+        for cash in [sheet for columns, sheet in sheets if columns == CASH]:
+            take_accrued_interest(trades, cash)
     for columns, sheet in sheets:
         _READERS[columns](sheet)
     return statement

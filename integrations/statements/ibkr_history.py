@@ -19,7 +19,7 @@ from integrations.statements.ibkr import (
 )
 from integrations.statements.ibkr_actions import Actions
 from integrations.statements.ibkr_amounts import rate_and_price, require_charges
-from integrations.statements.ibkr_transfers import without_cost
+from integrations.statements.ibkr_assets import WITHOUT_MONEY
 from integrations.statements.raw_rows import (
     BadRow,
     RawRow,
@@ -78,6 +78,7 @@ _WORDS = {
 }
 KINDS = {word: kind for kind, words in _WORDS.items() for word in words.split("|")}
 PAYMENTS = {"dividend", TAX}
+AMOUNTS = ("Gross Amount", "Commission", "Net Amount")
 BASE_CURRENCY = {"base currency", "basiswahrung", "devise de base", "divisa base"}
 # Where a row has what it needs when a person says what its word means.
 FOR_WORDS = {
@@ -212,7 +213,10 @@ def _kind(raw: RawRow) -> str:
 
 def _read_row(sheet: Sheet, raw: RawRow, isin: str | None, actions: Actions) -> None:
     kind, currency = _kind(raw), raw["Currency"]
-    if kind in ("buy", "sell", EXERCISE):
+    has_note = _NOTE.search(raw["Gross Amount"]) is not None
+    if _is_contract(raw) and not has_note and not any(map(raw.number_or_zero, AMOUNTS)):
+        sheet.ignore(raw, WITHOUT_MONEY)
+    elif kind in ("buy", "sell", EXERCISE):
         _add_trade(sheet, raw, kind, currency, isin)
     elif kind == ACTION:
         if not raw["Quantity"]:
@@ -239,31 +243,36 @@ def _read_row(sheet: Sheet, raw: RawRow, isin: str | None, actions: Actions) -> 
 
 
 def _add_moved(sheet: Sheet, raw: RawRow, currency: str, isin: str | None) -> None:
-    """Add shares that were moved from or to another broker, at their price on that day."""
+    """Add shares that were moved from or to another broker, at their price on that day.
+
+    Without a value that confirms the price their cost is unknown.
+    """
     shares, price = raw.required_number("Quantity"), raw.number("Price")
     value = raw.number("Gross Amount") or raw.number("Net Amount")
-    if not price or not value:
-        raise without_cost(raw)
     if _is_contract(raw):
         raise unsupported_instrument("Symbol", raw["Symbol"])
     quoted_in = raw["Price Currency"] or currency
-    _rate, price = rate_and_price(
-        raw,
-        "sell",
-        abs(shares),
-        price,
-        abs(value),
-        stated=_stated_rate(raw, quoted_in, currency),
-        quoted_in=quoted_in,
-        currency=currency,
-    )
+    if price and value:
+        _rate, price = rate_and_price(
+            raw,
+            "sell",
+            abs(shares),
+            price,
+            abs(value),
+            stated=_stated_rate(raw, quoted_in, currency),
+            quoted_in=quoted_in,
+            currency=currency,
+        )
+    else:
+        price = None
     sheet.add(
         raw,
         type=transfer_kind(shares),
         date=raw.day("Date"),
         quantity=abs(shares),
         price=price,
-        currency=quoted_in,
+        is_cost_unknown=shares > 0 and price is None,
+        currency=None if price is None else quoted_in,
         isin=isin,
         symbol=raw["Symbol"],
         company_name=raw["Description"],

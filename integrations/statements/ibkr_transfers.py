@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from integrations.statements.amounts import divide
+from integrations.statements.amounts import divide, transfer_kind
 from integrations.statements.ibkr import add_money
-from integrations.statements.ibkr_assets import CASH, COINS, EXCHANGED, SHARES, symbol_of
+from integrations.statements.ibkr_assets import CASH, EXCHANGED, IMPORTED, symbol_of
 from integrations.statements.ibkr_words import category_of
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row
 from integrations.statements.sheet import Sheet
@@ -18,7 +18,10 @@ def add_transfers(sheet: Sheet) -> None:
 
 
 def add_transfer(sheet: Sheet, raw: RawRow, isin: str | None = None) -> None:
-    """Add money, or shares at their market value: what they had cost is not in the file."""
+    """Add money, or shares at their market value: what they had cost is not in the file.
+
+    Without that value their cost is unknown.
+    """
     category = category_of(raw["Asset Category"] or raw["AssetClass"])
     currency = raw["Currency"] or raw["CurrencyPrimary"]
     row_id = raw["TransactionID"]
@@ -26,20 +29,46 @@ def add_transfer(sheet: Sheet, raw: RawRow, isin: str | None = None) -> None:
     if category in (CASH, *EXCHANGED) or (not category and amount):
         add_money(sheet, raw, "deposit", currency, "Date", row_id, amount=amount)
         return
-    value, shares = raw.number("Market Value"), raw.number("Qty")
-    if category not in (SHARES, COINS) or not value or not shares:
+    value, shares = raw.number_or_zero("Market Value"), raw.required_number("Qty")
+    if category not in IMPORTED or not shares:
         raise without_cost(raw)
+    is_in = _comes_in(raw, shares)
     sheet.add(
         raw,
-        type="transfer_in" if _comes_in(raw, shares) else "transfer_out",
+        type="transfer_in" if is_in else "transfer_out",
         date=raw.day("Date"),
         quantity=abs(shares),
-        price=divide(abs(value), abs(shares)),
-        currency=currency,
+        price=divide(abs(value), abs(shares)) if value else None,
+        is_cost_unknown=is_in and not value,
+        currency=currency or None,
         isin=isin or raw["ISIN"] or None,
         symbol=symbol_of(raw["Symbol"], category, currency) or None,
         note=" ".join(filter(None, (raw["Type"], raw["Xfer Company"].strip("-")))),
         external_id=row_id or None,
+    )
+
+
+def add_grant(sheet: Sheet, raw: RawRow, isin: str | None) -> None:
+    """Add shares that the broker gave, at their price on that day, or took back.
+
+    They are there from the grant on: that they vest moves nothing.
+    """
+    words = raw["Description"].casefold()
+    shares, price = raw.required_number("Quantity"), raw.number("Price")
+    if "vesting" in words and shares > 0:
+        sheet.ignore(raw, "vesting of a grant")
+        return
+    if not shares or (shares > 0 and not price):
+        raise without_cost(raw)
+    sheet.add(
+        raw,
+        type=transfer_kind(shares),
+        date=raw.day("Report Date"),
+        quantity=abs(shares),
+        price=price,
+        isin=isin,
+        symbol=raw["Symbol"] or None,
+        note=raw["Description"],
     )
 
 

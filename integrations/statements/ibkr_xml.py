@@ -16,13 +16,14 @@ from integrations.statements.ibkr_flex import (
     add_cash,
     add_trades,
     cells_of,
+    take_accrued_interest,
 )
 from integrations.statements.ibkr_transfers import add_transfers
 from integrations.statements.sheet import Sheet
 from integrations.statements.xml_table import Element, XmlTable
 
 ROOT, STATEMENT = "FlexQueryResponse", "FlexStatement"
-Columns = Sequence[tuple[str, Sequence[str]]]
+Columns = tuple[tuple[str, tuple[str, ...]], ...]
 # Our columns, which are those of the CSV, and the attributes that they are read from.
 SHARED: Columns = (
     ("CurrencyPrimary", ("currency",)),
@@ -57,6 +58,7 @@ CASH: Columns = (
 )
 ACTIONS: Columns = (
     ("Currency", ("currency",)),
+    ("AssetClass", ("assetCategory",)),
     # The action, where it stands alone; then the other is the name of what it moves.
     ("Description", ("actionDescription", "description")),
     ("Symbol", ("symbol",)),
@@ -81,7 +83,7 @@ TRANSFERS: Columns = (
     ("TransactionID", ("transactionID",)),
 )
 PARTS: tuple[tuple[Sequence[str], Columns, Callable[[Sheet], None]], ...] = (
-    (("Trade", "Order", "TradeConfirm"), TRADES, add_trades),
+    (("Trade", "Order", "TradeConfirm", "TradeTransfer"), TRADES, add_trades),
     (("Transfer",), TRANSFERS, add_transfers),
     (("CorporateAction",), ACTIONS, add_actions),
     (("CashTransaction", "SalesTax", "TransactionTax"), CASH, add_cash),
@@ -118,12 +120,16 @@ def read(table: Table, options: Options) -> Statement:
     table.elements, statement.account = _of_one_account(table.elements, options.account)
     parts = [table.part(names, columns) for names, columns, _add in PARTS]
     read_day = any_day(chain.from_iterable(cells_of(part, DAYS) for part in parts))
-    for part, (_names, _columns, add) in zip(parts, PARTS, strict=True):
+    sheets: dict[Columns, Sheet] = {}
+    for part, (_names, columns, _add) in zip(parts, PARTS, strict=True):
         sheet = Sheet(
             "ibkr-flex", part, options, read_day=read_day, decimal="point", numbers=NUMBERS
         )
         sheet.statement = statement
-        add(sheet)
+        sheets[columns] = sheet
+    take_accrued_interest(sheets[TRADES], sheets[CASH])
+    for _names, columns, add in PARTS:
+        add(sheets[columns])
     return statement
 
 

@@ -246,25 +246,13 @@ def test_ibkr_activity_sections_beyond_trades_and_dividends_are_read_or_reported
     twice(upload, data)
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [
-            "Transfers,Header,Asset Category,Currency,Symbol,Date,Type,Direction,Xfer Company,Xfer Account,Qty,Xfer Price,"
-            "Market Value,Realized P/L,Cash Amount,Code",
-            "Transfers,Data,Stocks,USD,ATL,2026-02-01,FOP,In,--,--,10,--,,0,0,",
-            "Transfers,Data,Total,,,,,,,,,,50,0,5,",
-        ],
-        [
-            "Grant Activity,Header,Symbol,Report Date,Quantity",
-            "Grant Activity,Data,ATL,2026-02-01,10",
-        ],
-    ],
-    ids=["transfers", "grants"],
-)
-def test_ibkrs_shares_that_come_without_a_trade_are_errors(account, dump, lines):
+def test_ibkrs_granted_shares_without_their_price_are_errors(account, dump):
     upload = account("USD")
     before = dump()
+    lines = [
+        "Grant Activity,Header,Symbol,Report Date,Quantity",
+        "Grant Activity,Data,ATL,2026-02-01,10",
+    ]
     response = upload(
         data=text(ACTIVITY, ORDERS, BOUGHT, *lines), instruments=choices(ATL="ATLAS.USD.DEMO")
     )

@@ -133,10 +133,17 @@ def test_an_exercised_option_is_a_trade_of_its_shares(account):
     twice(upload, data)
 
 
-def test_the_option_of_an_exercise_is_an_error(account, dump):
-    row = "Sell 1 ATL (Assignment),Assignment,ATL  260417P00040000,1,0,USD,-,-,0"
-    assert refused(account("USD"), dump, history("USD", row)) == [
-        (4, "Symbol", "unsupported_instrument")
+def test_options_that_moved_no_money_are_left_out(account, dump):
+    """What was paid for them is an error that says so."""
+    alone = [
+        "Sell 1 ATL (Assignment),Assignment,ATL  260417P00040000,1,0,USD,-,-,0",
+        "ATL 17APR26 40 P,Expiration,ATL  260417P00040000,1,0,USD,0,-,0",
+    ]
+    body = account("USD")(data=history("USD", *alone)).json()
+    assert (body["created"], body["ignored"]) == (0, 2)
+    sold = "ATL 17APR26 40 P,Sell,ATL  260417P00040000,-1,2.5,USD,250,-1,249"
+    assert refused(account("EUR"), dump, history("USD", *alone, sold)) == [
+        (6, "Symbol", "unsupported_instrument")
     ]
 
 
@@ -172,17 +179,18 @@ def test_moved_shares_are_added_at_the_price_that_their_value_confirms(account):
     assert traded() == [("transfer_in", 10, 50, 0, 1, None)]
 
 
-@pytest.mark.parametrize(
-    ("amounts", "fault"),
-    [
-        ("10,-,-,-,-,0", ("Symbol", "unsupported")),
-        ("10,50,USD,-,-,0", ("Symbol", "unsupported")),
-        ("10,50,USD,50000,-,0", ("Gross Amount", "amount_differs")),
-    ],
-)
-def test_moved_shares_without_a_known_value_are_an_error(account, dump, amounts, fault):
-    data = history("USD", f"ATLAS,Transfer,ATL,{amounts}")
-    assert refused(account("USD"), dump, data) == [(4, *fault)]
+@pytest.mark.parametrize("amounts", ["10,-,-,-,-,0", "10,50,USD,-,-,0"])
+def test_the_cost_of_moved_shares_is_unknown_without_their_value(account, amounts):
+    body = account("USD").done(
+        data=history("USD", f"ATLAS,Transfer,ATL,{amounts}"), instruments=KNOWN
+    )
+    assert [one["code"] for one in body["warnings"]] == ["cost_unknown"]
+    assert traded()[0][:2] == ("transfer_in", 10)
+
+
+def test_a_value_that_is_not_that_of_the_moved_shares_is_an_error(account, dump):
+    data = history("USD", "ATLAS,Transfer,ATL,10,50,USD,50000,-,0")
+    assert refused(account("USD"), dump, data) == [(4, "Gross Amount", "amount_differs")]
 
 
 REDEEMED = (
