@@ -216,13 +216,19 @@ def django_db_setup(
     if connection.vendor == "sqlite":
         set_up = _migrated_file(tmp_path_factory)
     else:
-        set_up = _migrated_database()
+        set_up = _migrated_database(tmp_path_factory)
     with django_db_blocker.unblock():
         stack = contextlib.ExitStack()
         copy = stack.enter_context(set_up)
     yield copy
     with django_db_blocker.unblock():
         stack.close()
+
+
+def _folder_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the test processes of a run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @contextlib.contextmanager
@@ -234,9 +240,7 @@ def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # which the processes of a run share
+    folder = _folder_of_run(tmp_path_factory)
     copy = folder / "migrated.sqlite3"
     own = Path(connection.creation._get_test_db_name())
     with (folder / "migrated.lock").open("w") as lock:
@@ -257,27 +261,50 @@ def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _migrated_database() -> Iterator[str]:
+def _migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Do the same on PostgreSQL. Each process keeps an unused copy of its own."""
     from django.db import connection, connections
     from django.test.utils import setup_databases, teardown_databases
 
-    databases = setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
-    name = connection.settings_dict["NAME"]
-    copy = f"{name}_migrated"
-    connections.close_all()  # a template must not be in use
-    with connection._nodb_cursor() as cursor:
-        cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
-        cursor.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+    folder = _folder_of_run(tmp_path_factory)
+    first = folder / "migrated.name"
+    own = connection.creation._get_test_db_name()
+    copy = f"{own}_migrated"
+    with (folder / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_migrated = first.exists()
+        if is_migrated:
+            _copy_database(first.read_text(), own)
+            connection.settings_dict["TEST"]["MIGRATE"] = False
+        databases = setup_databases(
+            verbosity=0, interactive=False, keepdb=is_migrated, serialized_aliases=set()
+        )
+        connections.close_all()  # a template must not be in use
+        _copy_database(own, copy)
+        if not is_migrated:
+            first.write_text(copy)
     yield copy
     connections.close_all()
-    with connection._nodb_cursor() as cursor:
-        cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
-        # A thread of the last live server may still hold the test database, which is dropped
-        # next.
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-        )
+    with (folder / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_migrated:
+            first.unlink()
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+            # A thread of the last live server may still hold the test database, which is dropped
+            # next.
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [own]
+            )
     teardown_databases(databases, verbosity=0)
+
+
+def _copy_database(template: str, name: str) -> None:
+    from django.db import connection
+
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
 @contextlib.contextmanager
