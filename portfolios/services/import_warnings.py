@@ -25,11 +25,14 @@ COST_SHARE_LEFT_OUT = (
 def warnings_of_rows(
     added: Sequence[NewRow], doubts: Mapping[UUID, Sequence[PlausibilityWarning]]
 ) -> list[dict[str, object]]:
-    """Return entries of `ImportBatch.warnings`, in the order of the file."""
+    """Return entries of `ImportBatch.warnings`, in the order of the file. Each detail begins with
+    the ticker: an instrument in pence or with a split has many rows with one cause.
+    """
     entries: list[dict[str, object]] = []
     for one in sorted(added, key=lambda one: one.file_row.row):
         for doubt in doubts.get(one.entry.pk, ()):
-            entry = {"code": doubt.code, "detail": doubt.detail(), "field": doubt.field}
+            detail = f"{one.file_row.ticker}: {doubt.detail()}"
+            entry = {"code": doubt.code, "detail": detail, "field": doubt.field}
             entries.append({**entry, "row": one.file_row.row})
     return entries[:ERRORS_LISTED]
 

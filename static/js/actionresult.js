@@ -1,7 +1,7 @@
 // What a group or a transaction would change, as the API's dry run says: the holdings before and after, and where the cost goes.
 import { h } from "./dom.js";
 import { num, text } from "./format.js";
-import { warning } from "./words.js";
+import { warningGroups } from "./words.js";
 
 /** The holdings of a group, or of a transaction alone, side by side, why the cost is divided so, and the warnings.
  *  `body` is what was asked. */
@@ -28,7 +28,7 @@ export function beforeAndAfter(group, body, portfolios) {
       h("table", { class: "before-after" }, h("thead", {}, h("tr", {}, head(""), head(gettext("Before")), head(gettext("After")))), ...bodies)),
     ...costLines(group, body),
     out.realised_gain !== null && h("p", { class: "small" }, gettext("Realised gain"), ": ", num("money", out.realised_gain, { digits: 2, signed: true })),
-    ...group.warnings.map((one) => h("p", { class: "note" }, warning(one))),
+    ...warningGroups(group.warnings).map(({ text }) => h("p", { class: "note" }, text)),
   ].filter(Boolean);
 }
 

@@ -6,8 +6,8 @@ import { num, text, time } from "./format.js";
 import { sourceNote } from "./sources.js";
 import { importAll } from "./several.js";
 import { failedRowsButton } from "./failedrows.js";
-import { counts, instrumentForm, lookUpProgress, mappingForm, openingTable, previewTable, problemList, remarks, understood, wordForm } from "./statement.js";
-import { WORD_TYPES, warning, withoutParameters } from "./words.js";
+import { counts, instrumentForm, lookUpProgress, mappingForm, openingTable, previewTable, problemList, remarks, understood, warningNotes, wordForm } from "./statement.js";
+import { WORD_TYPES, warningGroups, withoutParameters } from "./words.js";
 
 const LOOK_UP_PAUSE = 2000; // milliseconds between two looks at what is being identified
 const LONGEST_PAUSE = 30000;
@@ -208,6 +208,7 @@ export function importFile(portfolioId, changed, files = []) {
       counts(done),
       done.problems.length ? problemList(done.problems) : "",
       ...toComplete(done.warnings.filter((one) => one.transaction_id)),
+      ...warningNotes(done.warnings.filter((one) => !one.transaction_id)),
       h("div", { class: "actions pinned" },
         failedRows(chosen, done),
         back && leave(),
@@ -215,10 +216,10 @@ export function importFile(portfolioId, changed, files = []) {
         h("button", { class: "button primary", type: "button", onclick: () => box.close() }, gettext("Done"))));
     return undefined;
   }
-  /** The shares whose cost the file does not tell, each with the dialog in which its group is completed. */
+  /** What to complete: each text once, with a button for each of its transactions that opens the dialog of its group. */
   function toComplete(warnings) {
-    const button = ({ transaction_id: id, row }) => h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Complete")}: ${row}`, onclick: () => completeAction(id, changed) }, gettext("Complete"));
-    return warnings.map((one) => h("p", { class: "note" }, warning(one), " ", button(one)));
+    const button = ({ transaction_id: id, row }) => h("button", { class: "button slim", type: "button", onclick: () => completeAction(id, changed) }, `${gettext("Complete")}: ${row}`);
+    return warningGroups(warnings).map(({ text, all }) => h("div", { class: "note" }, text, h("div", { class: "chips" }, ...all.map(button))));
   }
   /** Shows the progress of a background import until it ends. */
   async function follow(started) {

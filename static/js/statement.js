@@ -2,7 +2,7 @@
 import { field, form, h } from "./dom.js";
 import { date, num } from "./format.js";
 import { tickerInput } from "./tickers.js";
-import { ALL_TYPES, TYPES, WORD_TYPES, warning } from "./words.js";
+import { ALL_TYPES, TYPES, WORD_TYPES, warningGroups } from "./words.js";
 
 export function counts(found) {
   const said = [[gettext("rows"), found.rows], [gettext("new"), found.created], [gettext("already imported"), found.duplicates], [gettext("ignored"), found.ignored], [gettext("with errors"), found.failed]];
@@ -10,6 +10,7 @@ export function counts(found) {
 }
 
 const LINES_NAMED = 5;
+const NOTES_OPEN = 5; // warnings that are not folded away
 
 function lineNumbers({ rows, count }) {
   const named = rows.slice(0, LINES_NAMED).join(", ");
@@ -73,15 +74,27 @@ export function openingTable(rows) {
     h("tbody", {}, ...rows.map((one) => h("tr", {}, h("td", {}, date(one.date)), h("td", { class: "text" }, one.ticker), h("td", {}, num("quantity", one.quantity)))))));
 }
 
+const atLines = (rows) => interpolate(ngettext("Line %s", "Lines %s", rows.length), [lineNumbers({ rows, count: rows.length })]);
+
+/** The warnings of a file, each once, with the first of its rows. */
+export function warningNotes(warnings) {
+  const notes = warningGroups(warnings).map(({ text, rows }) => h("p", { class: "note" }, rows.length ? `${atLines(rows)}: ${text}` : text));
+  if (notes.length <= NOTES_OPEN) return notes;
+  const left = notes.length - NOTES_OPEN;
+  const more = h("details", {}, h("summary", {}, interpolate(ngettext("%s more warning", "%s more warnings", left), [left])), ...notes.slice(NOTES_OPEN));
+  return [...notes.slice(0, NOTES_OPEN), more];
+}
+
 /** Remarks about the whole file: another account than last time, a different balance, ignored rows. */
 export function remarks(found) {
-  const said = found.warnings.map(warning);
+  const said = [];
   if (found.duplicates) said.push(interpolate(ngettext("%s row was imported before and will not be added again.", "%s rows were imported before and will not be added again.", found.duplicates), [found.duplicates]));
   if (found.reconciled === false) said.push(interpolate(gettext("The file's own balance differs from line %s onwards."), [found.first_divergence?.row]));
   const ignored = found.ignored_sums.map((one) => h("li", {}, `${one.type}: `, num("count", one.count), " · ", num("money", one.amount, { currency: one.currency || undefined, digits: 2 })));
   return [
     found.reconciled && h("p", { class: "small" }, "✓ ", gettext("The broker's own balances agree with the file.")),
     ...said.map((text) => h("p", { class: "note" }, text)),
+    ...warningNotes(found.warnings),
     ignored.length && h("details", { class: "note" }, h("summary", {}, gettext("Ignored rows")), h("ul", {}, ...ignored)),
   ];
 }

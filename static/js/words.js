@@ -163,6 +163,11 @@ const MESSAGES = [
   [/^These shares were there before the file begins\. No exchange rate/, () => gettext("These shares were there before the file begins. No exchange rate is known for the day before, so they were not booked. Enter a transfer in by hand.")],
   [/^(.+) is not a known type of this format\. The broker's balance/, () => gettext("%s is unknown. The broker's balance moves by the amount, so it is an adjustment. If you know what it is, change the transaction.")],
   [/^(\S+) became (\S+) in this portfolio/, () => gettext("%s became %s in this portfolio, so this row is booked there. If it is another share, enter the transaction by hand.")],
+  [/^The price (\S+) is far from the close of (\S+) (\S+) on ([\d-]+)\.$/, () => gettext("The price %s is far from the close of %s %s on %s.")],
+  [/^The price (\S+) is far from the close of (\S+) (\S+) on ([\d-]+)\. If it is in pence/, () => gettext("The price %s is far from the close of %s %s on %s. If it is in pence or cents, divide it by 100.")],
+  [/^The price (\S+) is far from the close of (\S+) (\S+) on ([\d-]+)\. It looks split-adjusted: .+\((\S+):1\)\.$/, () => gettext("The price %s is far from the close of %s %s on %s. It looks split-adjusted: enter price and quantity as they were before the later split (%s:1).")],
+  [/^The exchange rate (\S+) is far from that of the market: (\S+) (\S+) for one (\S+)\.$/, () => gettext("The exchange rate %s is far from that of the market: %s %s for one %s.")],
+  [/^The exchange rate (\S+) is far from that of the market: (\S+) (\S+) for one (\S+)\. It looks like the inverse: enter (\S+)\.$/, () => gettext("The exchange rate %s is far from that of the market: %s %s for one %s. It looks like the inverse: enter %s.")],
   [/^Ignored columns: (.+)\. Rename/, () => gettext("Ignored columns: %s. Rename any that should be imported.")],
 ];
 
@@ -189,8 +194,21 @@ export function withoutParameters(problem) {
   return sentences.join(" ") || problem.message;
 }
 
-/** Returns the text of a warning of an import, with its line if it is about one. */
-export function warning({ detail, row }) {
-  const text = language === "en" ? detail : translated(detail) ?? detail;
-  return row === undefined ? text : interpolate(gettext("Line %s: %s"), [row, text]);
+const TICKER = /^([A-Z0-9.^=_&+-]+): (.+)$/s;
+
+/** Puts warnings together: those of an instrument's prices or rates, else those with one text. `all` are the warnings, `rows`
+ *  their lines in the file, and `text` is that of the first in the reader's language. */
+export function warningGroups(warnings) {
+  const groups = new Map();
+  for (const one of warnings) {
+    const [, ticker, rest] = (one.field && TICKER.exec(one.detail)) || [null, "", one.detail];
+    const key = `${one.code} ${ticker || one.detail}`;
+    if (!groups.has(key)) {
+      const said = language === "en" ? rest : translated(rest) ?? rest;
+      groups.set(key, { text: ticker ? `${ticker}: ${said}` : said, all: [], rows: [] });
+    }
+    groups.get(key).all.push(one);
+    if (one.row !== undefined) groups.get(key).rows.push(one.row);
+  }
+  return [...groups.values()];
 }

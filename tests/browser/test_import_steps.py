@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal as D
 
 import pytest
 from playwright.sync_api import expect
@@ -12,6 +13,8 @@ from integrations.imports.tests.test_listings import DEGIRO, EURO, FRANCS
 from integrations.imports.tests.test_resolving import ISIN, bought, found
 from integrations.statements.tests.support import text
 from integrations.statements.tests.workbooks import workbook
+from marketdata.models import StockMetadata
+from marketdata.services import record_prices
 from marketdata.tests.factories import with_rates
 from portfolios.models import InstrumentAlias
 from portfolios.services import create_portfolio
@@ -363,3 +366,33 @@ def test_of_several_sheets_a_person_picks_one(visitor):
     page.get_by_text("1 transaction imported.").wait_for()
     rows = visitor.api("/transactions")["results"]
     assert [(row["date"], row["quantity"]) for row in rows] == [("2024-09-04", 2)]
+
+
+@pytest.mark.parametrize("language", ["en-GB", "nb-NO"])
+def test_an_instrument_in_doubt_is_named_once_before_and_after_the_import(visit, user, language):
+    stock = StockMetadata.objects.create(ticker="LONDON.DEMO", currency="GBP", source="simulated")
+    record_prices(stock=stock, closes=[(date(2024, 5, 2), D("0.72"))], source="simulated")
+    portfolio = create_portfolio(user=user, name="Savings", currency="GBP")
+    visitor = visit("phone", locale=language)
+    visitor.is_signed_in_as(user)
+    visitor.open(f"/portfolios/{portfolio.pk}")
+    page = visitor.page
+    rows = [f"2024-05-02,buy,LONDON.DEMO,1,{price}" for price in range(70, 77)]
+    choose(page, "pence.csv", generic(*rows))
+    notes = page.locator("dialog .note", has_text="LONDON.DEMO")
+    go = page.locator("dialog .actions .primary")
+    go.wait_for()
+    expected = (
+        "Lines 2, 3, 4, 5, 6 and 2 more: LONDON.DEMO: The price 70 is far from the close of 0.72 "
+        "GBP on 2024-05-02. If it is in pence or cents, divide it by 100."
+    )
+    if language == "nb-NO":
+        expected = (
+            "Linjene 2, 3, 4, 5, 6 og 2 til: LONDON.DEMO: Prisen 70 er langt fra sluttkursen 0.72 "
+            "GBP den 2024-05-02. Del den på 100 hvis den er i pence eller cent."
+        )
+    assert notes.all_inner_texts() == [expected]
+    go.click()
+    expect(go).to_have_text("Done" if language == "en-GB" else "Ferdig")
+    assert notes.all_inner_texts() == [expected]
+    assert visitor.api("/imports")[0]["created"] == 7

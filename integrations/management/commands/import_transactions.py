@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +175,23 @@ class Command(BaseCommand):
         if sys.stderr.isatty():
             self.stderr.write(f"{done} of {of} instruments identified.", style_func=str)
 
-    def _warning_line(self, warning: ImportWarningPayload) -> str:
-        if warning.row is UNSET:
-            return f"Warning: {warning.detail}"
-        return f"Warning: line {warning.row}: {warning.detail}"
+    @staticmethod
+    def _warning_lines(warnings: Iterable[ImportWarningPayload]) -> Iterator[str]:
+        """Yield a line for each instrument whose prices or rates are in doubt, and for each other
+        text, with the rows that have it.
+        """
+        groups: dict[tuple[str, str], list[ImportWarningPayload]] = {}
+        for warning in warnings:
+            about = warning.detail
+            if warning.field is not UNSET:
+                about = about.partition(": ")[0]  # the ticker
+            groups.setdefault((warning.code, about), []).append(warning)
+        for group in groups.values():
+            rows = [warning.row for warning in group if warning.row is not UNSET]
+            where = ""
+            if rows:
+                where = f"{_lines(rows, len(rows))}: "
+            yield f"Warning: {where}{group[0].detail}"
 
     @staticmethod
     def _opening_line(one: OpeningPayload) -> str:
@@ -194,7 +207,7 @@ class Command(BaseCommand):
             self._result(answer),
             f"{answer.file_name}: {answer.format}, {answer.encoding}",
             *(f"{name:>12} {getattr(answer, name):,}" for name in COUNTS),
-            *map(self._warning_line, answer.warnings),
+            *self._warning_lines(answer.warnings),
         ]
         if answer.reconciled is not None:
             agreement = self._agreement(answer.first_divergence)
@@ -241,15 +254,21 @@ class Command(BaseCommand):
 
     @staticmethod
     def _problem_line(problem: ProblemPayload) -> str:
-        numbers = ", ".join(map(str, problem.rows[:LINES_NAMED]))
-        line = f"line {numbers}"
-        if problem.count > 1:
-            line = f"lines {numbers}"
-        if problem.count > LINES_NAMED:
-            line += f" and {problem.count - LINES_NAMED:,} more"
+        line = _lines(problem.rows, problem.count)
         if problem.column:
             line += f", {problem.column}"
         line += f": {as_options(problem.detail, instrument=problem.value)}"
         if problem.value:
             line += f" ({problem.value})"
         return f"{line}\n    {problem.hint}"
+
+
+def _lines(rows: Sequence[int], count: int) -> str:
+    """Name the first of `count` lines of a file."""
+    numbers = ", ".join(map(str, rows[:LINES_NAMED]))
+    if count == 1:
+        return f"line {numbers}"
+    named = f"lines {numbers}"
+    if count > LINES_NAMED:
+        named += f" and {count - LINES_NAMED:,} more"
+    return named
