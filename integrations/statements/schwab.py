@@ -6,10 +6,12 @@ US dates, dollars, newest row first. Older files have a title line above the hea
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO
@@ -39,6 +41,8 @@ from integrations.statements.schwab_words import (
     REVERSE_SPLIT,
     SPIN_OFFS,
     TRADES,
+    money_by_parts,
+    payment_by_parts,
 )
 from integrations.statements.sheet import Sheet, has_columns
 from integrations.statements.values import day_of, plain_text, single_spaced
@@ -47,9 +51,18 @@ from portfolios.calc.import_rows import gettext_noop as _
 COLUMNS = ("Date", "Action", "Symbol", "Description", "Quantity", "Price", "Fees & Comm", "Amount")
 TOTAL = "Transactions Total"
 _DOLLAR = re.compile(r"^(-?)\$")
-_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?: as of (\d\d)/(\d\d)/(\d{4}))?", re.ASCII)
+_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: as of (\d{1,2})/(\d{1,2})/(\d{4}))?", re.ASCII)
+# Rows that came from TD Ameritrade name the instrument in their text alone, or by its CUSIP.
+_FROM_AMERITRADE = re.compile(r"TDA TRAN - (.{0,200}?)\(([A-Z][A-Z0-9./]{0,9})\)")
 _CUSIP = re.compile(r"[0-9A-Z]{9}")
 _OPTION = re.compile(r"\A\S++ \d\d/\d\d/\d{4} [\d.]++ [CP]")
+# A bond has its coupon in its name: 4.25% or 2 1/4%.
+_COUPON = re.compile(r"\d ?%")
+MAX_ACCRUED = Decimal("0.06")  # of the nominal value
+MAX_PRICE = Decimal(3)  # of one unit of it
+CENT = Decimal("0.01")
+WITHOUT_MONEY = "options without money"
+MOST_DAYS_APART = 7
 UNSUPPORTED = _(
     "Options, short sales and the like are not supported. Enter what they brought by hand, and "
     "skip this row."
@@ -78,13 +91,14 @@ def us_day(text: str) -> date | None:
 class _File:
     """What the rows of a file say together: the shares held so far, and which rows are pairs.
 
-    `redeemed` gives the row with the money for each line of shares that were redeemed; the lines
-    `with_money` are those rows.
+    `moved` are lines of shares that left and came back. `redeemed` gives the row with the money for
+    each line of shares that were redeemed; the lines `with_money` are those rows.
     """
 
     held: Held
     reversed: set[int] = field(default_factory=set)
     cancelled: set[int] = field(default_factory=set)
+    moved: set[int] = field(default_factory=set)
     reverse_splits: dict[str, list[RawRow]] = field(default_factory=lambda: defaultdict(list))
     exchanges: dict[tuple[str, str], list[RawRow]] = field(
         default_factory=lambda: defaultdict(list)
@@ -101,6 +115,7 @@ def read(table: Table, options: Options) -> Statement:
     for record in table.records:
         # $1,259.59 and -$10.00
         record[:] = [_DOLLAR.sub(r"\1", plain_text(cell)) for cell in record]
+    _name_instruments(table)
     numbers = ("Quantity", "Price", "Fees & Comm", "Amount")
     sheet = Sheet("schwab", table, options, read_day=us_day, decimal="point", numbers=numbers)
     sheet.for_words = FOR_WORDS
@@ -109,6 +124,7 @@ def read(table: Table, options: Options) -> Statement:
         held=Held(sheet.statement),
         reversed=reversed_lines(_payments(sheet)),
         cancelled=_cancelled(sheet),
+        moved=_moved_and_back(sheet),
     )
     for raw in sheet:
         kind = single_spaced(raw["Action"].casefold())
@@ -127,12 +143,58 @@ def _is_total(records: list[list[str]]) -> bool:
     return bool(records) and records[-1][0].strip() == TOTAL
 
 
-def _payments(sheet: Iterable[RawRow]) -> Iterator[tuple[tuple[str, str], Decimal, int]]:
+def _name_instruments(table: Table) -> None:
+    """Give the rows from TD Ameritrade the symbol that stands in their text."""
+    names = [name.strip() for name in table.header]
+    symbol, text = names.index("Symbol"), names.index("Description")
+    for record in table.records:
+        match = _FROM_AMERITRADE.match(record[text])
+        is_named = record[symbol] and not _CUSIP.fullmatch(record[symbol])
+        if match and not is_named and not _CUSIP.fullmatch(match[2]):
+            record[symbol] = match[2]
+
+
+def _moved_and_back(sheet: Sheet) -> set[int]:
+    """Return the lines of shares that left and came back within a week, as from TD Ameritrade."""
+    moves: list[tuple[date, Decimal, RawRow]] = []
     for raw in sheet:
-        kind = raw["Action"].casefold()
-        if raw["Symbol"] and kind in INCOME.keys() | CHARGES.keys():
+        if single_spaced(raw["Action"].casefold()) in MOVES and raw["Symbol"]:
+            with suppress(BadRow):  # It is a problem of its row.
+                moves.append((raw.day("Date"), raw.number_or_zero("Quantity"), raw))
+    found: set[int] = set()
+    gone: dict[tuple[str, Decimal], list[tuple[date, int]]] = defaultdict(list)
+    for day, shares, raw in sorted(moves, key=itemgetter(0, 1)):
+        if shares < 0:
+            gone[raw["Symbol"], -shares].append((day, raw.line))
+        waiting = gone[raw["Symbol"], shares]
+        if waiting and (day - waiting[-1][0]).days <= MOST_DAYS_APART:
+            found |= {waiting.pop()[1], raw.line}
+    return found
+
+
+def _payment_of(raw: RawRow) -> str:
+    """Return what an instrument paid or cost, empty for other rows."""
+    kind = single_spaced(raw["Action"].casefold())
+    known = INCOME.get(kind) or CHARGES.get(kind, "")
+    if known or raw["Quantity"] or not raw["Amount"] or kind in OF_MONEY.keys() - MOVES:
+        return known
+    return payment_by_parts(_words_of(raw))
+
+
+def _words_of(raw: RawRow) -> str:
+    """Return the word of a row that moves only money, or its text where that says what it is."""
+    match = _FROM_AMERITRADE.match(raw["Description"])
+    kind = single_spaced(raw["Action"].casefold())
+    return match[1].casefold() if match and kind in MOVES else kind
+
+
+def _payments(sheet: Iterable[RawRow]) -> Iterator[tuple[tuple[str, str], Decimal, int]]:
+    """Return what can be taken back; a correction may say another kind of dividend."""
+    for raw in sheet:
+        payment = _payment_of(raw)
+        if raw["Symbol"] and payment:
             try:
-                yield (raw["Symbol"], kind), raw.number_or_zero("Amount"), raw.line
+                yield (raw["Symbol"], payment), raw.number_or_zero("Amount"), raw.line
             except BadRow:
                 continue
 
@@ -192,14 +254,15 @@ def _read_row(sheet: Sheet, raw: RawRow, file: _File) -> None:
     symbol = raw["Symbol"]
     if raw["Date"] == TOTAL:
         sheet.ignore(raw, "total of the file")
+    elif _OPTION.fullmatch(symbol) and not raw.number_or_zero("Amount"):
+        sheet.ignore(raw, WITHOUT_MONEY)
     elif kind in OPTIONS or _OPTION.fullmatch(symbol):
         raise bad_row("Action", raw["Action"], "unsupported_instrument", UNSUPPORTED)
     elif raw.line in file.reversed:
-        kinds = INCOME if kind in INCOME else CHARGES
-        amount = raw.required_number("Amount")
-        signed = amount if kind in INCOME else -amount
-        read = partial(_add_payment, sheet, raw, kinds[kind], signed)
+        read = partial(_add_payment, sheet, raw, _payment_of(raw))
         sheet.ignore_reversed(raw, kind, read=read)
+    elif raw.line in file.moved:
+        sheet.ignore(raw, "moved within Schwab")
     elif raw.line in file.cancelled:
         if kind in TRADES:
             trade = partial(_add_trade, sheet, raw, TRADES[kind])
@@ -214,21 +277,24 @@ def _read_row(sheet: Sheet, raw: RawRow, file: _File) -> None:
         _add_redemption(sheet, raw, file.redeemed[raw.line])
     elif kind in TRADES:
         _add_trade(sheet, raw, TRADES[kind])
-    elif kind in INCOME and symbol:
-        _add_payment(sheet, raw, INCOME[kind], raw.required_number("Amount"))
-    elif kind in CHARGES and symbol:
-        _add_payment(sheet, raw, CHARGES[kind], -raw.required_number("Amount"))
+    elif symbol and _payment_of(raw):
+        _add_payment(sheet, raw, _payment_of(raw))
     elif kind in MOVES and symbol and raw["Quantity"]:
         _add_move(sheet, raw)
     elif kind in OF_MONEY and not raw["Quantity"]:
         _add_money(sheet, raw, OF_MONEY[kind])
+    elif not symbol and not raw["Quantity"] and money_by_parts(kind):
+        _add_money(sheet, raw, money_by_parts(kind))
     elif symbol:
         _add_action(sheet, raw, kind, file)
     else:
         raise sheet.unknown_type("Action", raw["Action"])
 
 
-def _add_payment(sheet: Sheet, raw: RawRow, kind: str, amount: Decimal) -> None:
+def _add_payment(sheet: Sheet, raw: RawRow, kind: str) -> None:
+    amount = raw.required_number("Amount")
+    if kind in ("fee", "tax"):
+        amount = -amount
     if amount < 0 and kind in ("fee", "tax"):
         _add_money(sheet, raw, kind)  # Paid back.
         return
@@ -252,8 +318,12 @@ def _add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
 
 
 def _add_move(sheet: Sheet, raw: RawRow) -> None:
-    """Add shares that came from or went to another account or a plan."""
+    """Add shares that came from or went to another account or a plan, or were paid for."""
     quantity = raw.required_number("Quantity")
+    amount = raw.number_or_zero("Amount")
+    if amount:
+        _add_trade(sheet, raw, "sell" if amount > 0 else "buy")
+        return
     price = None
     if quantity > 0:
         price = raw.number("Price")
@@ -325,7 +395,9 @@ def _add_leg(sheet: Sheet, raw: RawRow, file: _File) -> None:
 
 def _add_reverse_split(sheet: Sheet, raw: RawRow, file: _File) -> None:
     """Add a reverse split: the new shares are one row, the old ones another with their CUSIP."""
-    rows = [row for row in file.reverse_splits[raw["Date"]] if _is_same_company(row, raw)]
+    rows = file.reverse_splits[raw["Date"]]
+    if len(rows) != 2 or not any(_CUSIP.fullmatch(row["Symbol"]) for row in rows):
+        rows = [row for row in rows if _is_same_company(row, raw)]
     quantities = [row.required_number("Quantity") for row in rows]
     if len(rows) != 2 or min(quantities) >= 0 or max(quantities) <= 0:
         raise _unknown_action(raw)
@@ -375,11 +447,30 @@ def _add_trade(sheet: Sheet, raw: RawRow, side: str) -> None:
         price = divide(amount + fee, quantity)  # of a redemption
     elif price is None:
         price = raw.required_number("Price")
+    fields = _identity(raw)
+    if amount is not None and _CUSIP.fullmatch(raw["Symbol"]):
+        price = _price_of_bond(side, quantity, price, fee, amount)
+        accrued = _accrued(raw, side, quantity, price, amount=amount, fee=fee)
+        if accrued:
+            price = divide(EXACT.multiply(quantity, price) + accrued, quantity)
+            fields["note"] = f"Accrued interest {accrued.quantize(CENT)} USD."
     if amount is not None:
-        if _CUSIP.fullmatch(raw["Symbol"]):
-            price = _price_of_bond(side, quantity, price, fee, amount)
         require_amount(raw, "Amount", side, quantity, price, amount=amount, charges=fee)
-    sheet.add(raw, type=side, quantity=quantity, price=price, commission=fee, **_identity(raw))
+    sheet.add(raw, type=side, quantity=quantity, price=price, commission=fee, **fields)
+
+
+def _accrued(
+    raw: RawRow, side: str, quantity: Decimal, price: Decimal, *, amount: Decimal, fee: Decimal
+) -> Decimal:
+    """Return the interest that had accrued on a bond, which only the amount shows; else 0.
+
+    It is less than a coupon of half a year. Bills have none.
+    """
+    accrued = abs(amount) - abs(cash_effect(side, EXACT.multiply(quantity, price), fee))
+    is_sign_right = (amount < 0) == (side == "buy")
+    is_bond = _COUPON.search(raw["Description"]) is not None and price < MAX_PRICE
+    is_plausible = CENT <= accrued <= EXACT.multiply(quantity, MAX_ACCRUED)
+    return accrued if is_bond and is_sign_right and is_plausible else ZERO
 
 
 def _price_of_bond(
@@ -389,7 +480,8 @@ def _price_of_bond(
     of_one = price.scaleb(-2)
     expected = cash_effect(side, EXACT.multiply(quantity, of_one), fee)
     rounding = rounding_of_product(quantity, of_one) + half_unit(amount)
-    return of_one if abs(amount - expected) <= rounding else price
+    highest = max(rounding, EXACT.multiply(quantity, MAX_ACCRUED))
+    return of_one if abs(amount - expected) <= highest else price
 
 
 def _identity(raw: RawRow) -> dict[str, Any]:

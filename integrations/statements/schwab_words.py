@@ -1,5 +1,7 @@
 """Charles Schwab: the words of its history in small letters, and what they are."""
 
+import re
+
 TRADES = {
     "buy": "buy", "reinvest shares": "buy", "sell": "sell", "sale": "sell",
     "full redemption": "sell", "partial redemption": "sell", "full maturity": "sell",
@@ -65,14 +67,41 @@ MOVES = {
 }  # fmt: skip
 OPTIONS = {
     "buy to open", "buy to close", "sell to open", "sell to close", "expired", "assigned",
-    "exchange or exercise", "sell short", "buy to cover", "option frgn settlement",
+    "exercised", "exchange or exercise", "sell short", "buy to cover", "option frgn settlement",
 }  # fmt: skip
 REVERSE_SPLIT = "reverse split"
 # Two rows: the old shares go, often under their CUSIP, and the new ones come.
 EXCHANGES = {
     "name change", "stock merger", "conversion", "merger", "symbol change", "cusip change",
     "mandatory exchange", "reorganization", "cash/stock merger", "cash merger", "cash stock merger",
-    "mandatory reorg exc", "exchange", "tender offer", "merger exchange",
+    "mandatory reorg exc", "exchange", "tender offer", "merger exchange", "final cash liquid",
+    "reorganized issue",
 }  # fmt: skip
 SPIN_OFFS = {"spin-off", "spin off", "dist rights trans"}
 CANCELS = "cancel "  # before the word of the trade that it cancels
+# What a row that moves only money is by the parts of its word, the first that fits.
+_BY_PARTS = (
+    ("tax", re.compile(r"\btax(?:es)?\b|withh")),
+    ("dividend", re.compile(r"\bdiv(?:idends?)?\b|\bcap(?:ital)? gains?\b")),
+    ("interest", re.compile(r"\bint(?:erest)?\b")),
+    ("fee", re.compile(r"\bfees?\b|\bcommissions?\b")),
+)
+_TRANSFER = re.compile(r"\b(?:moneylink|wire|funds|transfer|tfr|deposit|withdrawal|ach|check)\b")
+
+
+def payment_by_parts(word: str) -> str:
+    """Return what an instrument paid or cost, empty if the word does not say it."""
+    for meaning, pattern in _BY_PARTS:
+        if pattern.search(word):
+            return meaning
+    return ""
+
+
+def money_by_parts(word: str) -> str:
+    """Return what a row of money alone is, empty if its word does not say it."""
+    found = payment_by_parts(word)
+    if found == "dividend":
+        return "interest"  # of no named instrument
+    if not found and _TRANSFER.search(word):
+        return "deposit"
+    return found

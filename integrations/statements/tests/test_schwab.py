@@ -308,3 +308,107 @@ def test_more_words_of_money_are_known(account):
         ("adjustment", 2, None),
         ("tax", 1, None),
     }
+
+
+TREASURY = "91282CEG2", "US TREASURY NT 4.25%24 DUE 03/31/24"
+
+
+@pytest.mark.parametrize(
+    ("side", "amount", "price", "note"),
+    [
+        ("Buy", "-$9,812.34", D("0.981234"), "Accrued interest 62.34 USD."),
+        ("Sell", "$9,760.00", D("0.976"), "Accrued interest 10.00 USD."),
+        ("Buy", "-$9,750.00", D("0.975"), ""),
+    ],
+)
+def test_interest_that_accrued_on_a_bond_is_part_of_its_price(account, side, amount, price, note):
+    held_before = (
+        f'"01/02/2024","Buy","{TREASURY[0]}","{TREASURY[1]}","50,000","$100.00","","-$50,000.00"'
+    )
+    line = f'"06/13/2024","{side}","{TREASURY[0]}","{TREASURY[1]}","10,000","$97.50","","{amount}"'
+    upload = account("USD")
+    upload.done(
+        data=text(SCHWAB, line, held_before), instruments=f'{{"{TREASURY[0]}": "BOND.USD.DEMO"}}'
+    )
+    last = Transaction.objects.order_by("date").last()
+    assert (last.price, last.note) == (price, note)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'"06/13/2024","Buy","{TREASURY[0]}","{TREASURY[1]}","10,000","$97.50","","-$10,450.00"',
+        f'"06/13/2024","Buy","{TREASURY[0]}","{TREASURY[1]}","10,000","$97.50","","-$9,700.00"',
+        f'"06/13/2024","Buy","{TREASURY[0]}","{TREASURY[1]}","10,000","$97.50","","$9,812.34"',
+    ],
+)
+def test_a_difference_that_is_no_accrued_interest_is_an_error(account, line):
+    body = account("USD")(
+        data=text(SCHWAB, line), instruments='{"91282CEG2": "BOND.USD.DEMO"}'
+    ).json()
+    assert [(one["column"], one["code"]) for one in body["errors"]] == [
+        ("Amount", "amount_differs")
+    ]
+    assert not Transaction.objects.exists()
+
+
+def test_rows_from_td_ameritrade_name_their_share_in_the_text(account):
+    data = text(
+        SCHWAB,
+        '"07/28/2024","Journaled Shares","","TDA TRAN - W-8 WITHHOLDING (ATL)","","","","-$1.02"',
+        '"07/28/2024","Cash Dividend","","TDA TRAN - QUALIFIED DIVIDEND (ATL)","","","","$3.41"',
+        '"07/27/2024","ADR Mgmt Fee","","TDA TRAN - ADR FEE (ATL)","","","","-$0.08"',
+        '"05/15/2024","Internal Transfer","ATL","ATLAS INC","5","","",""',
+        '"05/13/2024","Journaled Shares","ATL","TDA TRAN - TRANSFER OF SECURITY OUT (ATL)","-5","","",""',
+        '"04/12/2024","Buy","11111A111","TDA TRAN - Bought 5 (ATL) @4.8800","5","$4.88","","-$24.40"',
+    )
+    upload = account("USD")
+    body = upload.done(data=data, instruments=choices(ATL="ATLAS.USD.DEMO"))
+    assert (body["created"], body["ignored"]) == (4, 2)
+    assert held()["ATLAS.USD.DEMO"] == (5, D("4.88"), D("24.4"), 0, D("3.41"), D("1.10"))
+    twice(upload, data)
+
+
+def test_shares_that_left_long_ago_are_no_pair_with_those_that_come(account):
+    data = text(
+        SCHWAB,
+        '"05/25/2024","Internal Transfer","ATL","ATLAS INC","5","","",""',
+        '"05/13/2024","Journaled Shares","ATL","ATLAS INC","-5","","",""',
+        '"04/12/2024","Buy","ATL","ATLAS INC","5","$4.88","","-$24.40"',
+    )
+    body = account("USD").done(data=data, instruments=choices(ATL="ATLAS.USD.DEMO"))
+    assert (body["created"], body["ignored"]) == (3, 0)
+
+
+def test_words_are_known_by_their_parts(account):
+    data = text(
+        SCHWAB,
+        '"07/09/2024","Final Cash Liquid Adj","OLD","OLD INC","-10","","",""',
+        '"07/09/2024","Final Cash Liquid","OLD","OLD INC","","","","$12.00"',
+        '"07/08/2024","Funds Disbursed","","WIRE","","","","-$100.00"',
+        '"07/07/2024","NRA Withhold","ATL","ATLAS INC","","","","-$6.30"',
+        '"07/07/2024","Foreign Cash Div","ATL","ATLAS INC","","","","$42.00"',
+        '"07/06/2024","Non-Qualified Div Adj","ATL","ATLAS INC","","","","$2.00"',
+        '"07/06/2024","Qualified Div Adj","ATL","ATLAS INC","","","","-$2.00"',
+        '"7/1/2024","Qualified Dividend","ATL","ATLAS INC","","","","$2.00"',
+        '"01/02/2024","Stock Plan Activity","ATL","ATLAS INC","4","$25.00","","-$100.00"',
+        '"01/02/2024","Buy","OLD","OLD INC","10","$1.00","","-$10.00"',
+    )
+    known = choices(ATL="ATLAS.USD.DEMO", OLD="HARBOR.USD.DEMO")
+    body = account("USD").done(data=data, instruments=known)
+    # The reclassified dividend and its correction go; that under its right name stays.
+    assert (body["created"], body["ignored"], body["failed"]) == (7, 3, 0)
+    assert held()["ATLAS.USD.DEMO"] == (4, 25, 100, 0, 44, D("6.3"))
+    assert held()["HARBOR.USD.DEMO"][:4] == (0, None, 0, 2)
+
+
+def test_options_that_moved_no_money_are_left_out(account):
+    data = text(
+        SCHWAB,
+        '"06/21/2024","Assigned","ATL 06/21/2024 450.00 C","Assignment","1","","",""',
+        '"05/17/2024","Expired","ATL 05/17/2024 500.00 C","Expiration","1","","",""',
+        '"05/16/2024","Exchange or Exercise","ATL","ATLAS","1","","",""',
+    )
+    body = account("USD")(data=data, instruments=choices(ATL="ATLAS.USD.DEMO")).json()
+    assert body["ignored"] == 2
+    assert [(one["row"], one["code"]) for one in body["errors"]] == [(4, "unsupported_instrument")]
