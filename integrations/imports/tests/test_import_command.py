@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 
 from financeproj.core.ops.logging import logging_config
 from integrations.conftest import csv
@@ -129,6 +129,42 @@ def test_the_json_of_a_refusal_is_an_error_of_the_api(run, options, code, attr, 
         "request_id": None,
     }
     assert not Transaction.objects.exists()
+
+
+ARGUMENTS = [
+    (["trades.csv", "--user", "kari"], "the following arguments are required: --portfolio."),
+    (
+        ["trades.csv", "--user", "kari", "--portfolio", "nordic", "--decimal", "dot"],
+        "argument --decimal: invalid choice: 'dot' (choose from 'point', 'comma').",
+    ),
+    (
+        ["trades.csv", "--user", "kari", "--portfolio"],
+        "argument --portfolio: expected one argument.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "detail"), ARGUMENTS)
+def test_arguments_that_cannot_be_used_are_an_error_of_the_api(
+    portfolio, capsys, arguments, detail
+):
+    with pytest.raises(SystemExit) as stopped:
+        ManagementUtility(["manage.py", "import_transactions", *arguments, "--json"]).execute()
+    assert stopped.value.code == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "type": "validation_error",
+        "errors": [{"code": "invalid", "detail": detail, "attr": None}],
+        "request_id": None,
+    }
+    assert not Transaction.objects.exists()
+
+
+def test_without_json_such_arguments_print_the_usage(portfolio, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        ManagementUtility(["manage.py", "import_transactions", *ARGUMENTS[0][0]]).execute()
+    assert stopped.value.code == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err[:6]) == ("", "usage:")
 
 
 @pytest.mark.parametrize("choice", ["US0000000011", "US0000000011=", "=ATLAS.DEMO"])

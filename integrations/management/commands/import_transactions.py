@@ -84,6 +84,20 @@ class Command(BaseCommand):
             help="the answer of the API instead of a table",
         )
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """With --json, answer arguments that cannot be used in JSON too, not with the usage."""
+        if "--json" in argv:
+            parser = self.create_parser(argv[0], argv[1])
+            parser.called_from_command_line = False  # it raises instead of exiting
+            try:
+                parser.parse_args(argv[2:])
+            except CommandError as error:
+                detail = str(error).removeprefix("Error: ")
+                self._show_refusal(DomainError(f"{detail}."), {"as_json": True})
+                self.stderr.write(str(error))
+                raise SystemExit(error.returncode) from error
+        super().run_from_argv(argv)
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             outcome = self._outcome(options)
