@@ -190,3 +190,84 @@ def test_a_target_without_a_rate_leaves_at_what_it_took_over(
     assert (figures["twr"], figures["gain"]) == (0, 0)
     assert figures["end_value"] == (5000 if is_rated else 4000)
     bridge(api, portfolio)
+
+
+def values_around(api, portfolio):
+    """Return the portfolio's value two days before an action of 10 days ago, to one after."""
+    points = get(api, f"portfolios/{portfolio.pk}/timeline")["points"]
+    values = {point["date"]: point["market_value"] for point in points}
+    return [values[str(day(ago))] for ago in (12, 11, 10, 9)]
+
+
+def exchanged(api, portfolio, make_stock, targets, **more):
+    """Exchange 100 shares that were bought at 50 and closed at 60 the day before."""
+    x = make_stock("X.DEMO")
+    for one in targets:
+        make_stock(one["ticker"])
+    held = trade(portfolio, x, "buy", "100", "50", on=day(20)).holding
+    closes(x, d20="50", d12="55", d11="60", d10="75")
+    return post(api, action(held, "exchange", 10, targets, **more))
+
+
+def test_what_nobody_prices_stands_at_what_was_exchanged_for_it(api, portfolio, make_stock):
+    exchanged(api, portfolio, make_stock, [{"ticker": "Y.DEMO", "quantity": 40}])
+    # At the last close before: that of the day itself is of shares that were gone.
+    assert values_around(api, portfolio) == [5500, 6000, 6000, 6000]
+    figures = performance(api, portfolio)
+    assert (figures["twr"], figures["gain"], figures["net_flow"]) == (D("0.2"), 1000, 5000)
+    day_of = f"portfolios/{portfolio.pk}/performance?start={day(10)}&end={day(10)}"
+    assert get(api, day_of)["twr"] == 0
+    moved = bridge(api, portfolio)
+    effects = [moved[name]["price_effect"] for name in ("X.DEMO", "Y.DEMO", "all")]
+    flows = [moved[name]["net_flow"] for name in ("X.DEMO", "Y.DEMO", "all")]
+    assert (effects, flows) == ([1000, 0, 1000], [-1000, 6000, 5000])
+    holdings = {one["ticker"]: one for one in get(api, f"portfolios/{portfolio.pk}/holdings")}
+    came = holdings["Y.DEMO"]
+    assert (came["price"], came["price_source"], came["price_stale"]) == (150, "trade", True)
+    assert (came["cost_basis"], came["unrealised_gain"]) == (5000, 1000)
+
+
+@pytest.mark.parametrize(("amount", "stands_at"), [(1200, 4800), (-1000, 7000)])
+def test_cash_with_what_nobody_prices_is_all_that_flows(
+    api, portfolio, make_stock, amount, stands_at
+):
+    cash = {"currency": "NOK", "amount": amount}
+    targets = [{"ticker": "Y.DEMO", "quantity": 40}]
+    exchanged(api, portfolio, make_stock, targets, cash=cash)
+    assert values_around(api, portfolio) == [5500, 6000, stands_at, stands_at]
+    figures = performance(api, portfolio)
+    assert (round(figures["twr"], 12), figures["gain"]) == (D("0.2"), 1000)
+    assert figures["net_flow"] == 5000 - amount
+    moved = bridge(api, portfolio)
+    effects = [moved[name]["price_effect"] for name in ("X.DEMO", "Y.DEMO", "all")]
+    assert effects == [1000, 0, 1000]
+    assert moved["Y.DEMO"]["net_flow"] == moved["Y.DEMO"]["end_value"] == stands_at
+
+
+def test_several_that_nobody_prices_share_the_value_by_cost(api, portfolio, make_stock):
+    targets = [
+        {"ticker": "Y.DEMO", "quantity": 40, "cost_share": D("0.25")},
+        {"ticker": "Z.DEMO", "quantity": 10, "cost_share": D("0.75")},
+    ]
+    exchanged(api, portfolio, make_stock, targets)
+    assert values_around(api, portfolio) == [5500, 6000, 6000, 6000]
+    moved = bridge(api, portfolio)
+    flows = [moved[name]["net_flow"] for name in ("X.DEMO", "Y.DEMO", "Z.DEMO", "all")]
+    assert flows == [-1000, 1500, 4500, 5000]
+    effects = [moved[name]["price_effect"] for name in ("X.DEMO", "Y.DEMO", "Z.DEMO", "all")]
+    assert effects == [1000, 0, 0, 1000]
+    assert performance(api, portfolio)["twr"] == D("0.2")
+
+
+def test_an_exchange_of_what_nobody_prices_into_what_nobody_prices(api, portfolio, make_stock):
+    """Both are worth what was last paid."""
+    x, _ = make_stock("X.DEMO"), make_stock("Y.DEMO")
+    trade(portfolio, x, "buy", "60", "50", on=day(20))
+    held = trade(portfolio, x, "buy", "40", "60", on=day(12)).holding
+    post(api, action(held, "exchange", 10, [{"ticker": "Y.DEMO", "quantity": 40}]))
+    assert values_around(api, portfolio) == [6000, 6000, 6000, 6000]
+    figures = performance(api, portfolio)
+    assert (figures["gain"], figures["net_flow"], figures["end_value"]) == (600, 5400, 6000)
+    moved = bridge(api, portfolio)
+    effects = [moved[name]["price_effect"] for name in ("X.DEMO", "Y.DEMO", "all")]
+    assert effects == [600, 0, 600]
