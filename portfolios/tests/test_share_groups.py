@@ -8,7 +8,7 @@ import pytest
 from marketdata.models import HistoricalStockPrice, StockMetadata
 from portfolios import services
 from portfolios.calc.import_rows import ImportRow
-from portfolios.models import Holding, ImportBatch, Transaction, TransactionGroup
+from portfolios.models import Holding, ImportBatch, Portfolio, Transaction, TransactionGroup
 from portfolios.reports.gains import realised_gains
 from portfolios.services.actions import Action, Cash, NewTarget, action_legs, transfer_of_shares
 from portfolios.services.share_groups import (
@@ -210,6 +210,8 @@ def without_times(body):
         ({"kind": "exercise"}, 422, [("required", "cash")]),
         ({"kind": "exercise", "cash": {"currency": "NOK", "amount": 5}}, 422,
          [("wrong_sign", "cash")]),
+        ({"kind": "spin_off", "date": "2024-01-07"}, 422,
+         [("insufficient_quantity", "holding_id")]),
         ({"kind": "spin_off", "quantity_out": 5}, 422, [("invalid", "quantity_out")]),
         ({"cash": {"currency": "NOK", "amount": 0}}, 422, [("wrong_sign", "cash.amount")]),
         ({"holding_id": "00000000-0000-4000-8000-000000000000"}, 422,
@@ -351,6 +353,38 @@ def test_when_one_end_is_deleted_the_other_keeps_the_cost(
     assert round(holding_of(left, t.stock).cost_basis, 6) == round(kept, 6)
     left.refresh_from_db()
     assert not left.is_linked
+
+
+def everything():
+    models = (Transaction, Holding, TransactionGroup, Portfolio)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_a_circle_over_three_holdings_within_a_day_is_refused(api, portfolio, other, t, a):
+    """T goes to A, whose shares move to another portfolio and are T there, which moves back."""
+    exchange_all(t, a, JUNE, "48")
+    legs = transfer_of_shares(
+        holding=holding_of(portfolio, a), to_portfolio=other, quantity=D(48), date=JUNE
+    )
+    record_share_group(kind="transfer", legs=legs, date=JUNE)
+    body = merger(holding_of(other, a), targets=[{"ticker": "T.DEMO", "quantity": 120}])
+    answer(api.post(URL, body), 201)
+    back = {
+        "kind": "transfer",
+        "holding_id": str(holding_of(other, t.stock).pk),
+        "to_portfolio_id": str(portfolio.pk),
+        "quantity": 120,
+    }
+    before = everything()
+    response = api.post(URL, back | {"date": "2024-06-03"})
+    assert (response.status_code, codes(response)) == (422, [("circular_transfer", "date")])
+    assert everything() == before
+    group = answer(api.post(URL, back | {"date": "2024-06-04"}), 201)
+    assert figures(t) == (120, 3600, 0)
+    before = everything()
+    response = api.patch(f"{ROWS}/{group['transactions'][0]['id']}", {"date": "2024-06-03"})
+    assert (response.status_code, codes(response)) == (422, [("circular_transfer", "date")])
+    assert everything() == before
 
 
 def exchange_all(holding, target, day, quantity):

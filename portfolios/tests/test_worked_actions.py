@@ -81,13 +81,23 @@ def test_a_merger_for_shares_and_cash_and_a_sale_of_what_came(api, portfolio, ma
     assert price_effects(api, portfolio) == {"T.DEMO": 3600, "A.DEMO": 240, "all": 3840}
 
 
-def test_a_spin_off_takes_a_part_of_each_lot(api, portfolio, make_stock):
+@pytest.mark.parametrize(
+    ("prices", "share"),
+    [
+        ({"d10": "48", "d5": "50"}, None),
+        ({"d7": "48", "d5": "50"}, None),
+        ({}, "0.2"),
+    ],
+    ids=["priced at once", "priced after 3 days", "never priced"],
+)
+def test_a_spin_off_takes_a_part_of_each_lot(api, portfolio, make_stock, prices, share):
     x, y = make_stock("X.DEMO"), make_stock("Y.DEMO")
     held = trade(portfolio, x, "buy", "60", "50", on=day(30)).holding
     trade(portfolio, x, "buy", "40", "60", on=day(25))
     closes(x, d30="50", d25="60", d10="48")
-    closes(y, d10="48", d5="50")
-    post(api, action(held, "spin_off", 10, [target("Y.DEMO", "25")]))
+    closes(y, **prices)
+    group = post(api, action(held, "spin_off", 10, [target("Y.DEMO", "25", share)]))
+    assert (group["targets"][0]["cost_share"], group["warnings"]) == (D("0.2"), [])
     # 1 for 4: 25 at 48 are 1,200 of 6,000, so 20 % of 5,400 moves.
     assert cost_of(portfolio, x) == (100, 4320, D("43.2"))
     assert cost_of(portfolio, y) == (25, 1080, D("43.2"))
