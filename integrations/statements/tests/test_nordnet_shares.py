@@ -92,6 +92,34 @@ def test_rights_come_at_no_cost_and_lapse_as_a_sale_at_nothing(upload):
     assert shares() == {"FJORDLAKS.DEMO": 110, "NORDLYS.DEMO": 0}
 
 
+def test_shares_of_a_spin_off_come_at_no_cost_and_their_fraction_is_sold(upload):
+    new = "Nordlys|NO0000000102"
+    came = row_of(2, "UTSKILLING FISJON IN", "25,5", total="25,5", what=new)
+    left = row_of(3, "SLETTING DESIM. UTTA", "0,5", total="25", what=new)
+    paid = row_of(4, "SLETTING DESIM. LIKV", "0,5", price="48", amount="24", total="0", what=new)
+    data = statement([paid, left, came, BOUGHT])
+    body = upload.done(data=data, instruments=CHOICES)
+    assert (body["reconciled"], body["created"], body["ignored"]) == (True, 3, 1)
+    assert rows("exchange_in") == [("NORDLYS.DEMO", D("25.5"), None)]
+    assert rows("sell") == [("NORDLYS.DEMO", D("0.5"), 48)]
+    assert shares() == {"FJORDLAKS.DEMO": 100, "NORDLYS.DEMO": 25}
+    held = Holding.objects.get(stock__ticker="NORDLYS.DEMO")
+    assert (held.cost_basis, held.realised_gain) == (0, 24)
+    # A fifth of the cost of 20,000 moves once its other side is known.
+    [warning] = [one for one in body["warnings"] if one["code"] == "unpaired_action"]
+    giver = Holding.objects.get(stock__ticker="FJORDLAKS.DEMO")
+    target = {"transaction_id": warning["transaction_id"], "cost_share": 0.2}
+    group = {"kind": "spin_off", "holding_id": str(giver.pk), "date": "2025-05-02"}
+    answer = upload.api.post("/api/v1/transaction-groups", {**group, "targets": [target]})
+    assert answer.status_code == 201
+    held.refresh_from_db(), giver.refresh_from_db()
+    assert (giver.current_quantity, giver.cost_basis) == (100, 16000)
+    assert round(held.cost_basis, 8) == round(4000 * D(25) / D("25.5"), 8)
+    assert round(held.realised_gain, 8) == round(24 - D(2000) / D("25.5"), 8)
+    again = upload(data=data).json()
+    assert (again["created"], again["duplicates"]) == (0, 3)
+
+
 @pytest.mark.parametrize("is_granted", [True, False])
 def test_rights_that_go_on_the_day_of_the_shares_are_exercised(upload, is_granted):
     rights = "Fjordlaks T-RETT|NO0000000102"
