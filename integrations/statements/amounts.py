@@ -111,6 +111,18 @@ def require_amount(
         )
 
 
+def require_profit(raw: RawRow, column: str, paid: Decimal, brought: Decimal) -> None:
+    """Check that the profit in `column` is what a sale brought beyond what the purchase cost.
+
+    Raises BadRow(amount_differs) beyond what the rounding of the three explains.
+    """
+    profit = raw.required_number(column)
+    off = half_unit(paid) + half_unit(brought) + half_unit(profit)
+    if abs(brought - paid - profit) > off:
+        message = _("The profit is not what the sale brought beyond the cost.")
+        raise bad_row(column, raw[column], "amount_differs", message)
+
+
 def rounding_of_product(quantity: Decimal, price: Decimal, rate: Decimal = ONE) -> Decimal:
     """Return by how much quantity × price × rate may be off because all three are rounded.
 

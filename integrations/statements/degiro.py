@@ -15,7 +15,13 @@ from integrations.statements.degiro_actions import Actions
 from integrations.statements.degiro_balances import reconcile, reserved_amounts, sort_within_minutes
 from integrations.statements.degiro_file import File
 from integrations.statements.degiro_lines import join_wrapped_rows
-from integrations.statements.degiro_money import add_charge, add_exchange, add_money, add_payment
+from integrations.statements.degiro_money import (
+    add_accrued,
+    add_charge,
+    add_exchange,
+    add_money,
+    add_payment,
+)
 from integrations.statements.degiro_orders import Order
 from integrations.statements.degiro_trades import add_trade
 from integrations.statements.degiro_words import (
@@ -121,6 +127,8 @@ def _read_row(file: File, actions: Actions, raw: RawRow) -> None:
         add_exchange(file, raw, order)
     elif meaning in OF_ORDER and has_trades:
         sheet.ignore(raw, "part of a trade")
+    elif meaning is Meaning.ACCRUED:
+        add_accrued(sheet, raw)
     elif meaning in PAYMENTS and _instrument(raw):
         add_payment(sheet, raw, PAYMENTS[meaning])
     elif meaning in CHARGES and _instrument(raw):

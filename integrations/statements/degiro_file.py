@@ -80,7 +80,9 @@ class File:
                 continue
             if meaning in CHARGES:
                 self.meanings[raw.line] = CHARGES_OF_ORDERS[CHARGES[meaning]]
-            elif meaning is None and self.words[raw.line] and change_or_zero(raw) < 0:
+            elif not self.words[raw.line] or change_or_zero(raw) >= 0:
+                continue
+            elif meaning is None or meaning is Meaning.ACCRUED:
                 self.meanings[raw.line] = Meaning.ORDER_FEE
 
     def _orders(self) -> dict[str, Order]:

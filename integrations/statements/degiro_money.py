@@ -36,6 +36,14 @@ def add_payment(sheet: Sheet, raw: RawRow, kind: str) -> None:
     )
 
 
+def add_accrued(sheet: Sheet, raw: RawRow) -> None:
+    """Add interest that a bond had accrued. What was paid for it is interest below 0."""
+    if raw["isin"] and raw.required_number("change") > 0:
+        add_payment(sheet, raw, "interest")
+    else:
+        add_money(sheet, raw, "interest")
+
+
 def add_charge(sheet: Sheet, raw: RawRow, kind: str) -> None:
     """Add a tax or fee of an instrument. One that is paid back is money alone."""
     amount = raw.required_number("change")

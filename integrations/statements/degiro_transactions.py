@@ -9,7 +9,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 from financeproj.core.identifiers import in_major_unit
-from financeproj.core.money import EXACT, ONE, ZERO
+from financeproj.core.money import EXACT, ONE
 from integrations.statements.amounts import (
     amount_differs,
     divide,
@@ -195,11 +195,14 @@ def _charges_of(raw: RawRow, value: Decimal) -> Decimal:
     costs, autofx = raw.number_or_zero("costs"), raw.number_or_zero("autofx")
     total = raw.required_number("total")
     rounding = half_unit(value) + half_unit(total) + half_unit(costs) + half_unit(autofx)
-    if min(abs(value + costs - total), abs(value + costs + autofx - total)) > rounding:
-        raise amount_differs(
-            raw, "total", quantity=ONE, price=value, charges=-costs, expected=value + costs
-        )
-    return ZERO - costs - autofx
+    # Costs are below 0; some files write them without the minus.
+    for charges in (-costs, costs):
+        for before_exchange in (value, value + autofx):
+            if abs(before_exchange - charges - total) <= rounding:
+                return charges - autofx
+    raise amount_differs(
+        raw, "total", quantity=ONE, price=value, charges=-costs, expected=value + costs
+    )
 
 
 EXAMPLE = (

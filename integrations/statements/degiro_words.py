@@ -48,6 +48,7 @@ class Meaning(Enum):
     RETURN_OF_CAPITAL = auto()
     DIVIDEND = auto()
     INTEREST = auto()
+    ACCRUED = auto()
     LENDING = auto()
     COMPENSATION = auto()
     TRANSFER = auto()
@@ -161,6 +162,12 @@ _PATTERNS: list[tuple[Meaning, str]] = [
                       r"prestito titoli|prestamo de valores|emprestimo de titulos"),
     (Meaning.FEE, _FEE),
     (Meaning.DIVIDEND, rf"\A({_WHICH})?{_DIVIDEND}({_OF_WHICH_KIND})?\Z"),
+    # Interest that a bond had accrued, paid with its purchase and received with its sale.
+    (
+        Meaning.ACCRUED,
+        r"(meegekochte|meeverkochte|opgelopen) rente|stuckzins|accrued|interets? courus|\brateo\b|"
+        r"(cupon|interes(es)?|juros?) corridos?|naliczone odsetki",
+    ),
     (
         Meaning.INTEREST,
         r"interest|rente\b|zinsen?\b|zins(ertrag|zahlung|gutschrift)|\binterets?\b|\binteres(es)?\b|interess[ei]?\b|\bjuros?\b|"

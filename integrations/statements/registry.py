@@ -38,6 +38,7 @@ _MODULES = (
     "revolut",
     "revolut_coins",
     "revolut_savings",
+    "revolut_pockets",
     "revolut_gains",
     "schwab",
     "scalable",

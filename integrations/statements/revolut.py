@@ -1,6 +1,7 @@
 """Revolut: the account statement of stocks. Prices are rounded, so the amount decides."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -49,11 +50,16 @@ MONEY = {
     "CUSTODY FEE": "fee",
     "CUSTODY FEE REVERSAL": "fee",
     "ROBO MANAGEMENT FEE": "fee",
+    "COMMISSION REFUND": "fee",
+    "FEE REFUND": "fee",
     "INTEREST": "interest",
     "CORRECTION": "adjustment",
     "CASH CORRECTION": "adjustment",
     "CASH ADJUSTMENT": "adjustment",
 }
+WITHDRAWALS = {"CASH WITHDRAWAL", "WITHDRAWAL"}
+# Of these, what may name a share too.
+OF_SHARES = ("fee", "adjustment")
 INCOME = {
     "DIVIDEND": "dividend",
     "BOND COUPON": "interest",
@@ -88,6 +94,8 @@ def read_stocks(table: Table, options: Options) -> Statement:
     table.drop_notes()
     table.require_rectangle(is_always_full=True)
     currencies = split_money(table, "Price per share", "Total Amount")
+    _fill_currencies(table, currencies)
+    _sign_withdrawals(table)
     numbers = ("Quantity", "Price per share", "Total Amount")
     sheet = Sheet("revolut", table, options, read_day=stocks_day, numbers=numbers)
     sheet.for_words = FOR_WORDS
@@ -103,6 +111,27 @@ def read_stocks(table: Table, options: Options) -> Statement:
             else:
                 read()
     return sheet.statement
+
+
+def _fill_currencies(table: Table, currencies: Mapping[int, Mapping[str, str]]) -> None:
+    """Write the currency of a row that names none: its amount's, or the only one of the file."""
+    place = [name.strip() for name in table.header].index("Currency")
+    named = {record[place].strip() for record in table.records} - {""}
+    only = min(named) if len(named) == 1 else ""
+    for line, record in zip(table.lines, table.records, strict=True):
+        if not record[place].strip():
+            written = set(currencies.get(line, {}).values()) - {""}
+            record[place] = min(written) if len(written) == 1 else only
+
+
+def _sign_withdrawals(table: Table) -> None:
+    """Write a minus before what was withdrawn in a file that has none before any withdrawal."""
+    names = [name.strip() for name in table.header]
+    kind, amount = names.index("Type"), names.index("Total Amount")
+    rows = [record for record in table.records if record[kind].strip().upper() in WITHDRAWALS]
+    if not any(record[amount].strip().startswith("-") for record in rows):
+        for record in rows:
+            record[amount] = f"-{record[amount].strip()}"
 
 
 def _read_row(sheet: Sheet, raw: RawRow, held: Held, mergers: Mergers) -> None:
@@ -182,6 +211,8 @@ def _read_stock(sheet: Sheet, raw: RawRow, held: Held, mergers: Mergers) -> None
         _add_gift(sheet, raw)
     elif kind.startswith(_WITHIN_REVOLUT) and not raw.number_or_zero("Total Amount"):
         sheet.ignore(raw, "transfer within revolut")
+    elif MONEY.get(kind) in OF_SHARES and not raw.number_or_zero("Quantity"):
+        _add_money(sheet, raw, MONEY[kind])
     elif kind in GRANTED and raw.number_or_zero("Quantity") > 0:
         shares = raw.required_number("Quantity")
         add_leg(sheet, raw, shares, date=raw.day("Date"), **_identity(raw))

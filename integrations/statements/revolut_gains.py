@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from financeproj.core.money import ONE, ZERO
-from integrations.statements.amounts import amount_differs, divide, half_unit
+from integrations.statements.amounts import amount_differs, divide, half_unit, require_profit
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.raw_rows import RawRow, bad_row, unpaired_reversal
 from integrations.statements.revolut import stocks_day
@@ -95,11 +95,7 @@ def _add_sale(sheet: Sheet, raw: RawRow) -> None:
     paid, brought = raw.required_number("Cost basis"), raw.required_number("Gross proceeds")
     if quantity <= 0:
         raise bad_row("Quantity", raw["Quantity"], "not_above", _("Enter a number above 0."))
-    gain = raw.required_number("Gross PnL")
-    off = half_unit(paid) + half_unit(brought) + half_unit(gain)
-    if abs(brought - paid - gain) > off:
-        message = _("The profit is not what the sale brought beyond the cost.")
-        raise bad_row("Gross PnL", raw["Gross PnL"], "amount_differs", message)
+    require_profit(raw, "Gross PnL", paid, brought)
     fee = abs(raw.number_or_zero("Fees"))
     identity = _identity(raw)
     bought = sheet.add(

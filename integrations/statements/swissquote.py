@@ -33,10 +33,11 @@ from integrations.statements.swissquote_words import (
     ACTIONS,
     FEES,
     INCOME,
-    OF_MONEY,
+    OPTION,
     OPTIONS,
     TAXES,
     TRADES,
+    money_of,
     without_reversal,
 )
 from integrations.statements.values import folded, plain_text
@@ -165,13 +166,13 @@ def _read_row(sheet: Sheet, raw: RawRow, actions: Actions) -> None:
         _add_charge(sheet, raw, "tax")
     elif kind in FEES and instrument:
         _add_charge(sheet, raw, "fee")
-    elif kind in ACTIONS and instrument:
+    elif kind in ACTIONS and instrument and not OPTION.search(raw["symbol"]):
         add_action(sheet, raw, kind, actions)
-    elif kind in OPTIONS:
+    elif kind in OPTIONS or OPTION.search(raw["symbol"]):
         message = _("Options, futures and CFDs are not imported, only shares and funds.")
         raise bad_row("transaction", raw["transaction"], "unsupported_instrument", message)
-    elif kind in OF_MONEY and not instrument:
-        _add_money(sheet, raw, OF_MONEY[kind])
+    elif money_of(kind) and not instrument:
+        _add_money(sheet, raw, money_of(kind))
     else:
         raise sheet.unknown_type("transaction", raw["transaction"])
 

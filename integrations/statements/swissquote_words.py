@@ -2,6 +2,8 @@
 them, and what they are.
 """
 
+import re
+
 TRADES = {
     "buy": "buy", "kauf": "buy", "achat": "buy", "acquisto": "buy",
     "sell": "sell", "verkauf": "sell", "vente": "sell", "vendita": "sell",
@@ -34,6 +36,7 @@ FEES = {
     "berichtigung borsengeb.", "rectif. frais de bourse", "rettifica tasse di borsa",
     "kommission am", "commission am", "commissione am", "kommission", "commission", "commissione",
     "kosten fur titel", "costs for securities", "frais sur titres", "spese per titoli",
+    "trading platform fees", "trading platform fee", "handelsplattformgebuhren",
     "jahresgebuhren", "kontofuhrung", "tenue de compte", "account fees",
 }  # fmt: skip
 INTEREST = {
@@ -89,6 +92,12 @@ TRANSFERS = {
 }
 ADJUSTMENTS = {"korrekturbuchung", "correction", "ecriture de correction", "rettifica"}  # fmt: skip
 
+# What money alone is, by a part of its word, where the whole is not in the lists.
+FEE_PART = re.compile(r"\bfees?\b|gebuhr|\bfrais\b|\bspese\b")
+INTEREST_PART = re.compile(r"\binterests?\b|zinsen|\binterets\b|\binteressi\b")
+# NVDA APR25 119C
+OPTION = re.compile(r" [A-Z]{3}\d\d \d{1,6}(?:\.\d{1,3})?[CP]\Z", re.ASCII)
+
 OF_MONEY = {
     **dict.fromkeys(TAXES, "tax"),
     **dict.fromkeys(FEES, "fee"),
@@ -97,6 +106,16 @@ OF_MONEY = {
     **dict.fromkeys(TRANSFERS, "deposit"),
     **dict.fromkeys(ADJUSTMENTS, "adjustment"),
 }
+
+
+def money_of(word: str) -> str:
+    """Return what a row of money alone is, nothing for an unknown word."""
+    if word in OF_MONEY:
+        return OF_MONEY[word]
+    if FEE_PART.search(word):
+        return "fee"
+    return "interest" if INTEREST_PART.search(word) else ""
+
 
 # Shares that come or go by what a company does. The rows of one day and word belong together.
 SPLITS = {
@@ -120,7 +139,8 @@ MOVED = {
 }  # fmt: skip
 ACTIONS = SPLITS | EXERCISES | LAPSED | MOVED | {
     "fusion", "merger", "fusione", "corporate action", "operation sur titres",
-    "operazione societaria", "titelumbuchung", "interne titelumbuchung", "internal rebooking",
+    "operazione societaria", "internal exchange transaction", "titelumbuchung",
+    "interne titelumbuchung", "internal rebooking",
     "transfert interne de titres", "giro interno titoli", "umtausch", "titelumtausch", "echange",
     "echange de titres", "exchange", "exchange of securities", "scambio", "scambio titoli",
     "scambio di titoli", "spin off", "spin-off", "scission", "scissione", "abspaltung",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from integrations.statements.amounts import half_unit
+from integrations.statements.amounts import require_profit
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.raw_rows import RawRow, bad_row
 from integrations.statements.sheet import Sheet
@@ -127,7 +127,7 @@ def _add_position(sheet: Sheet, raw: RawRow, currency: str) -> None:
     if shares <= 0:
         raise bad_row("volume", raw["volume"], "not_above", _("Enter a number above 0."))
     paid, brought = raw.required_number("paid"), raw.required_number("brought")
-    _require_profit(raw, paid, brought)
+    require_profit(raw, "profit", paid, brought)
     charge = -sum((raw.number_or_zero(column) for column in CHARGES), Decimal(0))
     bought_at, sold_at = raw.required_number("open price"), raw.required_number("close price")
     bought = trade_of(raw, "paid", "buy", shares, bought_at, -paid, currency)
@@ -144,14 +144,6 @@ def _add_position(sheet: Sheet, raw: RawRow, currency: str) -> None:
             **sold,
             **fields,
         )
-
-
-def _require_profit(raw: RawRow, paid: Decimal, brought: Decimal) -> None:
-    profit = raw.required_number("profit")
-    off = half_unit(paid) + half_unit(brought) + half_unit(profit)
-    if abs(brought - paid - profit) > off:
-        message = _("The profit is not what the sale brought beyond the cost.")
-        raise bad_row("profit", raw["profit"], "amount_differs", message)
 
 
 EXAMPLE = (

@@ -85,6 +85,24 @@ def test_a_split_without_verbs_is_read_by_its_amounts(account):
     assert held()["ATLAS.USD.DEMO"][:3] == (15, D("33.3333333333333"), 500)
 
 
+def test_interest_that_a_bond_had_accrued_is_paid_with_it_and_received_with_it(account):
+    body = account("EUR").done(
+        data=text(
+            ENGLISH,
+            f"28-06-2024,21:15,28-06-2024,{BOND},Accrued Interest,,EUR,-3.05,EUR,-1976.62,",
+            f"27-06-2024,21:15,27-06-2024,{BOND},Accrued Interest,,EUR,9.43,EUR,-1973.57,",
+            f"26-06-2024,21:15,26-06-2024,{BOND},Meegekochte Rente,,EUR,-11.00,EUR,-1983.00,a1",
+            f"26-06-2024,21:15,26-06-2024,{BOND},DEGIRO Transaction Fee,,EUR,-2.00,EUR,-1972.00,a1",
+            f"26-06-2024,21:15,26-06-2024,{BOND},Buy 2000 OBL 2030@98.5 EUR,,EUR,-1970.00,EUR,-1970.00,a1",
+        ),
+        instruments=KNOWN,
+    )
+    assert body["failed"] == 0
+    # That of the purchase is part of its cost.
+    assert rows("buy") == [(2000, D("0.985"), 13, -1983)]
+    assert [row[3] for row in rows("interest")] == [D("9.43"), D("-3.05")]
+
+
 def test_bonds_are_priced_in_per_cent(account):
     data = text(
         ENGLISH,

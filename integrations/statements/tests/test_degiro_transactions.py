@@ -45,6 +45,12 @@ def test_the_number_of_an_order_goes_on_in_the_next_line(account):
     assert [row[5] for row in ledger()] == [f"{ORDER}1:2024-03-04T09:00:2@50"]
 
 
+def test_costs_may_be_written_without_a_minus(account):
+    account("EUR").done(data=text(HEADER, BOUGHT.replace(",-1.00,EUR,", ",1.00,EUR,")), **IN_EURO)
+    assert [row[3] for row in ledger()] == [1]
+    assert Transaction.objects.get().settlement_amount == -501
+
+
 def test_a_new_isin_is_an_exchange_that_keeps_the_cost(account):
     body = account("EUR").done(
         data=text(

@@ -235,6 +235,59 @@ def test_a_correction_of_money_is_an_adjustment(account):
     assert Transaction.objects.get().type == "adjustment"
 
 
+def test_a_correction_may_name_a_share(account):
+    line = "2024-02-05T10:00:00Z,ATLS,CORRECTION,,,USD 1.50,USD,1"
+    account("USD").done(data=text(REVOLUT, line))
+    stored = Transaction.objects.get()
+    assert (stored.type, stored.settlement_amount) == ("adjustment", D("1.50"))
+
+
+def test_a_row_without_its_currency_has_that_of_its_amount_or_of_the_file(account):
+    data = text(
+        REVOLUT,
+        "2024-02-05T10:00:00Z,,CASH TOP-UP,,,USD 100.00,USD,1",
+        "2024-02-06T10:00:00Z,,CUSTODY FEE,,,USD -1.00,,1",
+        "2024-02-07T10:00:00Z,,CUSTODY FEE,,,-2.00,,1",
+    )
+    account("USD").done(data=data)
+    names = ("type", "settlement_amount")
+    assert list(Transaction.objects.order_by("date").values_list(*names)) == [
+        ("deposit", 100),
+        ("fee", -1),
+        ("fee", -2),
+    ]
+
+
+def test_a_row_that_could_be_in_two_currencies_is_an_error(account):
+    data = text(
+        REVOLUT,
+        "2024-02-05T10:00:00Z,,CASH TOP-UP,,,USD 100.00,USD,1",
+        "2024-02-05T10:00:00Z,,CASH TOP-UP,,,EUR 100.00,EUR,1",
+        "2024-02-07T10:00:00Z,,CUSTODY FEE,,,-2.00,,1",
+    )
+    body = account("USD")(data=data).json()
+    assert [error["row"] for error in body["errors"]] == [4]
+    assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("amounts", "recorded"),
+    [
+        (["USD 50.00", "USD 20.00"], [("withdrawal", -50), ("withdrawal", -20)]),
+        (["USD -50.00", "USD 20.00"], [("withdrawal", -50), ("deposit", 20)]),
+    ],
+)
+def test_withdrawals_without_any_sign_in_the_file_take_money(account, amounts, recorded):
+    days = ("2024-02-05", "2024-02-06")
+    lines = [
+        f"{day}T10:00:00Z,,CASH WITHDRAWAL,,,{amount},USD,1"
+        for day, amount in zip(days, amounts, strict=True)
+    ]
+    account("USD").done(data=text(REVOLUT, *lines))
+    names = ("type", "settlement_amount")
+    assert list(Transaction.objects.order_by("date").values_list(*names)) == recorded
+
+
 GAINS = "Date acquired,Date sold,Symbol,Security name,ISIN,Country,Quantity,Cost basis,Gross proceeds,Gross PnL,Currency"
 PAID = "Date,Symbol,Security name,ISIN,Country,Gross amount,Withholding tax,Net Amount,Currency"
 GAIN = "2024-03-04,2024-04-03,ATLS,Atlas,US0000000011,US,10,500.00,600.00,100.00,USD"

@@ -185,3 +185,45 @@ def test_savings_in_dollars_also_state_their_value_in_euro(account):
         data=text(header, line), instruments=choices(IE000H9J0QX4="WERELD.USD.DEMO")
     )
     assert held()["WERELD.USD.DEMO"][:3] == (50, 1, 50)
+
+
+POCKET = "Transaction/Value Date,Description,AER,NIR,Money in,Money out,Balance"
+
+
+def moved():
+    rows = Transaction.objects.order_by("date", "sequence")
+    return list(rows.values_list("type", "settlement_amount"))
+
+
+def test_a_savings_account_has_interest_and_money_that_goes_in_and_out(account):
+    upload = account("EUR")
+    data = text(
+        POCKET,
+        """"Jan 5, 2026",Deposit to 'Interest pot',2.25%,,€100.00,,€100.00""",
+        """"Jan 6, 2026",Net Interest Paid to 'Interest pot' for Jan 6,2.25%,,€0.01,,€100.01""",
+        """"Jan 7, 2026",Net Interest Paid to 'Interest pot' for Jan 7,2.25%,,€0.00,,€100.01""",
+        """"Jan 8, 2026",Withdrawal from 'Interest pot',,,,€50.00,€50.01""",
+    )
+    body = upload.done(data=data)
+    assert (body["format"], body["created"], body["ignored"]) == ("revolut-pocket", 3, 1)
+    assert moved() == [("deposit", 100), ("interest", D("0.01")), ("withdrawal", -50)]
+    twice(upload, data)
+
+
+def test_a_savings_account_without_a_column_for_money_out(account):
+    line = "29 May 2025,Net Interest Paid to 'Pot' for 29 May 2025,2.25%,€0.18"
+    account("EUR").done(data=text("Date,Description,Gross Interest,Money in", line))
+    assert moved() == [("interest", D("0.18"))]
+
+
+def test_savings_that_are_not_understood_are_errors(account):
+    lines = (
+        """"Jan 5, 2026",Bonus for 'Pot',,,€1.00,,€1.00""",
+        """"Jan 5, 2026",Deposit to 'Pot',,,1.00,,2.00""",
+    )
+    body = account("EUR")(data=text(POCKET, *lines)).json()
+    assert faults(body) == [
+        (2, "Description", "unknown_type"),
+        (3, "Money in", "currency_required"),
+    ]
+    assert not Transaction.objects.exists()

@@ -23,7 +23,9 @@ def sent(account, *rows):
     return account("EUR").done(data=text(HEADER, *rows[::-1], BOUGHT), instruments=KNOWN)
 
 
-@pytest.mark.parametrize("word", ["Fusion", "Umtausch", "Échange de titres", "Corporate Action"])
+@pytest.mark.parametrize(
+    "word", ["Fusion", "Umtausch", "Échange de titres", "Internal exchange transaction"]
+)
 def test_shares_that_become_others_keep_their_cost(account, word):
     upload = account("EUR")
     data = text(HEADER, of(word, FUND, "4"), of(word, ATLAS, "-10"), BOUGHT)
@@ -104,6 +106,9 @@ def test_a_payment_and_its_reversal_leave_nothing(account):
         ("Kartentransaktion", "-20.00", "withdrawal"),
         ("Bonifico", "100.00", "deposit"),
         ("Korrekturbuchung", "1.00", "adjustment"),
+        ("Trading Platform Fees", "-10.00", "fee"),
+        ("Real-Time Data Fee", "-5.00", "fee"),
+        ("Overdraft interest", "-0.25", "interest"),
     ],
 )
 def test_money_in_more_words(account, word, net, kind):
@@ -119,6 +124,10 @@ def test_money_in_more_words(account, word, net, kind):
         (of("Fusion", ATLAS, "-10"), "unpaired_action"),
         (of("Dividende (storniert)", ATLAS, "10", "-5.00", "0.50"), "unpaired_reversal"),
         (of("Buy-to-open", ATLAS, "1", "-5.00", "5.00"), "unsupported_instrument"),
+        (
+            of("Expiration", ATLAS, "1").replace(";X;", ";ATL APR25 119C;"),
+            "unsupported_instrument",
+        ),
     ],
 )
 def test_what_the_file_does_not_tell_is_an_error(account, row, code):

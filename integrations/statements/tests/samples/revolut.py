@@ -116,4 +116,25 @@ Date,Symbol,Security name,ISIN,Country,Gross amount,Withholding tax,Net Amount,C
         currency="EUR", created=3, ignored=0, instruments={FUND: "WERELD.EUR.DEMO"},
         held={"WERELD.EUR.DEMO": (0, None, 0, 250, 17, 0)},
     ),
+    sample(
+        "revolut savings account with a balance", "revolut-pocket",
+        "Transaction/Value Date,Description,AER,NIR,Money in,Money out,Balance",
+        """
+"Jan 5, 2026",Deposit to 'Rainy days',2.25%,,€100.00,,€100.00
+"Jan 6, 2026",Net Interest Paid to 'Rainy days' for Jan 6,2.25%,,€0.01,,€100.01
+"Jan 8, 2026",Withdrawal from 'Rainy days',,,,€50.00,€50.01
+""",
+        [0, 1], [1, 2],
+        currency="EUR", created=3, ignored=0, held={},
+    ),
+    sample(
+        "revolut savings account with interest alone", "revolut-pocket",
+        "Date,Description,Gross Interest,Money in",
+        """
+"Jan 6, 2026",Net Interest Paid to 'Rainy days' for Jan 6,0.0225,€0.18
+"Jan 7, 2026",Net Interest Paid to 'Rainy days' for Jan 7,0.0225,€0.19
+""",
+        [0], [0, 1],
+        currency="EUR", created=2, ignored=0, held={},
+    ),
 ]  # fmt: skip
