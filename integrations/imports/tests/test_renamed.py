@@ -6,6 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from integrations.imports.pipeline import import_statement
+from integrations.statements.tests.test_nordnet import CHOICES, statement
 from marketdata.tests.factories import instrument
 from portfolios import services
 from portfolios.models import Holding, Transaction
@@ -184,3 +185,18 @@ def test_a_file_with_the_exchange_itself_is_known_again(portfolio):
     assert imported(portfolio, lines, header=header).created == 4
     again = imported(portfolio, lines, header=header)
     assert (again.created, again.duplicates, again.warnings) == (0, 4, [])
+
+
+def test_what_a_broker_says_is_held_is_compared_with_the_new_ticker(upload, stocks):
+    lake = "Fjordlaks|NO0000000101"
+    bought = f"1|2025-01-14|2025-01-13|KJØPT|{lake}|100|200|0|-20 000|NOK|100|30 000|||"
+    sold = f"2|2025-07-14|2025-07-13|SALG|{lake}|40|250|0|10 000|NOK|60|40 000|||"
+    upload.done(data=statement([bought]), instruments=CHOICES)
+    held = Holding.objects.get()
+    exchange(upload.portfolio, held.stock, stocks["NEW"], on=date(2025, 6, 3))
+    body = upload.done(data=statement([sold, bought]))
+    assert (body["created"], body["duplicates"], body["reconciled"]) == (1, 1, True)
+    assert ("renamed", 2) in [(one["code"], one.get("row")) for one in body["warnings"]]
+    assert quantities() == {held.stock.ticker: 0, "NEW.DEMO": 60}
+    page = upload.api.get(f"/api/v1/portfolios/{upload.portfolio.pk}").json()
+    assert page["agrees_until"] == "2025-07-14"
