@@ -41,6 +41,7 @@ _MODULES = (
     "revolut_pockets",
     "revolut_gains",
     "schwab",
+    "schwab_awards",
     "scalable",
     "traderepublic",
     "pytr",

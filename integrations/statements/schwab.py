@@ -50,7 +50,7 @@ from portfolios.calc.import_rows import gettext_noop as _
 
 COLUMNS = ("Date", "Action", "Symbol", "Description", "Quantity", "Price", "Fees & Comm", "Amount")
 TOTAL = "Transactions Total"
-_DOLLAR = re.compile(r"^(-?)\$")
+DOLLAR = re.compile(r"^(-?)\$")
 _DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?: as of (\d{1,2})/(\d{1,2})/(\d{4}))?", re.ASCII)
 # Rows that came from TD Ameritrade name the instrument in their text alone, or by its CUSIP.
 _FROM_AMERITRADE = re.compile(r"TDA TRAN - (.{0,200}?)\(([A-Z][A-Z0-9./]{0,9})\)")
@@ -114,7 +114,7 @@ def read(table: Table, options: Options) -> Statement:
     table.require_rectangle(is_always_full=True)
     for record in table.records:
         # $1,259.59 and -$10.00
-        record[:] = [_DOLLAR.sub(r"\1", plain_text(cell)) for cell in record]
+        record[:] = [DOLLAR.sub(r"\1", plain_text(cell)) for cell in record]
     _name_instruments(table)
     numbers = ("Quantity", "Price", "Fees & Comm", "Amount")
     sheet = Sheet("schwab", table, options, read_day=us_day, decimal="point", numbers=numbers)

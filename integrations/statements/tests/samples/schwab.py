@@ -3,6 +3,14 @@ from decimal import Decimal as D
 from integrations.statements.tests.samples.base import sample
 
 _SCHWAB = "Date,Action,Symbol,Description,Quantity,Price,Fees & Comm,Amount"
+_AWARDS = (
+    "Date,Action,Symbol,Description,Quantity,FeesAndCommissions,DisbursementElection,Amount,Type,Shares,SalePrice,"
+    "VestDate,VestFairMarketValue,AwardDate,AwardId"
+)
+_LAPSES = (
+    "Date,Action,Symbol,Description,Quantity,FeesAndCommissions,DisbursementElection,Amount,AwardDate,"
+    "FairMarketValuePrice,NetSharesDeposited"
+)
 SAMPLES = [
     sample(
         "schwab with a split and a reinvestment", "schwab", _SCHWAB,
@@ -37,5 +45,54 @@ Transactions Total,,,,,,,"$14,078.70"
         currency="USD", created=8, ignored=0, instruments={"HRB": "HARBOR.USD.DEMO"},
         # 12 for 1,000; 3 sold for 270 - 5, their cost 250; 5.49 paid back of the 750 of nine, of which one moved away
         held={"HARBOR.USD.DEMO": (8, D("82.7233"), D("661.7867"), 15, 0, D("1.8"))},
+    ),
+    sample(
+        "schwab awards with a sale of two lots", "schwab-awards", _AWARDS,
+        """
+08/01/2024,Sale,ATL,Share Sale,6,$0.50,Journal,$159.50,,,,,,,
+,,,,,,,,RS,4,$26.00,,,,
+,,,,,,,,RS,2,$28.00,,,,
+07/15/2024,Tax Withholding,ATL,Debit,,,,-$1.50,,,,,,,
+07/15/2024,Dividend,ATL,Credit,,,,$10.00,,,,,,,
+06/27/2024,Deposit,ATL,RS,10,,,,,,,,,,
+,,,,,,,,,,,06/25/2024,$20.00,03/01/2023,A1
+""",
+        [3, 4, 5, 6], [0, 1, 2, 3, 4, 5, 6],
+        currency="USD", created=4, ignored=0, instruments={"ATL": "ATLAS.USD.DEMO"},
+        # 10 at 20; 6 sold for 160 - 0.50
+        held={"ATLAS.USD.DEMO": (4, 20, 80, D("39.5"), 10, D("1.5"))},
+    ),
+    sample(
+        "schwab lapses", "schwab-lapses", _LAPSES,
+        """
+09/25/2024,Lapse,ATL,Restricted Stock Lapse,15,,,,,,
+,,,,,,,,03/01/2023,$30.00,10
+06/25/2024,Lapse,ATL,Restricted Stock Lapse,15,,,,,,
+,,,,,,,,03/01/2023,$20.00,10
+""",
+        [2, 3], [0, 1, 2, 3],
+        currency="USD", created=2, ignored=0, instruments={"ATL": "ATLAS.USD.DEMO"},
+        held={"ATLAS.USD.DEMO": (20, 25, 500, 0, 0, 0)},
+    ),
+    sample(
+        "schwab lapses of one award", "schwab-lapses", _LAPSES,
+        """
+06/25/2024,Lapse,ATL,Restricted Stock Lapse,15,,,,,,
+,,,,,,,,03/01/2023,$20.00,10
+""",
+        [0, 1], [0, 1],
+        currency="USD", created=1, ignored=0, instruments={"ATL": "ATLAS.USD.DEMO"},
+        held={"ATLAS.USD.DEMO": (10, 20, 200, 0, 0, 0)},
+    ),
+    sample(
+        "schwab awards with shares that are moved", "schwab-awards", _AWARDS,
+        """
+08/01/2024,Transfer,ATL,Share Transfer,6,,,,,,,,,,
+06/27/2024,Deposit,ATL,RS,10,,,,,,,,,,
+,,,,,,,,,,,06/25/2024,$20.00,03/01/2023,A1
+""",
+        [1, 2], [0, 1, 2],
+        currency="USD", created=2, ignored=0, instruments={"ATL": "ATLAS.USD.DEMO"},
+        held={"ATLAS.USD.DEMO": (4, 20, 80, 0, 0, 0)},
     ),
 ]  # fmt: skip
