@@ -138,7 +138,8 @@ def identify_instruments(
     """
     listings = _listings(rows)
     unnamed = _unnamed_instruments(rows, listings)
-    _apply_choices(user, unnamed, choices)
+    by_hand = _apply_choices(user, unnamed, choices)
+    _price_by_hand(user, by_hand, listings)
     _apply_known_isins(user, unnamed)
     identified = Identified()
     open_ones = [one for one in unnamed.values() if one.ticker is None]
@@ -221,8 +222,10 @@ def _listed(one: _Instrument) -> dict[str, Any]:
 
 def _apply_choices(
     user: User, unnamed: Mapping[str, _Instrument], choices: Mapping[str, str]
-) -> None:
-    """Take what the request says, else what the user chose for an earlier file."""
+) -> dict[str, _Instrument]:
+    """Take what the request says, else what the user chose for an earlier file. Return those that
+    are to be priced by hand, which have no ticker yet.
+    """
     chosen = {name_key(name): ticker.strip().upper() for name, ticker in choices.items()}
     for ticker in chosen.values():
         if not is_ticker(ticker):
@@ -231,6 +234,7 @@ def _apply_choices(
             )
     named = {key: _keys(key, one) for key, one in unnamed.items()}
     before = selectors.instrument_aliases(user, chain.from_iterable(named.values()))
+    by_hand: dict[str, _Instrument] = {}
     for key, one in unnamed.items():
         earlier = [before[name] for name in named[key] if name in before]
         given = [name for name in (one.isin, one.symbol, one.name) if name]
@@ -238,15 +242,38 @@ def _apply_choices(
         names += [name_key(name) for name in given]
         tickers = [chosen[name] for name in names if name in chosen]
         if tickers and tickers[0] == BY_HAND:
-            one.ticker = _own_ticker(one)
-            one.resolved_by = "manual"
-            one.is_by_hand = True
+            by_hand[key] = one
         elif tickers and tickers[0]:
             one.ticker = tickers[0]
             one.resolved_by = "request"
         elif earlier:
             one.ticker = earlier[0]
             one.resolved_by = "earlier choice"
+    return by_hand
+
+
+def _price_by_hand(user: User, by_hand: Mapping[str, _Instrument], listings: Listings) -> None:
+    """Give instruments their own tickers: the ISIN or name, with the currency of the trades where
+    another listing has that one.
+    """
+    listed = {listing_key(name, currency) for name, codes in listings.items() for currency in codes}
+    tickers = {key: _own_ticker(one) for key, one in by_hand.items()}
+    of_listings = {key: f"{tickers[key]}-{one.currency}" for key, one in by_hand.items()}
+    named = {*tickers.values(), *of_listings.values()}
+    known = dict(
+        instruments_visible_to(user).filter(ticker__in=named).values_list("ticker", "currency")
+    )
+    for key, one in by_hand.items():
+        ticker, of_listing = tickers[key], of_listings[key]
+        is_free = ticker not in known and key not in listed
+        if known.get(ticker) == one.currency or not is_ticker(of_listing):
+            one.ticker = ticker
+        elif of_listing in known or (one.is_traded and not is_free):
+            one.ticker = of_listing
+        else:
+            one.ticker = ticker
+        one.resolved_by = "manual"
+        one.is_by_hand = True
 
 
 def _keys(key: str, one: _Instrument) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from integrations.conftest import Upload
 from integrations.imports.tests.test_resolving import found
 from integrations.statements.tests.support import held, text
+from marketdata.models import StockMetadata
 from marketdata.tests.factories import with_rates
 from portfolios import services
 from portfolios.models import InstrumentAlias
@@ -89,3 +90,33 @@ def test_a_symbol_that_is_traded_in_two_currencies_is_two_instruments(upload):
     chosen = {"ATL:EUR": "ATLAS.EUR.DEMO", "ATL:CHF": "ATLAS.CHF.DEMO"}
     upload.done(data=data, instruments=json.dumps(chosen))
     assert (held()["ATLAS.EUR.DEMO"][0], held()["ATLAS.CHF.DEMO"][0]) == (2, 3)
+
+
+def test_both_listings_priced_by_hand_are_two_instruments(upload):
+    with_rate()
+    chosen = json.dumps({IN_FRANCS: "manual", IN_EURO: "manual"})
+    dry = upload(data=text(DEGIRO, FRANCS, EURO), instruments=chosen, dry_run="true").json()
+    done = upload.done(data=text(DEGIRO, DIVIDEND, FRANCS, EURO), instruments=chosen)
+    for body in (dry, done):
+        tickers = sorted((one["ticker"], one["currency"]) for one in body["instruments"])
+        assert tickers == [("IE0000000041-CHF", "CHF"), ("IE0000000041-EUR", "EUR")]
+    assert (held()["IE0000000041-CHF"][0], held()["IE0000000041-EUR"][0]) == (4, 10)
+    stocks = StockMetadata.objects.order_by("ticker").values_list("currency", "source")
+    assert list(stocks) == [("CHF", "manual"), ("EUR", "manual")]
+    later = EURO.replace("01-02-2025", "03-02-2025").replace("o2", "o4")
+    with_rates("EUR", "CHF", {date(2025, 2, 3): "0.94"})
+    upload.done(data=text(DEGIRO, later), instruments=json.dumps({IN_EURO: "manual"}))
+    assert held()["IE0000000041-EUR"][0] == 20
+
+
+def test_a_second_listing_priced_by_hand_leaves_the_first_its_ticker(upload):
+    with_rate()
+    chosen = json.dumps({"IE0000000041": "manual"})
+    upload.done(data=text(DEGIRO, FRANCS), instruments=chosen)
+    assert list(held()) == ["IE0000000041"]
+    upload.done(data=text(DEGIRO, EURO), instruments=chosen)
+    upload.done(data=text(DEGIRO, DIVIDEND), instruments=chosen)
+    assert (held()["IE0000000041"][0], held()["IE0000000041-EUR"][0]) == (4, 10)
+    assert held()["IE0000000041"][4] == 3
+    both = upload(data=text(DEGIRO, FRANCS, EURO), instruments=chosen).json()
+    assert (both["created"], both["duplicates"]) == (0, 2)
