@@ -46,13 +46,13 @@ def _is_total(table: Table, positions: Mapping[str, int]) -> bool:
     if is_cut_off and day > 0:
         return False  # Its date may be missing.
     date_cell = _cell(record, day)
-    if _DIGIT.search(date_cell) and not _names_total(date_cell):
+    if _DIGIT.search(date_cell) and not names_total(date_cell):
         return False
     for name in ("type", "ticker", "isin"):
         cell = _cell(record, positions.get(name))
-        if cell and not _names_total(cell):
+        if cell and not names_total(cell):
             return False
-    return any(map(_names_total, record)) or any(map(_DIGIT.search, record))
+    return any(map(names_total, record)) or any(map(_DIGIT.search, record))
 
 
 def _cell(record: Sequence[str], position: int | None) -> str:
@@ -61,6 +61,7 @@ def _cell(record: Sequence[str], position: int | None) -> str:
     return record[position].strip()
 
 
-def _names_total(cell: str) -> bool:
+def names_total(cell: str) -> bool:
+    """Return whether a cell begins with a word for a total."""
     words = cell.casefold().split(maxsplit=1)
     return bool(words) and words[0].rstrip(":") in _TOTALS

@@ -19,7 +19,8 @@ from integrations.statements.base import (
     FileTooLarge,
     Table,
 )
-from integrations.statements.workbook_parts import check_workbook
+from integrations.statements.totals import names_total
+from integrations.statements.workbook_parts import CheckedWorkbook, check_workbook
 from portfolios.calc.import_rows import RowProblem
 from portfolios.calc.import_rows import gettext_noop as _
 
@@ -66,7 +67,7 @@ def read_workbook(data: bytes, *, decimal: str | None, sheet: str | None = None)
     checked = check_workbook(data)
     try:
         workbook = CalamineWorkbook.from_filelike(checked.content)
-        return list(_tables(workbook, checked.faults, decimal, sheet))
+        return list(_tables(workbook, checked, decimal, sheet))
     except FileProblem:
         raise
     except BaseException as error:
@@ -92,7 +93,7 @@ def values_of_sheet(data: bytes, sheet: str) -> Iterator[tuple[int, Sequence[Val
 
 
 def _tables(
-    workbook: CalamineWorkbook, faults: Mapping[str, str], decimal: str | None, sheet: str | None
+    workbook: CalamineWorkbook, checked: CheckedWorkbook, decimal: str | None, sheet: str | None
 ) -> Iterator[Table]:
     with_cells = [one for one in workbook.sheets_metadata if one.typ == SheetTypeEnum.WorkSheet]
     names = [one.name for one in with_cells if sheet in (None, one.name)]
@@ -101,9 +102,11 @@ def _tables(
         message = f"The workbook has no sheet {sheet[:100]}. It has {listed}."
         raise FileProblem("unknown_sheet", message, sheets=[one.name for one in with_cells])
     for name in names:
-        if name in faults:
-            readable = [one.name for one in with_cells if one.name not in faults]
-            message = _in_sheet(faults[name], name, workbook)
+        sums = checked.sums.get(name, {})
+        fault = checked.faults.get(name) or _unfinished(workbook.get_sheet_by_name(name), sums)
+        if fault:
+            readable = [one.name for one in with_cells if one.name not in {*checked.faults, name}]
+            message = _in_sheet(fault, name, workbook)
             raise FileProblem("unreadable_file", message, sheets=readable)
     found = 0
     for name in names:
@@ -114,6 +117,28 @@ def _tables(
     if not found:
         message = "The workbook has no header. Export it with column names."
         raise FileProblem("empty_file", message)
+
+
+def _unfinished(sheet: CalamineSheet, sums: Mapping[int, str]) -> str:
+    """Return why a sheet cannot be read whose lines `sums` have sums without a result; empty if all
+    of these are lines of totals, which are ignored.
+    """
+    if sums:
+        for line, values in _rows_of(sheet):
+            if line in sums and not _is_totals(values):
+                return sums[line]
+    return ""
+
+
+def _is_totals(values: Sequence[Value]) -> bool:
+    """Return whether a line has nothing but a word for a total, and numbers after it."""
+    filled = [value for value in values if value != ""]
+    if not filled:
+        return True
+    first, *others = filled
+    if not isinstance(first, str) or not names_total(first):
+        return False
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in others)
 
 
 def _in_sheet(fault: str, name: str, workbook: CalamineWorkbook) -> str:

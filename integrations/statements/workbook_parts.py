@@ -26,16 +26,22 @@ CHUNK = 65_536
 _IS_ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _FOLDER = "xl/"
+_SUMS = ("SUM(", "SUBTOTAL(")  # what a line of totals has; files keep these names in English
 _CELL = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})", re.ASCII)
 _DAMAGED = "The workbook is damaged. Download it again, or save it as CSV."
 
 
 @dataclass(slots=True)
 class CheckedWorkbook:
-    """A copy of a workbook's checked parts, and why some of its sheets cannot be read, by name."""
+    """A copy of a workbook's checked parts, and why some of its sheets cannot be read, by name.
+
+    `sums` are the lines of a sheet with sums that have no stored result, and why they cannot be
+    read: they matter unless the line is one of totals.
+    """
 
     content: io.BytesIO
     faults: dict[str, str] = field(default_factory=dict)
+    sums: dict[str, dict[int, str]] = field(default_factory=dict)
 
 
 def check_workbook(data: bytes) -> CheckedWorkbook:
@@ -67,7 +73,7 @@ def _checked(archive: zipfile.ZipFile) -> CheckedWorkbook:
                     target.write(chunk)
             check.close()
     content.seek(0)
-    return CheckedWorkbook(content, _faults_by_sheet(checks))
+    return _with_faults(CheckedWorkbook(content), checks)
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -96,8 +102,8 @@ def _require_small(unpacked: int) -> None:
         raise FileTooLarge(f"The workbook unpacks to more than {limit} MB. Save it as CSV.")
 
 
-def _faults_by_sheet(checks: Mapping[str, "_PartCheck"]) -> dict[str, str]:
-    """Return the faults by the names of the sheets, which a workbook keeps in another part.
+def _with_faults(checked: CheckedWorkbook, checks: Mapping[str, "_PartCheck"]) -> CheckedWorkbook:
+    """Add the faults by the names of the sheets, which a workbook keeps in another part.
 
     Raises FileProblem for a fault of a part that is not a sheet by name.
     """
@@ -110,15 +116,16 @@ def _faults_by_sheet(checks: Mapping[str, "_PartCheck"]) -> dict[str, str]:
         for relation, sheet in check.sheets.items():
             target = posixpath.join("/", folder, relations.targets.get(relation, ""))
             sheets[posixpath.normpath(target)] = sheet
-    found: dict[str, str] = {}
     for name, check in checks.items():
+        sheet_name = sheets.get(f"/{name}")
+        if sheet_name is not None:
+            checked.sums[sheet_name] = check.sums
         if not check.fault:
             continue
-        sheet_name = sheets.get(f"/{name}")
         if sheet_name is None:
             raise FileProblem("unreadable_file", check.fault)
-        found[sheet_name] = check.fault
-    return found
+        checked.faults[sheet_name] = check.fault
+    return checked
 
 
 @dataclass(slots=True)
@@ -148,18 +155,21 @@ class _Box:
 class _PartCheck:
     """Parse one XML part in pieces, and note the first fault of its cells.
 
-    `sheets` are the names of the sheets that the part lists, by the id of their relation, and
-    `targets` the paths of the relations that it lists.
+    `sums` are the first faults of lines whose sums have no result. `sheets` are the names of the
+    sheets that the part lists, by the id of their relation, and `targets` the paths of the
+    relations that it lists.
     """
 
     def __init__(self) -> None:
         self.fault = ""
+        self.sums: dict[int, str] = {}
         self.sheets: dict[str, str] = {}
         self.targets: dict[str, str] = {}
         self._row = self._column = 0
         self._box = _Box()
         self._type = ""
-        self._has_formula = self._has_value = False
+        self._has_formula = self._has_value = self._is_sum = False
+        self._text = ""
         self._text_length = 0
         self._starts: dict[str, Callable[[Mapping[str, str]], None]] = {
             "row": self._start_row,
@@ -188,12 +198,15 @@ class _PartCheck:
             raise FileProblem("unreadable_file", _DAMAGED) from error
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._text = ""
         self._text_length = 0
         start = self._starts.get(name) or self._starts.get(name.rpartition(":")[2])
         if start is not None:
             start(attributes)
 
     def _characters(self, text: str) -> None:
+        if not self._text:
+            self._text = text
         self._text_length += len(text)
         if self._text_length > LONGEST_TEXT:
             message = f"A cell of the workbook has more than {LONGEST_TEXT:,} characters."
@@ -203,6 +216,8 @@ class _PartCheck:
         local = name.rpartition(":")[2]
         if local in ("v", "t"):
             self._has_value |= self._text_length > 0
+        elif local == "f":
+            self._is_sum = self._text.startswith(_SUMS)
         elif local == "c":
             self._end_cell()
         self._text_length = 0
@@ -213,7 +228,7 @@ class _PartCheck:
 
     def _start_cell(self, attributes: Mapping[str, str]) -> None:
         self._type = attributes.get("t", "")
-        self._has_formula = self._has_value = False
+        self._has_formula = self._has_value = self._is_sum = False
         self._column += 1
         if "r" in attributes:
             match = _CELL.fullmatch(attributes["r"])
@@ -254,10 +269,14 @@ class _PartCheck:
         elif self._type == "e":
             self.fault = f"Cell {self._cell()} holds an error. Correct it."
         elif has_no_result:
-            self.fault = (
+            fault = (
                 f"Cell {self._cell()} has a formula without its result. Open the workbook in a "
                 "spreadsheet and save it again."
             )
+            if self._is_sum:
+                self.sums.setdefault(self._row, fault)
+            else:
+                self.fault = fault
 
 
 def _refuse_doctype(*declaration: object) -> None:

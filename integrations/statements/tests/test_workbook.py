@@ -127,6 +127,38 @@ def test_a_formula_counts_by_its_result_and_merged_cells_hold_theirs_in_the_firs
     assert ledger()[0][1] == 10
 
 
+SUM = Raw("<f>SUM(D2:D3)</f>")
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [["Total", "", "", SUM, SUM], ["", "", "", SUM], ["Summe", "", "", 30, Raw("<f>SUBTOTAL(9,D2:D3)</f>")]],
+)  # fmt: skip
+def test_a_line_of_totals_may_have_sums_without_a_result(upload, totals):
+    rows = [GENERIC, _row(10, 100), _row(20, 100)]
+    body = upload.done(data=workbook({"Trades": [*rows, totals]}))
+    assert (body["created"], body["failed"]) == (2, 0)
+    assert [row[1] for row in ledger()] == [D(10), D(20)]
+
+
+@pytest.mark.parametrize(
+    ("row", "cell"),
+    [
+        (["2024-03-01", "buy", "EQNR.OL", SUM, 100, "NOK"], "D4"),
+        (["Total SE", date(2024, 3, 1), "buy", 10, SUM, "NOK"], "E4"),
+        (["Total SE", Raw("<f>TODAY()</f>"), 10, SUM], "B4"),
+        ([45300, 10, SUM], "C4"),
+        (["Total", "", "", Raw("<f>D2+D3</f>")], "D4"),
+    ],
+)
+def test_a_row_with_a_sum_without_a_result_is_never_left_out(upload, row, cell):
+    rows = [GENERIC, _row(10, 100), _row(20, 100), row]
+    refused = upload(data=workbook({"Trades": rows}))
+    assert refused.status_code == 422
+    assert f"Cell {cell} has a formula without its result." in refused.json()["errors"][0]["detail"]
+    assert ledger() == []
+
+
 def test_text_that_may_be_two_numbers_fails_where_the_others_are_numbers(upload):
     data = workbook({"Trades": [GENERIC, _row(1.5, 100), _row("1,234", 100)]})
     body = upload.done(data=data, on_error="skip")
