@@ -44,6 +44,8 @@ DUTCH = (
     "Datum", "Tijd", "Valutadatum", "Product", "ISIN", "Omschrijving", "FX", "Mutatie", "", "Saldo",
     "", "Order Id",
 )  # fmt: skip
+# n is a column with a name, _ one without: that of the amount, or of its currency in old files.
+FORMS_OF_HEADER = {"nnnnnnnn_n_n", "nnnnnnn_n_nn"}
 POSITIONS = {
     "date": 0, "time": 1, "product": 3, "isin": 4, "description": 5, "fx": 6, "currency": 7,
     "change": 8, "balance_currency": 9, "balance": 10, "order": 11,
@@ -65,9 +67,8 @@ FOR_WORDS = {
 def recognises(table: Table) -> bool:
     """Return whether a header is that of an account statement, by its form in any language."""
     header = [folded(name) for name in table.header]
-    named = [bool(name) for name in header]
-    is_form = named == [bool(name) for name in DUTCH]
-    return is_form and header[4] in ("isin", "code isin")
+    form = "".join("n" if name else "_" for name in header)
+    return form in FORMS_OF_HEADER and header[4] in ("isin", "code isin")
 
 
 def read(table: Table, options: Options) -> Statement:

@@ -5,6 +5,7 @@ name. The list since 2025 names the account's currency in its columns (`Total EU
 a currency next to each amount, the oldest before it. A sale has shares below 0. Newest row first.
 """
 
+import re
 from collections import defaultdict
 from decimal import Decimal
 
@@ -41,19 +42,11 @@ COLUMNS = (
     "Transactiekosten en/of kosten van derden EUR", "Totaal EUR", "Order ID",
 )  # fmt: skip
 _BASE = ("date", "time", "product", "isin", "exchange")
-_AFTER = (
-    "quantity", "price", "currency", "local", "local currency", "value", "account currency",
-    "rate", "costs", "costs currency", "total", "total currency", "order",
-)  # fmt: skip
-LAYOUTS = (
-    (*_BASE, "venue", "quantity", "price", "currency", "local", "local currency", "value", "rate",
-     "autofx", "costs", "total", "order"),
-    (*_BASE, "venue", *_AFTER),
-    (*_BASE, *_AFTER),
-    (*_BASE, "quantity", "currency", "price", "local currency", "local", "account currency",
-     "value", "rate", "costs currency", "costs", "total currency", "total", "order"),
-)  # fmt: skip
-ISINS = ("isin", "code isin")
+# The forms of a header: n is a column with a name, _ one without. Some have no venue, no fee for
+# exchanging the currency, or the account's currency in the names instead of columns of its own.
+_AFTER = re.compile(r"n{5}(n?)nn_n_n(_?)n(n?)n(_?)n(_?)n")
+_BEFORE = re.compile(r"n{5}(n?)n_n_n_nn_n_nn")
+ISINS = (["isin"], ["code isin"])
 NUMBERS = ("quantity", "price", "local", "value", "rate", "autofx", "costs", "total")
 
 
@@ -62,11 +55,26 @@ def _layout(table: Table) -> tuple[str, ...] | None:
     header = [folded(name) for name in table.header]
     while header and not header[-1]:
         header.pop()
-    named = [bool(name) for name in header]
-    for layout in LAYOUTS:
-        if named == [not name.endswith("currency") for name in layout]:
-            return layout if header[layout.index("isin")] in ISINS else None
-    return None
+    if header[3:4] not in ISINS:
+        return None
+    form = "".join("n" if name else "_" for name in header)
+    if match := _AFTER.fullmatch(form):
+        venue, valued_in, autofx, charged_in, totalled_in = match.groups()
+        parts = (
+            *(*_BASE, venue and "venue", "quantity", "price", "currency"),
+            *("local", "local currency", "value", valued_in and "account currency", "rate"),
+            *(autofx and "autofx", "costs", charged_in and "costs currency"),
+            *("total", totalled_in and "total currency", "order"),
+        )
+    elif match := _BEFORE.fullmatch(form):
+        parts = (
+            *(*_BASE, match[1] and "venue", "quantity", "currency", "price", "local currency"),
+            *("local", "account currency", "value", "rate", "costs currency", "costs"),
+            *("total currency", "total", "order"),
+        )
+    else:
+        return None
+    return tuple(filter(None, parts))
 
 
 def recognises(table: Table) -> bool:
@@ -74,7 +82,7 @@ def recognises(table: Table) -> bool:
 
 
 def read(table: Table, options: Options) -> Statement:
-    layout = _layout(table) or LAYOUTS[0]
+    layout = _layout(table) or ()
     columns = {name: place for place, name in enumerate(layout)}
     _move_last_cells(table, len(layout))
     join_wrapped_rows(table, (columns["product"],))
@@ -103,7 +111,7 @@ def _move_last_cells(table: Table, width: int) -> None:
 
 def _named_currency(table: Table, columns: dict[str, int], options: Options) -> str:
     """Return the account's currency, which the newest layout has at the end of a column's name."""
-    if "account currency" in columns:
+    if "account currency" in columns or "total currency" in columns:
         return ""
     for name in ("total", "value", "costs"):
         code = table.header[columns[name]].strip()[-3:]
@@ -119,7 +127,7 @@ def _read_row(
         raise unsupported_instrument("product", raw["product"])
     if not raw["isin"]:
         raise bad_row("isin", "", "required", _("This field is required."))
-    account_currency = raw["account currency"] or named
+    account_currency = raw["account currency"] or raw["total currency"] or named
     if raw.line in unordered.lines:
         add_unordered(sheet, raw, account_currency, unordered)
     else:

@@ -532,3 +532,13 @@ def test_a_consistent_account_of_two_currencies_agrees_to_its_last_day(account, 
     ]
     assert balances == [("EUR", 800.48), ("USD", 0)]
     assert held()["ATLAS.USD.DEMO"][0] == 1
+
+
+def test_old_statements_have_names_above_the_amounts_and_not_above_the_currencies(account):
+    data = text(
+        "Date,Time,Value date,Product,ISIN,Description,FX,,Amount,,Balance,Order Id",
+        "02-03-2024,09:00,02-03-2024,ATLAS INC,US0000000011,Dividend,,USD,10.00,USD,10.00,",
+    )
+    body = account("USD").done(data=data, instruments=choices(US0000000011="ATLAS.USD.DEMO"))
+    assert body["format"] == "degiro"
+    assert held()["ATLAS.USD.DEMO"][4] == 10

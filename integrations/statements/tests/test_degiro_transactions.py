@@ -45,6 +45,30 @@ def test_the_number_of_an_order_goes_on_in_the_next_line(account):
     assert [row[5] for row in ledger()] == [f"{ORDER}1:2024-03-04T09:00:2@50"]
 
 
+POLISH = (
+    "Data,Czas,Produkt,ISIN,Giełda referencyjna,Miejsce wykonania,Liczba,Kurs,,Wartość lokalna,,Wartość EUR,"
+    "Kurs wymiany,Opłaty AutoFX,Opłata transakcyjna DEGIRO i/lub opłata stron,,Razem EUR,,Identyfikator zlecenia"
+)
+SPANISH = (
+    "Fecha,Hora,Producto,ISIN,Bolsa de referencia,Número,Precio,,Valor local,,Valor,,Tipo de cambio,"
+    "Costes de transacción,,Total,,ID Orden"
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (POLISH, '{start},XAMS,10,"50,00",EUR,"-500,00",EUR,"-500,00",,,"-1,00",EUR,"-501,00",EUR,{order}'),
+        (SPANISH, '{start},10,"50,00",EUR,"-500,00",EUR,"-500,00",EUR,,"-1,00",EUR,"-501,00",EUR,{order}'),
+    ],
+)  # fmt: skip
+def test_a_layout_may_lack_the_venue_or_name_currencies_twice(account, header, row):
+    filled = row.format(start=f"04-03-2024,09:00,{WORLD},EAM", order=f"{ORDER}1")
+    body = account("EUR").done(data=text(header, filled), **IN_EURO)
+    assert body["format"] == "degiro-trades"
+    assert Transaction.objects.get().settlement_amount == -501
+
+
 def test_costs_may_be_written_without_a_minus(account):
     account("EUR").done(data=text(HEADER, BOUGHT.replace(",-1.00,EUR,", ",1.00,EUR,")), **IN_EURO)
     assert [row[3] for row in ledger()] == [1]
