@@ -58,6 +58,7 @@ def _layout(table: Table) -> tuple[str, ...] | None:
     if header[3:4] not in ISINS:
         return None
     form = "".join("n" if name else "_" for name in header)
+    parts: tuple[str, ...] = ()
     if match := _AFTER.fullmatch(form):
         venue, valued_in, autofx, charged_in, totalled_in = match.groups()
         parts = (
@@ -72,9 +73,7 @@ def _layout(table: Table) -> tuple[str, ...] | None:
             *("local", "account currency", "value", "rate", "costs currency", "costs"),
             *("total currency", "total", "order"),
         )
-    else:
-        return None
-    return tuple(filter(None, parts))
+    return tuple(filter(None, parts)) or None
 
 
 def recognises(table: Table) -> bool:
