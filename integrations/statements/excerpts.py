@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
+from xlsxwriter.exceptions import InvalidWorksheetName
 
 from financeproj.core.errors import DomainError
 from integrations.statements import generic
@@ -126,7 +127,10 @@ def _written(lines: Sequence[_Line], whole: Statement, reasons: Mapping[int, str
             cells = [*cells, *padding, generic.guarded(reasons[number])]
         rows.append(_Line(number, cells))
     if whole.encoding == WORKBOOK:
-        return write_workbook(whole.sheet, _numbered(rows, whole.header_line))
+        try:
+            return write_workbook(whole.sheet, _numbered(rows, whole.header_line))
+        except InvalidWorksheetName as error:
+            raise NoExcerpt from error
     return _text(rows, whole)
 
 

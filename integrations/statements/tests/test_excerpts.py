@@ -131,6 +131,19 @@ def test_every_kind_of_cell_is_written_as_it_was():
     ]  # fmt: skip
 
 
+def test_a_text_of_a_workbook_stays_a_text():
+    texts = ["=1+1", "{=A1}", "https://example.com", "007", "_x0041_", "+4712345678"]
+    [table] = read_workbook(write_workbook("A", [(1, ["x"]), (2, texts)]), decimal=None)
+    assert table.records == [texts]
+
+
+@pytest.mark.parametrize("name", ["A sheet with a name of more than 31", "Jan/Feb"])
+def test_a_sheet_whose_name_excel_does_not_allow_cannot_stand_alone(name):
+    rows = [["date", "type", "ticker", "quantity", "price"], ["2024-03-05", "frob", "A.DEMO", 2, 1]]
+    with pytest.raises(NoExcerpt):
+        taken(workbook({name: rows}), {2: "Word"})
+
+
 def test_a_column_of_reasons_is_not_read_as_one_of_the_file():
     read = reader()
     plain = read(text(HEADER, GOOD, BAD))
