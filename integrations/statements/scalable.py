@@ -95,6 +95,8 @@ TRADES = {"buy", "sell"}
 MONEY = {"interest", "deposit", "withdrawal", "fee", "tax"}
 # What the file gives no sign, or one that does not count.
 SIGNS = {"deposit": 1, "withdrawal": -1}
+# Kinds of money whose fee is not in the amount, in the layout with a status.
+WITH_FEE = {"interest", "deposit", "withdrawal"}
 CANCELLED = "cancel-"
 MOST_DAYS_APART = 7
 CENT = Decimal("0.01")
@@ -311,7 +313,7 @@ def _read_row(sheet: Sheet, raw: RawRow, file: _File) -> None:
         _add_trade(sheet, raw, kind, file)
     elif kind == "dividend" and raw["isin"]:
         _add_dividend(sheet, raw, file)
-    elif kind in MONEY and not raw["shares"]:
+    elif kind in MONEY and not raw.number_or_zero("shares"):
         _add_money(sheet, raw, kind, file)
     elif kind == "transfer":
         _add_transfer(sheet, raw, file)
@@ -432,7 +434,7 @@ def _add_split(sheet: Sheet, raw: RawRow, file: _File) -> None:
 
 
 def _add_money(sheet: Sheet, raw: RawRow, kind: str, file: _File) -> None:
-    amount, tax = raw.required_number("amount"), _charges(raw, file)[1]
+    amount, (fee, tax) = raw.required_number("amount"), _charges(raw, file)
     if kind in SIGNS:
         amount = SIGNS[kind] * abs(amount)
     withheld = {"tax": tax} if kind == "interest" and tax > 0 and amount > 0 else {}
@@ -446,6 +448,17 @@ def _add_money(sheet: Sheet, raw: RawRow, kind: str, file: _File) -> None:
         external_id=_id_of(raw),
         **withheld,
     )
+    if fee and raw["status"] and kind in WITH_FEE:
+        number = _id_of(raw)
+        sheet.add_money(
+            raw,
+            "fee",
+            -fee,
+            raw["currency"],
+            date=raw.day("date"),
+            note=raw["description"],
+            external_id=f"{number}:fee" if number else None,
+        )
 
 
 def _id_of(raw: RawRow) -> str | None:

@@ -289,3 +289,18 @@ def test_the_layout_of_until_2019_names_the_currency_of_the_amount_alone(account
     ]
     assert rows("dividend") == [(10, D("0.315"), "USD", D("2.77"))]
     twice(upload, data)
+
+
+def test_norwegian_short_words_for_shares_that_come_in_and_are_redeemed(account):
+    came = line(
+        1, "2025-03-03", "INNLEGG", name="Fjord", isin=SHARE, quantity="10", price="250",
+        cost="2 500", cost_in="NOK", traded_in="NOK",
+    )  # fmt: skip
+    redeemed = line(
+        2, "2025-04-03", "INNLØSNING", name="Fjord", isin=SHARE, quantity="10", price="260",
+        amount="2 600", traded_in="NOK",
+    )  # fmt: skip
+    body = account("NOK").done(data=file(redeemed, came), instruments=KNOWN)
+    assert (body["created"], body["failed"]) == (2, 0)
+    assert [one[:2] for one in rows("transfer_in")] == [(10, 250)]
+    assert [one[:2] for one in rows("sell")] == [(10, 260)]

@@ -70,6 +70,18 @@ def test_money_has_its_word_and_its_sign(account):
     assert Transaction.objects.get(type="interest").tax == D("0.71")
 
 
+def test_the_fee_of_a_deposit_is_a_row_of_its_own_and_interest_may_have_no_shares(account):
+    data = text(
+        HEADER,
+        '2026-03-08;01:00:00;Executed;"T-2";"";Cash;Interest;;0;0;7,45;0;0;EUR',
+        '2026-03-05;01:00:00;Executed;"T-1";"";Cash;Deposit;;;;1.000,00;9,90;0;EUR',
+    )
+    upload = account("EUR")
+    upload.done(data=data)
+    assert money() == [("deposit", 1000), ("fee", D("-9.9")), ("interest", D("7.45"))]
+    twice(upload, data)
+
+
 def test_german_words_in_the_same_layout(account):
     data = text(
         GERMAN,
