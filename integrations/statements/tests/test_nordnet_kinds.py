@@ -304,3 +304,24 @@ def test_norwegian_short_words_for_shares_that_come_in_and_are_redeemed(account)
     assert (body["created"], body["failed"]) == (2, 0)
     assert [one[:2] for one in rows("transfer_in")] == [(10, 250)]
     assert [one[:2] for one in rows("sell")] == [(10, 260)]
+
+
+def test_the_danish_layout_with_a_kind_of_instrument_and_points_in_its_thousands(account):
+    header = (
+        "Id|Bogføringsdag|Handelsdag|Valørdag|Depot|Transaktionstype|Værdipapirer|Værdipapirtype|"
+        "ISIN|Antal|Kurs|Rente|Samlede afgifter|Valuta|Beløb|Valuta|Indkøbsværdi|Valuta|Resultat|"
+        "Valuta|Totalt antal|Saldo|Vekslingskurs|Transaktionstekst|Makuleringsdato|Notanummer|"
+        "Verifikationsnummer|Kurtage|Valuta"
+    )
+    end = "NOK|0|NOK|0|NOK|||1|||1|1|0|NOK"
+    data = "\r\n".join(
+        [
+            header,
+            f"2|2026-02-20|2026-02-20|2026-02-20|1|KØBT|Fjord|Aktier|{SHARE}|5|450|0|0|NOK|-2.250|{end}",
+            f"1|2026-02-01|2026-02-01|2026-02-01|1|INDBETALING||||NA|NA|0|0|NOK|10.000|{end}",
+        ]
+    ).replace("|", "\t").encode("utf-16")  # fmt: skip
+    body = account("NOK").done(data=data, instruments=KNOWN)
+    assert (body["created"], body["failed"]) == (2, 0)
+    assert Transaction.objects.get(type="deposit").settlement_amount == 10_000
+    assert [one[:2] for one in rows("buy")] == [(5, 450)]
