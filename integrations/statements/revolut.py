@@ -21,7 +21,14 @@ from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
 from integrations.statements.exchanges import Held, add_leg
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
-from integrations.statements.revolut_mergers import CASH, STOCK, Mergers, find_mergers, kind_of
+from integrations.statements.revolut_mergers import (
+    CASH,
+    STOCK,
+    Mergers,
+    find_mergers,
+    in_capitals,
+    kind_of,
+)
 from integrations.statements.revolut_text import require_currency, split_money
 from integrations.statements.sheet import Sheet, has_columns
 from integrations.statements.values import day_of
@@ -57,7 +64,8 @@ MONEY = {
     "CASH CORRECTION": "adjustment",
     "CASH ADJUSTMENT": "adjustment",
 }
-WITHDRAWALS = {"CASH WITHDRAWAL", "WITHDRAWAL"}
+# What takes money.
+TAKING = {"CASH WITHDRAWAL", "WITHDRAWAL", "CUSTODY FEE", "ROBO MANAGEMENT FEE"}
 # Of these, what may name a share too.
 OF_SHARES = ("fee", "adjustment")
 INCOME = {
@@ -95,7 +103,7 @@ def read_stocks(table: Table, options: Options) -> Statement:
     table.require_rectangle(is_always_full=True)
     currencies = split_money(table, "Price per share", "Total Amount")
     _fill_currencies(table, currencies)
-    _sign_withdrawals(table)
+    _sign_what_takes(table)
     numbers = ("Quantity", "Price per share", "Total Amount")
     sheet = Sheet("revolut", table, options, read_day=stocks_day, numbers=numbers)
     sheet.for_words = FOR_WORDS
@@ -124,11 +132,11 @@ def _fill_currencies(table: Table, currencies: Mapping[int, Mapping[str, str]]) 
             record[place] = min(written) if len(written) == 1 else only
 
 
-def _sign_withdrawals(table: Table) -> None:
-    """Write a minus before what was withdrawn in a file that has none before any withdrawal."""
+def _sign_what_takes(table: Table) -> None:
+    """Write a minus before withdrawals and fees in a file that has none before any of them."""
     names = [name.strip() for name in table.header]
     kind, amount = names.index("Type"), names.index("Total Amount")
-    rows = [record for record in table.records if record[kind].strip().upper() in WITHDRAWALS]
+    rows = [record for record in table.records if in_capitals(record[kind]) in TAKING]
     if not any(record[amount].strip().startswith("-") for record in rows):
         for record in rows:
             record[amount] = f"-{record[amount].strip()}"

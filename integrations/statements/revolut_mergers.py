@@ -30,8 +30,12 @@ class Mergers:
 
 
 def kind_of(raw: RawRow) -> str:
-    """Return the type in capitals; files of 2021 have CUSTODY_FEE."""
-    return single_spaced(raw["Type"].upper().replace("_", " "))
+    return in_capitals(raw["Type"])
+
+
+def in_capitals(kind: str) -> str:
+    """Return a type in capitals; files of 2021 have CUSTODY_FEE."""
+    return single_spaced(kind.upper().replace("_", " "))
 
 
 def find_mergers(rows: Iterable[RawRow]) -> Mergers:

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 from integrations.statements.amounts import cash_effect
@@ -151,9 +152,10 @@ def _cancelled(sheet: Sheet) -> set[int]:
         if not kind.endswith(CANCELLED):
             waiting[kind, symbol, shares, amount].append(raw.line)
             continue
-        stem = kind.removesuffix(CANCELLED)
-        for opposite in ((-shares, -amount), (shares, -amount)):
-            lines = waiting[(stem, symbol, *opposite)]
+        # Whether it repeats the figures or turns their signs, its word says what it is.
+        for sign_of_shares, sign_of_amount in product((-1, 1), repeat=2):
+            original = (shares * sign_of_shares, amount * sign_of_amount)
+            lines = waiting[(kind.removesuffix(CANCELLED), symbol, *original)]
             if lines:
                 found |= {lines.pop(), raw.line}
                 break

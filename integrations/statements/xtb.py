@@ -134,6 +134,7 @@ def recognises(table: Table) -> bool:
 def read(table: Table, options: Options) -> Statement:
     currency = options.require_currency()
     table.require_distinct_columns()
+    table.drop_empty_ends()
     table.require_rectangle(is_always_full=True)
     sheet = Sheet(
         "xtb", table, options, read_day=read_day, columns=_positions(table), numbers=("amount",)

@@ -95,6 +95,7 @@ def recognises(table: Table) -> bool:
 def read(table: Table, options: Options) -> Statement:
     currency = options.require_currency()
     table.require_distinct_columns()
+    table.drop_empty_ends()
     table.require_rectangle()
     positions = _positions(table)
     numbers = [name for name in NUMBERS if name in positions]

@@ -288,6 +288,13 @@ def test_withdrawals_without_any_sign_in_the_file_take_money(account, amounts, r
     assert list(Transaction.objects.order_by("date").values_list(*names)) == recorded
 
 
+def test_fees_without_any_sign_in_the_file_take_money(account):
+    lines = ("01/05/2020 17:49:01,,CUSTODY_FEE,,,0.01,USD,1.1",)
+    account("USD").done(data=text(REVOLUT, *lines))
+    stored = Transaction.objects.get()
+    assert (stored.type, stored.settlement_amount) == ("fee", D("-0.01"))
+
+
 GAINS = "Date acquired,Date sold,Symbol,Security name,ISIN,Country,Quantity,Cost basis,Gross proceeds,Gross PnL,Currency"
 PAID = "Date,Symbol,Security name,ISIN,Country,Gross amount,Withholding tax,Net Amount,Currency"
 GAIN = "2024-03-04,2024-04-03,ATLS,Atlas,US0000000011,US,10,500.00,600.00,100.00,USD"

@@ -154,6 +154,17 @@ def test_a_cancelled_action_is_ignored_with_the_one_it_takes_back(account):
     assert set(held()) == {"ATLAS.EUR.DEMO"}
 
 
+@pytest.mark.parametrize(("shares", "amount"), [("4", "-480.00"), ("-4", "480.00")])
+def test_a_cancelled_sale_is_ignored_with_its_cancellation(account, shares, amount):
+    rows = (
+        row("2024-06-03", "TRADING", "SELL", ATLAS, "-4", "120.00", "480.00", id="s-1"),
+        row("2024-06-03", "TRADING", "SELL_CANCELLED", ATLAS, shares, "120.00", amount, id="s-2"),
+    )
+    body = account("EUR").done(data=text(HEADER, BOUGHT, *rows), instruments=KNOWN)
+    assert (body["created"], body["ignored"]) == (1, 2)
+    assert held()["ATLAS.EUR.DEMO"][0] == 10
+
+
 def test_a_cancellation_without_its_action_is_an_error(account):
     rows = (action("BONUS_ISSUE_CANCELLED", ATLAS, "-5"),)
     body = account("EUR")(data=text(HEADER, BOUGHT, *rows), instruments=KNOWN).json()

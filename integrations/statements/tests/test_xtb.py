@@ -245,6 +245,22 @@ def test_a_sale_that_has_all_it_brought_leaves_its_profit_out(account):
     assert traded()[2:] == [("sell", 4, 110, 1, 440), ("sell", 4, 60, D("0.8"), 192)]
 
 
+def test_rows_may_have_more_empty_cells_than_the_header(account):
+    data = text(
+        "ID;Type;Time;Comment;Symbol;Amount",
+        "3;Withholding Tax;17/03/2025 11:39:15;WERELD.DE EUR WHT 15%;WERELD.DE;-0,14;;;;",
+        "2;DIVIDENT;17/03/2025 11:39:15;WERELD.DE EUR 0.2000/ SHR;WERELD.DE;0,91;;;;",
+        "1;Stock purchase;28/02/2025 15:33;OPEN BUY 4 @ 100.00;WERELD.DE;-400,00;;;;",
+    )
+    known = json.dumps({"WERELD.DE": "WERELD.EUR.DEMO"})
+    account("EUR").done(data=data, **IN_EURO, instruments=known)
+    assert [(row[0], row[4]) for row in traded()] == [
+        ("buy", -400),
+        ("dividend", D("0.91")),
+        ("tax", D("-0.14")),
+    ]
+
+
 def test_a_sale_may_be_called_the_closing_of_a_sale(account):
     data = text(
         HEADER,
