@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from integrations.statements.amounts import divide
+from integrations.statements.amounts import divide, reversed_lines
 from integrations.statements.exchanges import Moved, add_leg, find_exchanges
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row
 from integrations.statements.sheet import Sheet
@@ -49,7 +49,8 @@ def identity_of(raw: RawRow) -> dict[str, Any]:
 
 def find_unordered(sheet: Sheet) -> Unordered:
     """Find the rows of actions: without an order and costs, of a day with several of them or
-    without money. A row alone that moved money is a trade, such as shares taken over for cash.
+    without money. A row alone that moved money is a trade, such as shares taken over for cash,
+    unless another one alone moved the same money the other way.
     """
     days: dict[str, list[tuple[RawRow, Decimal]]] = defaultdict(list)
     found = Unordered()
@@ -64,6 +65,9 @@ def find_unordered(sheet: Sheet) -> Unordered:
             found.values[raw.line] = total
     moves: list[Moved] = []
     worth: dict[tuple[Hashable, str], Decimal] = defaultdict(Decimal)
+    alone = [rows[0][0].line for rows in days.values() if len(rows) == 1]
+    # What goes on one day and comes for the same money on another may be one action.
+    found.lines |= reversed_lines(("", found.values[line], line) for line in alone)
     for day, rows in days.items():
         if len(rows) > 1 or not found.values[rows[0][0].line]:
             found.lines |= {raw.line for raw, _shares in rows}

@@ -123,6 +123,14 @@ def test_shares_taken_for_cash_without_an_order_are_a_sale(account):
             id="gone for nothing",
         ),
         pytest.param(
+            [
+                f"13-06-2024,08:05,{ATLAS},NDQ,,5,120.00,EUR,-600.00,EUR,-600.00,EUR,,,,-600.00,EUR,",
+                f"12-06-2024,08:05,{WORLD},EAM,,-10,60.00,EUR,600.00,EUR,600.00,EUR,,,,600.00,EUR,",
+            ],
+            [("Quantity", "unpaired_action")] * 2,
+            id="new shares came another day",
+        ),
+        pytest.param(
             [BOUGHT.replace("-500.00,EUR,-500.00", "-600.00,EUR,-600.00")],
             [("Local value", "amount_differs")],
             id="not quantity times price",
