@@ -24,10 +24,13 @@ TITLE_LINES = 20
 # is an error of its row.
 CUT_OFF = "…"
 
+_PICTURE = "This is a picture. Export the statement as CSV."
 _OTHER_FILES = {
     b"PK\x03\x04": "This is an Excel workbook or a ZIP archive. Save it as CSV, or unpack it.",
     b"\xd0\xcf\x11\xe0": "This is an old Excel workbook. Save it as CSV.",
     b"%PDF": "This is a PDF. Export the statement as CSV.",
+    b"\x89PNG": _PICTURE,
+    b"\xff\xd8\xff": _PICTURE,
     b"\x1f\x8b": "This is a compressed file. Unpack it.",
 }
 _ASCII = bytes(range(128))

@@ -1,10 +1,10 @@
 // The import dialog and the list of imported files.
 import { completeAction } from "./actions.js";
-import { api } from "./api.js";
+import { ApiError, api } from "./api.js";
 import { confirm, dialog, empty, failure, h, notice, select } from "./dom.js";
 import { num, text, time } from "./format.js";
 import { sourceNote } from "./sources.js";
-import { importAll } from "./several.js";
+import { importAll, isQuestion } from "./several.js";
 import { failedRowsButton } from "./failedrows.js";
 import { counts, instrumentForm, lookUpProgress, mappingForm, openingTable, previewTable, problemList, remarks, understood, warningNotes, wordForm } from "./statement.js";
 import { WORD_TYPES, warningGroups, withoutParameters } from "./words.js";
@@ -75,9 +75,9 @@ export function importFile(portfolioId, changed, files = []) {
   const leave = () => back
     ? h("button", { class: "button", type: "button", onclick: back }, gettext("Back to the files"))
     : h("button", { class: "button", type: "button", onclick: () => choose() }, gettext("Choose another file"));
-  /** Says that a file cannot be used. */
+  /** Says that a file cannot be used. The id of the request matters only where the server failed. */
   function refuse(chosen, problem) {
-    const said = h("div", {}, h("p", { class: "muted small" }, chosen.name), failure(problem));
+    const said = h("div", {}, h("p", { class: "muted small" }, chosen.name), problem.status < 500 && problem.status ? h("p", { class: "alert", role: "alert" }, problem.message) : failure(problem));
     if (!back) return choose(said);
     return body.replaceChildren(said, h("div", { class: "actions" }, leave()));
   }
@@ -107,20 +107,21 @@ export function importFile(portfolioId, changed, files = []) {
       const label = gettext("The account's currency");
       return ask(chosen, gettext("In which currency are the amounts?"), why, select(label, [["", label], ...names], "", (currency) => currency && again({ currency })));
     }
+    if (code === "unknown_format" && !isQuestion(problem)) return refuse(chosen, new ApiError(problem.status, { errors: [{ detail: gettext("This is not a table of transactions. Choose the file that your broker exports.") }] }));
     if (code !== "unknown_format" || !seen) return refuse(chosen, problem);
     const known = await api("/imports/formats").catch(() => []);
     const label = (name) => known.find((one) => one.format === name)?.label ?? name;
     const others = known.filter((one) => one.format !== "mapped" && one.format !== mine.format);
-    body.replaceChildren(
+    body.replaceChildren(...[
       h("p", { class: "muted small" }, chosen.name),
       h("p", {}, seen.formats.length ? gettext("The file matches several formats.") : gettext("The format was not recognised. Choose the columns, or the broker.")),
-      h("details", {}, h("summary", {}, gettext("Details")), failure(problem)),
+      others.length > 0 && !seen.formats.length && select(gettext("Choose the broker"), [["", gettext("Choose the broker")], ...others.map((one) => [one.format, one.label])], "", (name) => name && again({ format: name, mapping: null })),
+      h("details", {}, h("summary", {}, gettext("Details")), h("p", { class: "small" }, problem.message)),
       seen.formats.length
         ? h("div", {}, h("h3", {}, gettext("Which broker is this file from?")), h("div", { class: "answers" }, ...seen.formats.map((name) => way({ format: name, mapping: null }, label(name)))))
         : mappingForm(seen, mine.mapping, (chosenColumns) => again({ format: "auto", ...chosenColumns })),
-      h("div", { class: "actions" },
-        others.length > 0 && !seen.formats.length && select(gettext("Choose the broker"), [["", gettext("Choose the broker")], ...others.map((one) => [one.format, one.label])], "", (name) => name && again({ format: name, mapping: null })),
-        leave()));
+      h("div", { class: "actions" }, leave()),
+    ].filter(Boolean));
     return undefined;
   }
   async function preview(chosen) {

@@ -10,6 +10,15 @@ const firstDay = (found) => found.first_day ?? "";
 const isImported = ({ found }) => Boolean(found) && found.state !== "failed";
 const sumOf = (all, count) => all.reduce((sum, { found }) => sum + (found?.[count] ?? 0), 0);
 
+const ASKED = ["ambiguous_dates", "ambiguous_numbers", "currency_required"];
+const NEEDED_COLUMNS = 3; // of a table of transactions: a date, a type, and a price or an amount
+
+/** Whether a file cannot be read only because a person has to answer something: a sheet, a currency, the columns. */
+export function isQuestion({ errors, body }) {
+  if (body?.accounts?.length || body?.sheets?.length || ASKED.includes(errors?.[0]?.code)) return true;
+  return Boolean(body?.file) && (body.file.formats.length > 0 || body.file.header.length >= NEEDED_COLUMNS);
+}
+
 /** Calls `one` with each file, its number and their number. Returns {file, found} or {file, problem} of each. */
 async function each(files, one) {
   const all = [];
@@ -40,8 +49,9 @@ function sums(all) {
     [gettext("new"), sumOf(all, "created")],
     [gettext("already imported"), sumOf(all, "duplicates")],
     [gettext("with errors"), sumOf(all, "failed"), "loss"],
-    [gettext("cannot be read"), all.filter(({ problem }) => problem).length, "loss"],
-  ];
+    [gettext("to answer"), all.filter(({ problem }) => problem && isQuestion(problem)).length, "loss"],
+    [gettext("cannot be read"), all.filter(({ problem }) => problem && !isQuestion(problem)).length, "loss"],
+  ].filter(([, value, kind]) => value || !kind);
   return h("dl", { class: "facts" }, ...said.map(([label, value, kind]) => h("div", {}, h("dt", {}, label), h("dd", { class: value ? kind : null }, num("count", value)))));
 }
 
@@ -55,15 +65,19 @@ function fileList(all, tag, look) {
       found.failed > 0 && h("span", { class: "under" }, h("span", { class: "loss" }, num("count", found.failed), " ", gettext("with errors"))),
     ];
     return h("li", {},
-      h("span", {}, h("b", { class: "name" }, file.name), inIt ?? h("span", { class: "under" }, withoutParameters(problem))),
+      h("span", {}, h("b", { class: "name" }, file.name), inIt ?? h("span", { class: "under" }, whyNot(problem))),
       h("span", { class: `tag ${kind}` }, label),
       (problem || found.failed > 0) && h("button", { class: "button slim", type: "button", "aria-label": `${gettext("Look at it")}: ${file.name}`, onclick: () => look(file) }, gettext("Look at it")));
   };
   return h("ul", { class: "rows files", "aria-label": gettext("Files") }, ...all.map(item));
 }
 
+function whyNot(problem) {
+  return problem.body?.file ? gettext("The format was not recognised.") : withoutParameters(problem);
+}
+
 function tagBefore({ found, problem }) {
-  if (problem) return ["bad", gettext("cannot be read")];
+  if (problem) return isQuestion(problem) ? ["warn", gettext("to answer")] : ["bad", gettext("cannot be read")];
   if (found.failed) return ["warn", gettext("with errors")];
   return found.created ? ["", gettext("ready")] : ["", gettext("nothing new")];
 }

@@ -340,7 +340,7 @@ def test_from_one_of_several_files_the_way_leads_back_to_the_list(visitor, yahoo
     marks = [("2023.csv", "ready"), ("2024.csv", "ready"), ("n.csv", "cannot be read")]
     assert files_shown(page) == marks
     page.get_by_role("button", name="Look at it: n.csv").click()
-    page.get_by_text("The format was not recognised.").first.wait_for()
+    page.get_by_text("This is not a table of transactions.").wait_for()
     assert refusals(visitor) == 1
     page.get_by_role("button", name="Back to the files").click()
     page.get_by_role("button", name="Import 2 files").click()
@@ -396,3 +396,36 @@ def test_an_instrument_in_doubt_is_named_once_before_and_after_the_import(visit,
     expect(go).to_have_text("Done" if language == "en-GB" else "Ferdig")
     assert notes.all_inner_texts() == [expected]
     assert visitor.api("/imports")[0]["created"] == 7
+
+
+def test_a_file_that_only_lacks_an_answer_is_marked_so_in_the_list(visitor):
+    page = visitor.page
+    files = {
+        "xtb.csv": XTB.encode(),
+        "own.csv": b"Tag;Art;Papier;Kurs\n2024-03-04;buy;FJORD.DEMO;10\n",
+        "picture.csv": b"\x89PNG\r\n\x1a\n\x00\x00",
+        "2024.csv": generic("2024-01-02,buy,FJORD.DEMO,10,100"),
+    }
+    choose_all(page, files)
+    page.get_by_role("button", name="Import 1 file").wait_for()
+    assert refusals(visitor) == 3
+    assert sorted(files_shown(page)) == [
+        ("2024.csv", "ready"),
+        ("own.csv", "to answer"),
+        ("picture.csv", "cannot be read"),
+        ("xtb.csv", "to answer"),
+    ]
+    assert page.locator("dialog .facts dd").all_inner_texts() == ["4", "1", "0", "2", "1"]
+    page.get_by_role("button", name="Look at it: picture.csv").click()
+    page.get_by_text("This is a picture. Export the statement as CSV.").wait_for()
+    assert refusals(visitor) == 1
+    assert page.get_by_text("Request").count() == 0
+    page.get_by_role("button", name="Back to the files").click()
+    page.get_by_role("button", name="Look at it: xtb.csv").click()
+    page.get_by_label("The account's currency").select_option("NOK")
+    page.get_by_role("button", name="Import 1 transaction", exact=True).wait_for()
+    page.get_by_role("button", name="Back to the files").click()
+    page.get_by_role("button", name="Import 2 files").wait_for()
+    refusals(visitor)
+    assert ("xtb.csv", "ready") in files_shown(page)
+    assert visitor.api("/imports") == []

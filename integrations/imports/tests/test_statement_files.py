@@ -98,6 +98,8 @@ def test_a_file_without_content_is_an_empty_file(data):
     [
         pytest.param(b"PK\x03\x04" + bytes(range(256)) * 10, id="a workbook"),
         pytest.param(b"%PDF-1.7\n", id="a pdf"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", id="a png"),
+        pytest.param(b"\xff\xd8\xff\xe0\x00\x10JFIF", id="a photo"),
         pytest.param(bytes(range(256)) * 40, id="every byte"),
         pytest.param(
             b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00\x01\x02" * 500, id="a picture"
