@@ -163,6 +163,7 @@ export function importFile(portfolioId, changed, files = []) {
       h("p", { class: "muted small" }, `${found.file_name} · ${found.format} · ${found.encoding}`),
       counts(found),
       understood(found),
+      found.failed > 0 && h("div", { class: "answers" }, failedRows(chosen, found)),
       note,
       ...remarks(found),
       lookingUp,
@@ -174,7 +175,6 @@ export function importFile(portfolioId, changed, files = []) {
       found.preview.length ? previewTable(found.preview) : empty(found.failed ? gettext("No row can be imported.") : gettext("The file has no new transactions.")),
       h("div", { class: "actions pinned" },
         found.failed ? h("label", { for: "import-skip" }, skip, " ", gettext("Skip rows with errors")) : "",
-        failedRows(chosen, found),
         leave(), go),
     ].filter(Boolean));
   }

@@ -105,15 +105,25 @@ const COLUMNS = () => ({
   exchange_rate: gettext("Exchange rate"), booked_on: gettext("Booking day"), note: gettext("Note"), external_id: gettext("Broker's reference"),
 });
 const NEEDED = ["date", "type"];
+// Other words of headers for our columns.
+const ALIKE = { date: ["timestamp", "time"], type: ["action", "side"], ticker: ["symbol", "asset"], quantity: ["shares", "units"], commission: ["fee", "fees"], note: ["notes"] };
+
+/** Proposes the column of a file for one of ours: one of its name, else the only one with its name as a word in it. */
+function proposed(names, key, label) {
+  const words = [key.replace("_", " "), label.toLowerCase(), ...(ALIKE[key] ?? [])];
+  const same = names.find((name) => words.includes(name.toLowerCase()) || name.toLowerCase() === key);
+  if (same) return same;
+  const near = names.filter((name) => name.toLowerCase().split(/[\s/()_-]/).some((word) => words.includes(word)));
+  return near.length === 1 ? near[0] : "";
+}
 
 /** Asks which column is which. `{header, sample}` comes from the API; `taken` gets our column → theirs, and a name to save that under. */
 export function mappingForm({ header, sample }, mapping, taken) {
   const columns = Object.entries(COLUMNS());
   const names = header.map((name) => name.trim());
-  const alike = (key, label) => names.find((name) => [key, key.replace("_", " "), label.toLowerCase()].includes(name.toLowerCase()));
   const fields = columns.map(([key, label]) => {
     const box = h("select", { onchange: tell }, h("option", { value: "" }, "–"), ...[...new Set(names.filter(Boolean))].map((name) => h("option", { value: name }, name)));
-    box.value = mapping?.[key] ?? (mapping ? "" : alike(key, label) ?? "");
+    box.value = mapping?.[key] ?? (mapping ? "" : proposed(names, key, label));
     const example = h("span", { class: "under" });
     function tell() {
       const at = names.indexOf(box.value);

@@ -429,3 +429,25 @@ def test_a_file_that_only_lacks_an_answer_is_marked_so_in_the_list(visitor):
     refusals(visitor)
     assert ("xtb.csv", "ready") in files_shown(page)
     assert visitor.api("/imports") == []
+
+
+def test_the_columns_of_an_unknown_file_are_proposed_by_their_words(visitor):
+    page = visitor.page
+    header = (
+        "Timestamp,Transaction Type,Asset,Quantity Transacted,Price Currency,Price at Trade,Fees"
+    )
+    choose(page, "coins.csv", f"{header}\n2024-03-04,buy,FJORD.DEMO,2,NOK,100,5\n".encode())
+    page.get_by_label("Date *").wait_for()
+    assert refusals(visitor) == 1
+    labels = ["Date *", "Type *", "Ticker", "Quantity", "Currency", "Price", "Commission"]
+    proposed = [page.get_by_label(label, exact=True).input_value() for label in labels]
+    # Two columns have to do with a price.
+    expected = "Timestamp,Transaction Type,Asset,Quantity Transacted,Price Currency,,Fees"
+    assert ",".join(proposed) == expected
+    page.get_by_label("Price", exact=True).select_option("Price at Trade")
+    page.get_by_role("button", name="Use these columns").click()
+    page.get_by_role("button", name="Import 1 transaction", exact=True).click()
+    page.get_by_text("1 transaction imported.").wait_for()
+    row = visitor.api("/transactions")["results"][0]
+    shown = [row[name] for name in ("ticker", "quantity", "price", "commission")]
+    assert shown == ["FJORD.DEMO", 2, 100, 5]
