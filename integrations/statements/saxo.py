@@ -142,7 +142,7 @@ PAYMENTS = {
     "adr fees": "fee",
     "adr-gebyr": "fee",
 }
-CHARGES = {"tax", "fee"}  # fmt: skip
+CHARGES = {"tax", "fee"}
 _INTEREST = re.compile(r"interest|rente|interet|zins")
 _CHARGE = re.compile(
     r"fee|vat|gebyr|moms|omkostning|kosten|btw|frais|tva|gebuhr|commissi|kurtage|subscription"
@@ -323,7 +323,7 @@ def _add_action(sheet: Sheet, raw: RawRow, action: _Action, account: str | None)
         _add_payment(sheet, raw, PAYMENTS[_event(raw)], account)
     if action.shares:
         add_action(sheet, raw, action.shares, action.cash, action.currency)
-    else:
+    elif not _is_payment(raw):
         sheet.ignore(raw, "part of a corporate action")
 
 

@@ -31,7 +31,10 @@ _COLUMNS = {
 
 
 class Shares(NamedTuple):
-    """What an action took of one instrument, and what it gave; both above 0, or 0."""
+    """What an action took of one instrument, and what it gave.
+
+    Neither is below 0, unless an earlier file has what is taken back.
+    """
 
     gone: Decimal
     came: Decimal
@@ -78,16 +81,23 @@ def _add_shares(action: dict[str, Shares], cells: Mapping[str, str], shares: Dec
         after = before._replace(gone=before.gone - shares)
     else:
         after = before._replace(came=before.came + shares)
-    action[cells["isin"]] = after
+    if after.gone or after.came:
+        action[cells["isin"]] = after
+    else:
+        action.pop(cells["isin"], None)  # It was taken back.
 
 
 def is_clear(action: Mapping[str, Shares], cash: Decimal) -> bool:
     """Return whether an action is a split, an exchange, a sale for `cash`, or shares at no cost."""
+    if any(one.gone < 0 or one.came < 0 for one in action.values()):
+        return False
     gone = {isin for isin, one in action.items() if one.gone}
     came = {isin for isin, one in action.items() if one.came}
     if gone & came:
         return gone == came and len(gone) == 1 and not cash
-    return len(gone) == 1 and cash >= 0 if gone else not cash
+    if gone:
+        return len(gone) == 1 and cash >= 0
+    return not cash
 
 
 def add_action(

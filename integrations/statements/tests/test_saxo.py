@@ -499,3 +499,16 @@ def test_an_action_that_is_not_clear_is_an_error_of_its_rows(account, amount, le
     body = account("EUR")(data=saxo_workbook([row, row], legs), instruments=NEW).json()
     assert faults(body) == [(2, "Acties", "unknown_type"), (3, "Acties", "unknown_type")]
     assert not Transaction.objects.exists()
+
+
+def test_an_action_that_was_taken_back_is_left_out_and_its_reversal_alone_is_an_error(account):
+    done = dutch("Corporate action", "Fusie", "1700", action="7")
+    back = dutch("Corporate action", "Fusie - Terugboeking", "-1700", action="7")
+    legs = [moved("Fusie", -15), moved("Fusie - Terugboeking", 15)]
+    upload = account("EUR")
+    body = upload(data=saxo_workbook([back], legs[1:]), instruments=NEW).json()
+    assert faults(body) == [(2, "Acties", "unknown_type")]
+    assert not Transaction.objects.exists()
+    body = upload.done(data=saxo_workbook([back, done], legs), instruments=NEW)
+    assert (body["created"], body["ignored"]) == (1, 2)
+    assert held()["WERELD.EUR.DEMO"][0] == 15
