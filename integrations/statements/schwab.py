@@ -477,6 +477,9 @@ def _price_of_bond(
     side: str, quantity: Decimal, price: Decimal, fee: Decimal, amount: Decimal
 ) -> Decimal:
     """Return the price per unit of nominal value if the amount shows that it is in percent."""
+    as_written = cash_effect(side, EXACT.multiply(quantity, price), fee)
+    if abs(amount - as_written) <= rounding_of_product(quantity, price) + half_unit(amount):
+        return price  # of shares that are named by their CUSIP
     of_one = price.scaleb(-2)
     expected = cash_effect(side, EXACT.multiply(quantity, of_one), fee)
     rounding = rounding_of_product(quantity, of_one) + half_unit(amount)

@@ -310,6 +310,14 @@ def test_more_words_of_money_are_known(account):
     }
 
 
+def test_the_price_of_cheap_shares_that_are_named_by_their_cusip_is_in_dollars(account):
+    line = '"06/13/2024","Buy","123456AB7","ATLAS RIGHTS","1,000","$0.03","","-$30.00"'
+    account("USD").done(
+        data=text(SCHWAB, line), instruments=choices(**{"123456AB7": "ATLAS.USD.DEMO"})
+    )
+    assert [row[:3] for row in ledger()] == [("buy", 1000, D("0.03"))]
+
+
 TREASURY = "91282CEG2", "US TREASURY NT 4.25%24 DUE 03/31/24"
 
 
