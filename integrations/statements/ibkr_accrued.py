@@ -65,7 +65,8 @@ def _is_same(
     """Return whether a trade is of the bond and in the currency of the interest."""
     isin, symbol = isin_of(trade), trade["Symbol"]
     is_named = bool(isin and isin in (isin_of(raw), *bond.split()))
-    return trade[currency] == raw[currency] and (is_named or bool(symbol and symbol in bond))
+    has_symbol = bool(symbol and f" {symbol} " in f" {bond} ")
+    return trade[currency] == raw[currency] and (is_named or has_symbol)
 
 
 def _nearest(

@@ -94,6 +94,20 @@ def test_a_statement_has_accrued_interest_in_a_section_of_its_own(account):
     twice(upload, data)
 
 
+def test_accrued_interest_is_not_of_a_bond_whose_symbol_ends_like_another(account):
+    data = text(
+        ACTIVITY,
+        ORDERS,
+        'Trades,Data,Order,Bonds,USD,L 4 2026,"2026-01-12, 09:45:31","10,000",95.5,95.6,-9550,-5,'
+        "0,0,0,O",
+        "Interest,Header,Currency,Date,Description,Amount",
+        "Interest,Data,USD,2026-01-14,Purchase Accrued Interest PYPL 4 2026,-50",
+    )
+    body = account("USD").done(data=data, instruments=choices(**{"L 4 2026": "BOND.USD.DEMO"}))
+    assert (body["created"], body["ignored"]) == (2, 0)
+    assert settled()[0] == ("buy", 10000, D("0.955"), None, -9555)
+
+
 # --- Shares that come or go without a trade ------------------------------------------------------
 
 
