@@ -1,5 +1,6 @@
 """Read portfolios, holdings, transactions and imports. Every query count is constant."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
@@ -88,8 +89,8 @@ class Rename(NamedTuple):
 def renames_in(portfolio: Portfolio) -> dict[str, Rename]:
     """Return what became of instruments that got a new ticker or ISIN, by their former ticker.
 
-    That is what the user exchanged whole, one for one and without cash, for another instrument in
-    the same currency, and did not trade since. Two queries at most.
+    That is: all its shares were exchanged at once, one for one and without cash, for those of one
+    other instrument in the same currency, and none were traded since. Two queries at most.
     """
     later = Transaction.objects.filter(
         portfolio=portfolio,
@@ -112,14 +113,17 @@ def renames_in(portfolio: Portfolio) -> dict[str, Rename]:
     targets: dict[UUID | None, list[Transaction]] = {}
     for row in came.select_related("holding__stock"):
         targets.setdefault(row.group_id, []).append(row)
+    exchanges = Counter(out.own_holding.stock.ticker for out in outs)
     found: dict[str, Rename] = {}
     for out in outs:
         given = out.own_holding.stock
-        for target in targets.get(out.group_id, [])[:1]:
-            stock = target.own_holding.stock
-            is_only = len(targets[out.group_id]) == 1
-            if is_only and target.quantity == out.quantity and stock.currency == given.currency:
-                found[given.ticker] = Rename(stock.ticker, out.effective_date)
+        received = targets.get(out.group_id, [])
+        if len(received) != 1 or exchanges[given.ticker] > 1:
+            continue
+        target = received[0]
+        stock = target.own_holding.stock
+        if target.quantity == out.quantity and stock.currency == given.currency:
+            found[given.ticker] = Rename(stock.ticker, out.effective_date)
     return found
 
 

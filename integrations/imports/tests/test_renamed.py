@@ -151,7 +151,9 @@ def test_the_former_isin_leads_to_the_new_ticker_unless_the_request_names_anothe
     assert quantities() == {"OLD.DEMO": 2, "NEW.DEMO": 11}
 
 
-@pytest.mark.parametrize("case", ["merger", "cash", "part", "bought again", "other portfolio"])
+@pytest.mark.parametrize(
+    "case", ["merger", "cash", "part", "two", "bought again", "other portfolio"]
+)
 def test_what_is_not_a_rename_leaves_the_rows_where_they_are(user, portfolio, stocks, case):
     imported(portfolio, EARLIER)
     old, new = stocks["OLD"], stocks["NEW"]
@@ -161,6 +163,9 @@ def test_what_is_not_a_rename_leaves_the_rows_where_they_are(user, portfolio, st
         exchange(portfolio, old, new, cash=Cash("NOK", D(10), cost_share=D("0.1")))
     elif case == "part":
         exchange(portfolio, old, new, came="6", quantity_out=D(6))
+    elif case == "two":
+        exchange(portfolio, old, new, came="6", quantity_out=D(6))
+        exchange(portfolio, old, stocks["NEWER"])
     else:
         exchange(portfolio, old, new)
     if case == "bought again":
