@@ -191,7 +191,11 @@ def _rate_of(raw: RawRow, local: Decimal, value: Decimal, *, is_same: bool) -> D
     in_minor, _code = in_major_unit(ONE, raw["currency"])
     stated = raw.number_or_zero("rate") * in_minor
     allowed = MAX_RATE_DIFFERENCE + CENT / min(abs(value), abs(local))
-    expected = [ONE] if is_same else [stated, EXACT.divide(ONE, stated)] if stated else [rate]
+    expected = [rate]
+    if is_same:
+        expected = [ONE]
+    elif stated:
+        expected = [stated, EXACT.divide(ONE, stated)]
     if not any(abs(EXACT.divide(rate, one) - 1) <= allowed for one in expected):
         raise amount_differs(raw, "value", quantity=ONE, price=local, expected=local * expected[-1])
     return rate

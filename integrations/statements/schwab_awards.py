@@ -50,7 +50,8 @@ def read(table: Table, options: Options) -> Statement:
     table.require_rectangle(is_always_full=True)
     for record in table.records:
         record[:] = [DOLLAR.sub(r"\1", plain_text(cell)) for cell in record]
-    name = "schwab-lapses" if _is_of_lapses(table) else "schwab-awards"
+    is_of_lapses = _is_of_lapses(table)
+    name = "schwab-lapses" if is_of_lapses else "schwab-awards"
     sheet = Sheet(name, table, options, read_day=us_day, decimal="point", numbers=NUMBERS)
     sheet.for_words = FOR_WORDS
     details = _take_details(sheet)
@@ -58,7 +59,7 @@ def read(table: Table, options: Options) -> Statement:
     held = Held(sheet.statement)
     for raw in sheet:
         with sheet.collect_problem(raw):
-            _read_row(sheet, raw, details[raw.line], held, is_of_lapses=_is_of_lapses(table))
+            _read_row(sheet, raw, details[raw.line], held, is_of_lapses=is_of_lapses)
     return sheet.statement
 
 
