@@ -30,9 +30,9 @@ UNPAIRED = _(
 class Unordered:
     """The rows of actions, by line in `lines`.
 
-    `splits` are the two rows of a split by the line of either, `rebooked` shares that came and went
-    again, `exchanges` the name of the exchange that a line is a leg of, and `cash` the money of it.
-    `values` is what a row's shares were worth, below 0 for a purchase.
+    `splits` has the two rows of a split by the line of either. `rebooked` are lines of shares that
+    came and went again. `exchanges` names the exchange that a line is a leg of, and `cash` has its
+    money by that name. `values` is the total of a row, below 0 for a purchase.
     """
 
     lines: set[int] = field(default_factory=set)
@@ -48,9 +48,11 @@ def identity_of(raw: RawRow) -> dict[str, Any]:
 
 
 def find_unordered(sheet: Sheet) -> Unordered:
-    """Find the rows of actions: without an order and costs, of a day with several of them or
-    without money. A row alone that moved money is a trade, such as shares taken over for cash,
-    unless another one alone moved the same money the other way.
+    """Find the rows of actions, which have neither an order nor costs.
+
+    Several such rows of one day are an action, and so is one that moved no money. A single row that
+    moved money is a trade, such as shares taken over for cash. If a single row of another day moved
+    the same money the other way, both are taken for an action.
     """
     days: dict[str, list[tuple[RawRow, Decimal]]] = defaultdict(list)
     found = Unordered()
@@ -66,7 +68,7 @@ def find_unordered(sheet: Sheet) -> Unordered:
     moves: list[Moved] = []
     worth: dict[tuple[Hashable, str], Decimal] = defaultdict(Decimal)
     alone = [rows[0][0].line for rows in days.values() if len(rows) == 1]
-    # What goes on one day and comes for the same money on another may be one action.
+    # Shares that go one day and others that come another day for the same money may be one action.
     found.lines |= reversed_lines(("", found.values[line], line) for line in alone)
     for day, rows in days.items():
         if len(rows) > 1 or not found.values[rows[0][0].line]:

@@ -18,7 +18,7 @@ from portfolios.calc.kinds import RULES
 MAX_LABEL = 100
 # The kinds of groups whose rows are legs.
 EXCHANGE, SPIN_OFF = "exchange", "spin_off"
-# Of so many rows of a day that wait for their other leg, one is looked for that fits.
+# A row looks for its other leg among at most so many rows of its day.
 MOST_WAITING = 20
 
 

@@ -25,7 +25,7 @@ def require_imported(raw: RawRow, column: str) -> str:
 def is_of_option_alone(raw: RawRow, column: str, *amounts: str) -> bool:
     """Return whether a row is of an instrument that is not imported and moved no money.
 
-    So do options that expire, or that were exercised: then the row of the shares counts.
+    Options that expire or are exercised do that; of an exercise the row of the shares counts.
     """
     category = category_of(raw[column])
     if not category or category in IMPORTED | EXCHANGED | {CASH}:

@@ -189,7 +189,7 @@ def _words_of(raw: RawRow) -> str:
 
 
 def _payments(sheet: Iterable[RawRow]) -> Iterator[tuple[tuple[str, str], Decimal, int]]:
-    """Return what can be taken back; a correction may say another kind of dividend."""
+    """Return the payments that may be reversed. A correction may name another kind of dividend."""
     for raw in sheet:
         payment = _payment_of(raw)
         if raw["Symbol"] and payment:

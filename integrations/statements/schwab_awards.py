@@ -197,7 +197,7 @@ def _add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
 
 
 def _identity(raw: RawRow, day: date | None = None) -> dict[str, Any]:
-    """Return what all transactions of a share have. `day` is another than that of the books."""
+    """Return what all transactions of a share have. With `day`, the row has the booking day."""
     booked = raw.day("Date")
     return {
         "date": day or booked,

@@ -79,7 +79,7 @@ EXCHANGES = {
 }  # fmt: skip
 SPIN_OFFS = {"spin-off", "spin off", "dist rights trans"}
 CANCELS = "cancel "  # before the word of the trade that it cancels
-# What a row that moves only money is by the parts of its word, the first that fits.
+# What a row that moves only money is, by a part of its word. The first that fits counts.
 _BY_PARTS = (
     ("tax", re.compile(r"\btax(?:es)?\b|withh")),
     ("dividend", re.compile(r"\bdiv(?:idends?)?\b|\bcap(?:ital)? gains?\b")),

@@ -123,8 +123,9 @@ def _find_cash(sheet: Sheet, file: File, paid_for: dict[Key, list[RawRow]]) -> N
 
 
 def _find_late_money(file: File, paid_for: dict[Key, list[RawRow]]) -> None:
-    """Find the money of what was liquidated that came under another word, or some days later: the
-    only row within a week.
+    """Find the money of liquidated shares that came under another word, or some days later.
+
+    It is the only payment of the instrument within a week.
     """
     received: dict[str, list[RawRow]] = defaultdict(list)
     for key, rows in [*file.money.items(), *paid_for.items()]:
@@ -140,7 +141,7 @@ def _find_late_money(file: File, paid_for: dict[Key, list[RawRow]]) -> None:
 
 
 def _cancelled(sheet: Sheet) -> set[int]:
-    """Return the lines of rows whose word says that they take back another, and of those."""
+    """Return the lines of rows that cancel another by their word, and of the rows they cancel."""
     waiting: dict[tuple[str, str, Decimal, Decimal], list[int]] = defaultdict(list)
     found: set[int] = set()
     for raw in sheet:
@@ -152,7 +153,7 @@ def _cancelled(sheet: Sheet) -> set[int]:
         if not kind.endswith(CANCELLED):
             waiting[kind, symbol, shares, amount].append(raw.line)
             continue
-        # Whether it repeats the figures or turns their signs, its word says what it is.
+        # It may repeat the figures or turn their signs: its word says that it cancels.
         for sign_of_shares, sign_of_amount in product((-1, 1), repeat=2):
             original = (shares * sign_of_shares, amount * sign_of_amount)
             lines = waiting[(kind.removesuffix(CANCELLED), symbol, *original)]

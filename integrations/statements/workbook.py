@@ -120,8 +120,9 @@ def _tables(
 
 
 def _unfinished(sheet: CalamineSheet, sums: Mapping[int, str]) -> str:
-    """Return why a sheet cannot be read whose lines `sums` have sums without a result; empty if all
-    of these are lines of totals, which are ignored.
+    """Return why a sheet cannot be read, empty if it can.
+
+    `sums` are its lines that have sums without a result. In a line of totals they do no harm.
     """
     if sums:
         for line, values in _rows_of(sheet):

@@ -26,7 +26,7 @@ def write_workbook(sheet: str, rows: Iterable[tuple[int, Sequence[Value]]]) -> b
     InvalidWorksheetName for a name that Excel does not allow.
     """
     content = io.BytesIO()
-    # What is no number becomes an error cell, which is refused when the file is read again.
+    # NaN and infinity become error cells, which are refused when the file is read again.
     with Workbook(content, {"constant_memory": True, "nan_inf_to_errors": True}) as workbook:
         formats = {
             kind: workbook.add_format({"num_format": shown}) for kind, shown in _FORMATS.items()

@@ -25,8 +25,10 @@ COST_SHARE_LEFT_OUT = (
 def warnings_of_rows(
     added: Sequence[NewRow], doubts: Mapping[UUID, Sequence[PlausibilityWarning]]
 ) -> list[dict[str, object]]:
-    """Return entries of `ImportBatch.warnings`, in the order of the file. Each detail begins with
-    the ticker: an instrument in pence or with a split has many rows with one cause.
+    """Return entries of `ImportBatch.warnings`, in the order of the file.
+
+    Each detail begins with the ticker, by which the page and the command group them: an instrument
+    in pence or with a split has many rows with one cause.
     """
     entries: list[dict[str, object]] = []
     for one in sorted(added, key=lambda one: one.file_row.row):

@@ -17,9 +17,9 @@ def action_prices(
 ) -> dict[UUID, Decimal]:
     """Return the price of each instrument on `day`, in its own currency; unknown ones are absent.
 
-    It is the last close, or what the user paid or got since where prices are entered by hand; of
-    `targets` else the first close within 14 days after, else what the user paid or got. A constant
-    number of queries.
+    It is the last close. `targets` without one have the first close within 14 days after. Without
+    either it is what the user last paid or got. Where prices are entered by hand, a trade that is
+    later than the last close comes before it. A constant number of queries.
     """
     stocks = [stock for stock in (given, *targets) if not stock._state.adding]
     found: dict[UUID, Decimal] = {}
