@@ -253,10 +253,13 @@ def _apply_choices(
 
 
 def _price_by_hand(user: User, by_hand: Mapping[str, _Instrument], listings: Listings) -> None:
-    """Give instruments their own tickers: the ISIN or name, with the currency of the trades where
-    another listing has that one.
+    """Give instruments their own tickers: the ISIN or name.
+
+    If another listing has that ticker, the currency of the trades follows (`IE00…-CHF`).
     """
-    listed = {listing_key(name, currency) for name, codes in listings.items() for currency in codes}
+    listed: set[str] = set()
+    for name, currencies in listings.items():
+        listed.update(listing_key(name, currency) for currency in currencies)
     tickers = {key: _own_ticker(one) for key, one in by_hand.items()}
     of_listings = {key: f"{tickers[key]}-{one.currency}" for key, one in by_hand.items()}
     named = {*tickers.values(), *of_listings.values()}

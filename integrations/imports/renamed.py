@@ -19,10 +19,10 @@ KIND = "the same shares under another ISIN"
 def under_new_tickers(
     rows: Sequence[StatementRow], portfolio: Portfolio, named: Container[str]
 ) -> list[StatementRow]:
-    """Give rows of an instrument that the user exchanged for its new ticker that ticker.
+    """Book the rows of a renamed instrument on its new ticker.
 
-    Not those of before that day, those that the portfolio has under the former one, and those of
-    tickers that the request `named`. Three queries at most.
+    These stay as they are: rows from before the rename, rows that the portfolio already has under
+    the former ticker, and rows whose ticker the request `named`. Three queries at most.
     """
     renames = renames_in(portfolio)
     if not renames:
@@ -34,9 +34,9 @@ def under_new_tickers(
         if ticker not in named and row.takes_back != REVERSAL and not RULES[row.type].is_exchange:
             ticker = _ticker_on(row, renames)
         if ticker != row.ticker:
-            print_ = fingerprint_of(row)
-            if recorded[print_]:
-                recorded[print_] -= 1
+            same = fingerprint_of(row)
+            if recorded[same]:
+                recorded[same] -= 1
             else:
                 row = replace(row, ticker=ticker, renamed_from=row.ticker)
         found.append(row)

@@ -14,7 +14,7 @@ from integrations.statements.days import dashed_day
 from integrations.statements.degiro_actions import Actions
 from integrations.statements.degiro_balances import reconcile, reserved_amounts, sort_within_minutes
 from integrations.statements.degiro_file import File
-from integrations.statements.degiro_lines import join_wrapped_rows
+from integrations.statements.degiro_lines import form_of, join_wrapped_rows
 from integrations.statements.degiro_money import (
     add_accrued,
     add_charge,
@@ -67,7 +67,7 @@ FOR_WORDS = {
 def recognises(table: Table) -> bool:
     """Return whether a header is that of an account statement, by its form in any language."""
     header = [folded(name) for name in table.header]
-    form = "".join("n" if name else "_" for name in header)
+    form = form_of(header)
     return form in FORMS_OF_HEADER and header[4] in ("isin", "code isin")
 
 

@@ -1,5 +1,7 @@
-"""DEGIRO: rows that go on in the next line, as the account statement and the list of transactions
-have them where a text is too wide for its column.
+"""DEGIRO: what the account statement and the list of transactions have alike.
+
+Their headers are known by which columns have a name. A text that is too wide for its column goes on
+in the next line.
 """
 
 from collections.abc import Sequence
@@ -7,6 +9,12 @@ from collections.abc import Sequence
 from integrations.statements.base import MAX_CELL, Table
 
 MAX_ORDER_ID = 200
+_MARKS = {True: "n", False: "_"}
+
+
+def form_of(header: Sequence[str]) -> str:
+    """Return the form of a header: n for each column with a name, _ for each without."""
+    return "".join(_MARKS[bool(name)] for name in header)
 
 
 def join_wrapped_rows(table: Table, wrapped: Sequence[int]) -> None:

@@ -21,7 +21,7 @@ from integrations.statements.amounts import (
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import dashed_day
 from integrations.statements.degiro_file import MAX_RATE_DIFFERENCE
-from integrations.statements.degiro_lines import join_wrapped_rows
+from integrations.statements.degiro_lines import form_of, join_wrapped_rows
 from integrations.statements.degiro_orders import CENT, Order
 from integrations.statements.degiro_unordered import (
     Unordered,
@@ -57,7 +57,7 @@ def _layout(table: Table) -> tuple[str, ...] | None:
         header.pop()
     if header[3:4] not in ISINS:
         return None
-    form = "".join("n" if name else "_" for name in header)
+    form = form_of(header)
     parts: tuple[str, ...] = ()
     if match := _AFTER.fullmatch(form):
         venue, valued_in, autofx, charged_in, totalled_in = match.groups()

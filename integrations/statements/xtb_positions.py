@@ -57,9 +57,7 @@ _OTHERS: dict[str, tuple[str, ...]] = {
     "swap": ("swap",),
     "rollover": ("rollover|rolowanie",),
 }
-_NAMES = {
-    ours: [re.compile(part) for part in parts] for ours, parts in {**_NEEDED, **_OTHERS}.items()
-}
+_NAMES = {ours: tuple(map(re.compile, parts)) for ours, parts in {**_NEEDED, **_OTHERS}.items()}
 CHARGES = ("commission", "swap", "rollover")
 NUMBERS = ("volume", "open price", "close price", "paid", "brought", "profit", *CHARGES)
 BOUGHT = "BUY"
