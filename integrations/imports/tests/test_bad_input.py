@@ -156,8 +156,12 @@ def test_a_fee_in_a_third_currency_is_a_row_of_its_own(account):
 
 # --- The order of rows ----------------------------------------------------------------------------
 
-# A section's rows follow its header, and the rest of a wrapped id its row.
-IN_SECTIONS = ("revolut-gains", "ibkr-activity", "ibkr-history", "ibkr-flex", "ibkr-flex-csv")
+# A section's rows follow its header, the lots of an award its action, and the rest of a wrapped id
+# its row.
+IN_SECTIONS = (
+    "revolut-gains", "ibkr-activity", "ibkr-history", "ibkr-flex", "ibkr-flex-csv", "schwab-awards",
+    "schwab-lapses",
+)  # fmt: skip
 IN_ANY_ORDER = [
     one for one in SAMPLES if one.format not in IN_SECTIONS and ",,,,,,,,,,,1" not in text_of(one)
 ]
