@@ -220,7 +220,7 @@ def test_axe_finds_nothing_serious_on_any_page(visit, demo, make_user, size, the
             file = {
                 "name": "own.csv",
                 "mimeType": "text/csv",
-                "buffer": b"day,what\n2024-03-04,FJORD.DEMO\n",
+                "buffer": b"day,what,count\n2024-03-04,FJORD.DEMO,1\n",
             }
             visitor.page.set_input_files("#import-file", file)
             visitor.page.get_by_label("Date *").wait_for()
