@@ -34,6 +34,18 @@ from integrations.statements.saxo_actions import (
     is_clear,
     read_actions,
 )
+from integrations.statements.saxo_words import (
+    ACTIONS,
+    BOND,
+    CASH_AMOUNTS,
+    CHARGE,
+    CHARGES,
+    INTEREST,
+    PAYMENTS,
+    SIDES,
+    TRADES,
+    TRANSFERS,
+)
 from integrations.statements.sheet import Sheet
 from integrations.statements.values import folded, number_in
 from portfolios.calc.import_rows import gettext_noop as _
@@ -76,78 +88,11 @@ _NAMES = {
 _PATTERNS = {ours: re.compile(names) for ours, names in _NAMES.items()}
 _REQUIRED = {"date", "type", "isin", "currency", "event", "amount", "rate"}
 
-TRADES = {"trade", "transactie", "handel", "handler", "operation", "transaktion"}
-TRANSFERS = {
-    "cash transfer", "overforsel", "kontantoverforsel", "pengeoverforsel", "geldoverboeking",
-    "contante overboeking", "transfert d'especes", "bargeldtransfer", "geldtransfer",
-    "storting/opname",
-}  # fmt: skip
-CASH_AMOUNTS = {
-    "cash amount", "kontantbelob", "cashbedrag", "geldbedrag", "montant de liquidites",
-    "barbetrag", "geldbetrag",
-}  # fmt: skip
-ACTIONS = {
-    "corporate action", "corporate actions", "selskabsbegivenhed", "selskabshaendelse",
-    "corporate-action", "operation sur titres", "kapitalmassnahme",
-}  # fmt: skip
-SIDES = {
-    "buy": "buy", "bought": "buy", "koop": "buy", "kob": "buy", "kobt": "buy", "kop": "buy",
-    "acheter": "buy", "achat": "buy", "kauf": "buy", "kaufen": "buy",
-    "sell": "sell", "sold": "sell", "verkoop": "sell", "saelg": "sell", "salg": "sell",
-    "solgt": "sell", "vendre": "sell", "vente": "sell", "verkauf": "sell", "verkaufen": "sell",
-    "transfer in": "transfer_in", "transfert entrant": "transfer_in",
-    "overforsel ind": "transfer_in", "overdracht in": "transfer_in", "deponering": "transfer_in",
-    "transfer out": "transfer_out", "transfert sortant": "transfer_out",
-    "overforsel ud": "transfer_out", "overdracht uit": "transfer_out",
-    "uitlevering": "transfer_out",
-}  # fmt: skip
 # Only these write a decimal point in every setting.
 POINT_ONLY = {
     "buy", "sell", "bought", "sold", "koop", "verkoop", "transfer in", "transfer out", "deponering",
 }  # fmt: skip
-# `Type` of a bond, whose price is in per cent.
-_BOND = re.compile(r"bonds?|obligati(?:on|e|oner|es|ons)|anleihen?")
 PER_CENT = Decimal("0.01")
-PAYMENTS = {
-    "dividend": "dividend",
-    "cash dividend": "dividend",
-    "dividends": "dividend",
-    "udbytte": "dividend",
-    "kontantudbytte": "dividend",
-    "contant dividend": "dividend",
-    "dividende": "dividend",
-    "dividende en especes": "dividend",
-    "bardividende": "dividend",
-    "cashdividend": "dividend",
-    "keuzedividend": "dividend",
-    "optional dividend": "dividend",
-    "herbeleggingsdividend": "dividend",
-    "dividend reinvestment": "dividend",
-    "interest payment": "interest",
-    "coupon": "interest",
-    "couponbetaling": "interest",
-    "return of capital": "return_of_capital",
-    "capital repayment": "return_of_capital",
-    "kapitaaluitkering": "return_of_capital",
-    "capital return": "return_of_capital",
-    "withholding tax": "tax",
-    "udbytteskat": "tax",
-    "dividendbelasting": "tax",
-    "retenue a la source": "tax",
-    "quellensteuer": "tax",
-    "bronbelasting": "tax",
-    "roerende voorheffing": "tax",
-    "adr-kosten": "fee",
-    "adr fee": "fee",
-    "adr fees": "fee",
-    "adr-gebyr": "fee",
-}
-CHARGES = {"tax", "fee"}
-_INTEREST = re.compile(r"interest|rente|interet|zins")
-_CHARGE = re.compile(
-    r"fee|vat|gebyr|moms|omkostning|kosten|btw|frais|tva|gebuhr|commissi|kurtage|subscription"
-    r"|abonnement|charge|bewaarloon"
-)
 _UNDERSCORE = re.compile(r"\A_")
 _EVENT = re.compile(r"([^\W\d_][^\d@]{0,20}?) (-?[\d.,]++) @ ([\d.,]++) ([A-Z]{3})")
 
@@ -328,9 +273,9 @@ def _add_action(sheet: Sheet, raw: RawRow, action: _Action, account: str | None)
 
 
 def _add_cash(sheet: Sheet, raw: RawRow, kind: str, event: str, account: str | None) -> None:
-    if _INTEREST.search(event):
+    if INTEREST.search(event):
         _add_money(sheet, raw, "interest", account)
-    elif _CHARGE.search(event):
+    elif CHARGE.search(event):
         _add_money(sheet, raw, "fee", account)
     elif kind in TRANSFERS:
         _add_money(sheet, raw, "deposit", account)
@@ -410,7 +355,7 @@ def _add_trade(sheet: Sheet, raw: RawRow, account_currency: str | None) -> None:
     quantity = abs(_number_in_event(raw, match[2], folded(match[1])))
     quoted = _number_in_event(raw, match[3], folded(match[1]))
     price, traded_in = in_major_unit(quoted, match[4])
-    if _BOND.fullmatch(folded(raw["instrument"])):
+    if BOND.fullmatch(folded(raw["instrument"])):
         price = EXACT.multiply(price, PER_CENT)
     if side in ("transfer_in", "transfer_out"):
         sheet.add(
