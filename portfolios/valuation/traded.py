@@ -57,7 +57,8 @@ def instruments_with_own_splits(portfolios: Iterable[Portfolio]) -> set[UUID]:
     """Return the instruments of which their users recorded a split themselves. One query."""
     splits = Transaction.objects.filter(portfolio__in=portfolios, type=TransactionType.SPLIT)
     by_hand = splits.exclude(source=TransactionSource.MARKET_DATA)
-    return set(by_hand.values_list("holding__stock", flat=True))
+    # In no order: SQLite would read the index of that order, not the one of splits.
+    return set(by_hand.order_by().values_list("holding__stock", flat=True))
 
 
 class _Row(NamedTuple):
