@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import TYPE_CHECKING, TypedDict
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -35,20 +35,6 @@ MAX_DAYS_BETWEEN_CLOSES = 6
 READ_AT_ONCE = 2000
 
 Splits = list[tuple[date, Decimal]]
-
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
-
-    class _LastDays(TypedDict):
-        """The first and the last two days with a close."""
-
-        first_day: date | None
-
-        last_day: date | None
-        day_before: date | None
-        held_back_on: date | None
-
-    _DatedStock = WithAnnotations[StockMetadata, _LastDays]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +82,30 @@ def _cache_time(grace: float) -> timedelta:
 # --- The latest price -----------------------------------------------------------------------------
 
 
+class _Quote(NamedTuple):
+    """The columns of an instrument's quote."""
+
+    day: date
+    price: Decimal
+    previous_close: Decimal | None
+    as_of: datetime
+    fetched_at: datetime
+    source: str
+
+
+class _Stored(NamedTuple):
+    """What is stored of an instrument: its quote, the first and the last two days with a close."""
+
+    quote: _Quote | None
+    pk: UUID
+    source: str
+    history_fetched_at: datetime | None
+    first_day: date | None
+    last_day: date | None
+    day_before: date | None
+    held_back_on: date | None
+
+
 @dataclass(frozen=True, slots=True)
 class _LatestRow:
     """The stored row that gives the latest price, before splits are applied to it.
@@ -119,19 +129,7 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
     are absent. A price from before a split is divided by its ratio. Prices of a day that has not
     begun anywhere do not count.
     """
-    begun = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=latest_day())
-    closes = begun.order_by("-date").values("date")
-    held_back = HeldBack.objects.filter(
-        stock=OuterRef("pk"), kind=HeldBack.Kind.PRICE, state=HeldBack.State.HELD_BACK
-    )
-    stocks = list(
-        StockMetadata.objects.filter(pk__in=list(stock_ids))
-        .select_related("quote")
-        .annotate(first_day=Subquery(begun.order_by("date").values("date")[:1]))
-        .annotate(last_day=Subquery(closes[:1]))
-        .annotate(held_back_on=Subquery(held_back.order_by("-date").values("date")[:1]))
-        .annotate(day_before=Subquery(closes.filter(date__lt=OuterRef("last_day"))[:1]))
-    )
+    stocks = _read_stored(stock_ids)
     days = _days_read(stocks)
     ids = pks_of(stocks)
     closes_by_day = _closes_by_day(ids, days)
@@ -144,7 +142,30 @@ def prices_now(stock_ids: Iterable[UUID]) -> dict[UUID, PriceNow]:
     return found
 
 
-def _days_read(stocks: Iterable["_DatedStock"]) -> set[date]:
+def _read_stored(stock_ids: Iterable[UUID]) -> list[_Stored]:
+    """Read the instruments' quotes and days with closes. Days that have not begun do not count."""
+    begun = HistoricalStockPrice.objects.filter(stock=OuterRef("pk"), date__lte=latest_day())
+    closes = begun.order_by("-date").values("date")
+    held_back = HeldBack.objects.filter(
+        stock=OuterRef("pk"), kind=HeldBack.Kind.PRICE, state=HeldBack.State.HELD_BACK
+    )
+    rows = (
+        StockMetadata.objects.filter(pk__in=list(stock_ids))
+        .annotate(first_day=Subquery(begun.order_by("date").values("date")[:1]))
+        .annotate(last_day=Subquery(closes[:1]))
+        .annotate(held_back_on=Subquery(held_back.order_by("-date").values("date")[:1]))
+        .annotate(day_before=Subquery(closes.filter(date__lt=OuterRef("last_day"))[:1]))
+    )
+    of_quote = [f"quote__{name}" for name in _Quote._fields]
+    found = []
+    # Columns, because building the models takes as long as the query.
+    for row in rows.values_list(*of_quote, *_Stored._fields[1:]):
+        quote = None if row[0] is None else _Quote(*row[: len(of_quote)])
+        found.append(_Stored(quote, *row[len(of_quote) :]))
+    return found
+
+
+def _days_read(stocks: Iterable[_Stored]) -> set[date]:
     days: set[date] = set()
     for stock in stocks:
         days.update(day for day in (stock.last_day, stock.day_before) if day)
@@ -163,9 +184,9 @@ def _closes_by_day(
 
 
 def _latest_row(
-    stock: "_DatedStock", closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
+    stock: _Stored, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
 ) -> _LatestRow | None:
-    quote: StockQuote | None = getattr(stock, "quote", None)
+    quote = stock.quote
     if quote is not None and _is_latest(quote, stock.last_day):
         return _row_of_quote(stock, quote, closes)
     if stock.last_day is None:
@@ -178,20 +199,20 @@ def _latest_row(
         price=close,
         day=stock.last_day,
         as_of=datetime.combine(stock.last_day, time.min, tzinfo=UTC),
-        fetched_at=_close_fetched_at(stock, quote, source),
+        fetched_at=_close_fetched_at(stock, source),
         source=source,
         previous_close=previous,
         previous_day=stock.day_before,
     )
 
 
-def _is_latest(quote: StockQuote, last_day: date | None) -> bool:
+def _is_latest(quote: _Quote, last_day: date | None) -> bool:
     has_begun = quote.day <= latest_day()
     return has_begun and (last_day is None or quote.day >= last_day)
 
 
 def _row_of_quote(
-    stock: "_DatedStock", quote: StockQuote, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
+    stock: _Stored, quote: _Quote, closes: Mapping[tuple[UUID, date], tuple[Decimal, str]]
 ) -> _LatestRow:
     previous = None
     previous_day = stock.last_day
@@ -212,26 +233,24 @@ def _row_of_quote(
     )
 
 
-def _close_fetched_at(
-    stock: StockMetadata, quote: StockQuote | None, source: str
-) -> datetime | None:
+def _close_fetched_at(stock: _Stored, source: str) -> datetime | None:
     """Return when a source last confirmed the latest close; None for a close by hand."""
     if source == StockMetadata.MANUAL:
         return None
     times = [stock.history_fetched_at]
-    if quote is not None:
-        times.append(quote.fetched_at)
+    if stock.quote is not None:
+        times.append(stock.quote.fetched_at)
     return max(filter(None, times), default=None)
 
 
-def _price_now(stock: "_DatedStock", row: _LatestRow, splits: Splits) -> PriceNow:
+def _price_now(stock: _Stored, row: _LatestRow, splits: Splits) -> PriceNow:
     until = latest_day()
     later = split_factor(splits, row.day, until)
     previous = row.previous_close
     if previous is not None:
         between = split_factor(splits, row.previous_day or row.day, row.day)
         previous = _divided(previous, EXACT.multiply(later, between))
-    by_hand = stock.is_manual or row.source == StockMetadata.MANUAL
+    by_hand = StockMetadata.MANUAL in (stock.source, row.source)
     is_idle = row.day < timezone.localdate() - IDLE_AFTER
     is_current = is_fresh(row.fetched_at, grace=GRACE) and not is_idle
     return PriceNow(
