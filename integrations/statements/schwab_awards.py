@@ -22,7 +22,7 @@ from integrations.statements.amounts import (
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.exchanges import Held
 from integrations.statements.raw_rows import RawRow, unpaired_reversal
-from integrations.statements.schwab import DOLLAR, us_day
+from integrations.statements.schwab_rows import DOLLAR, us_day
 from integrations.statements.schwab_words import money_by_parts, payment_by_parts
 from integrations.statements.sheet import Sheet
 from integrations.statements.values import folded, plain_text
