@@ -11,6 +11,7 @@ from integrations.statements import generic
 from integrations.statements.accounts import require_account
 from integrations.statements.base import FileProblem, Format, Options, Statement, Table, column_key
 from integrations.statements.detect import read_table
+from integrations.statements.json_table import is_json, read_json
 from integrations.statements.mapped import has_mapped_columns
 from integrations.statements.workbook import is_workbook, read_workbook
 from integrations.statements.xml_table import is_xml, read_xml
@@ -126,12 +127,14 @@ def _add_samples(statement: Statement, table: Table) -> None:
 
 
 def _tables(data: bytes, options: Options) -> list[Table]:
-    """Return the sheets of a workbook, or the one table of another file, which may be XML."""
+    """Return the sheets of a workbook, or the one table of another file: XML, JSON or text."""
     if is_workbook(data):
         return read_workbook(data, decimal=options.decimal, sheet=options.sheet)
     if options.sheet is not None:
         raise FileProblem("unknown_sheet", "The file is not a workbook. Leave out `sheet`.")
-    return [read_xml(data) if is_xml(data) else read_table(data)]
+    if is_xml(data):
+        return [read_xml(data)]
+    return [read_json(data) if is_json(data) else read_table(data)]
 
 
 def _choose(tables: Sequence[Table], options: Options, name: str) -> tuple[Format, Table]:

@@ -217,7 +217,7 @@ def _recognises_lapses(table: Table) -> bool:
 
 
 def _has_columns(table: Table) -> bool:
-    return {*COLUMNS, "AwardDate"} <= {name.strip() for name in table.header}
+    return set(COLUMNS) <= {name.strip() for name in table.header}
 
 
 AWARDS = (*COLUMNS, "Type", "Shares", "SalePrice", "VestDate", "VestFairMarketValue", "AwardDate")

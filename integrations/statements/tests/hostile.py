@@ -109,6 +109,11 @@ KINDS: dict[str, Callable[[int], bytes]] = {
     "generic_quotes": lambda size: rows(
         f"{GENERIC},note", lambda number: f"2024-01-02,buy,A.DEMO,1,2,{chr(39) * 3000}", size
     ),
+    "json_deep": lambda size: b'{"all": ' + b"[" * size,
+    "json_objects": lambda size: b'{"all": [' + b"{}," * (size // 3) + b"{}]}",
+    "json_values": lambda size: b'{"all": [{"a": [' + b"1," * (size // 2) + b"1]}]}",
+    "json_text": lambda size: b'{"all": [{"a": "' + b"\\n" * (size // 2) + b'"}]}',
+    "json_blanks": lambda size: b"{" + b" " * size + b'"a": 1}',
     "short_rows": lambda size: rows(GENERIC + "," * 5000, lambda number: "x" * 60, size),
     "blank_first_line": lambda size: b" " * (size - 40) + b"\n" + GENERIC.encode() + b"\n",
     "blank_lines": lambda size: rows(" " * 40_000, lambda number: " " * 40_000, size),
