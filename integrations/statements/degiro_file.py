@@ -11,6 +11,7 @@ from typing import Any
 from financeproj.core.money import EXACT, ONE
 from integrations.statements.amounts import reversed_lines
 from integrations.statements.degiro_orders import CENT, Order, change_or_zero
+from integrations.statements.degiro_reserved import kept_reservations
 from integrations.statements.degiro_words import (
     CHARGES,
     CHARGES_OF_ORDERS,
@@ -65,6 +66,8 @@ class File:
                 meaning = None
                 self.trades[line] = match
             self.meanings[line] = meaning
+        for line in kept_reservations(sheet, self.meanings):
+            self.meanings[line] = Meaning.TRANSFER
         self._know_charges_of_orders()
         self.orders = self._orders()
         self.reversed = self._reversed()

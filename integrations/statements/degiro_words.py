@@ -33,6 +33,8 @@ TRADE = re.compile(
 UP_TO_SHARES = re.compile(r"\A(?P<prefix>(?:[^:@\d]{3,40}: ?)?)(?:[^\W\d_]{2,15} )?(?=\d)")
 # ING C12.00 20DEC24
 OPTION = re.compile(r" [CP]\d{1,6}(?:[.,]\d{1,4})? \d{2}[A-Z]{3}\d{2}\Z")
+# Words of a reservation for money that leaves; others are for money that comes.
+PAID_OUT = re.compile(r"withdrawal|opname")
 CURRENCY_PAIR = re.compile(r"\A ?[a-z]{3}/[a-z]{3} ?\Z")
 
 

@@ -171,3 +171,51 @@ def test_a_row_of_words_alone_moves_nothing(account):
 )
 def test_words_mean(words, meaning):
     assert meaning_of(folded(words)) is meaning
+
+
+RESERVED = '01-03-2024,09:00,01-03-2024,,,{words},,EUR,"{amount}",EUR,"400,00",'
+LATER = '{day}-03-2024,08:00,{day}-03-2024,,,Flatex Interest,,EUR,"-0,12",EUR,"399,88",'
+TAKEN_BACK = '05-03-2024,09:00,05-03-2024,,,{words},,EUR,"{amount}",EUR,"900,00",'
+
+
+@pytest.mark.parametrize(
+    ("words", "amount", "kind", "paid"),
+    [
+        ("Processed Flatex Withdrawal", "-500,00", "withdrawal", -500),
+        ("Reservation iDEAL / Sofort Deposit", "500,00", "deposit", 500),
+    ],
+)
+def test_a_reservation_that_stays_is_the_payment(account, words, amount, kind, paid):
+    reserved = RESERVED.format(words=words, amount=amount)
+    upload = account("EUR")
+    # For two weeks the next file may take it back.
+    body = upload.done(data=text(ENGLISH, LATER.format(day=15), reserved))
+    assert (body["money_created"], body["ignored"]) == (1, 1)
+    body = upload.done(data=text(ENGLISH, LATER.format(day=16), LATER.format(day=15), reserved))
+    assert (body["money_created"], body["duplicates"], body["ignored"]) == (2, 1, 0)
+    money = Transaction.objects.filter(type=kind)
+    assert list(money.values_list("settlement_amount", "settlement_currency")) == [(paid, "EUR")]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        [("Processed Flatex Withdrawal", "500,00")],
+        [("flatex terugstorting", "-500,00")],
+        [("Processed Flatex Withdrawal", "500,00"), ("flatex terugstorting", "-500,00")],
+        [("flatex terugstorting", "-500,00"), ("Processed Flatex Withdrawal", "500,00")],
+    ],
+)
+def test_a_reservation_that_is_taken_back_or_paid_is_no_payment_itself(account, then):
+    rows = [TAKEN_BACK.format(words=words, amount=amount) for words, amount in then]
+    reserved = RESERVED.format(words="Processed Flatex Withdrawal", amount="-500,00")
+    account("EUR").done(data=text(ENGLISH, LATER.format(day=28), *rows, reserved))
+    paid = [("withdrawal", -500)] if ("flatex terugstorting", "-500,00") in then else []
+    money = Transaction.objects.filter(type__in=("deposit", "withdrawal"))
+    assert list(money.values_list("type", "settlement_amount")) == paid
+
+
+def test_money_that_is_taken_back_before_its_reservation_is_in_an_earlier_file(account):
+    back = TAKEN_BACK.format(words="Processed Flatex Withdrawal", amount="500,00")
+    body = account("EUR").done(data=text(ENGLISH, LATER.format(day=28), back))
+    assert (body["money_created"], body["ignored"]) == (1, 1)
