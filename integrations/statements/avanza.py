@@ -37,7 +37,7 @@ from integrations.statements.avanza_file import (
 )
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
-from integrations.statements.exchanges import add_leg
+from integrations.statements.exchanges import add_leg, add_split
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
 from integrations.statements.sheet import Sheet, has_columns
 from integrations.statements.values import folded
@@ -302,11 +302,12 @@ def _add_split(sheet: Sheet, raw: RawRow, moved: dict[str, Decimal]) -> None:
     old, new = moved["out"], moved["in"]
     if not old or not new:
         raise sheet.unknown_type("Typ av transaktion", raw["Typ av transaktion"])
-    if raw.required_number("Antal") < 0 or old == new:
+    shares = raw.required_number("Antal")
+    if old == new:
         sheet.ignore(raw, "split: shares taken out")
         return
     identity = _identity(raw, raw["Instrumentvaluta"] or None)
-    sheet.add(raw, type="split", quantity=divide(new, old), **identity)
+    add_split(sheet, raw, shares, (new, -old), **identity)
 
 
 def _add_transfer(sheet: Sheet, raw: RawRow) -> None:

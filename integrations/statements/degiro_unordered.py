@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from integrations.statements.amounts import divide, reversed_lines
-from integrations.statements.exchanges import Moved, add_leg, find_exchanges
+from integrations.statements.amounts import reversed_lines
+from integrations.statements.exchanges import Moved, add_leg, add_split, find_exchanges
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row
 from integrations.statements.sheet import Sheet
 from portfolios.calc.import_rows import gettext_noop as _
@@ -113,7 +113,8 @@ def _is_split(halves: list[tuple[RawRow, Decimal]], found: Unordered) -> bool:
 def add_unordered(sheet: Sheet, raw: RawRow, account_currency: str, found: Unordered) -> None:
     shares = raw.required_number("quantity")
     if raw.line in found.splits:
-        _add_split(sheet, raw, found.splits[raw.line], shares)
+        halves = [half.required_number("quantity") for half in found.splits[raw.line]]
+        add_split(sheet, raw, shares, halves, **identity_of(raw))
     elif raw.line in found.rebooked:
         sheet.ignore(raw, "shares booked out and in")
     elif raw.line in found.exchanges:
@@ -122,16 +123,6 @@ def add_unordered(sheet: Sheet, raw: RawRow, account_currency: str, found: Unord
         add_leg(sheet, raw, shares, **identity_of(raw))
     else:
         raise bad_row("quantity", raw["quantity"], "unpaired_action", UNPAIRED)
-
-
-def _add_split(sheet: Sheet, raw: RawRow, halves: tuple[RawRow, RawRow], shares: Decimal) -> None:
-    """Add a split: one row takes the old shares out, the other puts the new ones in."""
-    if shares < 0:
-        sheet.ignore(raw, "split: shares taken out")
-        return
-    first, second = (half.required_number("quantity") for half in halves)
-    ratio = divide(max(first, second), -min(first, second))
-    sheet.add(raw, type="split", quantity=ratio, **identity_of(raw))
 
 
 def _add_leg(

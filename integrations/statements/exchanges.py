@@ -1,18 +1,21 @@
 """Find the rows of a file that together exchange shares or currencies, and add legs of a group.
 
-Brokers write one row for what goes, and one for each instrument or currency that comes.
+Brokers write one row for what goes, and one for each instrument or currency that comes. Many also
+write a split so: one row takes the old shares out, another puts the new ones in.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from financeproj.core.money import EXACT, ZERO
+from integrations.statements.amounts import divide
 from integrations.statements.base import Statement
-from integrations.statements.raw_rows import RawRow
+from integrations.statements.raw_rows import BadRow, RawRow, bad_row
 from integrations.statements.sheet import Sheet
+from portfolios.calc.import_rows import gettext_noop as _
 from portfolios.calc.kinds import RULES
 
 MAX_LABEL = 100
@@ -20,6 +23,10 @@ MAX_LABEL = 100
 EXCHANGE, SPIN_OFF = "exchange", "spin_off"
 # A row looks for its other leg among at most so many rows of its day.
 MOST_WAITING = 20
+UNPAIRED_ACTION = _(
+    "The file does not say what came for these shares. Enter by hand what happened and skip this "
+    "row."
+)
 
 
 class Moved(NamedTuple):
@@ -117,6 +124,28 @@ def add_leg(
         quantity=abs(shares),
         **fields,
     )
+
+
+def add_split(
+    sheet: Sheet, raw: RawRow, shares: Decimal, halves: Sequence[Decimal], **fields: Any
+) -> None:
+    """Add a split whose old shares go in one row and whose new ones come in another.
+
+    `shares` are those of this row, and `halves` those of both rows, below 0 for the old ones. The
+    row with the new shares becomes the split.
+    """
+    if shares < 0:
+        sheet.ignore(raw, "split: shares taken out")
+    else:
+        sheet.add(raw, type="split", quantity=divide(max(halves), -min(halves)), **fields)
+
+
+def unpaired_action(raw: RawRow, column: str) -> BadRow:
+    """Make the error of a row of shares that moved, without the row of what came for them.
+
+    `column` has the number of shares.
+    """
+    return bad_row(column, raw[column], "unpaired_action", UNPAIRED_ACTION)
 
 
 def name_of(identity: Mapping[str, Any]) -> str:

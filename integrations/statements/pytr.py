@@ -15,7 +15,7 @@ from integrations.statements.amounts import divide, gross_of, split_ratio
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
 from integrations.statements.detect import CUT_OFF
-from integrations.statements.exchanges import Held, name_of
+from integrations.statements.exchanges import Held, name_of, unpaired_action
 from integrations.statements.pytr_actions import (
     CENT,
     EURO,
@@ -24,7 +24,6 @@ from integrations.statements.pytr_actions import (
     add_swap,
     find_pairs,
     identity_of,
-    unpaired,
 )
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
 from integrations.statements.reversals import taken_back
@@ -265,7 +264,7 @@ def _read_row(sheet: Sheet, raw: RawRow, held: Held) -> None:
     elif kind == "spinoff":
         add_spin_off(sheet, raw)
     elif kind == "swap" or (kind in TRADES and raw["shares2"].strip("0., ")):
-        raise unpaired(raw)
+        raise unpaired_action(raw, "shares")
     elif kind in TRADES:
         _add_trade(sheet, raw, kind)
     elif kind == "split":

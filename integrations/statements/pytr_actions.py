@@ -12,18 +12,13 @@ from typing import Any
 from financeproj.core.identifiers import looks_like_isin
 from financeproj.core.money import ZERO
 from integrations.statements.amounts import divide
-from integrations.statements.exchanges import EXCHANGE, SPIN_OFF, add_leg
-from integrations.statements.raw_rows import RawRow, bad_row
+from integrations.statements.exchanges import EXCHANGE, SPIN_OFF, add_leg, unpaired_action
+from integrations.statements.raw_rows import RawRow
 from integrations.statements.sheet import Sheet
-from portfolios.calc.import_rows import gettext_noop as _
 
 EURO = "EUR"
 CENT = Decimal("0.01")
 EXERCISE = "exercise"
-UNPAIRED = _(
-    "The file does not say what came for these shares. Enter by hand what happened and skip this "
-    "row."
-)
 _COIN = re.compile(r"\AXF0*+([A-Z]++)0\d++", re.ASCII)
 
 
@@ -59,10 +54,10 @@ def add_swap(sheet: Sheet, raw: RawRow) -> None:
     value = raw.number_or_zero("value")
     old = identity_of(raw, raw["isin"], raw["note"])
     if min(shares, others) <= 0 or not raw["isin2"]:
-        raise unpaired(raw)
+        raise unpaired_action(raw, "shares")
     if raw["isin2"] == raw["isin"]:
         if value:
-            raise unpaired(raw)
+            raise unpaired_action(raw, "shares")
         sheet.add(raw, type="split", quantity=divide(others, shares), **old)
         return
     new = identity_of(raw, raw["isin2"], "")
@@ -79,7 +74,7 @@ def add_spin_off(sheet: Sheet, raw: RawRow) -> None:
     """
     shares = raw.required_number("shares")
     if shares <= 0 or raw.number_or_zero("value"):
-        raise unpaired(raw)
+        raise unpaired_action(raw, "shares")
     parent = raw["isin2"]
     isin = "" if raw["isin"] == parent else raw["isin"]
     came = identity_of(raw, isin, raw["note"])
@@ -97,10 +92,6 @@ def add_spin_off(sheet: Sheet, raw: RawRow) -> None:
             **group,
             **identity_of(raw, parent, ""),
         )
-
-
-def unpaired(raw: RawRow) -> Exception:
-    return bad_row("shares", raw["shares"], "unpaired_action", UNPAIRED)
 
 
 def _kind(value: Decimal) -> str:

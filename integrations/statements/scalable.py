@@ -24,7 +24,7 @@ from integrations.statements.amounts import (
 )
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
-from integrations.statements.exchanges import Held, Moved, add_leg, find_exchanges
+from integrations.statements.exchanges import Held, Moved, add_leg, add_split, find_exchanges
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
 from integrations.statements.reversals import taken_back
 from integrations.statements.sheet import Sheet
@@ -416,11 +416,7 @@ def _add_action(sheet: Sheet, raw: RawRow, file: _File) -> None:
         name = file.exchanges[raw.line]
         add_leg(sheet, raw, shares, group=name, label=raw["type"], **identity)
     elif len(halves) == 2 and min(halves) < 0 < max(halves):
-        if shares < 0:
-            sheet.ignore(raw, "split: shares taken out")
-            return
-        ratio = divide(max(halves), -min(halves))
-        sheet.add(raw, type="split", quantity=ratio, **identity)
+        add_split(sheet, raw, shares, halves, **identity)
     elif shares > 0 and raw["isin"] not in file.held:
         add_leg(sheet, raw, shares, note=raw["type"], **identity)
     else:

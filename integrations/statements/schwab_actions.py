@@ -2,6 +2,7 @@
 
 from financeproj.core.money import ZERO
 from integrations.statements.amounts import divide, split_ratio
+from integrations.statements.exchanges import add_split
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row
 from integrations.statements.schwab_file import File
 from integrations.statements.schwab_rows import CUSIP, action_of, identity_of
@@ -74,13 +75,10 @@ def _add_reverse_split(sheet: Sheet, raw: RawRow, file: File) -> None:
     quantities = [row.required_number("Quantity") for row in rows]
     if len(rows) != 2 or min(quantities) >= 0 or max(quantities) <= 0:
         raise _unknown_action(raw)
-    new, old = max(quantities), -min(quantities)
-    if new == old:
+    if max(quantities) == -min(quantities):
         sheet.ignore(raw, kind="the same shares under another name")
-    elif raw.required_number("Quantity") < 0:
-        sheet.ignore(raw, kind="split: shares taken out")
     else:
-        sheet.add(raw, type="split", quantity=divide(new, old), **identity_of(raw))
+        add_split(sheet, raw, raw.required_number("Quantity"), quantities, **identity_of(raw))
 
 
 def _is_same_company(one: RawRow, other: RawRow) -> bool:

@@ -11,8 +11,15 @@ from typing import Any
 
 from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import ONE, ZERO
-from integrations.statements.amounts import divide, transfer_kind
-from integrations.statements.exchanges import EXCHANGE, Moved, add_leg, find_exchanges
+from integrations.statements.amounts import transfer_kind
+from integrations.statements.exchanges import (
+    EXCHANGE,
+    Moved,
+    add_leg,
+    add_split,
+    find_exchanges,
+    unpaired_action,
+)
 from integrations.statements.raw_rows import BadRow, RawRow, bad_row
 from integrations.statements.sheet import Sheet
 from integrations.statements.swissquote_trades import (
@@ -28,10 +35,6 @@ from portfolios.calc.import_rows import gettext_noop as _
 
 DAY = 10  # characters of a moment
 EXERCISE = "exercise"
-UNPAIRED = _(
-    "The file does not say what came for these shares. Enter by hand what happened and skip this "
-    "row."
-)
 UNPAIRED_SPLIT = _("A split needs one row that closes the old shares and one that opens new ones.")
 
 
@@ -108,7 +111,7 @@ def add_action(sheet: Sheet, raw: RawRow, kind: str, actions: Actions) -> None:
     elif shares > 0:
         add_leg(sheet, raw, shares, note=raw["transaction"], **_identity(raw))
     else:
-        raise bad_row("quantity", raw["quantity"], "unpaired_action", UNPAIRED)
+        raise unpaired_action(raw, "quantity")
 
 
 def _identity(raw: RawRow) -> dict[str, Any]:
@@ -142,15 +145,10 @@ def _add_leg(sheet: Sheet, raw: RawRow, kind: str, actions: Actions, shares: Dec
 
 
 def _add_halves(sheet: Sheet, raw: RawRow, halves: list[RawRow], shares: Decimal) -> None:
-    """Add a split: one row takes the old shares out, the other puts the new ones in."""
     first, second = (half.required_number("quantity") for half in halves)
     if (first < 0) == (second < 0):
-        raise bad_row("quantity", raw["quantity"], "unpaired_action", UNPAIRED)
-    if shares < 0:
-        sheet.ignore(raw, "split: shares taken out")
-        return
-    ratio = divide(max(first, second), -min(first, second))
-    sheet.add(raw, type="split", quantity=ratio, **_identity(raw))
+        raise unpaired_action(raw, "quantity")
+    add_split(sheet, raw, shares, (first, second), **_identity(raw))
 
 
 def _add_plain(sheet: Sheet, raw: RawRow, kind: str, price: Decimal | None) -> None:

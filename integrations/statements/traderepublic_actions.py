@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from financeproj.core.money import ZERO
 from integrations.statements.amounts import divide, split_ratio
-from integrations.statements.exchanges import add_leg
+from integrations.statements.exchanges import add_leg, add_split, unpaired_action
 from integrations.statements.raw_rows import RawRow, bad_row
 from integrations.statements.sheet import Sheet
 from integrations.statements.traderepublic_file import (
@@ -17,11 +17,6 @@ from integrations.statements.traderepublic_file import (
 )
 from integrations.statements.traderepublic_words import REINVESTMENT, SPLITS, WORTHLESS
 from portfolios.calc.import_rows import gettext_noop as _
-
-UNPAIRED = _(
-    "The file does not say what came for these shares. Enter by hand what happened and skip this "
-    "row."
-)
 
 
 def add_action(sheet: Sheet, raw: RawRow, file: File) -> None:
@@ -44,7 +39,7 @@ def add_action(sheet: Sheet, raw: RawRow, file: File) -> None:
     elif shares > 0:
         add_leg(sheet, raw, shares, **identity_of(raw, note=_label(raw)))
     else:
-        raise bad_row("shares", raw["shares"], "unpaired_action", UNPAIRED)
+        raise unpaired_action(raw, "shares")
 
 
 def _add_leg(sheet: Sheet, raw: RawRow, file: File, shares: Decimal) -> None:
@@ -94,15 +89,10 @@ def _add_reinvested(sheet: Sheet, raw: RawRow, file: File, shares: Decimal) -> N
 
 
 def _add_halves(sheet: Sheet, raw: RawRow, halves: list[RawRow], shares: Decimal) -> None:
-    """Add a split that takes the old shares out in one row and puts new ones in in another."""
     first, second = (half.required_number("shares") for half in halves)
     if (first < 0) == (second < 0):
-        raise bad_row("shares", raw["shares"], "unpaired_action", UNPAIRED)
-    if shares < 0:
-        sheet.ignore(raw, "split: shares taken out")
-        return
-    ratio = divide(max(first, second), -min(first, second))
-    sheet.add(raw, type="split", quantity=ratio, **identity_of(raw))
+        raise unpaired_action(raw, "shares")
+    add_split(sheet, raw, shares, (first, second), **identity_of(raw))
 
 
 def add_moved(sheet: Sheet, raw: RawRow, kind: str) -> None:
