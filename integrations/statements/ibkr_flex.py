@@ -116,18 +116,22 @@ def leave_out_sums(sheets: Collection[Sheet]) -> None:
         sheet.rows = kept
 
 
+def _sheet_of(name: str, table: Table, options: Options, numbers: tuple[str, ...]) -> Sheet:
+    """Return the rows of a query without the sums over accounts. Raises FileProblem."""
+    table.require_distinct_columns()
+    table.require_rectangle(is_always_full=True)
+    read_day = any_day(cells_of(table, DAYS))
+    sheet = Sheet(name, table, options, read_day=read_day, decimal="point", numbers=numbers)
+    leave_out_sums([sheet])
+    sheet.set_account(ACCOUNT)
+    return sheet
+
+
 # --- Trades ---------------------------------------------------------------------------------------
 
 
 def read_trades(table: Table, options: Options) -> Statement:
-    table.require_distinct_columns()
-    table.require_rectangle(is_always_full=True)
-    sheet = Sheet(
-        "ibkr-trades", table, options, read_day=any_day(cells_of(table, DAYS)), decimal="point",
-        numbers=NUMBERS_OF_TRADES,
-    )  # fmt: skip
-    leave_out_sums([sheet])
-    sheet.set_account(ACCOUNT)
+    sheet = _sheet_of("ibkr-trades", table, options, NUMBERS_OF_TRADES)
     add_trades(sheet)
     return sheet.statement
 
@@ -339,14 +343,7 @@ def add_actions(sheet: Sheet) -> None:
 
 
 def read_cash(table: Table, options: Options) -> Statement:
-    table.require_distinct_columns()
-    table.require_rectangle(is_always_full=True)
-    sheet = Sheet(
-        "ibkr-cash", table, options, read_day=any_day(cells_of(table, DAYS)), decimal="point",
-        numbers=("Amount",),
-    )  # fmt: skip
-    leave_out_sums([sheet])
-    sheet.set_account(ACCOUNT)
+    sheet = _sheet_of("ibkr-cash", table, options, ("Amount",))
     add_cash(sheet)
     return sheet.statement
 

@@ -36,16 +36,24 @@ def add_money(sheet: Sheet, raw: RawRow, meaning: Meaning, file: File) -> None:
     if meaning is Meaning.COMPENSATION and raw["isin"]:
         add_lump(sheet, raw, file, "interest")
         return
-    notes = [raw["name"], raw["text"]]
+    _add_booked(sheet, raw, OF_MONEY[meaning])
+
+
+def _add_booked(sheet: Sheet, raw: RawRow, kind: str) -> None:
+    """Add a row of money alone, on the day on which it was booked."""
     sheet.add_money(
         raw,
-        OF_MONEY[meaning],
+        kind,
         raw.number_or_zero("amount"),
         raw["account_currency"],
         date=raw.day("booked"),
-        note=" ".join(filter(None, notes)),
+        note=_note_of(raw),
         external_id=raw["id"] or None,
     )
+
+
+def _note_of(raw: RawRow) -> str:
+    return " ".join(filter(None, [raw["name"], raw["text"]]))
 
 
 def add_exchange(sheet: Sheet, raw: RawRow, meaning: Meaning, file: File) -> None:
@@ -92,7 +100,7 @@ def _add_one_leg(sheet: Sheet, raw: RawRow, name: str) -> None:
         raw["account_currency"],
         date=raw.day("traded"),
         booked_on=booking_day(sheet, raw),
-        note=" ".join(filter(None, [raw["name"], raw["text"]])),
+        note=_note_of(raw),
         external_id=raw["id"] or None,
         group=name,
         group_kind="conversion",
@@ -105,16 +113,7 @@ def add_tax(sheet: Sheet, raw: RawRow, file: File) -> None:
         add_lump(sheet, raw, file, "tax")
         return
     # Tax on the account, or tax that is paid back: a row of a holding cannot be less than 0.
-    notes = [raw["name"], raw["text"]]
-    sheet.add_money(
-        raw,
-        "tax",
-        amount,
-        raw["account_currency"],
-        date=raw.day("booked"),
-        note=" ".join(filter(None, notes)),
-        external_id=raw["id"] or None,
-    )
+    _add_booked(sheet, raw, "tax")
 
 
 def add_lump(sheet: Sheet, raw: RawRow, file: File, kind: str) -> None:

@@ -17,7 +17,7 @@ from integrations.statements.schwab_rows import (
     DOLLAR,
     FROM_AMERITRADE,
     action_of,
-    booked_on,
+    add_money,
     identity_of,
     payment_of,
     us_day,
@@ -126,9 +126,9 @@ def _read_row(sheet: Sheet, raw: RawRow, file: File) -> None:
     elif action in MOVES and symbol and raw["Quantity"]:
         _add_move(sheet, raw)
     elif action in OF_MONEY and not raw["Quantity"]:
-        _add_money(sheet, raw, OF_MONEY[action])
+        add_money(sheet, raw, OF_MONEY[action])
     elif not symbol and not raw["Quantity"] and money_by_parts(action):
-        _add_money(sheet, raw, money_by_parts(action))
+        add_money(sheet, raw, money_by_parts(action))
     elif symbol:
         add_action(sheet, raw, action, file)
     else:
@@ -141,25 +141,12 @@ def _add_payment(sheet: Sheet, raw: RawRow, kind: str) -> None:
     if kind in ("fee", "tax"):
         amount = -amount
     if amount < 0 and kind in ("fee", "tax"):
-        _add_money(sheet, raw, kind)
+        add_money(sheet, raw, kind)
         return
     if amount < 0:
         raise unpaired_reversal("Amount", raw.required_number("Amount"))
     former = "dividend" if action_of(raw) == CASH_IN_LIEU else ""
     sheet.add(raw, type=kind, quantity=ONE, price=amount, former_type=former, **identity_of(raw))
-
-
-def _add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
-    notes = (raw["Action"], raw["Symbol"], raw["Description"])
-    sheet.add_money(
-        raw,
-        kind,
-        raw.required_number("Amount"),
-        "USD",
-        date=raw.day("Date"),
-        booked_on=booked_on(raw),
-        note=" ".join(filter(None, notes)),
-    )
 
 
 def _add_move(sheet: Sheet, raw: RawRow) -> None:

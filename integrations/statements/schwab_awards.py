@@ -22,7 +22,7 @@ from integrations.statements.amounts import (
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.exchanges import Held
 from integrations.statements.raw_rows import RawRow, unpaired_reversal
-from integrations.statements.schwab_rows import DOLLAR, us_day
+from integrations.statements.schwab_rows import DOLLAR, add_money, us_day
 from integrations.statements.schwab_words import money_by_parts, payment_by_parts
 from integrations.statements.sheet import Sheet
 from integrations.statements.values import folded, plain_text
@@ -101,7 +101,7 @@ def _read_row(
     elif not shares and raw["Symbol"] and payment_by_parts(kind):
         _add_payment(sheet, raw, payment_by_parts(kind))
     elif not shares and (MONEY.get(kind) or money_by_parts(kind)):
-        _add_money(sheet, raw, MONEY.get(kind) or money_by_parts(kind))
+        add_money(sheet, raw, MONEY.get(kind) or money_by_parts(kind))
     else:
         raise sheet.unknown_type("Action", raw["Action"])
 
@@ -169,7 +169,7 @@ def _add_payment(sheet: Sheet, raw: RawRow, kind: str) -> None:
     """Add a dividend or what was withheld of it. What is paid back is money alone."""
     amount = raw.required_number("Amount")
     if kind in CHARGES and amount > 0:
-        _add_money(sheet, raw, kind)
+        add_money(sheet, raw, kind)
         return
     if kind not in CHARGES and amount < 0:
         raise unpaired_reversal("Amount", amount)
@@ -181,18 +181,6 @@ def _add_payment(sheet: Sheet, raw: RawRow, kind: str) -> None:
         settlement_currency="USD",
         settlement_amount=amount or None,
         **_identity(raw),
-    )
-
-
-def _add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
-    notes = (raw["Action"], raw["Symbol"], raw["Description"])
-    sheet.add_money(
-        raw,
-        kind,
-        raw.required_number("Amount"),
-        "USD",
-        date=raw.day("Date"),
-        note=" ".join(filter(None, notes)),
     )
 
 

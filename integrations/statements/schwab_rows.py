@@ -12,6 +12,7 @@ from integrations.statements.schwab_words import (
     OF_MONEY,
     payment_by_parts,
 )
+from integrations.statements.sheet import Sheet
 from integrations.statements.values import day_of, single_spaced
 
 # At the beginning of an amount, after its sign: $1,259.59 and -$10.00.
@@ -59,6 +60,20 @@ def identity_of(raw: RawRow) -> dict[str, Any]:
         "settlement_currency": "USD" if amount else None,
         "settlement_amount": amount or None,
     }
+
+
+def add_money(sheet: Sheet, raw: RawRow, kind: str) -> None:
+    """Add a row of money alone, by the sign of its amount."""
+    notes = (raw["Action"], raw["Symbol"], raw["Description"])
+    sheet.add_money(
+        raw,
+        kind,
+        raw.required_number("Amount"),
+        "USD",
+        date=raw.day("Date"),
+        booked_on=booked_on(raw),
+        note=" ".join(filter(None, notes)),
+    )
 
 
 def payment_of(raw: RawRow) -> str:
