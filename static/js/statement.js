@@ -192,8 +192,10 @@ export function instrumentForm(found, taken) {
   };
   const unknown = named.filter((one) => !one.ticker);
   const known = named.filter((one) => one.ticker);
+  const allByHand = () => taken(Object.fromEntries(unknown.map((one) => [keyOf(one, found.instruments), "manual"])));
   return h("section", { class: "instruments", "aria-label": gettext("Instruments") },
     unknown.length && !found.looking_up ? h("h3", {}, interpolate(ngettext("%s instrument could not be identified. Choose its ticker.", "%s instruments could not be identified. Choose their tickers.", unknown.length), [unknown.length])) : "",
+    unknown.length > 1 && !found.looking_up ? h("p", {}, h("button", { class: "button", type: "button", onclick: allByHand }, gettext("Price all of them by hand"))) : "",
     form({
       fields: [
         ...unknown.map(row),

@@ -247,6 +247,19 @@ def test_an_unknown_word_gets_a_meaning_and_an_instrument_is_priced_by_hand(visi
     assert visitor.api("/transactions")["results"][0]["ticker"] == "NO0010999999"
 
 
+def test_all_unknown_instruments_are_priced_by_hand_with_one_click(visitor, yahoo):
+    page = visitor.page
+    header, _, first = SCALABLE.splitlines()
+    second = first.replace("S3", "S4").replace("NO0010999999", "NO0010888888")
+    choose(page, "scalable.csv", "\n".join([header, first, second]).encode())
+    page.get_by_text("2 instruments could not be identified. Choose their tickers.").wait_for()
+    page.get_by_role("button", name="Price all of them by hand").click()
+    page.get_by_role("button", name="Import 2 transactions", exact=True).click()
+    page.get_by_text("2 transactions imported.").wait_for()
+    tickers = {row["ticker"] for row in visitor.api("/transactions")["results"]}
+    assert tickers == {"NO0010999999", "NO0010888888"}
+
+
 def test_rows_with_errors_are_downloaded_with_the_reason(visitor):
     page = visitor.page
     data = "date;type;ticker;quantity;price\n2024-03-04;buy;FJORD.DEMO;1;100\n2024-03-05;buy;;1;1\n"
