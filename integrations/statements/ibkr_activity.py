@@ -46,7 +46,7 @@ from integrations.statements.ibkr_activity_trades import (
 from integrations.statements.ibkr_assets import require_imported, symbol_of
 from integrations.statements.ibkr_history import recognises as is_history
 from integrations.statements.ibkr_transfers import add_grant, add_transfer
-from integrations.statements.ibkr_words import section_of
+from integrations.statements.ibkr_words import is_tax_of_trades, section_of
 from integrations.statements.raw_rows import RawRow
 from integrations.statements.sheet import Sheet
 from portfolios.calc.import_rows import RowProblem
@@ -188,9 +188,11 @@ def _add_charge(sheet: Sheet, raw: RawRow, isins: dict[str, str]) -> None:
         raise reversed_payment(
             "Amount", amount, raw["Currency"], date=day, isin=isin or "", symbol=symbol
         )
+    is_tax = is_tax_of_trades(raw["Description"])
     sheet.add(
         raw,
-        type="fee",
+        type="tax" if is_tax else "fee",
+        former_type="fee" if is_tax else "",
         date=day,
         quantity=ONE,
         price=-amount,

@@ -116,6 +116,13 @@ CATEGORIES = {word: name for name, words in _CATEGORIES.items() for word in word
 # The commission of an exchange of currencies names the currency that it is in.
 _COMMISSION_IN = re.compile(r"(?:comm|prov)\w{0,12}\.? (?:in|en) ([a-z]{3})", re.ASCII)
 
+# Charges of a trade that are taxes: UK Stamp Tax, French Transaction Tax.
+_TAX_OF_TRADES = re.compile(r"\b(?:tax|taxe|duty|ftt)\b|steuer\b")
+
+
+def is_tax_of_trades(words: str) -> bool:
+    return _TAX_OF_TRADES.search(folded(words)) is not None
+
 
 def section_of(name: str) -> str:
     """Return the English name of a section, or the name itself."""

@@ -8,7 +8,7 @@ from typing import Any
 from integrations.statements.amounts import transfer_kind
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
-from integrations.statements.raw_rows import REVERSES, RawRow, bad_row
+from integrations.statements.raw_rows import BadRow, RawRow, unpaired_reversal
 from integrations.statements.sheet import Sheet, has_columns
 from integrations.statements.traderepublic_actions import (
     add_action,
@@ -85,6 +85,27 @@ def read(table: Table, options: Options) -> Statement:
     return sheet.statement
 
 
+def _unpaired_cancellation(raw: RawRow, kind: str) -> BadRow:
+    """Make the error of a row that takes back one which is not in the file.
+
+    A trade or a payment is looked for in earlier files; an action is not: it has several rows.
+    """
+    shares, amount = raw.number_or_zero("shares"), raw.number_or_zero("amount")
+    if kind in TRADES and shares:
+        return unpaired_reversal(
+            "shares",
+            shares,
+            type=TRADES[kind],
+            date=raw.day("date"),
+            quantity=abs(shares),
+            price=raw.required_number("price"),
+            isin=raw["symbol"] or None,
+        )
+    if kind in PAYMENTS and amount:
+        return unpaired_reversal("amount", amount)
+    return unpaired_reversal("shares", shares, note=kind)
+
+
 def _read_row(sheet: Sheet, raw: RawRow, file: File) -> None:
     kind = kind_of(raw)
     if raw.line in file.reversed:
@@ -92,7 +113,7 @@ def _read_row(sheet: Sheet, raw: RawRow, file: File) -> None:
     elif raw.line in file.with_money:
         read_cash(sheet, raw, file)
     elif kind.endswith(CANCELLED):
-        raise bad_row("type", raw["type"], "unpaired_action", REVERSES)
+        raise _unpaired_cancellation(raw, kind.removesuffix(CANCELLED))
     elif kind == LIQUIDATION_DIVIDEND and not any(key[0] == raw["symbol"] for key in file.out):
         add_payment(sheet, raw, "return_of_capital")
     elif kind in REPAYMENTS:

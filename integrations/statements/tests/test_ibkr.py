@@ -243,6 +243,10 @@ def test_ibkr_activity_sections_beyond_trades_and_dividends_are_read_or_reported
         {"type": "routing", "currency": "", "count": 1, "amount": "0"},
     ]
     assert held()["ATLAS.USD.DEMO"] == (100, D("5.01"), 501, 0, 7, D("2.5"))
+    (duty,) = Transaction.objects.filter(type="tax")
+    assert (duty.price, duty.note) == (D("2.5"), "Stamp Tax")
+    # Earlier versions called it a fee.
+    Transaction.objects.filter(pk=duty.pk).update(type="fee")
     twice(upload, data)
 
 

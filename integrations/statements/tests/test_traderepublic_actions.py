@@ -168,8 +168,18 @@ def test_a_cancelled_sale_is_ignored_with_its_cancellation(account, shares, amou
 def test_a_cancellation_without_its_action_is_an_error(account):
     rows = (action("BONUS_ISSUE_CANCELLED", ATLAS, "-5"),)
     body = account("EUR")(data=text(HEADER, BOUGHT, *rows), instruments=KNOWN).json()
-    assert faults(body) == [(3, "type", "unpaired_action")]
+    assert faults(body) == [(3, "shares", "unpaired_reversal")]
     assert not Transaction.objects.exists()
+
+
+def test_a_cancellation_takes_back_the_sale_of_an_earlier_file(account):
+    upload = account("EUR")
+    sold = row("2024-06-03", "TRADING", "SELL", ATLAS, "-4", "120.00", "480.00", id="s-1")
+    back = row("2024-06-04", "TRADING", "SELL_CANCELLED", ATLAS, "4", "120.00", "-480.00", id="s-2")
+    upload.done(data=text(HEADER, BOUGHT, sold), instruments=KNOWN)
+    assert held()["ATLAS.EUR.DEMO"][0] == 6
+    upload.done(data=text(HEADER, back))
+    assert held()["ATLAS.EUR.DEMO"][0] == 10
 
 
 def test_a_tax_of_a_country_is_a_tax_and_a_delivery_moves_shares(account):
