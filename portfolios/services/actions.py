@@ -21,7 +21,7 @@ from portfolios.calc.cost_shares import (
 from portfolios.calc.kinds import TransactionType
 from portfolios.calc.ledger import order, replay
 from portfolios.models import Holding, Portfolio, Transaction, TransactionGroup
-from portfolios.services.given_rates import refuse_impossible_rate
+from portfolios.services.given_rates import rate_of_the_day, refuse_impossible_rate
 from portfolios.services.ledger_rows import LedgerRow, stored_rows
 from portfolios.services.transactions import refuse_future
 from portfolios.valuation.action_prices import action_prices
@@ -189,20 +189,6 @@ def _given_or_known(rate: Decimal | None, base: str, target: str, day: date, att
     """Return the given rate, else that of the day. Raises DomainError. May ask the sources."""
     refuse_impossible_rate(rate, base, target, attr)
     return rate or rate_of_the_day(base, target, day, attr)
-
-
-def rate_of_the_day(base: str, target: str, day: date, attr: str) -> Decimal:
-    """Look up a rate for costs. Raises DomainError if none is known. May ask the sources."""
-    if base == target:
-        return ONE
-    rate = queries.exchange_rate_for_trade(base=base, target=target, day=day)
-    if rate is None:
-        raise DomainError(
-            f"No exchange rate from {base} to {target} is known on {day}. Enter {attr}.",
-            attr=attr,
-            code="exchange_rate_required",
-        )
-    return rate
 
 
 def _check(action: Action) -> None:

@@ -24,9 +24,9 @@ from portfolios.models import (
 from portfolios.services.actions import (
     ShareLeg,
     ShareLegs,
-    rate_of_the_day,
     transfer_of_shares,
 )
+from portfolios.services.given_rates import rate_of_the_day
 from portfolios.services.history import group_fields, group_object
 from portfolios.services.holdings import holding_for
 from portfolios.services.ledger_rows import lock_portfolios, next_sequence

@@ -13,14 +13,13 @@ from django.utils import timezone
 
 from financeproj.core.db.rows import by_pk, fields_of, pks_of
 from financeproj.core.errors import Conflict, DomainError
-from financeproj.core.money import ONE, ZERO
+from financeproj.core.money import ZERO
 from financeproj.history.services import record
-from marketdata import queries
 from marketdata import services as marketdata
 from marketdata.models import StockMetadata
 from portfolios.calc.kinds import ENTERED_TYPES, RULES
 from portfolios.models import Portfolio, Transaction, TransactionGroup, TransactionSource
-from portfolios.services.given_rates import refuse_impossible_rate
+from portfolios.services.given_rates import rate_of_the_day, refuse_impossible_rate
 from portfolios.services.history import transaction_fields, transaction_object
 from portfolios.services.holdings import holding_for
 from portfolios.services.ledger_rows import lock_portfolio, lock_portfolios, next_sequence
@@ -315,7 +314,9 @@ def complete(
     if row.price is None:
         raise DomainError("A price is required.", attr="price", code="required")
     if row.exchange_rate is None:
-        row.exchange_rate = _rate_of_the_day(stock.currency, portfolio.currency, row.date)
+        row.exchange_rate = rate_of_the_day(
+            stock.currency, portfolio.currency, row.date, "exchange_rate"
+        )
 
 
 def _charge_of(row: Transaction) -> tuple[str, Decimal, Decimal]:
@@ -366,20 +367,6 @@ def _check_settlement(row: Transaction, *, portfolio: Portfolio, stock: StockMet
             attr="settlement_amount",
             code="wrong_sign",
         )
-
-
-def _rate_of_the_day(base: str, target: str, day: date) -> Decimal:
-    """Look up the rate of `day`. Raises DomainError if none is known. May ask the sources."""
-    if base == target:
-        return ONE
-    rate = queries.exchange_rate_for_trade(base=base, target=target, day=day)
-    if rate is None:
-        raise DomainError(
-            f"No exchange rate from {base} to {target} is known on {day}. Enter exchange_rate.",
-            attr="exchange_rate",
-            code="exchange_rate_required",
-        )
-    return rate
 
 
 def validate(row: Transaction) -> None:
