@@ -251,14 +251,7 @@ class TransactionAdmin(ServiceAdmin):
             messages.warning(request, warning.detail())
 
     def delete_row(self, row: Transaction) -> None:
-        if row.group is not None and row.holding_id is not None:
-            services.delete_share_leg(row=row)
-        elif row.group is not None:
-            services.delete_group(group=row.group)
-        elif row.is_money_alone:
-            services.delete_money(row=row)
-        else:
-            services.delete_transaction(row=row)
+        services.delete_row(row=row)
 
 
 class HoldingForm(ServiceForm):

@@ -335,14 +335,7 @@ class TransactionViewSet(ApiView, GenericViewSet):
     @extend_schema(responses={204: None, **refusals(409)})
     def destroy(self, request: Request, pk: UUID) -> Response:
         row = get_own_or_404(self.get_queryset(), pk)
-        if row.group is not None and row.holding_id is not None:
-            services.delete_share_leg(row=row)
-        elif row.group is not None:
-            services.delete_group(group=row.group)
-        elif row.is_money_alone:
-            services.delete_money(row=row)
-        else:
-            services.delete_transaction(row=row)
+        services.delete_row(row=row)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -11,6 +11,7 @@ from portfolios.services.actions import (
 from portfolios.services.aliases import delete_alias, remember_aliases, save_alias
 from portfolios.services.bulk import Entered, at_place, record_transactions
 from portfolios.services.cash import set_cash_from
+from portfolios.services.deleting import delete_row
 from portfolios.services.groups import (
     Leg,
     conversion_legs,
@@ -93,6 +94,7 @@ __all__ = [
     "delete_mapping",
     "delete_money",
     "delete_portfolio",
+    "delete_row",
     "delete_share_leg",
     "delete_transaction",
     "delete_users",
