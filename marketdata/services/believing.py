@@ -37,6 +37,7 @@ from marketdata.calc.sanity import (
 )
 from marketdata.models import HeldBack, HistoricalStockPrice, StockMetadata, StockQuote
 from marketdata.services.held_back import accepted_and_doubted, rows_about
+from marketdata.services.stored_values import values_between
 from marketdata.sources import History, Quote
 
 MANUAL = StockMetadata.MANUAL
@@ -79,18 +80,13 @@ def known_closes(stock: StockMetadata, first: date, latest: date, splits: Sequen
     if first - date.min > RETURN_DAYS:
         start = first - RETURN_DAYS
     rows = HistoricalStockPrice.objects.filter(stock=stock, close__gt=0)
-    closes, fixed = {}, set()
-    within = rows.filter(date__gte=start, date__lte=latest)
-    for day, close, source in within.values_list("date", "close", "source"):
-        closes[day] = close
-        if source == MANUAL:
-            fixed.add(day)
+    closes, by_hand = values_between(rows, "close", start, latest)
     said = rows_about(stock, Kind.PRICE).filter(date__gte=start, date__lte=latest, value__gt=0)
     accepted, doubts = accepted_and_doubted(said)
     earlier = rows.filter(date__lt=start).order_by("-date").values_list("date", "close").first()
     return Known(
         closes=closes,
-        fixed=fixed | accepted,
+        fixed=by_hand | accepted,
         doubts=doubts,
         earlier=earlier,
         splits=splits,

@@ -26,6 +26,7 @@ from marketdata.services.held_back import (
     rows_about,
 )
 from marketdata.services.rates import bump_pair, forget_rate, locked_pair, record_rates
+from marketdata.services.stored_values import values_between
 from marketdata.sources import registry
 
 MANUAL = StockMetadata.MANUAL
@@ -60,18 +61,13 @@ def _storable(rates: Sequence[Rate]) -> list[Rate]:
 def known_rates(pair: CurrencyPair, first: date, last: date, source: str) -> KnownRates:
     """Return what is stored of a pair from `first` to `last`, with the ECB's rates."""
     rows = HistoricalExchangeRate.objects.filter(pair=pair)
-    rates, fixed = {}, set()
-    within = rows.filter(date__gte=first, date__lte=last)
-    for day, rate, by in within.values_list("date", "rate", "source"):
-        rates[day] = rate
-        if by == MANUAL:
-            fixed.add(day)
+    rates, by_hand = values_between(rows, "rate", first, last)
     said = rows_about(pair, Kind.RATE).filter(date__gte=first, date__lte=last)
     accepted, doubts = accepted_and_doubted(said)
     earlier = rows.filter(date__lt=first).order_by("-date").values_list("date", "rate").first()
     return KnownRates(
         rates=rates,
-        fixed=fixed | accepted,
+        fixed=by_hand | accepted,
         doubts=doubts,
         earlier=earlier,
         reference=reference_rates(pair, first, last, source),
