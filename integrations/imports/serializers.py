@@ -1,6 +1,6 @@
 """The shape of the upload of a file."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from drf_spectacular.types import OpenApiTypes
@@ -11,35 +11,39 @@ from financeproj.core.api.serializers import ApiSerializer, required_error
 from integrations.imports.mappings import BadMapping, read_mapping
 from integrations.statements.registry import AUTO, formats
 
+Decoded = TypeVar("Decoded")
+
+
+class _JsonField(serializers.Field):
+    """A field whose value is JSON text, as a form can carry it."""
+
+    def decode(self, data: Any, shape: type[Decoded]) -> Decoded:
+        """Return the value in the text, an empty object for an empty text."""
+        try:
+            return msgspec.json.decode(data or "{}", type=shape)
+        except (msgspec.DecodeError, TypeError, RecursionError) as error:
+            message = self.error_messages["invalid"]
+            raise serializers.ValidationError(message, code="invalid") from error
+
 
 @extend_schema_field(OpenApiTypes.STR)
-class TextsField(serializers.Field):
-    """JSON text of an object from text to text, as a form can carry it."""
+class TextsField(_JsonField):
+    """JSON text of an object from text to text."""
 
     default_error_messages = {"invalid": "Give a JSON object from text to text."}
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        try:
-            return msgspec.json.decode(data or "{}", type=dict[str, str])
-        except (msgspec.DecodeError, TypeError, RecursionError) as error:
-            raise serializers.ValidationError(
-                self.error_messages["invalid"], code="invalid"
-            ) from error
+        return self.decode(data, dict[str, str])
 
 
 @extend_schema_field(OpenApiTypes.STR)
-class MappingField(serializers.Field):
-    """JSON text of a mapping, as a form can carry it."""
+class MappingField(_JsonField):
+    """JSON text of a mapping."""
 
     default_error_messages = {"invalid": "Give a JSON object."}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        try:
-            given = msgspec.json.decode(data or "{}", type=dict[str, Any])
-        except (msgspec.DecodeError, TypeError, RecursionError) as error:
-            raise serializers.ValidationError(
-                self.error_messages["invalid"], code="invalid"
-            ) from error
+        given = self.decode(data, dict[str, Any])
         try:
             read_mapping(given)
         except BadMapping as problem:
