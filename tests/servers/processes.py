@@ -20,6 +20,8 @@ import pytest
 import requests
 from django.conf import settings
 
+from tests.servers import emptying
+
 ROOT = Path(settings.BASE_DIR)
 PASSWORD = "correct horse battery"
 
@@ -220,6 +222,7 @@ def django_db_setup(
     with django_db_blocker.unblock():
         stack = contextlib.ExitStack()
         copy = stack.enter_context(set_up)
+        emptying.install()
     yield copy
     with django_db_blocker.unblock():
         stack.close()
