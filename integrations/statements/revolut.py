@@ -136,7 +136,8 @@ def _sign_what_takes(table: Table) -> None:
     """Write a minus before withdrawals and fees in a file that has none before any of them."""
     names = [name.strip() for name in table.header]
     kind, amount = names.index("Type"), names.index("Total Amount")
-    rows = [record for record in table.records if in_capitals(record[kind]) in TAKING]
+    told = [record for record in table.records if record[amount].strip()]
+    rows = [record for record in told if in_capitals(record[kind]) in TAKING]
     if not any(record[amount].strip().startswith("-") for record in rows):
         for record in rows:
             record[amount] = f"-{record[amount].strip()}"

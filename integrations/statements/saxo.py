@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from financeproj.core.identifiers import in_major_unit
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.amounts import (
+    MAX_PART,
     cash_effect,
     divide,
     half_unit,
@@ -26,7 +27,13 @@ from integrations.statements.amounts import (
 )
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import named_day
-from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
+from integrations.statements.raw_rows import (
+    BadRow,
+    RawRow,
+    bad_row,
+    unpaired_reversal,
+    unsupported_instrument,
+)
 from integrations.statements.saxo_actions import (
     REVERSES,
     Shares,
@@ -45,6 +52,7 @@ from integrations.statements.saxo_words import (
     SIDES,
     TRADES,
     TRANSFERS,
+    is_derivative,
 )
 from integrations.statements.sheet import Sheet
 from integrations.statements.values import folded, number_in
@@ -80,6 +88,8 @@ _NAMES = {
         r"|montant comptabilise|montant|betrag|gebuchter betrag"
     ),
     "action": r"corporate action[- ]id",
+    "product": r"product|produkt|produit",
+    "derivative": r"from derivative|fra derivat|fran derivat|van derivaat|aus derivat|de derive",
     "rate": (
         r"conversion rate|omregningskurs|vekselkurs|konverteringskurs|wisselkoers|conversiekoers"
         r"|omrekeningskoers|taux de change|taux de conversion|umrechnungskurs"
@@ -352,6 +362,8 @@ def _add_trade(sheet: Sheet, raw: RawRow, account_currency: str | None) -> None:
     side = SIDES.get(folded(match[1])) if match else None
     if match is None or side is None:
         raise sheet.unknown_type("event", raw["event"])
+    if is_derivative(raw["symbol"], raw["instrument"] or raw["product"], raw["derivative"]):
+        raise unsupported_instrument("event", raw["event"])
     quantity = abs(_number_in_event(raw, match[2], folded(match[1])))
     quoted = _number_in_event(raw, match[3], folded(match[1]))
     price, traded_in = in_major_unit(quoted, match[4])
@@ -420,6 +432,9 @@ def _price_and_commission(
     rounding = EXACT.multiply(quantity, half_unit(price)) + divide(half_unit(amount), rate)
     if -rounding <= commission < 0:
         return divide(abs(net), quantity), ZERO
+    if not raw["isin"] and commission > EXACT.multiply(gross, MAX_PART):
+        # An option is of 100 shares, and has no ISIN.
+        raise unsupported_instrument("event", raw["event"])
     require_commission(raw, "amount", commission, quantity, price)
     return price, commission
 

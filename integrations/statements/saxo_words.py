@@ -2,6 +2,8 @@
 
 import re
 
+from integrations.statements.values import folded
+
 TRADES = {"trade", "transactie", "handel", "handler", "operation", "transaktion"}
 TRANSFERS = {
     "cash transfer", "overforsel", "kontantoverforsel", "pengeoverforsel", "geldoverboeking",
@@ -69,3 +71,19 @@ CHARGE = re.compile(
     r"fee|vat|gebyr|moms|omkostning|kosten|btw|frais|tva|gebuhr|commissi|kurtage|subscription"
     r"|abonnement|charge|bewaarloon"
 )
+# The symbols of options and futures: AAPL/25H200:xcbf
+_SYMBOL_OF_DERIVATIVE = re.compile(r"/\d")
+_KIND_OF_DERIVATIVE = re.compile(r"option|optie|opsjon|future|\bcfd|contract ?for ?diff|\bfx|forex")
+_YES = {"yes", "ja", "oui", "si", "true"}
+
+
+def is_derivative(symbol: str, kind: str, from_derivative: str) -> bool:
+    """Return whether a row is of an option, a future or a CFD.
+
+    `kind` is the kind of the instrument and `from_derivative` what the column of that name says.
+    """
+    return (
+        _SYMBOL_OF_DERIVATIVE.search(symbol) is not None
+        or _KIND_OF_DERIVATIVE.search(folded(kind)) is not None
+        or folded(from_derivative) in _YES
+    )

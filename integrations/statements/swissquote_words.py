@@ -153,6 +153,7 @@ OPTIONS = {
     "buy-to-open", "sell-to-open", "buy-to-close", "sell-to-close", "ausubung", "assignment",
 }  # fmt: skip
 
+REVERSES = {"storno", "reversal", "cancellation", "annulation", "extourne", "annullamento"}
 REVERSED = {"storniert", "annule", "annulee", "cancelled", "annullato"}
 
 
@@ -160,6 +161,6 @@ def without_reversal(word: str) -> str:
     """Return what was reversed for a word that says so: dividende for Storno (Dividende)."""
     before, _, inside = word.partition("(")
     before, inside = before.strip(), inside.removesuffix(")").strip()
-    if before == "storno" and inside:
+    if before in REVERSES and inside:
         return inside
     return before if inside in REVERSED else word

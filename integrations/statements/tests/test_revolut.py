@@ -295,6 +295,16 @@ def test_fees_without_any_sign_in_the_file_take_money(account):
     assert (stored.type, stored.settlement_amount) == ("fee", D("-0.01"))
 
 
+def test_a_withdrawal_without_its_amount_lacks_it(account):
+    lines = (
+        "2024-02-05T10:00:00Z,,CASH WITHDRAWAL,,,,USD,1",
+        "2024-02-06T10:00:00Z,,CASH WITHDRAWAL,,,20,USD,1",
+    )
+    body = account("USD")(data=text(REVOLUT, *lines), on_error="skip").json()
+    assert faults(body) == [(2, "Total Amount", "required")]
+    assert Transaction.objects.get().settlement_amount == -20
+
+
 GAINS = "Date acquired,Date sold,Symbol,Security name,ISIN,Country,Quantity,Cost basis,Gross proceeds,Gross PnL,Currency"
 PAID = "Date,Symbol,Security name,ISIN,Country,Gross amount,Withholding tax,Net Amount,Currency"
 GAIN = "2024-03-04,2024-04-03,ATLS,Atlas,US0000000011,US,10,500.00,600.00,100.00,USD"

@@ -1,10 +1,12 @@
 """Saxo files through the REST API."""
 
+import json
 from datetime import date
 from decimal import Decimal as D
 
 import pytest
 
+from integrations.statements.saxo_words import is_derivative
 from integrations.statements.tests.support import (
     choices,
     faults,
@@ -512,3 +514,36 @@ def test_an_action_that_was_taken_back_is_left_out_and_its_reversal_alone_is_an_
     body = upload.done(data=saxo_workbook([back, done], legs), instruments=NEW)
     assert (body["created"], body["ignored"]) == (1, 2)
     assert held()["WERELD.EUR.DEMO"][0] == 15
+
+
+@pytest.mark.parametrize(
+    ("instrument", "end"),
+    [
+        ("Atlas Mar2025 200 C,,USD,CBOE,ATL/25H200:xcbf", ",No,Stock"),
+        ("Atlas Mar2025 200 C,,USD,CBOE,ATLC200", ",No,Stock"),
+        ("Atlas Inc.,US0000000011,USD,NASDAQ,ATL:xnas", ",Yes,Stock"),
+    ],
+)
+def test_an_option_is_not_read_as_shares_with_a_high_commission(account, instrument, end):
+    # 100 at 0.45 and a commission of 2.00, which would be one share and 46.55
+    bought = f'1,10-jul-2024,10-jul-2024,Trade,{instrument},Buy 1 @ 0.45 USD,"-47,00",,1{end}'
+    more = ",From Derivative,Underlying asset type"
+    body = account("USD")(data=text(SAXO.format(amount="Booked Amount", more=more), bought)).json()
+    assert faults(body) == [(2, "Event", "unsupported_instrument")]
+
+
+def test_a_share_without_an_isin_is_read_where_its_commission_is_small(account):
+    bought = (
+        '1,10-jul-2024,10-jul-2024,Trade,Atlas,,USD,NASDAQ,ATL:xnas,Buy 10 @ 40.00 USD,"-405,00",,1'
+    )
+    account("USD").done(
+        data=text(SAXO.format(amount="Amount", more=""), bought),
+        instruments=json.dumps({"ATL:xnas": "ATLAS.USD.DEMO"}),
+    )
+    assert held()["ATLAS.USD.DEMO"] == (10, D("40.5"), 405, 0, 0, 0)
+
+
+def test_contracts_are_refused_by_the_kind_of_their_instrument():
+    assert is_derivative("ESH5:xcme", "ContractFutures", "")
+    assert is_derivative("AAPL:xnas", "CfdOnStock", "")
+    assert not is_derivative("BRKb:xnys", "Stock", "No")

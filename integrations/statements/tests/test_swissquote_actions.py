@@ -87,11 +87,20 @@ def test_shares_that_are_moved_are_transferred(account):
     assert Transaction.objects.get(type="transfer_out").quantity == 4
 
 
-def test_a_payment_and_its_reversal_leave_nothing(account):
+@pytest.mark.parametrize(
+    ("word", "reversal"),
+    [
+        ("Dividende", "Storno (Dividende)"),
+        ("Dividend", "Reversal (Dividend)"),
+        ("Dividende", "Annulation (Dividende)"),
+        ("Dividende", "Dividende (storniert)"),
+    ],
+)
+def test_a_payment_and_its_reversal_leave_nothing(account, word, reversal):
     body = sent(
         account,
-        of("Dividende", ATLAS, "10", "5.00", "0.50"),
-        of("Storno (Dividende)", ATLAS, "10", "-5.00", "0.50"),
+        of(word, ATLAS, "10", "5.00", "0.50"),
+        of(reversal, ATLAS, "10", "-5.00", "0.50"),
         of("Dividende", ATLAS, "10", "6.00", "0.60"),
     )
     assert (body["created"], body["ignored"]) == (2, 2)
