@@ -157,14 +157,15 @@ def require_commission(
     price: Decimal,
     *,
     rounding: Decimal = ZERO,
+    most: Decimal = MAX_COMMISSION,
 ) -> None:
     """Check a commission that was derived: the amount in `column` less quantity × price.
 
     Raises BadRow(amount_differs) if it is negative by more than `rounding`, or more than both
-    100 and 5 %: then one of the figures has another meaning.
+    `most` and 5 %: then one of the figures has another meaning.
     """
     gross = EXACT.multiply(quantity, price)
-    highest = max(MAX_COMMISSION, EXACT.multiply(gross, MAX_PART))
+    highest = max(most, EXACT.multiply(gross, MAX_PART))
     if -rounding <= commission <= highest:
         return
     raise bad_row(

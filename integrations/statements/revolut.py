@@ -9,6 +9,7 @@ from typing import Any
 
 from financeproj.core.money import EXACT, ONE, ZERO
 from integrations.statements.amounts import (
+    MAX_COMMISSION,
     cash_effect,
     divide,
     half_unit,
@@ -20,7 +21,13 @@ from integrations.statements.amounts import (
 from integrations.statements.base import Format, Options, Statement, Table
 from integrations.statements.days import iso_day
 from integrations.statements.exchanges import Held, add_leg
-from integrations.statements.raw_rows import BadRow, RawRow, bad_row, unpaired_reversal
+from integrations.statements.raw_rows import (
+    BadRow,
+    RawRow,
+    bad_row,
+    unpaired_reversal,
+    unsupported_instrument,
+)
 from integrations.statements.revolut_mergers import (
     CASH,
     STOCK,
@@ -78,6 +85,9 @@ _WITHIN_REVOLUT = "TRANSFER FROM REVOLUT"
 # Shares that come without others and without money.
 GRANTED = {"SPINOFF", "SPIN-OFF", "SPIN OFF", "STOCK DIVIDEND", "RIGHTS ISSUE", STOCK}
 _SLASHED_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?: .*)?", re.ASCII)
+# AAPL240119C00200000
+_OPTION = re.compile(r"[A-Z]{1,6} *\d{6}[CP]\d{8}", re.ASCII)
+MOST_OF_SMALL_TRADES = Decimal(10)  # a commission that may be more than the trade itself
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}\d", re.ASCII)
 # Where a row has what it needs when a person says what its word means.
 FOR_WORDS = {
@@ -259,6 +269,8 @@ def _identity(raw: RawRow) -> dict[str, Any]:
 
 
 def _add_trade(sheet: Sheet, raw: RawRow, side: str, quantity: Decimal) -> None:
+    if _OPTION.fullmatch(raw["Ticker"]):
+        raise unsupported_instrument("Ticker", raw["Ticker"])
     total = raw.required_number("Total Amount")
     if side == "buy":
         # Some files write what was paid as ($360.00).
@@ -292,7 +304,8 @@ def _price_and_commission(
         if charged:
             price = divide(total, quantity)
         return price, ZERO
-    require_commission(raw, "Total Amount", charged, quantity, price)
+    most = min(MAX_COMMISSION, max(gross, MOST_OF_SMALL_TRADES))
+    require_commission(raw, "Total Amount", charged, quantity, price, most=most)
     return price, charged
 
 

@@ -43,6 +43,8 @@ REVOLUT = "Date,Ticker,Type,Quantity,Price per share,Total Amount,Currency,FX Ra
         ('BUY - MARKET,20,$180.00,"$3,780.01"', "180.01"),
         ("SELL - MARKET,2,$180.00,$259.99", "100.01"),
         ("SELL - MARKET,2,$180.00,-$360.00", "720.00"),
+        ("BUY - MARKET,1,$0.45,$45.65", "45.20"),
+        ("BUY - MARKET,1,$0.45,$10.46", "10.01"),
     ],
 )
 def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(
@@ -63,12 +65,19 @@ def test_a_commission_that_revolut_cannot_have_taken_is_an_error_of_its_row(
 
 
 @pytest.mark.parametrize(
-    ("quantity", "total", "commission"), [(2, "$460.00", 100), (20, "$3780.00", 180)]
+    ("quantity", "price", "total", "commission"),
+    [(2, 180, "$460.00", 100), (20, 180, "$3780.00", 180), (1, 2, "$12.00", 10)],
 )
-def test_revolut_may_take_100_or_5_percent(account, quantity, total, commission):
-    line = f"2024-03-04T14:30:00.000Z,ATL,BUY - MARKET,{quantity},$180.00,{total},USD,1.08"
+def test_revolut_may_take_100_or_5_percent(account, quantity, price, total, commission):
+    line = f"2024-03-04T14:30:00.000Z,ATL,BUY - MARKET,{quantity},${price},{total},USD,1.08"
     account("USD").done(data=text(REVOLUT, line), instruments=choices(ATL="ATLAS.USD.DEMO"))
-    assert ledger() == [("buy", quantity, 180, commission, 1, None)]
+    assert ledger() == [("buy", quantity, price, commission, 1, None)]
+
+
+def test_an_option_is_no_share(account):
+    line = "2024-03-04T14:30:00Z,AAPL240119C00200000,BUY - MARKET,1,$0.45,$45.00,USD,1.08"
+    body = account("USD")(data=text(REVOLUT, line)).json()
+    assert faults(body) == [(2, "Ticker", "unsupported_instrument")]
 
 
 def test_revolut_crypto(account):
