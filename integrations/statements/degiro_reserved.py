@@ -18,7 +18,11 @@ MOST_DAYS = 14
 
 
 def kept_reservations(sheet: Sheet, meanings: Mapping[int, Meaning | None]) -> set[int]:
-    """Return the lines of reservations that are neither taken back nor followed by the payment."""
+    """Return the lines of reservations that are neither taken back nor followed by the payment.
+
+    Those of the last days of the file are not among them: the next file may take them back.
+    `meanings` are by line.
+    """
     waiting: dict[tuple[str, Decimal], list[RawRow]] = defaultdict(list)
     latest = date.min
     for raw in sheet:

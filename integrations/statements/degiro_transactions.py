@@ -62,17 +62,17 @@ def _layout(table: Table) -> tuple[str, ...] | None:
     if match := _AFTER.fullmatch(form):
         venue, valued_in, autofx, charged_in, totalled_in = match.groups()
         parts = (
-            *(*_BASE, venue and "venue", "quantity", "price", "currency"),
-            *("local", "local currency", "value", valued_in and "account currency", "rate"),
-            *(autofx and "autofx", "costs", charged_in and "costs currency"),
-            *("total", totalled_in and "total currency", "order"),
-        )
+            *_BASE, venue and "venue", "quantity", "price", "currency",
+            "local", "local currency", "value", valued_in and "account currency", "rate",
+            autofx and "autofx", "costs", charged_in and "costs currency",
+            "total", totalled_in and "total currency", "order",
+        )  # fmt: skip
     elif match := _BEFORE.fullmatch(form):
         parts = (
-            *(*_BASE, match[1] and "venue", "quantity", "currency", "price", "local currency"),
-            *("local", "account currency", "value", "rate", "costs currency", "costs"),
-            *("total currency", "total", "order"),
-        )
+            *_BASE, match[1] and "venue", "quantity", "currency", "price", "local currency",
+            "local", "account currency", "value", "rate", "costs currency", "costs",
+            "total currency", "total", "order",
+        )  # fmt: skip
     return tuple(filter(None, parts)) or None
 
 
@@ -134,6 +134,11 @@ def _read_row(
 
 
 def _add_trade(sheet: Sheet, raw: RawRow, account_currency: str, order: Order) -> None:
+    """Add a purchase or a sale, by the sign of its quantity.
+
+    The charges are in the account's currency, so the rate converts them to that of the price.
+    Raises BadRow if the amounts of the row contradict each other.
+    """
     shares = raw.required_number("quantity")
     side, quantity = ("buy" if shares > 0 else "sell"), abs(shares)
     if not quantity:

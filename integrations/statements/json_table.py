@@ -82,14 +82,21 @@ def _longest_list(found: object) -> list[object]:
 
 
 def _records(objects: list[object]) -> Iterator[dict[str, str]]:
-    """Yield the values of each object by name, then those of the objects in its lists."""
+    """Yield the values of each object by name, then those of the objects in its lists.
+
+    An object that only wraps another, `{"Detail": {…}}`, gives the values of that one. Those of an
+    object inside have the names of both: `price.amount`.
+    """
     for one in objects:
         if not isinstance(one, dict):
             continue
-        wrapped = next(iter(one.values())) if len(one) == 1 else None
+        values = one
+        if len(one) == 1:
+            (wrapped,) = one.values()
+            values = wrapped if isinstance(wrapped, dict) else one
         record: dict[str, str] = {}
         inner: list[object] = []
-        for name, value in (wrapped if isinstance(wrapped, dict) else one).items():
+        for name, value in values.items():
             if isinstance(value, list):
                 inner += value
             elif isinstance(value, dict):

@@ -106,18 +106,22 @@ def read(table: Table, options: Options) -> Statement:
 
 
 def _read_row(sheet: Sheet, raw: RawRow, currency: str) -> None:
-    category = folded(raw["category"])
     if not raw["symbol"] and not raw["volume"]:
         sheet.ignore(raw, "total")
-    elif (
-        raw["type"].upper() != BOUGHT
-        or not LISTING.fullmatch(raw["symbol"].upper())
-        or (category and not any(word in category for word in OF_SHARES))
-    ):
+    elif _is_of_shares(raw):
+        _add_position(sheet, raw, currency)
+    else:
         message = _("Options, futures and CFDs are not imported, only shares and funds.")
         raise bad_row("symbol", raw["symbol"], "unsupported_instrument", message)
-    else:
-        _add_position(sheet, raw, currency)
+
+
+def _is_of_shares(raw: RawRow) -> bool:
+    """Return whether a position is of shares or a fund, which are bought and then sold."""
+    is_bought = raw["type"].upper() == BOUGHT
+    is_listed = LISTING.fullmatch(raw["symbol"].upper()) is not None
+    category = folded(raw["category"])
+    has_fitting_category = not category or any(word in category for word in OF_SHARES)
+    return is_bought and is_listed and has_fitting_category
 
 
 def _add_position(sheet: Sheet, raw: RawRow, currency: str) -> None:

@@ -98,6 +98,7 @@ def _amount(raw: RawRow) -> Decimal:
 
 
 def _is_whole(raw: RawRow) -> bool:
+    """Return whether the amount of a sale is shares × price, as in files without profits apart."""
     said, amount = traded(raw), _amount(raw)
     if said is None:
         return False
@@ -106,6 +107,11 @@ def _is_whole(raw: RawRow) -> bool:
 
 
 def _have_one_rate(sold: Sequence[RawRow], profits: Sequence[Decimal]) -> bool:
+    """Return whether all sales were converted at one rate, if each brought its profit too.
+
+    Each sale gives a range of rates, as its figures are rounded; all ranges must have one in
+    common.
+    """
     lowest: list[Decimal] = []
     highest: list[Decimal] = []
     for raw, profit in zip(sold, profits, strict=True):
