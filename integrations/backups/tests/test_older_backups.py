@@ -1,5 +1,6 @@
 """Backups of earlier releases are brought up to date; a restore that fails changes nothing."""
 
+import hashlib
 import json
 import sqlite3
 import zipfile
@@ -92,6 +93,37 @@ def oldest(kept_scratch, monkeypatch):
     if connection.vendor == "sqlite":
         monkeypatch.setattr(restoring, "bring_up_to_date", bring_up_to_date)
     return OLDEST
+
+
+@pytest.fixture(scope="module")
+def kept_tables(tmp_path_factory):
+    """Where `tables_of_before` keeps the empty tables of each earlier state."""
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture
+def tables_of_before(kept_tables, monkeypatch):
+    """Make the empty tables of an earlier state once, for tests that look at what follows.
+
+    On SQLite the second scratch database of a state begins as a copy of the first, so that its
+    migrations have nothing to do.
+    """
+    models_of = upgrading._models_of
+
+    def copied_models_of(migrations):
+        kept = kept_tables / hashlib.sha256(repr(sorted(migrations)).encode()).hexdigest()
+        if kept.exists():
+            connection.ensure_connection()
+            with closing(sqlite3.connect(kept)) as copy:
+                copy.backup(connection.connection)
+            return models_of(migrations)
+        models = models_of(migrations)
+        with closing(sqlite3.connect(kept)) as copy:
+            connection.connection.backup(copy)
+        return models
+
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(upgrading, "_models_of", copied_models_of)
 
 
 # --- What earlier releases wrote ------------------------------------------------------------------
@@ -257,7 +289,7 @@ def later_migrations(last):
 
 
 @pytest.fixture
-def later_release(monkeypatch, tmp_path, db):
+def later_release(monkeypatch, tmp_path, db, tables_of_before):
     """The program and its migrated database after two more changes of the tables."""
     last = MigrationLoader(connection).graph.leaf_nodes("portfolios")[0][1]
     load_disk = MigrationLoader.load_disk
@@ -349,7 +381,7 @@ def test_a_later_version_of_the_format_is_refused_by_name(before, tmp_path):
     assert everything() == before
 
 
-def test_other_versions_of_packages_do_not_matter(tmp_path, user):
+def test_other_versions_of_packages_do_not_matter(tmp_path, user, tables_of_before):
     def upgraded_packages(files, manifest):
         manifest["migrations"] += ["axes.9999_new", "auth.9999_new"]
         entry_of(manifest, "auth_group.jsonl")["columns"].append("colour")
@@ -444,7 +476,7 @@ def _list_odd_migrations(files, manifest):
         (_list_odd_migrations, "Its manifest is not complete"),
     ],
 )
-def test_one_that_contradicts_itself_is_refused(before, tmp_path, change, said):
+def test_one_that_contradicts_itself_is_refused(before, tmp_path, change, said, tables_of_before):
     copy = tmp_path / OLDEST.name
     copy.write_bytes(OLDEST.read_bytes())
     with pytest.raises(CommandError, match=f"Nothing was changed. .*({said})"):
@@ -454,7 +486,9 @@ def test_one_that_contradicts_itself_is_refused(before, tmp_path, change, said):
 
 
 @pytest.mark.parametrize("step", ["_load", "call_command", "_models_of"])
-def test_a_failure_at_any_step_changes_nothing_and_leaves_no_scratch(before, monkeypatch, step):
+def test_a_failure_at_any_step_changes_nothing_and_leaves_no_scratch(
+    before, monkeypatch, step, tables_of_before
+):
     real = getattr(upgrading, step)
 
     def fail(*args, **options):
