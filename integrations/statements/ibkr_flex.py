@@ -31,7 +31,9 @@ from integrations.statements.ibkr import (
 from integrations.statements.ibkr_accrued import take_accrued, with_accrued
 from integrations.statements.ibkr_actions import Actions
 from integrations.statements.ibkr_assets import (
+    BONDS,
     EXCHANGED,
+    NOTES,
     PER_CENT,
     WITHOUT_MONEY,
     is_of_option_alone,
@@ -235,15 +237,31 @@ def _symbol_of(raw: RawRow) -> str:
 
 
 def _settled(raw: RawRow, side: str, quantity: Decimal, price: Decimal) -> Decimal:
-    """Return what a trade added to the cash in its own currency."""
+    """Return what a trade added to the cash in its own currency.
+
+    Raises BadRow(amount_differs) if the net amount is not the value with its charges. That of a
+    bond may have the interest that accrued.
+    """
+    gross = EXACT.multiply(quantity, price)
+    money = abs(raw.number("TradeMoney") or gross)
+    taxes, commission = raw.number_or_zero("Taxes"), raw.number_or_zero("IBCommission")
+    is_in_another = raw["IBCommissionCurrency"] not in ("", raw["CurrencyPrimary"])
+    if is_in_another:
+        commission = ZERO
+    settled = cash_effect(side, money) + taxes + commission
     net = raw.number("NetCash")
-    if net is not None:
-        return net
-    money = abs(raw.number("TradeMoney") or EXACT.multiply(quantity, price))
-    settled = cash_effect(side, money) + raw.number_or_zero("Taxes")
-    if raw["IBCommissionCurrency"] in ("", raw["CurrencyPrimary"]):
-        settled += raw.number_or_zero("IBCommission")
-    return settled
+    if net is None:
+        return settled
+    rounding = rounding_of_product(quantity, price)
+    for figure in (net, money, taxes, commission):
+        rounding += half_unit(figure)
+    is_bond = category_of(raw["AssetClass"]) in (BONDS, NOTES)
+    if not (is_in_another or is_bond) and abs(net - settled) > rounding:
+        charges = -taxes - commission
+        raise amount_differs(
+            raw, "NetCash", quantity=quantity, price=price, expected=settled, charges=charges
+        )
+    return net
 
 
 def _keep_finest(sheet: Sheet, *levels: str) -> None:

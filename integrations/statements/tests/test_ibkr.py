@@ -154,6 +154,38 @@ def test_ibkr_trades_without_a_class_are_forex_where_the_symbol_is_a_pair_of_cur
     assert faults(body) == [(3, "Symbol", "unknown_currency")]
 
 
+WITH_NET = "STK,BUY,20240304,US0000000011,ATL,10,100.5,1005,USD,-1,{},{}"
+
+
+@pytest.mark.parametrize(
+    ("commission_in", "net", "settled"),
+    [
+        ("USD", "-1006", "-1006"),
+        ("USD", "-1006.4", "-1006.4"),  # the whole figures explain half a unit
+        ("EUR", "-1005", "-1005"),  # a commission in another currency is not in the net amount
+    ],
+)
+def test_ibkr_trades_settle_for_their_net_amount(account, commission_in, net, settled):
+    data = text(f"{TRADE_COLUMNS},NetCash", WITH_NET.format(commission_in, net))
+    account("USD").done(data=data, instruments=ATLAS_KNOWN)
+    assert Transaction.objects.get(type="buy").settlement_amount == D(settled)
+
+
+def test_an_ibkr_trade_whose_net_amount_contradicts_its_value_and_charges_is_an_error(
+    account, dump
+):
+    upload = account("USD")
+    before = dump()
+    data = text(f"{TRADE_COLUMNS},NetCash", WITH_NET.format("USD", "-1016"))
+    response = upload(data=data, instruments=ATLAS_KNOWN)
+    assert response.status_code == 422
+    assert faults(response.json()) == [(2, "NetCash", "amount_differs")]
+    assert response.json()["errors"][0]["detail"] == (
+        "10 × 100.5 with charges of 1 gives -1006, but the amount is -1016."
+    )
+    assert dump() == before
+
+
 def test_ibkr_trades_in_two_levels_of_detail_are_read_once(account):
     upload = account("USD")
     header = f"{TRADE_COLUMNS},LevelOfDetail,TradeID"
