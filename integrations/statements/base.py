@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
 from financeproj.core.money import EXACT
 from portfolios.calc.import_rows import Checkpoint, ImportRow, RowProblem
@@ -285,23 +286,21 @@ class Table:
         """Return the table from the widest line on that may be its header and has a row below it
         that is at least half as wide; as it is if there is none.
         """
-        likely = self
-        width = 0
-        for candidate in self.from_each_header():
-            has_row = candidate.records and 2 * len(candidate.records[0]) >= candidate.width
-            if has_row and candidate.width > width:
-                likely = candidate
-                width = candidate.width
-        return likely
+        likely = 0
+        widest = 0
+        lines = [self.header, *self.records[:HEADER_SEARCHED]]
+        for number, (header, row) in enumerate(pairwise(lines)):
+            width = _filled_width(header)
+            may_be_header = number == 0 or len(header) > 2
+            if may_be_header and width > widest and 2 * len(row) >= width:
+                likely = number
+                widest = width
+        return self._headed_by(likely - 1) if likely else self
 
     @property
     def width(self) -> int:
-        """The number of columns. Of a line that is mostly empty only filled cells count: a
-        spreadsheet makes a title as wide as the table.
-        """
-        filled = sum(map(bool, map(str.strip, self.header)))
-        columns = len(self.header)
-        return columns if 2 * filled > columns else filled
+        """The number of columns, as far as they are filled."""
+        return _filled_width(self.header)
 
     def without_reasons(self) -> "Table":
         """Return the table without the column of reasons that a file of failed rows has."""
@@ -371,6 +370,15 @@ class Table:
                     f"The header names the column {name.strip()} twice. Rename or remove one.",
                 )
             seen.add(key)
+
+
+def _filled_width(header: list[str]) -> int:
+    """Return the number of columns. Of a line that is mostly empty only filled cells count: a
+    spreadsheet makes a title as wide as the table.
+    """
+    filled = sum(map(bool, map(str.strip, header)))
+    columns = len(header)
+    return columns if 2 * filled > columns else filled
 
 
 def _without_reason(record: list[str], place: int, width: int) -> list[str]:
