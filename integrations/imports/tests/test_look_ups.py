@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from django.core.cache import cache
 from django.core.management import call_command
 
 from conftest import api_client
@@ -18,6 +17,7 @@ from marketdata.services import look_ups
 from marketdata.services.look_ups import Wanted
 from portfolios.models import InstrumentAlias, Transaction
 from portfolios.services import create_portfolio
+from tests.servers.cache import empty_cache
 
 pytestmark = pytest.mark.django_db
 
@@ -120,7 +120,7 @@ def test_the_worker_goes_on_with_what_a_dry_run_could_not_learn(upload, source, 
     assert {error["code"] for error in body["errors"]} == {"unresolved"}
     assert "(NO0000000000) yet. Choose its ticker" in body["errors"][0]["detail"]
     assert LookUp.objects.count() == 3
-    cache.clear()  # the circuit
+    empty_cache()  # the circuit
     source.search_fault = None
     assert not look_ups.answer_waiting(seconds=5)
     assert not LookUp.objects.exists()
@@ -134,7 +134,7 @@ def test_a_request_leaves_to_a_living_worker_what_waits_for_it(upload, source, m
     listed_in_oslo(source, 3)
     source.search_fault = "500"
     upload(data=lines(3), dry_run="true")
-    cache.clear()
+    empty_cache()
     source.search_fault = None
     source.forget_requests()
     monkeypatch.setattr("integrations.heartbeat.worker_is_alive", lambda: True)
@@ -174,7 +174,7 @@ def test_another_order_and_other_names_of_a_source_change_nothing(upload, source
     found(source, "ATL", "ATLX")
     first = upload(data=bought(), dry_run="true").json()
     found(source, "ATLX", "OTHER", "ATL")
-    cache.clear()
+    empty_cache()
     second = upload(data=bought(), dry_run="true").json()
     assert second["instruments"] == first["instruments"]
     assert resolved(upload.done(data=bought())) == [("ATL", "isin search")]
@@ -205,7 +205,7 @@ def test_a_fault_in_the_middle_loses_and_doubles_nothing(upload, source, fault):
     source.search_faults.clear()
     answered = list(LookUpAnswer.objects.values_list("text", flat=True))
     source.forget_requests()
-    cache.clear()  # the circuit closes
+    empty_cache()  # the circuit closes
     body = upload(data=lines(10), dry_run="true").json()
     assert (body["looking_up"], body["created"]) == (None, 10)
     assert [isin for isin in answered if source.asked("search", isin)] == []
@@ -227,7 +227,7 @@ def test_a_worker_that_is_killed_keeps_its_answers_and_another_goes_on(upload, s
     listed_in_oslo(source, 12)
     source.search_fault = "500"
     upload(data=lines(12), dry_run="true")
-    cache.clear()
+    empty_cache()
     source.search_fault = None
     source.forget_requests()
     keep, kept = look_ups.search_isins, []
@@ -243,7 +243,7 @@ def test_a_worker_that_is_killed_keeps_its_answers_and_another_goes_on(upload, s
     assert LookUp.objects.count() == 12
     assert LookUpAnswer.objects.count() == 5
     monkeypatch.undo()
-    cache.clear()  # the lease of a process that was killed ends
+    empty_cache()  # the lease of a process that was killed ends
     look_ups.answer_waiting(seconds=5)
     assert not LookUp.objects.exists()
     assert source.asked("search") == 12
@@ -277,7 +277,7 @@ def test_what_one_user_maps_or_waits_for_is_not_what_another_gets(upload, source
     assert resolved(upload.done(data=bought(symbol="AAPL"), instruments=mapping)) == [
         ("MSFT", "request")
     ]
-    cache.clear()
+    empty_cache()
     source.search_fault = None
     theirs = Upload(
         api_client(other_user), create_portfolio(user=other_user, name="Theirs", currency="NOK")

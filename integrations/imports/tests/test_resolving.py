@@ -1,7 +1,6 @@
 """Test identifying instruments by ISIN or symbol, with a local Yahoo."""
 
 import pytest
-from django.core.cache import cache
 
 from conftest import api_client
 from integrations.conftest import Upload
@@ -13,6 +12,7 @@ from marketdata.tests.factories import instrument
 from portfolios.models import Holding, InstrumentAlias
 from portfolios.selectors import isins_to_learn
 from portfolios.services import create_portfolio
+from tests.servers.cache import empty_cache
 
 pytestmark = pytest.mark.django_db
 
@@ -132,7 +132,7 @@ def test_the_isins_that_users_named_are_asked_for_again(upload, yahoo):
     upload.done(data=bought(isin=APPLE, symbol="AAPL"))
     StockMetadata.objects.update(isin="")
     [(stock_id, isin)] = isins_to_learn()
-    cache.clear()
+    empty_cache()
     learn_isin(stock_id=stock_id, isin=isin)
     assert StockMetadata.objects.get().isin == APPLE
     assert isins_to_learn() == set()
