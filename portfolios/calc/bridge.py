@@ -114,8 +114,12 @@ def bridge(trades: Trades, market: Market) -> Bridge:
     moved_in = of(transfers, moved)
     moved_in += summed(late, worth * market.rates[market.currency[late], entry_column], len(start))
     lost, exit_column, worth = exits(placed, market)
-    rate_before = market.rates[market.currency[lost], exit_column - 1]
+    currency = market.currency[lost]
+    rate_before = market.rates[currency, exit_column - 1]
     moved_in -= summed(lost, worth * rate_before, len(start))
+    # It left at that rate, so the change to the next one moves nothing.
+    change = np.nan_to_num(market.rates[currency, exit_column] - rate_before)
+    carried = carried - summed(lost, worth * change, len(start))
 
     exchanges = exchanged(placed, market)
     if exchanges is not None:

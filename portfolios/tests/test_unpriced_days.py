@@ -89,6 +89,16 @@ def test_the_bridge_has_exits_and_entries_in_its_flow():
     assert total["end_value"] == 12000
 
 
+def test_a_rate_that_changes_when_a_price_becomes_unknown_moves_nothing():
+    history = history_of([(1, Kind.BUY, 10, 10)], rates=[10, 10, 11, 12, 13, 13, 14])
+    history = replace(history, unknown={FIRST_DAY + 3, FIRST_DAY + 4})
+    total = bridge(*arrays(history, FIRST_DAY + 1, FIRST_DAY + 6)).total()
+    assert total["net_flow"] == 10000 - 11000 + 13000
+    assert total["fx_effect"] == 1000 + 1000  # on day 2 and on day 6
+    assert total["price_effect"] == 0
+    assert total["end_value"] == 14000
+
+
 def test_the_money_weighted_return_sees_exits_and_entries():
     numbers = figures(history_of([(1, Kind.BUY, 10, 10)]))
     amounts = returns.dated_amounts(numbers)
