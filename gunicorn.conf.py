@@ -2,7 +2,6 @@
 
 import gc
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,8 +45,6 @@ def post_worker_init(worker: object) -> None:
     # tenth of its time.
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
-    # By default a thread waits 5 ms for one that calculates, and a small request does so twice.
-    sys.setswitchinterval(0.001)
 
     from integrations.yahoo import warm_up
 
